@@ -1,0 +1,1 @@
+"""What is batch, driven by Airflow: DAGs and the plugins they use."""

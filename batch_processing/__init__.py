@@ -1,0 +1,1 @@
+"""Silver to gold: one job a file, each runnable by spark-submit."""

@@ -1,0 +1,72 @@
+"""Where a setting's value came from: reading ``TIDEMILL_*`` variables and merging layers."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pydantic import BaseModel
+
+ENV_PREFIX = "TIDEMILL_"
+SECRET_PREFIX = f"{ENV_PREFIX}SECRET_"
+
+
+def environment_values(environ: Mapping[str, str], model: type[BaseModel]) -> tuple[dict[str, Any], dict[str, str]]:
+    """The nested values set by ``TIDEMILL_SECTION__KEY`` variables, and the variable behind each dotted key.
+
+    A value that should be a list or a table is read as JSON.
+    """
+    values: dict[str, Any] = {}
+    variables: dict[str, str] = {}
+    for name in sorted(environ):
+        if not name.startswith(ENV_PREFIX) or name.startswith(SECRET_PREFIX):
+            continue
+        path = [part.lower() for part in name.removeprefix(ENV_PREFIX).split("__")]
+        value = _parsed(environ[name], path, model)
+        values = merge(values, _nested(path, value))
+        for leaf in flatten(_nested(path, value)):
+            variables[leaf] = f"environment {name}"
+    return values, variables
+
+
+def _parsed(text: str, path: list[str], model: type[BaseModel]) -> Any:
+    annotation: Any = model
+    for part in path:
+        field = getattr(annotation, "model_fields", {}).get(part)
+        if field is None:
+            return text
+        annotation = field.annotation
+    is_structured = getattr(annotation, "__origin__", None) in (list, dict) or hasattr(annotation, "model_fields")
+    if not is_structured:
+        return text
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text
+
+
+def _nested(path: list[str], value: Any) -> dict[str, Any]:
+    for part in reversed(path):
+        value = {part: value}
+    return dict(value)
+
+
+def merge(low: Mapping[str, Any], high: Mapping[str, Any]) -> dict[str, Any]:
+    """``low`` with the values of ``high`` over it, table by table."""
+    merged = dict(low)
+    for key, value in high.items():
+        both = isinstance(merged.get(key), Mapping) and isinstance(value, Mapping)
+        merged[key] = merge(merged[key], value) if both else value
+    return merged
+
+
+def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Dotted keys to leaf values; an empty table is a leaf."""
+    return dict(_leaves(values, prefix))
+
+
+def _leaves(values: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
+    for key, value in values.items():
+        if isinstance(value, Mapping) and value:
+            yield from _leaves(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value

@@ -1,0 +1,166 @@
+"""One typed object with everything that can differ between a laptop and a cluster.
+
+Later wins: the defaults below, ``config/<profile>.toml``, ``TIDEMILL_<SECTION>__<KEY>`` in the environment.
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+from config.errors import TerminalError
+from config.origin import ENV_PREFIX, environment_values, flatten, merge
+
+REPO = Path(__file__).resolve().parent.parent
+PROFILES = Path(__file__).resolve().parent
+
+
+class ConfigError(TerminalError):
+    """A setting that cannot be used; the message names the key, the value and where it came from."""
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+class Kafka(Section):
+    bootstrap_servers: str = Field("127.0.0.1:9092", description="host:port[,host:port]")
+    controller_port: int = Field(9093, ge=1, le=65535, description="KRaft controller of the local broker")
+    partitions: int = Field(4, ge=1, description="partitions of a topic this project creates")
+    replication: int = Field(1, ge=1)
+    heap_mb: int = Field(512, ge=256)
+    client: dict[str, str] = Field(default_factory=dict, description="extra librdkafka options (security, ...)")
+
+
+class Redis(Section):
+    host: str = "127.0.0.1"
+    port: int = Field(6379, ge=1, le=65535)
+    password: SecretStr | None = None
+    max_memory_mb: int = Field(512, ge=16)
+
+
+class Mlflow(Section):
+    tracking_uri: str = "http://127.0.0.1:5000"
+    timeout_s: float = Field(5.0, gt=0, description="one request to the tracking server")
+
+
+class Lake(Section):
+    root: str = Field("{home}/lake", description="folder or object-store URI; {home} is replaced")
+    storage_options: dict[str, str] = Field(default_factory=dict, description="delta-rs object-store options")
+
+
+class Spark(Section):
+    master: str = "local[2]"
+    driver_memory_mb: int = Field(1536, ge=512)
+    shuffle_partitions: int = Field(4, ge=1)
+    jars: Path = Field(REPO / ".jars" / "spark", description="folder of jars that `make setup` fills")
+    conf: dict[str, str] = Field(default_factory=dict, description="further Spark properties")
+
+
+class Stream(Section):
+    checkpoints: str = "{home}/checkpoints"
+    trigger_s: float = Field(2.0, ge=0, description="pause between micro-batches")
+    max_offsets_per_trigger: int = Field(300_000, ge=1)
+    max_files_per_trigger: int = Field(1_000, ge=1)
+    earliest_event: str = Field("2000-01-01", description="older events are quarantined")
+    latest_skew_s: float = Field(86_400, ge=0, description="how far after the broker's time an event may be")
+    metrics_address: str = "127.0.0.1:9108"
+    driver_memory_mb: int = Field(2048, ge=512)
+
+
+class Airflow(Section):
+    url: str = "http://127.0.0.1:8080"
+    environment: Path = REPO / ".venv-airflow"
+    user: str = "admin"
+    parallelism: int = Field(3, ge=1)
+    database: str = Field("sqlite:///{home}/airflow/airflow.db", description="SQLAlchemy URL")
+
+
+class Serving(Section):
+    url: str = "http://127.0.0.1:8000"
+    workers: int = Field(1, ge=1)
+    use_cases: list[str] = Field(default_factory=lambda: ["churn"])
+    reload_s: float = Field(3.0, gt=0, description="how often the registry is asked for a new champion")
+    feature_timeout_s: float = Field(0.25, gt=0)
+    max_body_bytes: int = Field(1_000_000, ge=1)
+    max_instances: int = Field(1_000, ge=1)
+    prediction_queue: int = Field(10_000, ge=1, description="predictions waiting to be logged; more are dropped")
+
+
+class Settings(Section):
+    """The effective settings. Build with :func:`load_settings`, once, at an entry point."""
+
+    profile: str = "local"
+    home: Path = Path(".tidemill")
+    platform_environment: Path = REPO / ".venv"
+    kafka: Kafka = Kafka()
+    redis: Redis = Redis()
+    mlflow: Mlflow = Mlflow()
+    lake: Lake = Lake()
+    spark: Spark = Spark()
+    stream: Stream = Stream()
+    airflow: Airflow = Airflow()
+    serving: Serving = Serving()
+
+    def expand(self, template: str) -> str:
+        """``template`` with ``{home}`` replaced by the home folder."""
+        return template.replace("{home}", str(self.home))
+
+    @property
+    def lake_root(self) -> str:
+        return self.expand(self.lake.root)
+
+    @property
+    def checkpoints(self) -> str:
+        return self.expand(self.stream.checkpoints)
+
+
+def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """The settings of this process; relative ``home`` is made absolute.
+
+    Raises:
+        ConfigError: unknown profile or key, or a value of the wrong type or range.
+    """
+    return load_with_origin(environ)[0]
+
+
+def load_with_origin(environ: Mapping[str, str] | None = None) -> tuple[Settings, dict[str, str]]:
+    """The settings, and for each dotted key where its value came from."""
+    environ = os.environ if environ is None else environ
+    profile = environ.get(f"{ENV_PREFIX}PROFILE", "local")
+    file = PROFILES / f"{profile}.toml"
+    if not file.is_file():
+        known = ", ".join(sorted(path.stem for path in PROFILES.glob("*.toml")))
+        raise ConfigError(f"profile {profile!r} (from {ENV_PREFIX}PROFILE) does not exist; known: {known}")
+    try:
+        from_file = tomllib.loads(file.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{file}: not valid TOML: {error}") from error
+    from_env, variables = environment_values(environ, Settings)
+    origin = dict.fromkeys(flatten(from_file), f"config/{file.name}") | variables
+    try:
+        settings = Settings.model_validate(merge(from_file, from_env))
+    except ValidationError as error:
+        raise ConfigError(_explain(error, origin, file)) from error
+    settings = settings.model_copy(update={"home": settings.home.expanduser().absolute()})
+    return settings, {key: origin.get(key, "default") for key in flatten(settings.model_dump())}
+
+
+def _explain(error: ValidationError, origin: Mapping[str, str], file: Path) -> str:
+    lines = []
+    for problem in error.errors():
+        key = ".".join(str(part) for part in problem["loc"])
+        place = origin.get(key) or next((o for k, o in origin.items() if k.startswith(f"{key}.")), str(file))
+        if place == f"config/{file.name}":
+            place = str(file)
+        value = "(hidden)" if "password" in key else repr(_shown(problem["input"]))
+        lines.append(f"{key} = {value} in {place}: {problem['msg']}")
+    return "; ".join(lines)
+
+
+def _shown(value: Any) -> Any:
+    text = repr(value)
+    return value if len(text) <= 200 else f"{text[:200]}..."

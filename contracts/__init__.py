@@ -1,0 +1,22 @@
+"""What an event is: one JSON Schema a topic, and the code that loads, checks and evolves them."""
+
+from contracts.checker import Checker, Reason, Rejection, checker
+from contracts.columns import Column, data_columns, data_ddl
+from contracts.events import event, event_id
+from contracts.registry import Contract, ContractError, contract, contracts
+
+__all__ = [
+    "Checker",
+    "Column",
+    "Contract",
+    "ContractError",
+    "Reason",
+    "Rejection",
+    "checker",
+    "contract",
+    "contracts",
+    "data_columns",
+    "data_ddl",
+    "event",
+    "event_id",
+]

@@ -1,0 +1,80 @@
+"""The published contracts: one JSON Schema (2020-12) a topic, read from ``contracts/schemas``.
+
+Beside the standard keywords a schema states ``x-topic``, ``x-table`` (the noun of its silver table), ``x-key``
+(fields of ``data``, the first that has a value is the Kafka key) and, on a number, ``x-decimal`` ([precision, scale]).
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from config.errors import TerminalError
+
+SCHEMAS = Path(__file__).resolve().parent / "schemas"
+ENVELOPE_FILE = SCHEMAS / "cloudevent.json"
+
+
+class ContractError(TerminalError):
+    """A schema file that cannot serve as a contract, or a topic that has none."""
+
+
+@dataclass(frozen=True)
+class Contract:
+    """What the events of one topic are."""
+
+    topic: str
+    table: str
+    key_fields: tuple[str, ...]
+    schema: dict[str, Any]
+
+    @property
+    def dataschema(self) -> str:
+        return str(self.schema["$id"])
+
+    def key(self, data: Mapping[str, Any]) -> bytes:
+        """The Kafka key of an event with this ``data``: the entity it is about."""
+        value = next((data[field] for field in self.key_fields if data.get(field) is not None), None)
+        if value is None:
+            raise ContractError(
+                f"{self.topic}: none of {', '.join(self.key_fields)} has a value, so the event has no key"
+            )
+        return str(value).encode()
+
+
+@cache
+def contracts() -> Mapping[str, Contract]:
+    """Every contract, by topic."""
+    found = [_read(path) for path in sorted(SCHEMAS.glob("*.json")) if path != ENVELOPE_FILE]
+    return {contract.topic: contract for contract in found}
+
+
+def contract(topic: str) -> Contract:
+    """The contract of ``topic``.
+
+    Raises:
+        ContractError: no schema names this topic.
+    """
+    try:
+        return contracts()[topic]
+    except KeyError:
+        raise ContractError(f"no contract for topic {topic!r}; known: {', '.join(contracts())}") from None
+
+
+@cache
+def envelope() -> dict[str, Any]:
+    """The schema of the CloudEvents envelope."""
+    schema: dict[str, Any] = json.loads(ENVELOPE_FILE.read_text(encoding="utf-8"))
+    return schema
+
+
+def _read(path: Path) -> Contract:
+    schema = json.loads(path.read_text(encoding="utf-8"))
+    missing = [key for key in ("$id", "x-topic", "x-table", "x-key", "properties", "required") if key not in schema]
+    if missing:
+        raise ContractError(f"{path.name}: lacks {', '.join(missing)}")
+    if path.stem != schema["x-topic"]:
+        raise ContractError(f"{path.name}: x-topic is {schema['x-topic']!r}; the file is named after the topic")
+    return Contract(schema["x-topic"], schema["x-table"], tuple(schema["x-key"]), schema)

@@ -1,0 +1,1 @@
+"""The lakehouse: which Delta tables exist, the Spark session, reconciliation and maintenance."""

@@ -1,0 +1,72 @@
+"""The Spark session every job uses, and the ``spark-submit`` command that starts one."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+
+from config.errors import TerminalError
+from config.settings import REPO, Settings
+
+
+class MissingJarsError(TerminalError):
+    """The folder of Spark jars is empty; the message says what fills it."""
+
+
+def session(app_name: str, settings: Settings) -> SparkSession:
+    """The session of this process, created on the first call."""
+    os.environ.update(spark_environment(settings))
+    builder = SparkSession.builder.appName(app_name)
+    for key, value in spark_conf(settings).items():
+        builder = builder.config(key, value)
+    spark = builder.getOrCreate()
+    spark.sparkContext.setLogLevel("WARN")
+    return spark
+
+
+def submit_command(
+    settings: Settings, script: Path, arguments: Sequence[str] = (), driver_memory_mb: int | None = None
+) -> list[str]:
+    """The ``spark-submit`` command line that runs ``script``."""
+    conf = spark_conf(settings) | ({"spark.driver.memory": f"{driver_memory_mb}m"} if driver_memory_mb else {})
+    options = [part for key, value in conf.items() for part in ("--conf", f"{key}={value}")]
+    return [str(settings.platform_environment / "bin" / "spark-submit"), *options, str(script), *arguments]
+
+
+def spark_environment(settings: Settings) -> dict[str, str]:
+    """Environment variables a Spark process needs."""
+    python = str(settings.platform_environment / "bin" / "python")
+    environment = {"PYSPARK_PYTHON": python, "PYSPARK_DRIVER_PYTHON": python}
+    if settings.spark.master.startswith("local"):
+        environment["SPARK_LOCAL_IP"] = "127.0.0.1"
+    return environment
+
+
+def spark_conf(settings: Settings) -> dict[str, str]:
+    """The Spark properties of ``settings``.
+
+    Raises:
+        MissingJarsError: the Delta and Kafka jars are not there.
+    """
+    jars = sorted(settings.spark.jars.glob("*.jar"))
+    if not jars:
+        raise MissingJarsError(f"no jars in {settings.spark.jars}: run `make setup`")
+    conf = {
+        "spark.master": settings.spark.master,
+        "spark.driver.memory": f"{settings.spark.driver_memory_mb}m",
+        "spark.jars": ",".join(str(jar) for jar in jars),
+        "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+        "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.shuffle.partitions": str(settings.spark.shuffle_partitions),
+        "spark.sql.warehouse.dir": str(settings.home / "spark" / "warehouse"),
+        "spark.databricks.delta.snapshotPartitions": "2",
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+        "spark.executorEnv.PYTHONPATH": str(REPO),
+    }
+    if settings.spark.master.startswith("local"):
+        conf["spark.driver.host"] = "127.0.0.1"
+        conf["spark.driver.bindAddress"] = "127.0.0.1"
+    return conf | settings.spark.conf

@@ -1,0 +1,136 @@
+"""The registry of Delta tables: each is declared once here and created from its declaration."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+
+from config.errors import TerminalError
+from config.settings import Settings
+from contracts.columns import Column, data_columns
+from contracts.registry import Contract, contract, contracts
+
+CHANGE_FEED = {"delta.enableChangeDataFeed": "true"}
+
+
+class UnknownTableError(TerminalError):
+    """A table name that the registry does not have."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A Delta table.
+
+    ``keys`` identify a row; ``retention_days`` is how long rows stay (None: for ever).
+    """
+
+    name: str
+    description: str
+    columns: tuple[Column, ...]
+    keys: tuple[str, ...]
+    partition_by: tuple[str, ...] = ()
+    properties: Mapping[str, str] = field(default_factory=dict)
+    retention_days: int | None = None
+
+    def path(self, settings: Settings) -> str:
+        """Where the table lies: a folder or an object-store URI."""
+        return f"{settings.lake_root.rstrip('/')}/{self.name}"
+
+    @property
+    def ddl(self) -> str:
+        """The columns as a Spark DDL list."""
+        return ", ".join(f"`{c.name}` {c.sql_type}{'' if c.nullable else ' NOT NULL'}" for c in self.columns)
+
+
+def tables() -> Mapping[str, Table]:
+    """Every table, by name, in the order of the flow."""
+    return _tables()
+
+
+def table(name: str) -> Table:
+    """The table called ``name``, such as ``silver/transactions``.
+
+    Raises:
+        UnknownTableError: the registry has no such table.
+    """
+    try:
+        return tables()[name]
+    except KeyError:
+        raise UnknownTableError(f"no table {name!r}; known: {', '.join(tables())}") from None
+
+
+def bronze(topic: str) -> Table:
+    return table(f"bronze/{contract(topic).topic}")
+
+
+def silver(topic: str) -> Table:
+    return table(f"silver/{contract(topic).table}")
+
+
+def quarantine(topic: str) -> Table:
+    return table(f"quarantine/{contract(topic).topic}")
+
+
+def _columns(*ddl: str) -> tuple[Column, ...]:
+    """``"name TYPE"`` for a column that always has a value, ``"name TYPE?"`` for one that may be null."""
+    split = (item.split(" ", 1) for item in ddl)
+    return tuple(Column(name, kind.removesuffix("?"), kind.endswith("?")) for name, kind in split)
+
+
+_MESSAGE = _columns(
+    "topic STRING",
+    "partition INT",
+    "offset BIGINT",
+    "broker_time TIMESTAMP",
+    "key BINARY?",
+    "value BINARY?",
+    "headers ARRAY<STRUCT<key: STRING, value: BINARY>>?",
+    "ingested_at TIMESTAMP",
+    "ingest_date DATE",
+)
+
+
+def _bronze(source: Contract) -> Table:
+    return Table(
+        name=f"bronze/{source.topic}",
+        description=f"messages of {source.topic} as they arrived",
+        columns=_MESSAGE,
+        keys=("partition", "offset"),
+        partition_by=("ingest_date",),
+        properties={"delta.appendOnly": "true"},
+        retention_days=None,
+    )
+
+
+def _quarantine(source: Contract) -> Table:
+    return Table(
+        name=f"quarantine/{source.topic}",
+        description=f"messages of {source.topic} that break its contract, raw, with the reason",
+        columns=(*_MESSAGE, *_columns("reason STRING", "detail STRING")),
+        keys=("partition", "offset"),
+        partition_by=("ingest_date",),
+    )
+
+
+def _silver(source: Contract) -> Table:
+    envelope = _columns("event_id STRING", "event_time TIMESTAMP", "event_date DATE", "source STRING")
+    lineage = _columns(
+        "_partition INT", "_offset BIGINT", "broker_time TIMESTAMP", "ingested_at TIMESTAMP", "event_month STRING"
+    )
+    return Table(
+        name=f"silver/{source.table}",
+        description=f"valid events of {source.topic}, each once",
+        columns=(*envelope, *data_columns(source), *lineage),
+        keys=("event_date", "event_id"),
+        partition_by=("event_month",),
+        properties=CHANGE_FEED,
+    )
+
+
+_GOLD: tuple[Table, ...] = ()
+
+
+@cache
+def _tables() -> Mapping[str, Table]:
+    topics = list(contracts().values())
+    declared = [layer(source) for layer in (_bronze, _silver, _quarantine) for source in topics]
+    return {declaration.name: declaration for declaration in (*declared, *_GOLD)}

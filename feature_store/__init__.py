@@ -1,0 +1,1 @@
+"""Features: offline frames for training, online values for serving."""

@@ -1,0 +1,1 @@
+"""Frames, candidates, evaluation, gates and the model registry."""

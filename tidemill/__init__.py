@@ -1,0 +1,1 @@
+"""What a person types: the ``tidemill`` command, ``doctor`` and the local stack."""

@@ -1,0 +1,56 @@
+"""The ``tidemill`` command: each subcommand is imported only when it is asked for."""
+
+import importlib
+import sys
+
+import click
+
+from config.errors import TidemillError
+
+COMMANDS = {
+    "config": "Show the effective settings and where each came from.",
+    "demo": "Run the whole loop: events, lake, features, model, predictions.",
+    "doctor": "Check this machine and say what to do about each failure.",
+    "down": "Stop the local stack.",
+    "features": "Apply, materialize and read features.",
+    "lake": "List, describe and query the lake's tables.",
+    "logs": "Print the log of a service.",
+    "models": "Train, list, promote and roll back models.",
+    "produce": "Send events to Kafka: a simulated shop, or a real file.",
+    "reconcile": "Check that the broker and the lake hold the same events.",
+    "status": "Show each service, its memory, and the stream's progress.",
+    "submit": "Run a script of this project with spark-submit.",
+    "topics": "Create and list the topics.",
+    "up": "Start the local stack.",
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose subcommand NAME is ``tidemill.commands.NAME.command``."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"tidemill.commands.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+def cli() -> None:
+    """Tidemill: from a click to a prediction and back."""
+
+
+def main() -> None:
+    """Run the command line; an expected error is one sentence on stderr and a non-zero exit status."""
+    try:
+        cli(prog_name="tidemill")
+    except TidemillError as error:
+        click.echo(f"tidemill: {error}", err=True)
+        sys.exit(error.exit_status)

@@ -1,0 +1,43 @@
+"""``tidemill config show``."""
+
+import json
+
+import click
+from pydantic import SecretStr
+from rich.console import Console
+from rich.table import Table
+
+from config.origin import flatten
+from config.secrets import NAMES, secret_path
+from config.settings import load_with_origin
+
+
+@click.group(name="config")
+def command() -> None:
+    """Show the effective settings."""
+
+
+@command.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def show(as_json: bool) -> None:
+    """Print every key, its value and where the value came from; secrets are hidden."""
+    settings, origin = load_with_origin()
+    values = {key: _shown(value) for key, value in flatten(settings.model_dump()).items()}
+    rows = [{"key": key, "value": value, "origin": origin[key]} for key, value in values.items()]
+    for name in NAMES:
+        path = secret_path(settings, name)
+        place = str(path) if path.exists() else "made when first needed"
+        rows.append({"key": f"secret.{name}", "value": "********", "origin": place})
+    if as_json:
+        click.echo(json.dumps(rows, indent=2))
+        return
+    table = Table("key", "value", "origin")
+    for row in rows:
+        table.add_row(*(str(cell) for cell in row.values()))
+    Console().print(table)
+
+
+def _shown(value: object) -> object:
+    if isinstance(value, SecretStr):
+        return "********"
+    return value if isinstance(value, (int, float, bool, list, dict, type(None))) else str(value)
