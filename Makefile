@@ -1,0 +1,86 @@
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PLATFORM := .venv/.synced
+AIRFLOW := .venv-airflow/.synced
+JARS := .jars/.fetched
+UV := .tools/bin/uv
+PY := .venv/bin/python
+PACKAGES := airflow_orchestration batch_processing config contracts data_lake data_sources feature_store \
+            ingestion_layer ml_modeling model_serving stream_processing tidemill use_cases
+
+SOURCE ?= simulator
+FILE ?=
+SIZE ?= small
+KEEP ?= 1
+
+.PHONY: help bootstrap setup lint format test test-unit test-integration test-airflow test-e2e demo up down status clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / {printf "  \033[1m%-18s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+bootstrap: ## install the prerequisites with apt-get (Debian, Ubuntu; as root or through sudo)
+	deployment/local/bootstrap
+
+setup: $(PLATFORM) $(AIRFLOW) $(JARS) ## make the Python environments and fetch the jars (a second time does nothing)
+
+$(UV): deployment/local/prerequisites
+	python="$$(deployment/local/prerequisites)"; "$$python" -m venv .tools
+	.tools/bin/pip install --quiet --disable-pip-version-check 'uv>=0.9'
+	touch $@
+
+$(PLATFORM): uv.lock pyproject.toml $(UV)
+	python="$$(deployment/local/prerequisites)"; UV_PYTHON="$$python" UV_PROJECT_ENVIRONMENT=.venv $(UV) sync --frozen
+	touch $@
+
+$(AIRFLOW): uv.lock pyproject.toml $(UV)
+	python="$$(deployment/local/prerequisites)"; UV_PYTHON="$$python" UV_PROJECT_ENVIRONMENT=.venv-airflow \
+	  $(UV) sync --frozen --no-default-groups --group airflow --group test
+	touch $@
+
+$(JARS): deployment/local/jars/spark/pom.xml deployment/local/jars/kafka/pom.xml
+	deployment/local/prerequisites > /dev/null
+	deployment/local/jars/fetch
+	mkdir -p .jars && touch $@
+
+lint: $(PLATFORM) ## ruff, mypy --strict, import-linter, lock check
+	$(UV) lock --check
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy $(PACKAGES)
+	.venv/bin/lint-imports
+
+format: $(PLATFORM) ## format and sort the code
+	.venv/bin/ruff check --fix .
+	.venv/bin/ruff format .
+
+test: test-unit test-airflow test-integration test-e2e ## set up and pass all tests
+
+test-unit: setup ## tests without a JVM or a server
+	.venv/bin/pytest tests/unit
+
+test-integration: setup ## tests on the real Kafka, Spark, Redis, MLflow and Feast
+	.venv/bin/pytest tests/integration
+
+test-airflow: setup ## tests of the DAGs and plugins in the real Airflow
+	.venv-airflow/bin/pytest tests/airflow_orchestration
+
+test-e2e: setup ## run the loop and kill things
+	.venv/bin/pytest tests/e2e
+
+demo: setup ## run the whole loop: SIZE=small|medium, SOURCE=simulator|online-retail FILE=..., KEEP=0 stops the stack
+	.venv/bin/tidemill demo --size $(SIZE) --source $(SOURCE) $(if $(FILE),--file $(FILE)) $(if $(filter 0,$(KEEP)),--down)
+
+up: setup ## start the local stack
+	.venv/bin/tidemill up
+
+down: ## stop the local stack
+	.venv/bin/tidemill down
+
+status: ## show each service, its memory and the stream's progress
+	.venv/bin/tidemill status
+
+clean: ## remove the environments, jars and caches (not the home folder: `tidemill down --purge`)
+	rm -rf .venv .venv-airflow .tools .jars .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
