@@ -31,6 +31,7 @@ class Kafka(Section):
     controller_port: int = Field(9093, ge=1, le=65535, description="KRaft controller of the local broker")
     partitions: int = Field(4, ge=1, description="partitions of a topic this project creates")
     replication: int = Field(1, ge=1)
+    retention_ms: int = Field(-1, ge=-1, description="of a topic this project creates; -1 keeps every message")
     heap_mb: int = Field(512, ge=256)
     client: dict[str, str] = Field(default_factory=dict, description="extra librdkafka options (security, ...)")
 
