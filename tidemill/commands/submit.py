@@ -1,0 +1,34 @@
+"""``tidemill submit``."""
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from config import load_settings
+from config.errors import TerminalError
+
+
+class ScriptNotFoundError(TerminalError):
+    """The script to submit is not a file."""
+
+
+@click.command(name="submit", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.argument("script", type=click.Path(path_type=Path))
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+@click.option("--driver-memory-mb", type=click.IntRange(min=512), help="Heap of the driver, in MiB.")
+def command(script: Path, arguments: tuple[str, ...], driver_memory_mb: int | None) -> None:
+    """Run SCRIPT with spark-submit and this project's Spark settings; ARGUMENTS go to the script.
+
+    The process becomes spark-submit, so that its exit status and its signals are the job's.
+    """
+    from data_lake.spark import spark_environment, submit_command
+
+    if not script.is_file():
+        raise ScriptNotFoundError(f"{script} is not a file: give the path of a Python script to submit")
+    settings = load_settings()
+    line = submit_command(settings, script, arguments, driver_memory_mb)
+    os.environ.update(spark_environment(settings))
+    sys.stdout.flush()
+    os.execv(line[0], line)
