@@ -2,6 +2,7 @@
 
 import os
 import secrets
+from base64 import urlsafe_b64encode
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -9,7 +10,7 @@ from pydantic import SecretStr
 from config.origin import SECRET_PREFIX
 from config.settings import Settings
 
-NAMES = ("airflow_password", "airflow_jwt", "airflow_fernet")
+NAMES = ("airflow_password", "airflow_jwt", "airflow_fernet", "airflow_api")
 
 
 def secret(settings: Settings, name: str) -> SecretStr:
@@ -28,11 +29,12 @@ def secret_path(settings: Settings, name: str) -> Path:
 
 
 def _create(path: Path) -> None:
+    """Write 32 random bytes in URL-safe base64, padding kept: the form a Fernet key must have."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(secrets.token_urlsafe(32))
+        file.write(urlsafe_b64encode(secrets.token_bytes(32)).decode())
     try:
         os.link(partial, path)
     except FileExistsError:

@@ -76,7 +76,9 @@ class Airflow(Section):
     url: str = "http://127.0.0.1:8080"
     environment: Path = REPO / ".venv-airflow"
     user: str = "admin"
-    parallelism: int = Field(3, ge=1)
+    executor: str = "LocalExecutor"
+    parallelism: int = Field(3, ge=1, description="tasks that run at once")
+    spark_slots: int = Field(1, ge=1, description="slots of the pool `spark`: batch jobs on Spark that run at once")
     database: str = Field("sqlite:///{home}/airflow/airflow.db", description="SQLAlchemy URL")
 
 
