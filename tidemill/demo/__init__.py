@@ -1,0 +1,1 @@
+"""``tidemill demo``: the whole loop on the local stack, step by step."""

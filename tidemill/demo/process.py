@@ -1,0 +1,56 @@
+"""Running a ``tidemill`` command as a person would, its log kept and its JSON read."""
+
+import json
+import subprocess
+from collections import deque
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from threading import Thread
+from typing import IO, Any
+
+from config.errors import TerminalError
+from config.settings import Settings
+
+TAIL_LINES = 5
+
+
+class CommandError(TerminalError):
+    """A command of the demo failed; the message ends with its last lines and the path of its log."""
+
+
+def run_json(settings: Settings, arguments: Sequence[str], log: Path, say: Callable[[str], None]) -> Any:
+    """What ``tidemill ARGUMENTS --json`` prints on stdout.
+
+    Everything it writes to stderr goes to ``log`` and, line by line, to ``say``.
+
+    Raises:
+        CommandError: non-zero exit, or stdout is not one JSON document.
+    """
+    command = [str(settings.platform_environment / "bin" / "tidemill"), *arguments, "--json"]
+    log.parent.mkdir(parents=True, exist_ok=True)
+    tail: deque[str] = deque(maxlen=TAIL_LINES)
+    with log.open("a", encoding="utf-8") as file:
+        file.write(f"$ tidemill {' '.join(arguments)} --json\n")
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace")
+        assert process.stdout is not None and process.stderr is not None  # noqa: S101 - both are pipes
+        reader = Thread(target=_follow, args=(process.stderr, file, tail, say), daemon=True)
+        reader.start()
+        output = process.stdout.read()
+        status = process.wait()
+        reader.join()
+    if status:
+        raise CommandError(f"`tidemill {' '.join(arguments)}` exited with {status}: {' / '.join(tail)}; log: {log}")
+    try:
+        return json.loads(output)
+    except json.JSONDecodeError as error:
+        raise CommandError(f"`tidemill {' '.join(arguments)}` printed no JSON ({error}); log: {log}") from error
+
+
+def _follow(stream: IO[str], file: IO[str], tail: deque[str], say: Callable[[str], None]) -> None:
+    for line in stream:
+        file.write(line)
+        file.flush()
+        text = line.strip()
+        if text:
+            tail.append(text)
+            say(text)
