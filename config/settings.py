@@ -82,6 +82,11 @@ class Airflow(Section):
     database: str = Field("sqlite:///{home}/airflow/airflow.db", description="SQLAlchemy URL")
 
 
+class Feast(Section):
+    registry: str = Field("{home}/feast/registry.db", description="path or URI; Feast picks the store by its scheme")
+    write_chunk_rows: int = Field(2_000, ge=1, description="rows sent to the online store at a time")
+
+
 class Serving(Section):
     url: str = "http://127.0.0.1:8000"
     workers: int = Field(1, ge=1)
@@ -106,6 +111,7 @@ class Settings(Section):
     spark: Spark = Spark()
     stream: Stream = Stream()
     airflow: Airflow = Airflow()
+    feast: Feast = Feast()
     serving: Serving = Serving()
 
     def expand(self, template: str) -> str:

@@ -126,7 +126,71 @@ def _silver(source: Contract) -> Table:
     )
 
 
-_GOLD: tuple[Table, ...] = ()
+_GOLD = (
+    Table(
+        name="gold/daily_product_sales",
+        description="what each product sold and got back a day, guests included",
+        columns=_columns(
+            "event_date DATE",
+            "product_id STRING",
+            "currency STRING",
+            "orders BIGINT",
+            "customers BIGINT",
+            "units_sold BIGINT",
+            "units_returned BIGINT",
+            "gross_revenue DECIMAL(38,4)",
+            "returned_value DECIMAL(38,4)",
+            "net_revenue DECIMAL(38,4)",
+            "event_month STRING",
+        ),
+        keys=("event_date", "product_id", "currency"),
+        partition_by=("event_month",),
+    ),
+    Table(
+        name="gold/customer_daily",
+        description="what each known customer bought and returned a day",
+        columns=_columns(
+            "event_date DATE",
+            "customer_id STRING",
+            "currency STRING",
+            "order_ids ARRAY<STRING>",
+            "product_ids ARRAY<STRING>",
+            "units_bought BIGINT",
+            "units_returned BIGINT",
+            "gross_value DECIMAL(38,4)",
+            "returned_value DECIMAL(38,4)",
+            "net_value DECIMAL(38,4)",
+            "event_month STRING",
+        ),
+        keys=("event_date", "customer_id", "currency"),
+        partition_by=("event_month",),
+        properties=CHANGE_FEED,
+    ),
+    Table(
+        name="gold/customer_snapshot",
+        description="each customer's features at the start of a day, from the events before it",
+        columns=_columns(
+            "snapshot_date DATE",
+            "snapshot_time TIMESTAMP",
+            "customer_id STRING",
+            "recency_days DOUBLE",
+            "tenure_days DOUBLE",
+            "frequency_30d DOUBLE",
+            "frequency_90d DOUBLE",
+            "frequency_365d DOUBLE",
+            "monetary_30d DOUBLE?",
+            "monetary_90d DOUBLE?",
+            "monetary_365d DOUBLE?",
+            "returns_90d DOUBLE?",
+            "returns_365d DOUBLE?",
+            "basket_mean_365d DOUBLE?",
+            "products_365d DOUBLE",
+            "gap_mean_days DOUBLE?",
+        ),
+        keys=("snapshot_date", "customer_id"),
+        partition_by=("snapshot_date",),
+    ),
+)
 
 
 @cache
