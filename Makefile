@@ -16,7 +16,7 @@ FILE ?=
 SIZE ?= small
 KEEP ?= 1
 
-.PHONY: help bootstrap setup lint format test test-unit test-integration test-airflow test-e2e demo up down status clean
+.PHONY: help bootstrap setup lint format test test-unit test-integration test-airflow test-e2e test-docs demo up down status clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / {printf "  \033[1m%-18s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -69,6 +69,9 @@ test-airflow: setup ## tests of the DAGs and plugins in the real Airflow
 
 test-e2e: setup ## run the loop and kill things
 	.venv/bin/pytest tests/e2e
+
+test-docs: ## run the commands of the docs against the stack a demo left running
+	.venv/bin/pytest tests/docs
 
 demo: setup ## run the whole loop: SIZE=small|medium, SOURCE=simulator|online-retail FILE=..., KEEP=0 stops the stack
 	.venv/bin/tidemill demo --size $(SIZE) --source $(SOURCE) $(if $(FILE),--file $(FILE)) $(if $(filter 0,$(KEEP)),--down)

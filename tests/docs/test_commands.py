@@ -1,0 +1,41 @@
+"""Runs the commands the pages show (``console`` blocks, lines after ``$``) against the stack a demo left running."""
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+REPO = Path(__file__).resolve().parents[2]
+PAGES = [REPO / "README.md", *sorted((REPO / "docs").glob("*.md"))]
+BLOCK = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def _commands() -> list[tuple[str, str]]:
+    return [
+        (page.name, line.removeprefix("$ "))
+        for page in PAGES
+        for block in BLOCK.findall(page.read_text(encoding="utf-8"))
+        for line in block.splitlines()
+        if line.startswith("$ ")
+    ]
+
+
+@pytest.mark.parametrize(("page", "command"), _commands(), ids=lambda value: value[:60])
+def test_a_command_of_the_docs_works_as_written(page: str, command: str) -> None:
+    environment = os.environ | {"PATH": f"{REPO / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}"}
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", command],
+        cwd=REPO,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert done.returncode == 0, f"{page}: {command}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
+
+
+def test_the_pages_show_commands() -> None:
+    assert len(_commands()) >= 5
