@@ -1,0 +1,109 @@
+"""A model as the server uses it: the fitted pipeline and what is needed to turn features into a decision."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from config.errors import TerminalError
+
+METADATA_KEY = "tidemill"
+# skops refuses to build any other type: a model file cannot run code when it is read.
+TRUSTED_TYPES = (
+    "collections.OrderedDict",
+    "lightgbm.basic.Booster",
+    "lightgbm.sklearn.LGBMClassifier",
+    "numpy.dtype",
+    "sklearn.tree._tree.Tree",
+    "xgboost.core.Booster",
+    "xgboost.sklearn.XGBClassifier",
+)
+
+
+class UnreadableModelError(TerminalError):
+    """A model folder that is damaged, or that was not logged by this project."""
+
+
+class ServingSpec(BaseModel):
+    """What is stored with a model, in the metadata of its ``MLmodel`` file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    use_case: str
+    feature_service: str
+    features: tuple[str, ...] = Field(min_length=1, description="the columns of the matrix, in this order")
+    threshold: float = Field(description="a score at or above it is the positive decision")
+    decisions: tuple[str, str] = Field(description="names of the negative and the positive decision")
+    cold_start_score: float = Field(ge=0, le=1, description="score of an entity without features")
+
+
+@dataclass(frozen=True)
+class ServedModel:
+    """A registered version, ready to score.
+
+    ``is_fallback`` says that the registry did not answer and the local copy was taken for its alias.
+    """
+
+    name: str
+    version: str
+    alias: str
+    run_id: str
+    spec: ServingSpec
+    pipeline: Any
+    is_fallback: bool = False
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        return self.spec.features
+
+    @property
+    def threshold(self) -> float:
+        return self.spec.threshold
+
+    @property
+    def decisions(self) -> tuple[str, str]:
+        return self.spec.decisions
+
+    @property
+    def cold_start_score(self) -> float:
+        return self.spec.cold_start_score
+
+    @property
+    def feature_service(self) -> str:
+        return self.spec.feature_service
+
+    def score(self, matrix: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """The probability of the positive class of each row.
+
+        ``matrix`` has shape (n, len(features)) with columns ordered like ``features``; nan is a missing value.
+        """
+        positive: npt.NDArray[np.float64] = self.pipeline.predict_proba(matrix)[:, 1].astype(np.float64)
+        return positive
+
+    def decide(self, score: float) -> str:
+        """The decision for one score."""
+        return self.decisions[score >= self.threshold]
+
+
+def read_model(folder: Path) -> tuple[ServingSpec, Any]:
+    """The spec and the fitted pipeline of a downloaded model folder.
+
+    Raises:
+        UnreadableModelError: files are missing or damaged, or hold a type that is not trusted.
+    """
+    import skops.io
+
+    try:
+        description = yaml.safe_load((folder / "MLmodel").read_text(encoding="utf-8"))
+        spec = ServingSpec.model_validate(description["metadata"][METADATA_KEY])
+        pipeline = skops.io.load(folder / description["flavors"]["sklearn"]["pickled_model"], trusted=TRUSTED_TYPES)
+    except (OSError, KeyError, TypeError, ValueError, yaml.YAMLError, ValidationError) as error:
+        raise UnreadableModelError(f"{folder}: not a model this project can serve: {error}") from error
+    final = pipeline[-1]
+    if hasattr(final, "n_jobs"):
+        final.set_params(n_jobs=1)  # starting threads costs more than scoring a request's rows
+    return spec, pipeline
