@@ -122,6 +122,10 @@ class Settings(Section):
     def lake_root(self) -> str:
         return self.expand(self.lake.root)
 
+    def table_path(self, name: str) -> str:
+        """Where the table ``name``, such as ``silver/transactions``, lies: a folder or an object-store URI."""
+        return f"{self.lake_root.rstrip('/')}/{name}"
+
     @property
     def checkpoints(self) -> str:
         return self.expand(self.stream.checkpoints)

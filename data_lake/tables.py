@@ -33,7 +33,7 @@ class Table:
 
     def path(self, settings: Settings) -> str:
         """Where the table lies: a folder or an object-store URI."""
-        return f"{settings.lake_root.rstrip('/')}/{self.name}"
+        return settings.table_path(self.name)
 
     @property
     def ddl(self) -> str:
