@@ -6,6 +6,7 @@ Later wins: the defaults below, ``config/<profile>.toml``, ``TIDEMILL_<SECTION>_
 import os
 import tomllib
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,8 @@ class Stream(Section):
     trigger_s: float = Field(2.0, ge=0, description="pause between micro-batches")
     max_offsets_per_trigger: int = Field(300_000, ge=1)
     max_files_per_trigger: int = Field(1_000, ge=1)
-    earliest_event: str = Field("2000-01-01", description="older events are quarantined")
+    max_bytes_per_trigger_mb: int = Field(64, ge=1, description="bronze files, compressed, that one silver batch reads")
+    earliest_event: date = Field(date(2000, 1, 1), description="events before this UTC date are quarantined")
     latest_skew_s: float = Field(86_400, ge=0, description="how far after the broker's time an event may be")
     metrics_address: str = "127.0.0.1:9108"
     driver_memory_mb: int = Field(2048, ge=512)
