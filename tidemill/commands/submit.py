@@ -31,4 +31,4 @@ def command(script: Path, arguments: tuple[str, ...], driver_memory_mb: int | No
     line = submit_command(settings, script, arguments, driver_memory_mb)
     os.environ.update(spark_environment(settings))
     sys.stdout.flush()
-    os.execv(line[0], line)
+    os.execv(line[0], line)  # noqa: S606

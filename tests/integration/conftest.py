@@ -1,0 +1,76 @@
+"""The real servers: each starts once a session, in a temporary home, on free ports, and is stopped by its pid."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from config import Settings, load_settings
+from config.environment import settings_environment
+from tidemill.stack.ports import free_ports
+from tidemill.stack.running import running
+from tidemill.stack.services import kafka as kafka_service
+from tidemill.stack.services import mlflow as mlflow_service
+from tidemill.stack.services import redis as redis_service
+
+
+def settings_on_free_ports(home: Path) -> Settings:
+    """The local settings, moved to ``home`` and to ports nothing listens on; Spark takes 1 GiB."""
+    broker, controller, redis, mlflow, metrics, airflow, serving = free_ports(7)
+    return load_settings(
+        {
+            "TIDEMILL_HOME": str(home),
+            "TIDEMILL_KAFKA__BOOTSTRAP_SERVERS": f"127.0.0.1:{broker}",
+            "TIDEMILL_KAFKA__CONTROLLER_PORT": str(controller),
+            "TIDEMILL_REDIS__PORT": str(redis),
+            "TIDEMILL_MLFLOW__TRACKING_URI": f"http://127.0.0.1:{mlflow}",
+            "TIDEMILL_STREAM__METRICS_ADDRESS": f"127.0.0.1:{metrics}",
+            "TIDEMILL_AIRFLOW__URL": f"http://127.0.0.1:{airflow}",
+            "TIDEMILL_SERVING__URL": f"http://127.0.0.1:{serving}",
+            "TIDEMILL_SPARK__DRIVER_MEMORY_MB": "1024",
+            "TIDEMILL_STREAM__DRIVER_MEMORY_MB": "1024",
+        }
+    )
+
+
+@pytest.fixture(scope="session")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    return settings_on_free_ports(tmp_path_factory.mktemp("home"))
+
+
+@pytest.fixture(scope="session")
+def environment(settings: Settings) -> dict[str, str]:
+    """The ``TIDEMILL_*`` variables that give a subprocess the settings of the tests."""
+    return settings_environment(settings)
+
+
+@pytest.fixture(scope="session")
+def kafka(settings: Settings) -> Iterator[str]:
+    """The broker; the value is its ``bootstrap.servers``."""
+    with running(kafka_service.services(settings)[0], settings):
+        yield settings.kafka.bootstrap_servers
+
+
+@pytest.fixture(scope="session")
+def redis_server(settings: Settings) -> Iterator[tuple[str, int]]:
+    """Redis; the value is its host and port."""
+    with running(redis_service.services(settings)[0], settings):
+        yield settings.redis.host, settings.redis.port
+
+
+@pytest.fixture(scope="session")
+def mlflow_server(settings: Settings) -> Iterator[str]:
+    """The tracking server; the value is its URI."""
+    with running(mlflow_service.services(settings)[0], settings):
+        yield settings.mlflow.tracking_uri
+
+
+@pytest.fixture(scope="session")
+def spark(settings: Settings) -> Iterator[SparkSession]:
+    """One Spark session, shared: a session takes ten seconds to start."""
+    from data_lake.spark import session
+
+    spark = session("tests", settings)
+    yield spark
+    spark.stop()

@@ -1,0 +1,21 @@
+"""One GET request to a service of the stack."""
+
+import httpx
+
+from tidemill.stack.service import NotReadyError
+
+
+def get(url: str, timeout_s: float = 3.0) -> httpx.Response:
+    """The answer to ``GET url``, which no proxy stands in front of.
+
+    Raises:
+        NotReadyError: no answer, or one with an error status.
+    """
+    try:
+        response = httpx.get(url, timeout=timeout_s, trust_env=False)
+        response.raise_for_status()
+    except httpx.HTTPStatusError as error:
+        raise NotReadyError(f"GET {url} answered {error.response.status_code}") from error
+    except httpx.TransportError as error:
+        raise NotReadyError(f"GET {url}: {error or type(error).__name__}") from error
+    return response

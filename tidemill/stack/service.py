@@ -1,0 +1,72 @@
+"""What a service of the local stack is."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from config.errors import TerminalError, TransientError
+
+
+class MissingPrerequisiteError(TerminalError):
+    """A program, an environment or a folder of jars that a service needs is not there."""
+
+
+class NotReadyError(TransientError):
+    """The service does not answer as it should yet; the message says what it answered."""
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """An address a service listens on, and the setting that moves it."""
+
+    host: str
+    port: int
+    setting: str
+
+    @property
+    def is_local(self) -> bool:
+        return self.host in {"127.0.0.1", "localhost", "::1"}
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True)
+class Launch:
+    """A command and the variables it gets on top of the inherited ones."""
+
+    command: tuple[str, ...]
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+Run = Callable[[Launch], None]
+"""Runs a command to its end, its output going to the service's log; raises when it fails."""
+
+
+def no_setup(_run: Run) -> None:
+    """For a service that needs nothing done before its first start."""
+
+
+@dataclass(frozen=True)
+class Service:
+    """A server of the stack.
+
+    ``launch`` writes the service's configuration and says how to start it. ``setup`` does, with the runner it is given,
+    what must have succeeded before the first start. ``probe`` gets the time the service was started at (seconds since
+    the epoch) and raises :class:`NotReadyError` until the service does its work.
+    """
+
+    name: str
+    title: str
+    address: str
+    launch: Callable[[], Launch]
+    probe: Callable[[float], None]
+    endpoints: tuple[Endpoint, ...] = ()
+    after: tuple[str, ...] = ()
+    setup: Callable[[Run], None] = no_setup
+    ready_timeout_s: float = 60
+    stop_timeout_s: float = 20
+
+    @property
+    def is_local(self) -> bool:
+        """Whether this machine is where the settings say the service runs."""
+        return all(endpoint.is_local for endpoint in self.endpoints)

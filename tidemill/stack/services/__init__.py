@@ -1,0 +1,1 @@
+"""One service, or family of services, a file: each exposes ``services(settings)``."""

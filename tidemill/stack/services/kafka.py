@@ -1,0 +1,123 @@
+"""One Kafka node in KRaft mode, broker and controller in one."""
+
+import base64
+import logging
+import uuid
+from functools import partial
+from pathlib import Path
+
+from config.settings import REPO, Settings
+from tidemill.stack.addresses import first_endpoint
+from tidemill.stack.java import java_binary
+from tidemill.stack.service import Endpoint, Launch, MissingPrerequisiteError, NotReadyError, Run, Service
+
+LOGGING = REPO / "deployment" / "local" / "kafka" / "log4j2.properties"
+MAX_MESSAGE_BYTES = 10 * 1024 * 1024
+
+PROPERTIES = """\
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:{controller}
+listeners=PLAINTEXT://{host}:{port},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://{host}:{port}
+controller.listener.names=CONTROLLER
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+log.dirs={data}
+auto.create.topics.enable=false
+num.partitions={partitions}
+log.retention.ms=-1
+message.max.bytes={max_message}
+replica.fetch.max.bytes={max_message}
+offsets.topic.num.partitions=4
+offsets.topic.replication.factor=1
+transaction.state.log.num.partitions=4
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+share.coordinator.state.topic.num.partitions=4
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+group.initial.rebalance.delay.ms=0
+num.network.threads=2
+num.io.threads=4
+background.threads=2
+log.cleaner.dedupe.buffer.size=16777216
+"""
+
+
+def services(settings: Settings) -> tuple[Service, ...]:
+    broker = first_endpoint(settings.kafka.bootstrap_servers, "kafka.bootstrap_servers")
+    endpoints = [broker]
+    if broker.is_local:
+        endpoints.append(Endpoint("127.0.0.1", settings.kafka.controller_port, "kafka.controller_port"))
+    kafka = Service(
+        name="kafka",
+        title="Kafka broker",
+        address=settings.kafka.bootstrap_servers,
+        endpoints=tuple(endpoints),
+        launch=partial(launch, settings, broker),
+        setup=partial(setup, settings, broker),
+        probe=partial(probe, settings),
+        stop_timeout_s=30,
+    )
+    return (kafka,)
+
+
+def launch(settings: Settings, broker: Endpoint) -> Launch:
+    return Launch((*_java(settings), "kafka.Kafka", str(write_properties(settings, broker))))
+
+
+def setup(settings: Settings, broker: Endpoint, run: Run) -> None:
+    """Formats the log folder, once."""
+    if (_folder(settings) / "data" / "meta.properties").exists():
+        return
+    cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    storage = ("kafka.tools.StorageTool", "format", "--cluster-id", cluster_id)
+    run(Launch((*_java(settings), *storage, "--config", str(write_properties(settings, broker)))))
+
+
+def write_properties(settings: Settings, broker: Endpoint) -> Path:
+    """The broker's ``server.properties``, written anew from the settings."""
+    folder = _folder(settings)
+    (folder / "data").mkdir(parents=True, exist_ok=True)
+    path = folder / "server.properties"
+    path.write_text(
+        PROPERTIES.format(
+            host=broker.host,
+            port=broker.port,
+            controller=settings.kafka.controller_port,
+            data=folder / "data",
+            partitions=settings.kafka.partitions,
+            max_message=MAX_MESSAGE_BYTES,
+        ),
+        encoding="utf-8",
+    )
+    return path
+
+
+def probe(settings: Settings, _since: float) -> None:
+    """The broker answers a metadata request."""
+    from confluent_kafka import KafkaException
+    from confluent_kafka.admin import AdminClient
+
+    silent = logging.Logger("librdkafka", logging.CRITICAL + 1)
+    options = {"bootstrap.servers": settings.kafka.bootstrap_servers, **settings.kafka.client}
+    try:
+        AdminClient(options, logger=silent).list_topics(timeout=3)
+    except KafkaException as error:
+        raise NotReadyError(f"no metadata from {settings.kafka.bootstrap_servers}: {error.args[0].str()}") from error
+
+
+def jars_folder(settings: Settings) -> Path:
+    return settings.spark.jars.parent / "kafka"
+
+
+def _java(settings: Settings) -> tuple[str, ...]:
+    jars = jars_folder(settings)
+    if not any(jars.glob("kafka_*.jar")):
+        raise MissingPrerequisiteError(f"no Kafka jars in {jars}: run `make setup`")
+    heap = (f"-Xmx{settings.kafka.heap_mb}m", "-Xms128m", "-XX:+UseG1GC", "-XX:+ExitOnOutOfMemoryError")
+    return (java_binary(), *heap, f"-Dlog4j2.configurationFile={LOGGING}", "-cp", f"{jars}/*")
+
+
+def _folder(settings: Settings) -> Path:
+    return settings.home / "kafka"
