@@ -1,1 +1,1 @@
-"""The model server."""
+"""The model server: features, a champion and a score behind REST; every answer is logged to Kafka."""

@@ -1,0 +1,80 @@
+"""``python -m model_serving``: the model server, at ``settings.serving.url``."""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import uvicorn
+
+from config.errors import TidemillError
+from config.settings import ConfigError, Settings, load_settings
+from model_serving.limits import BoundedHttpProtocol
+from model_serving.logs import log_to_stderr
+
+GRACE_S = 30
+
+
+def main() -> int:
+    """Serve until a signal; in-flight requests are finished for up to ``GRACE_S``."""
+    log_to_stderr()
+    try:
+        settings = load_settings()
+        host, port = listen_address(settings)
+        shared = _prepare(settings)
+    except TidemillError as error:
+        sys.stderr.write(f"model_serving: {error}\n")
+        return error.exit_status
+    if shared is not None:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(shared)  # prometheus_client's only way to be told
+    uvicorn.run(
+        "model_serving.app:create",
+        factory=True,
+        host=host,
+        port=port,
+        workers=settings.serving.workers,
+        loop="uvloop",
+        http=BoundedHttpProtocol,
+        ws="none",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=GRACE_S,
+    )
+    return 0
+
+
+def listen_address(settings: Settings) -> tuple[str, int]:
+    """Host and port of ``serving.url``.
+
+    Raises:
+        ConfigError: it is not ``http://HOST:PORT``.
+    """
+    url = settings.serving.url
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError as error:
+        raise ConfigError(f"serving.url = {url!r}: {error}") from error
+    if parts.scheme != "http" or not host or port is None or parts.path.strip("/"):
+        raise ConfigError(f"serving.url = {url!r} must be http://HOST:PORT, where the server listens")
+    return host, port
+
+
+def _prepare(settings: Settings) -> Path | None:
+    """Check what would otherwise fail in every worker, and empty the workers' shared metrics folder."""
+    from model_serving.metrics import shared_folder
+    from model_serving.server import check_use_cases
+
+    check_use_cases(settings)
+    shared = shared_folder(settings)
+    if shared is not None:
+        shutil.rmtree(shared, ignore_errors=True)
+        shared.mkdir(parents=True)
+    return shared
+
+
+if __name__ == "__main__":
+    sys.exit(main())

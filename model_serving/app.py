@@ -1,0 +1,65 @@
+"""The ASGI application."""
+
+import inspect
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+from fastapi import FastAPI
+
+from config import Settings, load_settings
+from model_serving import api_page, metrics, openapi, problems, routes
+from model_serving.limits import BodyLimit
+from model_serving.logs import log_to_stderr
+from model_serving.observe import Observe
+from model_serving.schemas import DegradedReason
+from model_serving.server import Server
+
+DESCRIPTION = f"""Scores entities with the champion model of a use case, from their newest features.
+
+Every answer carries `X-Request-ID`: yours when it matches `[A-Za-z0-9._-]{{1,128}}`, else a new one. A request sent
+again on the same day under the same id is logged once.
+
+`degraded` in an answer lists what it had to do without. {inspect.cleandoc(DegradedReason.__doc__ or "")}
+"""
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The server of ``settings``; nothing is connected before its start-up.
+
+    Raises:
+        ConfigError: a use case of ``serving.use_cases`` does not exist.
+    """
+    server = Server(settings)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        server.start()
+        yield
+        server.stop()
+        metrics.forget_worker(metrics.shared_folder(settings))
+
+    app = FastAPI(
+        title="Tidemill model server",
+        version=version("tidemill"),
+        summary="Predictions over REST",
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.state.server = server
+    problems.install(app)
+    app.include_router(routes.predictions)
+    app.include_router(routes.service)
+    api_page.install(app)
+    openapi.describe(app, settings.serving.max_instances)
+    app.add_middleware(BodyLimit, max_bytes=settings.serving.max_body_bytes)
+    app.add_middleware(Observe)
+    return app
+
+
+def create() -> FastAPI:
+    """The application of this process: what every uvicorn worker calls."""
+    log_to_stderr()
+    return create_app(load_settings())

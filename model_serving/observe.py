@@ -1,0 +1,62 @@
+"""What every request gets: an id, a place in the metrics, a line in the log."""
+
+import logging
+import re
+import time
+import uuid
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from model_serving import metrics
+from model_serving.logs import current_request_id
+
+logger = logging.getLogger(__name__)
+REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+QUIET_ROUTES = frozenset({"/healthz", "/readyz", "/metrics"})
+
+
+class Observe:
+    """Sets the request's id (``X-Request-ID`` when it is a valid one), answers with it, counts, times and logs."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        request_id = accepted_request_id(Headers(scope=scope).get("x-request-id"))
+        scope.setdefault("state", {})["request_id"] = request_id
+        current_request_id.set(request_id)
+        status = 500
+
+        async def observed(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)["x-request-id"] = request_id
+            await send(message)
+
+        try:
+            await self._app(scope, receive, observed)
+        finally:
+            _record(scope, status, time.perf_counter() - started)
+
+
+def accepted_request_id(offered: str | None) -> str:
+    """``offered`` when it is a valid request id, else a new one."""
+    if offered is not None and REQUEST_ID.fullmatch(offered):
+        return offered
+    return uuid.uuid4().hex
+
+
+def _record(scope: Scope, status: int, seconds: float) -> None:
+    method, route = metrics.route_labels(scope)
+    metrics.requests.labels(method, route, str(status)).inc()
+    metrics.request_seconds.labels(route).observe(seconds)
+    level = logging.DEBUG if route in QUIET_ROUTES and status < 400 else logging.INFO
+    if logger.isEnabledFor(level):
+        extra = {"method": method, "path": scope["path"][:200], "status": status, "ms": round(seconds * 1000, 3)}
+        logger.log(level, "request", extra=extra)

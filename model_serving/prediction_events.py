@@ -1,0 +1,40 @@
+"""What the log says of a prediction: the contract ``serving.prediction.v1``."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from contracts import contract, event
+from model_serving.scoring import Answer, Scored
+
+TOPIC = "serving.prediction.v1"
+SOURCE = "urn:tidemill:model_serving"
+
+
+def prediction_events(answer: Answer) -> Iterator[dict[str, Any]]:
+    """The event of each prediction of ``answer``.
+
+    Its id follows from the day, the use case, the request id and the place in the request: a request sent again
+    under the same id is the same event, and an id never has two dates.
+    """
+    declared = contract(TOPIC)
+    for index, scored in enumerate(answer.scored):
+        record = f"{answer.time:%Y-%m-%d}/{answer.use_case}/{answer.request_id}/{index}"
+        yield event(declared, SOURCE, record, answer.time, _data(answer, scored))
+
+
+def _data(answer: Answer, scored: Scored) -> dict[str, Any]:
+    model, row = answer.model, scored.row
+    values = row.values if row is not None else (None,) * len(model.features)
+    return {
+        "request_id": answer.request_id,
+        "use_case": answer.use_case,
+        "entity_id": scored.customer_id,
+        "score": scored.score,
+        "decision": scored.decision,
+        "model_name": model.name,
+        "model_version": model.version,
+        "model_alias": model.alias,
+        "features_as_of": row.as_of.isoformat() if row is not None else None,
+        "features": dict(zip(model.features, values, strict=True)),
+        "degraded": [str(reason) for reason in scored.degraded],
+    }

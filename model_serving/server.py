@@ -1,0 +1,108 @@
+"""What lives as long as the server: champions, their refreshers, the feature probe, the log, the threads that score."""
+
+import math
+from concurrent.futures import ThreadPoolExecutor
+
+from config.settings import REPO, ConfigError, Settings
+from model_serving.breaker import CircuitBreaker
+from model_serving.champion import ChampionHolder
+from model_serving.features import FAILURES
+from model_serving.periodic import Periodic
+from model_serving.prediction_log import PredictionLog
+from model_serving.schemas import Dependency, Readiness
+
+THREADS = 8
+PROBE_S = 1.0
+STOP_S = 5.0
+
+
+class Server:
+    """The parts behind the routes; made without touching the network, which :meth:`start` does in the background."""
+
+    def __init__(self, settings: Settings) -> None:
+        check_use_cases(settings)
+        self.settings = settings
+        self.breaker = CircuitBreaker(FAILURES)
+        self.holders = {name: ChampionHolder(settings, name, self.breaker) for name in settings.serving.use_cases}
+        self.log = PredictionLog(settings)
+        self.pool = ThreadPoolExecutor(THREADS, thread_name_prefix="score")
+        self._periodic = [
+            Periodic(f"refresh-{name}", settings.serving.reload_s, holder.refresh)
+            for name, holder in self.holders.items()
+        ]
+        self._periodic.append(Periodic("feature-probe", PROBE_S, self._probe_features))
+
+    @property
+    def retry_after_s(self) -> int:
+        """When a client may ask again after it was told that there is no model."""
+        return math.ceil(self.settings.serving.reload_s)
+
+    def start(self) -> None:
+        self.log.start()
+        for periodic in self._periodic:
+            periodic.start()
+
+    def stop(self) -> None:
+        """Requests have ended: let the log send what it has, and end the threads."""
+        self.pool.shutdown(wait=True)
+        self.log.close(STOP_S)
+        for periodic in self._periodic:
+            periodic.stop(STOP_S / len(self._periodic))
+
+    def readiness(self) -> Readiness:
+        """What background threads last saw of each dependency; asking costs nothing."""
+        dependencies = {f"model/{name}": _model(holder) for name, holder in self.holders.items()}
+        dependencies["registry"] = self._registry()
+        dependencies["feature_store"] = self._feature_store()
+        dependencies["prediction_log"] = self._prediction_log()
+        states = {dependency.state for dependency in dependencies.values()}
+        if any(holder.champion is None for holder in self.holders.values()):
+            return Readiness(status="unavailable", dependencies=dependencies)
+        return Readiness(status="ready" if states == {"ok"} else "degraded", dependencies=dependencies)
+
+    def _probe_features(self) -> None:
+        champion = next((holder.champion for holder in self.holders.values() if holder.champion), None)
+        if champion is not None:
+            champion.source.probe()
+
+    def _registry(self) -> Dependency:
+        errors = [holder.registry_error for holder in self.holders.values() if holder.registry_error]
+        if errors:
+            return Dependency(state="unavailable", detail=errors[0])
+        return Dependency(state="ok", detail=self.settings.mlflow.tracking_uri)
+
+    def _feature_store(self) -> Dependency:
+        error = self.breaker.error
+        if error is not None:
+            return Dependency(state="unavailable" if self.breaker.is_open else "degraded", detail=error)
+        return Dependency(state="ok", detail=f"{self.settings.redis.host}:{self.settings.redis.port}")
+
+    def _prediction_log(self) -> Dependency:
+        counts = f"{self.log.waiting} waiting, {self.log.dropped} dropped"
+        if self.log.error is not None:
+            return Dependency(state="unavailable", detail=f"{counts}: {self.log.error}")
+        return Dependency(state="ok", detail=counts)
+
+
+def check_use_cases(settings: Settings) -> None:
+    """Refuse to start for a use case that does not exist.
+
+    Raises:
+        ConfigError: ``serving.use_cases`` is empty or names one without a folder.
+    """
+    folder = REPO / "use_cases"
+    known = sorted(path.parent.name for path in folder.glob("*/__init__.py"))
+    unknown = [name for name in settings.serving.use_cases if name not in known]
+    if unknown or not settings.serving.use_cases:
+        wrong = f"names {', '.join(map(repr, unknown))}, which has no folder" if unknown else "is empty"
+        raise ConfigError(f"serving.use_cases {wrong}; use_cases/ has: {', '.join(known) or 'none'}")
+
+
+def _model(holder: ChampionHolder) -> Dependency:
+    champion = holder.champion
+    if champion is None:
+        return Dependency(state="unavailable", detail=holder.load_error or holder.registry_error or "not loaded yet")
+    version = f"version {champion.model.version}"
+    if holder.load_error is not None:
+        return Dependency(state="degraded", detail=f"{version} stays: {holder.load_error}")
+    return Dependency(state="degraded" if champion.is_cached else "ok", detail=version)
