@@ -1,0 +1,31 @@
+"""The durable record of the commits a DAG has handled: one Airflow variable a DAG.
+
+Asset events are not this record: one may be lost, and a run may see another run's. The variable is written only after
+the work is done, so a crash in between repeats work that is a no-op the second time, and loses none.
+"""
+
+from collections.abc import Mapping
+
+from airflow.sdk import Variable
+
+from airflow_orchestration.plugins.hooks.delta import Commit, from_json, to_json
+
+
+def handled_commits(dag_id: str) -> dict[str, Commit]:
+    """The commits that runs of ``dag_id`` have handled, by table; empty before the first."""
+    return from_json(Variable.get(_key(dag_id), default={}, deserialize_json=True))
+
+
+def record_handled(dag_id: str, commits: Mapping[str, Commit]) -> None:
+    """Note that ``commits`` are handled; the record of a table not among them stays."""
+    merged = handled_commits(dag_id) | dict(commits)
+    Variable.set(
+        _key(dag_id),
+        to_json(merged),
+        description=f"Delta commits {dag_id} has handled; delete it to have the next run handle them again",
+        serialize_json=True,
+    )
+
+
+def _key(dag_id: str) -> str:
+    return f"handled_commits.{dag_id}"

@@ -1,0 +1,1 @@
+"""Buttons that open another system on what a task made."""

@@ -1,0 +1,55 @@
+"""An operator that runs a command of the platform environment."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from airflow.sdk import BaseOperator, BaseOperatorLink, Context
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
+
+from airflow_orchestration.plugins.hooks.platform import CommandResult, PlatformHook
+from config.errors import TerminalError, TransientError
+from config.settings import load_settings
+
+SHOWN_LINES = 5
+
+
+class PlatformCommandOperator(BaseOperator):  # type: ignore[misc]
+    """Runs ``command``, a program of the platform environment and its arguments, and streams its output to the log.
+
+    XCom: the JSON object the command printed last on stdout. Exit status 75, and an end by a signal (the kernel's
+    out-of-memory killer, a restart of the machine), raise AirflowException, so that the task is tried again; any other
+    non-zero status raises AirflowFailException, because the command said that trying again changes nothing. ``links``
+    are the buttons the task's page shows.
+    """
+
+    template_fields: Sequence[str] = ("command",)
+    ui_color = "#e3f2e9"
+
+    def __init__(self, *, command: Sequence[str], links: Sequence[BaseOperatorLink] = (), **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.command = list(command)
+        self.operator_extra_links = tuple(links)
+        self._hook: PlatformHook | None = None
+
+    def execute(self, context: Context) -> Any:
+        self._hook = PlatformHook(load_settings())
+        result = self._hook.run([str(part) for part in self.command])
+        if result.exit_status == 0:
+            return result.document
+        raise failure(self.command, result)
+
+    def on_kill(self) -> None:
+        if self._hook is not None:
+            self._hook.terminate()
+
+
+def failure(command: Sequence[str], result: CommandResult) -> AirflowException:
+    """The exception that says how ``command`` ended, of the type that decides whether Airflow tries again."""
+    name, status = " ".join(command), result.exit_status
+    said = " | ".join([line for line in (*result.stdout, *result.stderr) if line.strip()][-SHOWN_LINES:])
+    if status == TransientError.exit_status:
+        return AirflowException(f"`{name}` failed and may work when tried again: {said}")
+    if status < 0:
+        return AirflowException(f"`{name}` was ended by signal {-status}: {said}")
+    kind = "stopped" if status == TerminalError.exit_status else f"ended with exit status {status}"
+    return AirflowFailException(f"`{name}` {kind}, trying again would change nothing: {said}")
