@@ -2,7 +2,7 @@
 
 from contracts.checker import Checker, Reason, Rejection, checker
 from contracts.columns import Column, data_columns, data_ddl
-from contracts.events import event, event_id
+from contracts.events import event, event_at, event_id, event_time
 from contracts.registry import Contract, ContractError, contract, contracts
 
 __all__ = [
@@ -18,5 +18,7 @@ __all__ = [
     "data_columns",
     "data_ddl",
     "event",
+    "event_at",
     "event_id",
+    "event_time",
 ]

@@ -7,7 +7,7 @@ Beside the standard keywords a schema states ``x-topic``, ``x-table`` (the noun 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -30,18 +30,17 @@ class Contract:
     key_fields: tuple[str, ...]
     schema: dict[str, Any]
 
-    @property
+    @cached_property
     def dataschema(self) -> str:
         return str(self.schema["$id"])
 
     def key(self, data: Mapping[str, Any]) -> bytes:
         """The Kafka key of an event with this ``data``: the entity it is about."""
-        value = next((data[field] for field in self.key_fields if data.get(field) is not None), None)
-        if value is None:
-            raise ContractError(
-                f"{self.topic}: none of {', '.join(self.key_fields)} has a value, so the event has no key"
-            )
-        return str(value).encode()
+        for field in self.key_fields:
+            value = data.get(field)
+            if value is not None:
+                return str(value).encode()
+        raise ContractError(f"{self.topic}: none of {', '.join(self.key_fields)} has a value, so the event has no key")
 
 
 @cache

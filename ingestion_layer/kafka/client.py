@@ -17,8 +17,12 @@ class BrokerRefusedError(TerminalError):
 
 
 def client_config(settings: Settings, **options: Any) -> dict[str, Any]:
-    """librdkafka's configuration for ``settings``; ``settings.kafka.client`` wins over ``options``."""
-    return {"bootstrap.servers": settings.kafka.bootstrap_servers, **options, **settings.kafka.client}
+    """librdkafka's configuration for ``settings``; ``settings.kafka.client`` wins over ``options``.
+
+    librdkafka writes nothing to stderr by itself: what goes wrong reaches the caller as an error.
+    """
+    own = {"bootstrap.servers": settings.kafka.bootstrap_servers, "log_level": 0, "reconnect.backoff.ms": 250}
+    return {**own, **options, **settings.kafka.client}
 
 
 def broker_error(settings: Settings, doing: str, error: KafkaException | KafkaError) -> TransientError | TerminalError:

@@ -1,0 +1,185 @@
+"""The producer of the sources: checks every event, keys it by its contract, counts what the broker acknowledged."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from time import monotonic
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+
+import orjson
+from confluent_kafka import KafkaError, KafkaException, Producer
+from confluent_kafka import Message as DeliveryReport
+
+from config.errors import TerminalError, TransientError
+from config.settings import Settings
+from contracts.checker import Rejection, checker
+from contracts.registry import contract
+from ingestion_layer.kafka.client import broker_error, client_config
+
+POLL_EVERY = 1_000
+OPTIONS = {
+    "enable.idempotence": True,
+    "acks": "all",
+    "compression.type": "lz4",
+    "linger.ms": 20,
+    "partitioner": "murmur2_random",  # the Java client's: the same key is in the same partition whoever wrote it
+    "queue.buffering.max.messages": 200_000,
+    "queue.buffering.max.kbytes": 262_144,
+    "delivery.report.only.error": True,
+}
+
+Event = Mapping[str, Any]
+
+
+class RawMessage(NamedTuple):
+    """A message sent as it is, without a check: what a broken client would send."""
+
+    key: bytes
+    value: bytes
+
+
+Outgoing = Event | RawMessage
+OnRejected = Callable[[Event, Rejection], None]
+
+
+class ContractViolationError(TerminalError):
+    """A source made an event that breaks its contract; it and what follows it was not sent."""
+
+
+class NotAcknowledgedError(TransientError):
+    """Messages that the broker did not acknowledge; sending them again is safe, since ids repeat."""
+
+    def __init__(
+        self, servers: str, acknowledged: int, failed: int, unanswered: int, causes: Mapping[str, int]
+    ) -> None:
+        told = ", ".join(f"{cause} ({count})" for cause, count in causes.items()) or "no answer in time"
+        super().__init__(
+            f"the Kafka broker at {servers} acknowledged {acknowledged} messages; {failed} failed and {unanswered} "
+            f"were not answered: {told}. Run the command again when the broker is up: it goes on where it stopped"
+        )
+        self.acknowledged = acknowledged
+        self.failed = failed
+        self.unanswered = unanswered
+
+
+@dataclass(frozen=True)
+class Acknowledged:
+    """How many messages the broker acknowledged, by topic."""
+
+    by_topic: Mapping[str, int]
+
+    @property
+    def total(self) -> int:
+        return sum(self.by_topic.values())
+
+
+class EventProducer:
+    """An idempotent producer that knows at every flush that each message it was given is on the broker.
+
+    Only failures are reported message by message; with none of them and an empty queue, every message is
+    acknowledged, so counting needs no callback per message. A full queue blocks (backpressure).
+    ``timeout_s`` is how long a message may stay unacknowledged.
+    """
+
+    def __init__(self, settings: Settings, timeout_s: float = 60.0) -> None:
+        self._servers = settings.kafka.bootstrap_servers
+        self._timeout_s = timeout_s
+        self._sent: Counter[str] = Counter()
+        self._failed: Counter[str] = Counter()
+        self._causes: Counter[str] = Counter()
+        options = {**OPTIONS, "message.timeout.ms": int(timeout_s * 1000), "on_delivery": self._on_failure}
+        self._producer = Producer(client_config(settings, **options))
+        try:
+            metadata = self._producer.list_topics(timeout=min(timeout_s, 15.0))
+        except KafkaException as error:
+            raise broker_error(settings, "connecting the producer", error) from error
+        self.cluster_id = str(metadata.cluster_id)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        if kind is None:
+            self.flush()
+        else:
+            self._producer.purge()
+
+    def send(self, topic: str, outgoing: Iterable[Outgoing], on_rejected: OnRejected | None = None) -> None:
+        """Queue events and raw messages for ``topic``, in order.
+
+        An event that breaks the contract is not sent: it goes to ``on_rejected``.
+
+        Raises:
+            ContractViolationError: an event breaks the contract and there is no ``on_rejected``.
+            NotAcknowledgedError: the queue stayed full, or a message failed for good.
+        """
+        key, check, dumps, queue = contract(topic).key, checker(topic).check, orjson.dumps, self._queue
+        count = 0
+        for item in outgoing:
+            if isinstance(item, RawMessage):
+                queue(topic, item.value, item.key)
+            elif (rejection := check(item)) is None:
+                queue(topic, dumps(item), key(item["data"]))
+            else:
+                _reject(topic, item, rejection, on_rejected)
+                continue
+            count += 1
+            if not count % POLL_EVERY:
+                self._poll(topic, POLL_EVERY)
+        self._poll(topic, count % POLL_EVERY)
+
+    def flush(self) -> Acknowledged:
+        """Wait until the broker acknowledged everything queued so far; the counts since this producer was made.
+
+        Raises:
+            NotAcknowledgedError: a message failed, or was not answered within ``timeout_s``.
+        """
+        unanswered = self._producer.flush(self._timeout_s + 5.0)
+        if unanswered or self._failed:
+            raise self._not_acknowledged(unanswered)
+        return Acknowledged(dict(self._sent))
+
+    def _queue(self, topic: str, value: bytes, key: bytes) -> None:
+        try:
+            self._producer.produce(topic, value, key)
+        except BufferError:
+            self._queue_when_free(topic, value, key)
+        except KafkaException as error:
+            self._fail(topic, error.args[0])
+
+    def _queue_when_free(self, topic: str, value: bytes, key: bytes) -> None:
+        deadline = monotonic() + self._timeout_s
+        while monotonic() < deadline:
+            self._producer.poll(0.05)
+            try:
+                self._producer.produce(topic, value, key)
+            except BufferError:
+                continue
+            return
+        raise self._not_acknowledged(len(self._producer))
+
+    def _poll(self, topic: str, queued: int) -> None:
+        self._sent[topic] += queued
+        self._producer.poll(0)
+        if self._failed:
+            raise self._not_acknowledged(len(self._producer))
+
+    def _on_failure(self, error: KafkaError | None, message: DeliveryReport) -> None:
+        if error is not None:
+            self._fail(str(message.topic()), error)
+
+    def _fail(self, topic: str, error: KafkaError) -> None:
+        self._failed[topic] += 1
+        self._causes[error.str()] += 1
+
+    def _not_acknowledged(self, unanswered: int) -> NotAcknowledgedError:
+        failed = self._failed.total()
+        acknowledged = self._sent.total() - failed - unanswered
+        return NotAcknowledgedError(self._servers, max(acknowledged, 0), failed, unanswered, self._causes)
+
+
+def _reject(topic: str, event: Event, rejection: Rejection, on_rejected: OnRejected | None) -> None:
+    if on_rejected is None:
+        raise ContractViolationError(f"{topic}: event {event.get('id')} breaks its contract at {rejection.detail}")
+    on_rejected(event, rejection)
