@@ -43,9 +43,7 @@ def _latest_commit(settings: Settings, name: str) -> Commit | None:
     from deltalake.exceptions import TableNotFoundError
 
     try:
-        table = DeltaTable(
-            settings.table_path(name), storage_options=dict(settings.lake.storage_options), without_files=True
-        )
+        table = DeltaTable(settings.table_path(name), storage_options=dict(settings.lake.storage_options))
     except TableNotFoundError:
         return None
     return Commit(str(table.metadata().id), table.version())

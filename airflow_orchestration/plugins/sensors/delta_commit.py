@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from airflow.sdk import BaseSensorOperator, Context
-from airflow.sdk.exceptions import AirflowException, AirflowSensorTimeout, AirflowSkipException, TaskDeferred
+from airflow.sdk.exceptions import AirflowFailException, AirflowSensorTimeout, AirflowSkipException, TaskDeferred
 
 from airflow_orchestration.plugins.hooks.delta import Commit, from_json, has_new, latest_commits, to_json
 from airflow_orchestration.plugins.hooks.handled_commits import handled_commits
@@ -49,7 +49,7 @@ class DeltaCommitSensor(BaseSensorOperator):  # type: ignore[misc]
 
     def _found_by_hand(self, latest: Mapping[str, Commit]) -> Any:
         if not latest:
-            raise AirflowException(
+            raise AirflowFailException(
                 f"none of {', '.join(self.tables)} exists in {load_settings().lake_root}: has the stream run?"
             )
         return self._found(latest)

@@ -1,0 +1,86 @@
+"""Requests to Airflow's REST API: logged in, retried where a request may be repeated, errors that say what to do."""
+
+import time
+from typing import Any
+
+import httpx
+
+from config.errors import TerminalError, TransientError
+from config.secrets import secret
+from config.settings import Settings
+
+REQUEST_TIMEOUT_S = 30.0
+PATIENCE_S = 15.0
+
+
+class AirflowUnavailableError(TransientError):
+    """The API server does not answer, or a DAG did not show up or end in time."""
+
+
+class AirflowRefusedError(TerminalError):
+    """Airflow answered that it will not do this: a wrong password, a bad conf, a DAG that does not import."""
+
+
+class AirflowApi:
+    """Talks to ``settings.airflow.url`` as ``settings.airflow.user``."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.url = settings.airflow.url.rstrip("/")
+        self._settings = settings
+        self._http = httpx.Client(
+            base_url=self.url, timeout=REQUEST_TIMEOUT_S, headers={"Accept": "application/json"}, trust_env=False
+        )
+
+    def close(self) -> None:
+        self._http.close()
+
+    def get(self, path: str, **params: Any) -> Any:
+        """The JSON answer to a GET; tried again for ``PATIENCE_S`` while the server is away."""
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                return self._request("GET", path, params=params)
+            except AirflowUnavailableError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(1.0)
+
+    def post(self, path: str, body: Any) -> Any:
+        return self._request("POST", path, json=body)
+
+    def patch(self, path: str, body: Any) -> Any:
+        return self._request("PATCH", path, json=body)
+
+    def _request(self, method: str, path: str, **kwargs: Any) -> Any:
+        response = self._send(method, f"/api/v2{path}", **kwargs)
+        if response.status_code == httpx.codes.UNAUTHORIZED:
+            self._log_in()
+            response = self._send(method, f"/api/v2{path}", **kwargs)
+        return self._checked(response).json()
+
+    def _log_in(self) -> None:
+        user, password = self._settings.airflow.user, secret(self._settings, "airflow_password").get_secret_value()
+        response = self._send("POST", "/auth/token", json={"username": user, "password": password})
+        self._http.headers["Authorization"] = f"Bearer {self._checked(response).json()['access_token']}"
+
+    def _send(self, method: str, path: str, **kwargs: Any) -> httpx.Response:
+        try:
+            return self._http.request(method, path, **kwargs)
+        except httpx.TransportError as error:
+            raise AirflowUnavailableError(
+                f"{method} {self.url}{path}: {error or type(error).__name__}: is Airflow up? (`tidemill status`)"
+            ) from error
+
+    def _checked(self, response: httpx.Response) -> httpx.Response:
+        if response.is_success:
+            return response
+        asked = f"{response.request.method} {response.request.url}"
+        message = f"{asked} answered {response.status_code}: {_detail(response)}"
+        raise (AirflowUnavailableError if response.is_server_error else AirflowRefusedError)(message)
+
+
+def _detail(response: httpx.Response) -> str:
+    try:
+        return str(response.json()["detail"])
+    except (ValueError, KeyError, TypeError):
+        return response.text[:500]
