@@ -1,0 +1,97 @@
+"""A use case as training sees it: its label, its features and its specification, read from its folder."""
+
+import hashlib
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from types import ModuleType
+
+import use_cases
+from config.errors import TerminalError
+from contracts import contract, data_columns
+from ml_modeling.specification import ModelSpec, SpecificationError, read_specification
+
+FILES = ("features.py", "labels.py", "model.yaml")
+FOLDER = Path(use_cases.__path__[0])
+
+
+class UnknownUseCaseError(TerminalError):
+    """A name that has no folder with the files of a use case."""
+
+
+@dataclass(frozen=True)
+class Label:
+    """Whether an event happens to an active entity within ``horizon`` after a cutoff.
+
+    ``event`` are the column values a row of ``source`` has when it counts. An entity is active at a cutoff when such
+    an event happened within ``active`` before it. The label is ``event_means`` when another one follows within
+    ``horizon``, else the opposite.
+    """
+
+    source: str
+    entity_column: str
+    event: Mapping[str, str]
+    active: timedelta
+    horizon: timedelta
+    event_means: int
+
+
+@dataclass(frozen=True)
+class UseCase:
+    """``digest`` is the SHA-256 of the definition's files: two runs with the same one had the same definition."""
+
+    name: str
+    feature_service: str
+    features: tuple[str, ...]
+    label: Label
+    spec: ModelSpec
+    digest: str
+
+
+def use_case_names() -> list[str]:
+    """The use cases that can be trained."""
+    return sorted(folder.name for folder in FOLDER.iterdir() if all((folder / file).is_file() for file in FILES))
+
+
+def load_use_case(name: str) -> UseCase:
+    """The use case in ``use_cases/<name>``.
+
+    Raises:
+        UnknownUseCaseError: there is no such folder, or it lacks a file.
+        SpecificationError: ``labels.py`` or ``model.yaml`` cannot be used.
+    """
+    folder = FOLDER / name
+    missing = [file for file in FILES if not (folder / file).is_file()]
+    if missing:
+        known = ", ".join(use_case_names())
+        raise UnknownUseCaseError(f"no use case {name!r}: {folder} lacks {', '.join(missing)}; known: {known}")
+    features = importlib.import_module(f"use_cases.{name}.features")
+    spec = read_specification(folder / "model.yaml")
+    if spec.baseline.feature not in features.FEATURES:
+        raise SpecificationError(
+            f"{folder / 'model.yaml'}: baseline.feature = {spec.baseline.feature!r} is not one of the features "
+            f"{', '.join(features.FEATURES)}"
+        )
+    label = _label(importlib.import_module(f"use_cases.{name}.labels"))
+    digest = hashlib.sha256(b"".join((folder / file).read_bytes() for file in FILES)).hexdigest()
+    return UseCase(name, features.FEATURE_SERVICE, tuple(features.FEATURES), label, spec, digest)
+
+
+def _label(module: ModuleType) -> Label:
+    where = module.__name__.replace(".", "/") + ".py"
+    columns = {column.name for column in data_columns(contract(module.SOURCE))}
+    for column in (module.ENTITY_COLUMN, *module.EVENT):
+        if column not in columns:
+            raise SpecificationError(f"{where}: {module.SOURCE} has no column {column!r}: {', '.join(sorted(columns))}")
+    if module.ACTIVE_DAYS < 1 or module.HORIZON_DAYS < 1 or module.EVENT_MEANS not in (0, 1):
+        raise SpecificationError(f"{where}: ACTIVE_DAYS and HORIZON_DAYS are at least 1, EVENT_MEANS is 0 or 1")
+    return Label(
+        source=module.SOURCE,
+        entity_column=module.ENTITY_COLUMN,
+        event=dict(module.EVENT),
+        active=timedelta(days=module.ACTIVE_DAYS),
+        horizon=timedelta(days=module.HORIZON_DAYS),
+        event_means=module.EVENT_MEANS,
+    )
