@@ -81,6 +81,7 @@ class Airflow(Section):
     executor: str = "LocalExecutor"
     parallelism: int = Field(3, ge=1, description="tasks that run at once")
     spark_slots: int = Field(1, ge=1, description="slots of the pool `spark`: batch jobs on Spark that run at once")
+    retry_delay_s: float = Field(30.0, gt=0, description="before a failed task's second try; then doubled each time")
     database: str = Field("sqlite:///{home}/airflow/airflow.db", description="SQLAlchemy URL")
 
 
