@@ -10,7 +10,8 @@ from pathlib import Path
 
 from config.errors import TerminalError
 from config.settings import Settings
-from tidemill.stack.logs import last_lines, log_file
+from tidemill.stack.folders import Folders
+from tidemill.stack.logs import last_lines
 from tidemill.stack.service import Launch, NotReadyError, Run, Service
 
 POLL_S = 0.2
@@ -27,10 +28,12 @@ class StartFailedError(TerminalError):
 @contextmanager
 def running(service: Service, settings: Settings) -> Iterator[subprocess.Popen[bytes]]:
     """``service`` without a supervisor, ready when the block is entered and gone when it is left."""
-    log = log_file(settings, service.name)
-    log.parent.mkdir(parents=True, exist_ok=True)
-    service.setup(runner(service, settings))
+    folders = Folders.of(settings)
+    folders.create()
+    log = folders.log(service.name)
+    service.setup(runner(service, log))
     launch = service.launch()
+    launch.write_files()
     started = time.time()
     with log.open("ab") as output:
         process = subprocess.Popen(
@@ -49,11 +52,11 @@ def running(service: Service, settings: Settings) -> Iterator[subprocess.Popen[b
         stop_group(process, service.stop_timeout_s)
 
 
-def runner(service: Service, settings: Settings) -> Run:
-    """What runs the setup commands of ``service``; their output goes to its log."""
-    log = log_file(settings, service.name)
+def runner(service: Service, log: Path) -> Run:
+    """What runs the setup commands of ``service``; their output goes to ``log``."""
 
     def run(launch: Launch) -> None:
+        launch.write_files()
         environment = os.environ | dict(launch.environment)
         with log.open("ab") as output:
             result = subprocess.run(

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from config.errors import TerminalError, TransientError
 
@@ -32,10 +33,19 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class Launch:
-    """A command and the variables it gets on top of the inherited ones."""
+    """A command, the variables it gets on top of the inherited ones, and the configuration files it reads."""
 
     command: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
+
+    def write_files(self) -> None:
+        """Writes the files, for their owner's eyes only: they may hold a password."""
+        for name, text in self.files.items():
+            path = Path(name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch(mode=0o600)
+            path.write_text(text, encoding="utf-8")
 
 
 Run = Callable[[Launch], None]
@@ -50,9 +60,9 @@ def no_setup(_run: Run) -> None:
 class Service:
     """A server of the stack.
 
-    ``launch`` writes the service's configuration and says how to start it. ``setup`` does, with the runner it is given,
-    what must have succeeded before the first start. ``probe`` gets the time the service was started at (seconds since
-    the epoch) and raises :class:`NotReadyError` until the service does its work.
+    ``launch`` says how to start it, and raises :class:`MissingPrerequisiteError`. ``setup`` does, with the runner it
+    is given, what must have succeeded before the first start. ``probe`` gets the time the service was started at
+    (seconds since the epoch) and raises :class:`NotReadyError` until the service does its work.
     """
 
     name: str

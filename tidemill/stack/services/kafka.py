@@ -63,7 +63,7 @@ def services(settings: Settings) -> tuple[Service, ...]:
 
 
 def launch(settings: Settings, broker: Endpoint) -> Launch:
-    return Launch((*_java(settings), "kafka.Kafka", str(write_properties(settings, broker))))
+    return _java(settings, broker, "kafka.Kafka", str(_properties(settings)))
 
 
 def setup(settings: Settings, broker: Endpoint, run: Run) -> None:
@@ -72,26 +72,18 @@ def setup(settings: Settings, broker: Endpoint, run: Run) -> None:
         return
     cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
     storage = ("kafka.tools.StorageTool", "format", "--cluster-id", cluster_id)
-    run(Launch((*_java(settings), *storage, "--config", str(write_properties(settings, broker)))))
+    run(_java(settings, broker, *storage, "--config", str(_properties(settings))))
 
 
-def write_properties(settings: Settings, broker: Endpoint) -> Path:
-    """The broker's ``server.properties``, written anew from the settings."""
-    folder = _folder(settings)
-    (folder / "data").mkdir(parents=True, exist_ok=True)
-    path = folder / "server.properties"
-    path.write_text(
-        PROPERTIES.format(
-            host=broker.host,
-            port=broker.port,
-            controller=settings.kafka.controller_port,
-            data=folder / "data",
-            partitions=settings.kafka.partitions,
-            max_message=MAX_MESSAGE_BYTES,
-        ),
-        encoding="utf-8",
+def server_properties(settings: Settings, broker: Endpoint) -> str:
+    return PROPERTIES.format(
+        host=broker.host,
+        port=broker.port,
+        controller=settings.kafka.controller_port,
+        data=_folder(settings) / "data",
+        partitions=settings.kafka.partitions,
+        max_message=MAX_MESSAGE_BYTES,
     )
-    return path
 
 
 def probe(settings: Settings, _since: float) -> None:
@@ -111,13 +103,18 @@ def jars_folder(settings: Settings) -> Path:
     return settings.spark.jars.parent / "kafka"
 
 
-def _java(settings: Settings) -> tuple[str, ...]:
+def _java(settings: Settings, broker: Endpoint, *program: str) -> Launch:
     jars = jars_folder(settings)
     if not any(jars.glob("kafka_*.jar")):
         raise MissingPrerequisiteError(f"no Kafka jars in {jars}: run `make setup`")
     heap = (f"-Xmx{settings.kafka.heap_mb}m", "-Xms128m", "-XX:+UseG1GC", "-XX:+ExitOnOutOfMemoryError")
-    return (java_binary(), *heap, f"-Dlog4j2.configurationFile={LOGGING}", "-cp", f"{jars}/*")
+    command = (java_binary(), *heap, f"-Dlog4j2.configurationFile={LOGGING}", "-cp", f"{jars}/*", *program)
+    return Launch(command, files={str(_properties(settings)): server_properties(settings, broker)})
 
 
 def _folder(settings: Settings) -> Path:
     return settings.home / "kafka"
+
+
+def _properties(settings: Settings) -> Path:
+    return _folder(settings) / "server.properties"

@@ -35,22 +35,21 @@ def services(settings: Settings) -> tuple[Service, ...]:
 
 
 def launch(settings: Settings) -> Launch:
-    return Launch((redis_binary(), str(write_configuration(settings))))
+    path = str(settings.home / "redis" / "redis.conf")
+    return Launch((redis_binary(), path), files={path: configuration(settings)})
 
 
-def write_configuration(settings: Settings) -> Path:
-    """``redis.conf``, readable by its owner only: it may hold the password."""
-    folder = settings.home / "redis"
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "redis.conf"
+def configuration(settings: Settings) -> str:
+    """The text of ``redis.conf``."""
     text = CONFIGURATION.format(
-        host=settings.redis.host, port=settings.redis.port, folder=folder, max_memory=settings.redis.max_memory_mb
+        host=settings.redis.host,
+        port=settings.redis.port,
+        folder=settings.home / "redis",
+        max_memory=settings.redis.max_memory_mb,
     )
     if settings.redis.password:
         text += f'requirepass "{_escaped(settings.redis.password.get_secret_value())}"\n'
-    path.touch(mode=0o600)
-    path.write_text(text, encoding="utf-8")
-    return path
+    return text
 
 
 def redis_binary() -> str:

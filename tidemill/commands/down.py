@@ -1,0 +1,28 @@
+"""``tidemill down``."""
+
+import click
+
+from config import load_settings
+
+
+@click.command(name="down")
+@click.argument("services", nargs=-1)
+@click.option("--purge", "is_purged", is_flag=True, help="Also remove the home folder: lake, topics, models, logs.")
+@click.option("--yes", is_flag=True, help="Do not ask before removing.")
+def command(services: tuple[str, ...], is_purged: bool, yes: bool) -> None:
+    """Stop SERVICES, or the whole stack."""
+    from tidemill.stack.down import check_purgeable, down, purge
+    from tidemill.stack.folders import Folders
+
+    settings = load_settings()
+    if is_purged and services:
+        raise click.UsageError("--purge removes everything: it takes no services")
+    if is_purged and settings.home.exists():
+        check_purgeable(Folders.of(settings))
+        if not yes:
+            click.confirm(f"Remove {settings.home} with all data in it?", abort=True, err=True)
+    stopped = down(settings, services, lambda name: click.echo(f"stopping {name}", err=True))
+    click.echo(f"stopped {', '.join(stopped)}" if stopped else "nothing was running", err=True)
+    if is_purged:
+        purge(settings)
+        click.echo(f"removed {settings.home}", err=True)

@@ -1,0 +1,83 @@
+"""``tidemill status``."""
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from config import load_settings
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from tidemill.stack.status import StackStatus
+
+STYLES = {"ready": "green", "external": "green", "starting": "yellow", "stopping": "yellow", "stopped": "dim"}
+
+
+@click.command(name="status")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def command(as_json: bool) -> None:
+    """Show each service, its memory, and the stream's progress."""
+    from rich.console import Console
+
+    from tidemill.stack.status import status
+
+    stack = status(load_settings())
+    if as_json:
+        click.echo(json.dumps(asdict(stack), indent=2))
+        return
+    console = Console()
+    console.print(_services(stack))
+    if stack.stream:
+        console.print(_stream(stack))
+    for service in stack.services:
+        if service.reason:
+            console.print(f"{service.name}: {service.reason}; log: {service.log}", markup=False, highlight=False)
+    console.print(f"home: {stack.home}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _services(stack: "StackStatus") -> "Table":
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("service", "state", "pid", "memory", "up", "restarts", "address")
+    for service in stack.services:
+        table.add_row(
+            service.name,
+            Text(service.state, STYLES.get(service.state, "red")),
+            str(service.pid or ""),
+            mebibytes(service.memory_bytes) if service.pid else "",
+            "" if service.uptime_s is None else duration(service.uptime_s),
+            str(service.restarts) if service.pid else "",
+            service.address,
+        )
+    table.add_section()
+    table.add_row("all, with supervisord", "", str(stack.supervisor_pid or ""), mebibytes(stack.memory_bytes))
+    return table
+
+
+def _stream(stack: "StackStatus") -> "Table":
+    from rich.table import Table
+
+    table = Table("query", "batch", "input rows/s", "processed rows/s", "batch s", "rows behind")
+    for query in stack.stream:
+        figures = (query.input_rows_per_second, query.processed_rows_per_second, query.batch_duration_seconds)
+        cells = ["" if figure is None else f"{figure:,.1f}" for figure in figures]
+        whole = ["" if number is None else f"{number:,}" for number in (query.batch_id, query.lag_rows)]
+        table.add_row(query.query, whole[0], *cells, whole[1])
+    return table
+
+
+def mebibytes(count: int) -> str:
+    return f"{count / 2**20:,.0f} MiB"
+
+
+def duration(seconds: float) -> str:
+    """Hours, minutes and seconds, without leading zero parts."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours}h {minutes}m"
+    return f"{minutes}m {rest}s" if minutes else f"{rest}s"

@@ -1,0 +1,104 @@
+"""Stopping services, and removing the home folder."""
+
+import shutil
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from config.errors import TerminalError
+from config.settings import REPO, Settings
+from tidemill.stack.catalog import catalog, check_known, waves
+from tidemill.stack.folders import Folders
+from tidemill.stack.lock import locked
+from tidemill.stack.processes import wait_gone
+from tidemill.stack.service import Service
+from tidemill.stack.supervisor import Supervisor, end_leftovers, leftovers
+from tidemill.stack.up import ALIVE
+
+POLL_S = 0.2
+SUPERVISOR_STOP_S = 30.0
+
+
+class PurgeRefusedError(TerminalError):
+    """The home folder holds more than the stack's own state."""
+
+
+class StopFailedError(TerminalError):
+    """A service did not stop in time."""
+
+
+def down(settings: Settings, names: Iterable[str] = (), report: Callable[[str], None] = lambda _: None) -> list[str]:
+    """Stop the named services, or all and supervisord; returns the names of those that ran.
+
+    Raises:
+        UnknownServiceError, StackLockedError, StopFailedError
+    """
+    services = catalog(settings)
+    asked = set(names)
+    check_known(services, asked)
+    folders = Folders.of(settings)
+    if not folders.run.is_dir():
+        return []
+    with locked(folders):
+        stopped = _stop_services(Supervisor(folders), services, asked or set(services), report)
+        if not asked:
+            _stop_supervisor(folders)
+    return stopped
+
+
+def purge(settings: Settings) -> None:
+    """Remove the home folder with everything in it; the stack must be down.
+
+    Raises:
+        PurgeRefusedError: it is not a home folder the stack made, or something else lives in it.
+    """
+    folders = Folders.of(settings)
+    if not folders.home.exists():
+        return
+    check_purgeable(folders)
+    shutil.rmtree(folders.home)
+
+
+def check_purgeable(folders: Folders) -> None:
+    home = folders.home.resolve()
+    for inside in (REPO, Path.home(), Path.cwd()):
+        if inside.resolve().is_relative_to(home):
+            raise PurgeRefusedError(f"{home} holds {inside}: not removing it; remove what you want gone by hand")
+    if not folders.marker.exists():
+        raise PurgeRefusedError(f"{home} was not made by `tidemill up`: not removing it; remove it by hand")
+
+
+def _stop_services(
+    supervisor: Supervisor, services: dict[str, Service], names: set[str], report: Callable[[str], None]
+) -> list[str]:
+    stopped = []
+    for wave in reversed(waves(services.values())):
+        programs = supervisor.programs()
+        going = [each for each in wave if each.name in names and each.name in programs]
+        going = [each for each in going if programs[each.name].state in ALIVE]
+        for service in going:
+            report(service.name)
+            supervisor.stop(service.name)
+        _wait_stopped(supervisor, going)
+        stopped += [service.name for service in going]
+    return stopped
+
+
+def _wait_stopped(supervisor: Supervisor, services: list[Service]) -> None:
+    deadline = time.monotonic() + max((service.stop_timeout_s for service in services), default=0) + 15
+    while services:
+        programs = supervisor.programs()
+        alive = [service.name for service in services if service.name in programs and programs[service.name].pid]
+        if not alive:
+            return
+        if time.monotonic() > deadline:
+            raise StopFailedError(f"still running: {', '.join(alive)}; see `tidemill status`")
+        time.sleep(POLL_S)
+
+
+def _stop_supervisor(folders: Folders) -> None:
+    supervisor = Supervisor(folders)
+    if supervisor.is_alive():
+        supervisor.shutdown()
+        wait_gone(leftovers(folders), SUPERVISOR_STOP_S)
+    end_leftovers(folders)

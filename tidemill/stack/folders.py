@@ -1,0 +1,67 @@
+"""Where the stack keeps its own files inside the home folder."""
+
+import hashlib
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from config.settings import Settings
+
+# 108 bytes with the final zero on Linux, 104 on macOS; supervisord binds to the name plus a dot and its pid first.
+MAX_SOCKET_BYTES = 92
+
+
+@dataclass(frozen=True)
+class Folders:
+    home: Path
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Folders":
+        return cls(settings.home)
+
+    @property
+    def run(self) -> Path:
+        return self.home / "run"
+
+    @property
+    def logs(self) -> Path:
+        return self.home / "logs"
+
+    @property
+    def marker(self) -> Path:
+        """Its presence says that the home folder is the stack's, which ``down --purge`` may remove."""
+        return self.home / ".tidemill-home"
+
+    @property
+    def supervisor_config(self) -> Path:
+        return self.run / "supervisord.conf"
+
+    @property
+    def supervisor_record(self) -> Path:
+        return self.run / "supervisord.pid.json"
+
+    @property
+    def supervisor_pid(self) -> Path:
+        return self.run / "supervisord.pid"
+
+    @property
+    def socket(self) -> Path:
+        """supervisord's socket; under the temporary folder when the home's path is too long for one."""
+        inside = self.run / "supervisor.sock"
+        if len(bytes(inside)) <= MAX_SOCKET_BYTES:
+            return inside
+        digest = hashlib.sha256(bytes(self.home)).hexdigest()[:16]
+        return Path(tempfile.gettempdir()) / f"tidemill-{digest}" / "supervisor.sock"
+
+    def launch_file(self, service: str) -> Path:
+        return self.run / f"{service}.json"
+
+    def log(self, service: str) -> Path:
+        return self.logs / f"{service}.log"
+
+    def create(self) -> None:
+        """Makes the folders; what is in ``run`` may hold secrets, so it is the owner's alone."""
+        self.logs.mkdir(parents=True, exist_ok=True)
+        self.run.mkdir(exist_ok=True, mode=0o700)
+        self.socket.parent.mkdir(exist_ok=True, mode=0o700)
+        self.marker.touch()

@@ -1,0 +1,35 @@
+"""Only one command at a time may change the stack."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from config.errors import TransientError
+from tidemill.stack.folders import Folders
+
+
+class StackLockedError(TransientError):
+    """Another command is changing the stack."""
+
+
+@contextmanager
+def locked(folders: Folders) -> Iterator[None]:
+    """The stack's lock, which the kernel releases when its holder dies.
+
+    Raises:
+        StackLockedError: another process holds it.
+    """
+    with (folders.run / "lock").open("a+", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            file.seek(0)
+            holder = file.read().strip() or "unknown"
+            raise StackLockedError(
+                f"process {holder} is starting or stopping the stack in {folders.home}: wait until it is done"
+            ) from error
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield

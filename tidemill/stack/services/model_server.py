@@ -1,0 +1,36 @@
+"""The model server."""
+
+from functools import partial
+
+from config.settings import Settings
+from tidemill.stack.addresses import endpoint
+from tidemill.stack.http import get
+from tidemill.stack.python import platform_environment
+from tidemill.stack.service import Launch, MissingPrerequisiteError, Service
+
+
+def services(settings: Settings) -> tuple[Service, ...]:
+    server = Service(
+        name="model-server",
+        title="Model server",
+        address=settings.serving.url,
+        endpoints=(endpoint(settings.serving.url, "serving.url"),),
+        launch=partial(launch, settings),
+        probe=partial(probe, settings),
+        after=("kafka", "redis", "mlflow"),
+        ready_timeout_s=120,
+        stop_timeout_s=40,
+    )
+    return (server,)
+
+
+def launch(settings: Settings) -> Launch:
+    python = settings.platform_environment / "bin" / "python"
+    if not python.exists():
+        raise MissingPrerequisiteError(f"no {python}: run `make setup`")
+    return Launch((str(python), "-m", "model_serving"), platform_environment(settings))
+
+
+def probe(settings: Settings, _since: float) -> None:
+    """It answers; whether it has a model and features to answer with is what its ``/readyz`` says."""
+    get(f"{settings.serving.url.rstrip('/')}/healthz")

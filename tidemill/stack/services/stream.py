@@ -1,0 +1,47 @@
+"""The Spark streaming application: Kafka to bronze to silver."""
+
+from functools import partial
+
+from config.settings import REPO, Settings
+from tidemill.stack.addresses import endpoint
+from tidemill.stack.java import java_binary
+from tidemill.stack.python import platform_environment
+from tidemill.stack.service import Launch, MissingPrerequisiteError, NotReadyError, Service
+from tidemill.stack.stream_progress import stream_progress
+
+APPLICATION = REPO / "stream_processing" / "spark_streaming" / "app.py"
+
+
+def services(settings: Settings) -> tuple[Service, ...]:
+    stream = Service(
+        name="stream",
+        title="Spark streaming application",
+        address=f"http://{settings.stream.metrics_address}/metrics",
+        endpoints=(endpoint(settings.stream.metrics_address, "stream.metrics_address"),),
+        launch=partial(launch, settings),
+        probe=partial(probe, settings),
+        after=("kafka",),
+        ready_timeout_s=240,
+        stop_timeout_s=60,
+    )
+    return (stream,)
+
+
+def launch(settings: Settings) -> Launch:
+    java_binary()
+    if not any(settings.spark.jars.glob("*.jar")):
+        raise MissingPrerequisiteError(f"no Spark jars in {settings.spark.jars}: run `make setup`")
+    program = settings.platform_environment / "bin" / "tidemill"
+    memory = str(settings.stream.driver_memory_mb)
+    command = (str(program), "submit", "--driver-memory-mb", memory, str(APPLICATION))
+    return Launch(command, platform_environment(settings))
+
+
+def probe(settings: Settings, _since: float) -> None:
+    """The application serves its metrics, and every query it started runs."""
+    queries = stream_progress(settings)
+    stopped = [progress.query for progress in queries if not progress.is_up]
+    if not queries:
+        raise NotReadyError("no query has started yet")
+    if stopped:
+        raise NotReadyError(f"not running: {', '.join(stopped)}")

@@ -1,0 +1,197 @@
+"""Starting services: each as soon as those it needs are ready."""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+
+from config.settings import Settings
+from tidemill.stack.catalog import catalog, select
+from tidemill.stack.folders import Folders
+from tidemill.stack.launch import record_path
+from tidemill.stack.lock import locked
+from tidemill.stack.logs import last_lines
+from tidemill.stack.ports import check_free
+from tidemill.stack.processes import Record
+from tidemill.stack.running import StartFailedError, runner
+from tidemill.stack.service import Launch, NotReadyError, Service
+from tidemill.stack.supervisor import Supervisor, ensure_supervisor, service_record
+
+POLL_S = 0.5
+ALIVE = {"STARTING", "RUNNING", "BACKOFF", "STOPPING"}
+# Ending once while starting may be bad luck, such as a port in TIME_WAIT; ending twice is a reason to stop trying.
+MAX_STARTS = 2
+
+
+class Phase(StrEnum):
+    WAITING = "waiting"
+    SETTING_UP = "setting up"
+    STARTING = "starting"
+    READY = "ready"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where one service is; ``detail`` says what it waits for, or why it failed."""
+
+    service: str
+    phase: Phase
+    detail: str = ""
+
+
+Report = Callable[[Progress], None]
+
+
+@dataclass(frozen=True)
+class Started:
+    """What ``up`` did: the services that are ready, and those among them that ran already."""
+
+    ready: tuple[str, ...]
+    already_running: tuple[str, ...]
+
+
+class _CancelledError(Exception):
+    """Another service failed first."""
+
+
+def up(settings: Settings, names: Iterable[str] = (), report: Report = lambda _: None) -> Started:
+    """Start the named services and those they need (without names: all), and return when each is ready.
+
+    A running service is left alone unless its settings changed; then it is started again.
+
+    Raises:
+        UnknownServiceError, RemoteServiceError, StackLockedError, PortInUseError, MissingPrerequisiteError,
+        SetupFailedError, StartFailedError: the message names the service, the reason and the log.
+    """
+    everything = catalog(settings)
+    chosen = select(everything, names)
+    launches = {service.name: service.launch() for service in chosen}
+    folders = Folders.of(settings)
+    folders.create()
+    with locked(folders):
+        supervisor = ensure_supervisor(list(everything.values()), folders)
+        programs = supervisor.programs()
+        running = {
+            service.name
+            for service in chosen
+            if programs[service.name].state in ALIVE and _is_current(folders, service, launches[service.name])
+        }
+        for service in chosen:
+            if programs[service.name].state not in ALIVE:
+                check_free(service.name, service.endpoints)
+        _Start(supervisor, folders, launches, running, report).run(chosen)
+    return Started(tuple(service.name for service in chosen), tuple(sorted(running)))
+
+
+def _is_current(folders: Folders, service: Service, launch: Launch) -> bool:
+    path = folders.launch_file(service.name)
+    return path.exists() and path.read_text(encoding="utf-8") == _text(launch)
+
+
+def _text(launch: Launch) -> str:
+    return json.dumps(asdict(launch), sort_keys=True)
+
+
+class _Start:
+    """One ``up``: a thread a service, each waiting for those it needs."""
+
+    def __init__(
+        self, supervisor: Supervisor, folders: Folders, launches: dict[str, Launch], running: set[str], report: Report
+    ) -> None:
+        self._supervisor = supervisor
+        self._folders = folders
+        self._launches = launches
+        self._running = running
+        self._report = report
+        self._cancelled = threading.Event()
+
+    def run(self, services: Sequence[Service]) -> None:
+        futures: dict[str, Future[None]] = {}
+        with ThreadPoolExecutor(max_workers=len(services)) as pool:
+            for service in services:
+                needed = [futures[name] for name in service.after if name in futures]
+                futures[service.name] = pool.submit(self._bring_up, service, needed)
+            try:
+                wait(futures.values())
+            except BaseException:
+                self._cancelled.set()
+                raise
+        errors = [error for future in futures.values() if (error := future.exception())]
+        for error in errors:
+            if not isinstance(error, _CancelledError):
+                raise error
+
+    def _bring_up(self, service: Service, needed: Sequence[Future[None]]) -> None:
+        try:
+            self._wait_for(service, needed)
+            if service.name not in self._running:
+                self._start(service)
+            self._wait_ready(service)
+        except _CancelledError:
+            raise
+        except Exception as error:
+            self._cancelled.set()
+            self._report(Progress(service.name, Phase.FAILED, str(error).splitlines()[0]))
+            raise
+        self._report(Progress(service.name, Phase.READY))
+
+    def _wait_for(self, service: Service, needed: Sequence[Future[None]]) -> None:
+        if needed:
+            self._report(Progress(service.name, Phase.WAITING, f"for {', '.join(service.after)}"))
+        wait(needed)
+        if self._cancelled.is_set():
+            raise _CancelledError
+
+    def _start(self, service: Service) -> None:
+        self._stop(service)
+        self._report(Progress(service.name, Phase.SETTING_UP))
+        service.setup(runner(service, self._folders.log(service.name)))
+        launch = self._launches[service.name]
+        launch.write_files()
+        launch_file = self._folders.launch_file(service.name)
+        launch_file.touch(mode=0o600)
+        launch_file.write_text(_text(launch), encoding="utf-8")
+        record_path(launch_file).unlink(missing_ok=True)
+        self._supervisor.start(service.name)
+
+    def _stop(self, service: Service) -> None:
+        self._supervisor.stop(service.name)
+        deadline = time.monotonic() + service.stop_timeout_s + 10
+        while self._supervisor.programs()[service.name].state in ALIVE:
+            if time.monotonic() > deadline:
+                raise StartFailedError(f"{service.name} does not stop, so it cannot be started with its new settings")
+            time.sleep(POLL_S)
+
+    def _wait_ready(self, service: Service) -> None:
+        deadline = time.monotonic() + service.ready_timeout_s
+        reason = "it was not asked yet"
+        while time.monotonic() < deadline:
+            if self._cancelled.is_set():
+                raise _CancelledError
+            record = service_record(self._folders, service.name)
+            self._check_running(service, record, reason)
+            try:
+                service.probe(record.create_time if record else time.time())
+            except NotReadyError as error:
+                reason = str(error)
+            else:
+                return
+            self._report(Progress(service.name, Phase.STARTING, reason))
+            time.sleep(POLL_S)
+        raise self._failure(service, f"was not ready after {service.ready_timeout_s:.0f} s: {reason}")
+
+    def _check_running(self, service: Service, record: Record | None, reason: str) -> None:
+        program = self._supervisor.programs()[service.name]
+        is_looping = record is not None and record.starts > MAX_STARTS and service.name not in self._running
+        if program.state in {"FATAL", "EXITED"} or is_looping:
+            self._supervisor.stop(service.name)
+            why = program.spawn_error or f"exit status {program.exit_status}"
+            raise self._failure(service, f"ended while starting ({why}); {reason}")
+
+    def _failure(self, service: Service, what: str) -> StartFailedError:
+        log = self._folders.log(service.name)
+        return StartFailedError(f"{service.name} {what}; the log {log} ends with:\n{last_lines(log)}")
