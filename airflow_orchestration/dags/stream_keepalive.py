@@ -1,0 +1,84 @@
+"""
+### Keep the stream alive
+
+Every 5 minutes: asks the streaming application for its progress. It is unhealthy when, for a minute, it does not answer
+or a query has ended or has not reported for ten minutes. Then the stack restarts it, and the run waits until
+it is healthy. A restart loses and repeats nothing: the checkpoint says where to go on.
+
+A process that has died is restarted by the stack's supervisor within seconds; this DAG is for one that lives and does
+not work, and to say so.
+
+Configuration of a run: `{"patience_s": 60, "restart_patience_s": 180}`.
+
+**When it fails**, the restart did not help: `tidemill logs stream` shows why the application does not start.
+"""
+
+from datetime import timedelta
+
+from airflow.sdk import DAG, Param, task
+
+from airflow_orchestration.defaults import DEFAULT_ARGS
+from airflow_orchestration.plugins.operators.platform_command import PlatformCommandOperator
+
+
+@task(retries=0, doc_md="Returns what is wrong with the stream, or nothing.")  # type: ignore[untyped-decorator]
+def check_stream(patience_s: str) -> str | None:
+    from airflow_orchestration.stream_health import StreamUnhealthyError, wait_until_healthy
+    from config.settings import load_settings
+
+    try:
+        queries = wait_until_healthy(load_settings(), float(patience_s))
+    except StreamUnhealthyError as error:
+        return str(error)
+    print(f"running: {', '.join(queries)}")  # noqa: T201 - a task's stdout is its log
+    return None
+
+
+@task.short_circuit(doc_md="Goes on only when the stream is unhealthy, and says why.")  # type: ignore[untyped-decorator]
+def is_unhealthy(problem: str | None) -> bool:
+    print(f"restarting the stream: {problem}" if problem else "the stream makes progress")  # noqa: T201
+    return problem is not None
+
+
+@task(retries=0, doc_md="Waits until the restarted stream is healthy; fails when it does not become so.")  # type: ignore[untyped-decorator]
+def confirm_stream(patience_s: str) -> list[str]:
+    from airflow.sdk.exceptions import AirflowFailException
+
+    from airflow_orchestration.stream_health import StreamUnhealthyError, wait_until_healthy
+    from config.settings import load_settings
+
+    try:
+        return wait_until_healthy(load_settings(), float(patience_s))
+    except StreamUnhealthyError as error:
+        raise AirflowFailException(
+            f"the stream was restarted and is not healthy after {patience_s} s: {error}"
+        ) from None
+
+
+with DAG(
+    dag_id="stream_keepalive",
+    description="Restarts the streaming application when it makes no progress",
+    schedule="*/5 * * * *",
+    catchup=False,
+    max_active_runs=1,
+    dagrun_timeout=timedelta(minutes=15),
+    default_args=DEFAULT_ARGS,
+    params={
+        "patience_s": Param(60, type="integer", minimum=0, description="Seconds unhealthy before a restart"),
+        "restart_patience_s": Param(180, type="integer", minimum=0, description="Seconds a restart may take"),
+    },
+    tags=["stream", "operations"],
+    doc_md=__doc__,
+):
+    stop_stream = PlatformCommandOperator(
+        task_id="stop_stream",
+        command=["tidemill", "down", "stream"],
+        doc_md="Has the local stack's supervisor stop the streaming application, should it still run.",
+    )
+    start_stream = PlatformCommandOperator(
+        task_id="start_stream",
+        command=["tidemill", "up", "stream"],
+        doc_md="Has the local stack's supervisor start the streaming application.",
+    )
+    restart_needed = is_unhealthy(check_stream("{{ params.patience_s }}"))
+    restart_needed >> stop_stream >> start_stream >> confirm_stream("{{ params.restart_patience_s }}")
