@@ -1,0 +1,127 @@
+"""A real Airflow in a temporary home: its database migrated once, its four services started once when a test asks.
+
+The platform's commands are replaced by ``platform_double``: these tests are about the orchestration, that is which
+commands run, with which arguments, in which order, and what follows from how they end. The demo and the end-to-end
+tests run the same DAGs with the real commands.
+"""
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from airflow_orchestration.environment import airflow_environment
+from airflow_orchestration.processes import initialisation_commands, service_commands
+from config.settings import REPO, Settings, load_settings
+
+READY_TIMEOUT_S = 180.0
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _temporary_settings(home: Path) -> Settings:
+    variables = {
+        "TIDEMILL_HOME": str(home),
+        "TIDEMILL_PLATFORM_ENVIRONMENT": str(home / "platform"),
+        "TIDEMILL_AIRFLOW__URL": f"http://127.0.0.1:{_free_port()}",
+        "TIDEMILL_AIRFLOW__RETRY_DELAY_S": "1",
+        "TIDEMILL_STREAM__METRICS_ADDRESS": f"127.0.0.1:{_free_port()}",
+    }
+    return load_settings(variables)
+
+
+HOME = Path(tempfile.mkdtemp(prefix="tidemill-airflow-"))
+SETTINGS = _temporary_settings(HOME)
+# Airflow reads its configuration when it is first imported, which is when pytest imports the test modules.
+os.environ.update(airflow_environment(SETTINGS))
+
+
+def pytest_sessionfinish() -> None:
+    shutil.rmtree(HOME, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def settings() -> Settings:
+    return SETTINGS
+
+
+@pytest.fixture(scope="session")
+def database(settings: Settings) -> None:
+    """Airflow's own database, migrated, with the pools."""
+    for command in initialisation_commands(settings):
+        result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=HOME)
+        assert result.returncode == 0, result.stdout + result.stderr
+
+
+@pytest.fixture(scope="session")
+def airflow(settings: Settings, database: None) -> Iterator[Settings]:
+    """The API server, the scheduler, the DAG processor and the triggerer, running."""
+    processes = {
+        name: subprocess.Popen(
+            command,
+            cwd=HOME,
+            stdout=(HOME / f"{name}.log").open("wb"),
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        for name, command in service_commands(settings).items()
+    }
+    try:
+        _wait_healthy(settings, processes)
+        yield settings
+    finally:
+        for process in processes.values():
+            process.terminate()
+        for process in processes.values():
+            _stop(process)
+
+
+def _wait_healthy(settings: Settings, processes: dict[str, subprocess.Popen[bytes]]) -> None:
+    deadline = time.monotonic() + READY_TIMEOUT_S
+    health: object = None
+    while time.monotonic() < deadline:
+        for name, process in processes.items():
+            assert process.poll() is None, f"{name} ended: {(HOME / f'{name}.log').read_text()[-3000:]}"
+        try:
+            health = httpx.get(f"{settings.airflow.url}/api/v2/monitor/health", trust_env=False).json()
+        except httpx.TransportError:
+            time.sleep(1.0)
+            continue
+        if isinstance(health, dict) and all(part["status"] == "healthy" for part in health.values()):
+            return
+        time.sleep(1.0)
+    pytest.fail(f"Airflow was not healthy after {READY_TIMEOUT_S:.0f} s: {health}")
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    try:
+        process.wait(20)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture
+def lake(settings: Settings) -> Iterator[Path]:
+    """An empty lake."""
+    folder = Path(settings.lake_root)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    return REPO

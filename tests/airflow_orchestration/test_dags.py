@@ -1,0 +1,79 @@
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from airflow.dag_processing.dagbag import DagBag
+from airflow.sdk import DAG
+
+from airflow_orchestration.environment import DAGS
+
+DAG_IDS = sorted(path.stem for path in DAGS.glob("*.py"))
+
+
+@pytest.fixture(scope="module")
+def dag_bag(database: None) -> DagBag:
+    return DagBag(dag_folder=str(DAGS), bundle_name="dags-folder")
+
+
+@pytest.fixture(params=DAG_IDS)
+def dag(request: pytest.FixtureRequest, dag_bag: DagBag) -> DAG:
+    return dag_bag.dags[request.param]
+
+
+def test_each_file_imports_and_holds_the_dag_it_is_named_after(dag_bag: DagBag) -> None:
+    assert dag_bag.import_errors == {}
+    assert sorted(dag_bag.dags) == DAG_IDS
+    assert {Path(dag.fileloc).stem for dag in dag_bag.dags.values()} == set(DAG_IDS)
+
+
+def test_a_dag_runs_once_at_a_time_and_never_for_the_past(dag: DAG) -> None:
+    assert dag.max_active_runs == 1
+    assert dag.catchup is False
+    assert dag.dagrun_timeout is not None
+
+
+def test_the_ui_says_what_a_dag_is_for_and_what_to_do_when_it_fails(dag: DAG) -> None:
+    assert dag.description
+    assert dag.tags
+    assert dag.doc_md is not None
+    assert "fails**" in dag.doc_md
+
+
+def test_every_task_has_an_owner_an_explanation_and_a_time_limit(dag: DAG) -> None:
+    for task in dag.tasks:
+        assert task.owner == "tidemill", task.task_id
+        assert task.doc_md, task.task_id
+        assert timedelta() < task.execution_timeout <= timedelta(hours=2), task.task_id
+
+
+def test_every_platform_command_is_tried_again_after_growing_pauses(dag: DAG) -> None:
+    commands = [task for task in dag.tasks if task.task_type == "PlatformCommandOperator"]
+    assert commands
+    for task in commands:
+        assert task.retries >= 1, task.task_id
+        assert task.retry_exponential_backoff > 1, task.task_id
+        assert task.max_retry_delay is not None, task.task_id
+
+
+def test_tasks_that_start_spark_share_the_pool_of_one_slot(dag_bag: DagBag) -> None:
+    pooled = {
+        f"{dag_id}.{task.task_id}" for dag_id, dag in dag_bag.dags.items() for task in dag.tasks if task.pool == "spark"
+    }
+    assert pooled == {
+        "feature_materialize.materialize",
+        "lakehouse_gold.customer_daily",
+        "lakehouse_gold.customer_snapshot",
+        "lakehouse_gold.daily_product_sales",
+        "train_churn.train",
+    }
+
+
+def test_a_job_is_a_script_that_exists(dag_bag: DagBag, repository: Path) -> None:
+    scripts = [
+        task.command[2]
+        for dag in dag_bag.dags.values()
+        for task in dag.tasks
+        if task.task_type == "PlatformCommandOperator" and task.command[1] == "submit"
+    ]
+    assert scripts
+    assert [script for script in scripts if not (repository / script).is_file()] == []
