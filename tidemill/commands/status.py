@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from tidemill.stack.status import StackStatus
 
+PLAIN_WIDTH = 140
 STYLES = {"ready": "green", "external": "green", "starting": "yellow", "stopping": "yellow", "stopped": "dim"}
 
 
@@ -29,6 +30,8 @@ def command(as_json: bool) -> None:
         click.echo(json.dumps(asdict(stack), indent=2))
         return
     console = Console()
+    if not console.is_terminal:
+        console.width = PLAIN_WIDTH
     console.print(_services(stack))
     if stack.stream:
         console.print(_stream(stack))

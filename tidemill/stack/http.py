@@ -1,5 +1,7 @@
 """One GET request to a service of the stack."""
 
+from functools import cache
+
 import httpx
 
 from tidemill.stack.service import NotReadyError
@@ -12,10 +14,16 @@ def get(url: str, timeout_s: float = 3.0) -> httpx.Response:
         NotReadyError: no answer, or one with an error status.
     """
     try:
-        response = httpx.get(url, timeout=timeout_s, trust_env=False)
+        response = _client().get(url, timeout=timeout_s)
         response.raise_for_status()
     except httpx.HTTPStatusError as error:
         raise NotReadyError(f"GET {url} answered {error.response.status_code}") from error
     except httpx.TransportError as error:
         raise NotReadyError(f"GET {url}: {error or type(error).__name__}") from error
     return response
+
+
+@cache
+def _client() -> httpx.Client:
+    """Making one takes longer than a request: it reads the system's certificates."""
+    return httpx.Client(trust_env=False)

@@ -3,13 +3,13 @@
 import json
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 
 from config.settings import Settings
-from tidemill.stack.catalog import catalog, select
+from tidemill.stack.catalog import catalog, check_known, select
 from tidemill.stack.folders import Folders
 from tidemill.stack.launch import record_path
 from tidemill.stack.lock import locked
@@ -20,7 +20,7 @@ from tidemill.stack.running import StartFailedError, runner
 from tidemill.stack.service import Launch, NotReadyError, Service
 from tidemill.stack.supervisor import Supervisor, ensure_supervisor, service_record
 
-POLL_S = 0.5
+POLL_S = 1.0
 ALIVE = {"STARTING", "RUNNING", "BACKOFF", "STOPPING"}
 # Ending once while starting may be bad luck, such as a port in TIME_WAIT; ending twice is a reason to stop trying.
 MAX_STARTS = 2
@@ -58,7 +58,7 @@ class _CancelledError(Exception):
     """Another service failed first."""
 
 
-def up(settings: Settings, names: Iterable[str] = (), report: Report = lambda _: None) -> Started:
+def up(settings: Settings, names: Sequence[str] = (), report: Report = lambda _: None) -> Started:
     """Start the named services and those they need (without names: all), and return when each is ready.
 
     A running service is left alone unless its settings changed; then it is started again.
@@ -68,27 +68,34 @@ def up(settings: Settings, names: Iterable[str] = (), report: Report = lambda _:
         SetupFailedError, StartFailedError: the message names the service, the reason and the log.
     """
     everything = catalog(settings)
-    chosen = select(everything, names)
-    launches = {service.name: service.launch() for service in chosen}
+    check_known(everything, names)
     folders = Folders.of(settings)
     folders.create()
     with locked(folders):
+        chosen = select(everything, _with_orphans(folders, everything, names))
+        launches = {service.name: service.launch() for service in chosen}
         supervisor = ensure_supervisor(list(everything.values()), folders)
         programs = supervisor.programs()
-        running = {
-            service.name
-            for service in chosen
-            if programs[service.name].state in ALIVE and _is_current(folders, service, launches[service.name])
-        }
+        alive = {service.name for service in chosen if programs[service.name].state in ALIVE}
         for service in chosen:
-            if programs[service.name].state not in ALIVE:
+            if service.name not in alive:
                 check_free(service.name, service.endpoints)
+        running = {name for name in alive if _is_current(folders, name, launches[name])}
         _Start(supervisor, folders, launches, running, report).run(chosen)
     return Started(tuple(service.name for service in chosen), tuple(sorted(running)))
 
 
-def _is_current(folders: Folders, service: Service, launch: Launch) -> bool:
-    path = folders.launch_file(service.name)
+def _with_orphans(folders: Folders, services: Mapping[str, Service], names: Sequence[str]) -> list[str]:
+    """The names, and those of services that lost their supervisord: they are stopped with it, so they start again."""
+    if not names or Supervisor(folders).is_alive():
+        return list(names)
+    records = {name: service_record(folders, name) for name in services}
+    orphans = [name for name, record in records.items() if record and record.process() and name not in names]
+    return [*names, *orphans]
+
+
+def _is_current(folders: Folders, name: str, launch: Launch) -> bool:
+    path = folders.launch_file(name)
     return path.exists() and path.read_text(encoding="utf-8") == _text(launch)
 
 

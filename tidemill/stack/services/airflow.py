@@ -2,7 +2,6 @@
 
 from datetime import datetime
 from functools import partial
-from pathlib import Path
 
 from config.settings import Settings
 from tidemill.stack.addresses import endpoint
@@ -54,7 +53,7 @@ def launch(settings: Settings, component: str) -> Launch:
     from airflow_orchestration.environment import airflow_environment
     from airflow_orchestration.processes import service_commands
 
-    _installed_version(settings)
+    installed_version(settings)
     return Launch(tuple(service_commands(settings)[component]), airflow_environment(settings) | PYTHON)
 
 
@@ -65,7 +64,7 @@ def setup(settings: Settings, run: Run) -> None:
 
     stamp = airflow_home(settings) / ".initialised"
     commands = [tuple(command) for command in initialisation_commands(settings)]
-    wanted = f"{_installed_version(settings)}\n{settings.airflow.database}\n{commands}\n"
+    wanted = f"{installed_version(settings)}\n{settings.airflow.database}\n{commands}\n"
     if stamp.exists() and stamp.read_text(encoding="utf-8") == wanted:
         return
     environment = airflow_environment(settings) | PYTHON
@@ -87,13 +86,13 @@ def probe(settings: Settings, component: str, since: float) -> None:
         raise NotReadyError(f"no heartbeat of the {name} since it was started")
 
 
-def _installed_version(settings: Settings) -> str:
-    """The name and version of the Airflow in its environment.
+def installed_version(settings: Settings) -> str:
+    """The name and version of the Airflow in its environment, such as ``apache_airflow-3.3.2``.
 
     Raises:
         MissingPrerequisiteError: there is none.
     """
-    environment: Path = settings.airflow.environment
+    environment = settings.airflow.environment
     found = sorted(environment.glob("lib/python3*/site-packages/apache_airflow-*.dist-info"))
     if not found or not (environment / "bin" / "airflow").exists():
         raise MissingPrerequisiteError(f"no Airflow in {environment}: run `make setup`")
