@@ -1,0 +1,91 @@
+"""The search: every candidate gets its share of the trials, the best on the validation part wins."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from config.errors import TerminalError
+from ml_modeling.candidates import build
+from ml_modeling.examples import Examples
+from ml_modeling.specification import ModelSpec, Range, Search, SearchSpace
+
+RANKING = {"average_precision": average_precision_score, "roc_auc": roc_auc_score}
+
+
+class SearchError(TerminalError):
+    """A search without a result, or a parameter that a candidate does not take."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One fitted and validated set of parameters."""
+
+    candidate: str
+    parameters: Mapping[str, Any]
+    score: float
+    seconds: float
+
+
+Progress = Callable[[int, int, Trial, Trial], None]
+
+
+def search(train: Examples, validation: Examples, spec: ModelSpec, progress: Progress) -> list[Trial]:
+    """The trials in the order they ran; :func:`best` picks the winner.
+
+    Candidates take turns, each with its own seeded TPE sampler (Bergstra et al. 2011), so that a time budget cut
+    short is shared too. The first round always runs: every candidate is tried at least once.
+    """
+    started = time.monotonic()
+    contenders = [_Contender(name, space, spec.search) for name, space in spec.candidates.items()]
+    wanted = max(spec.search.trials, len(contenders))
+    trials: list[Trial] = []
+    for number in range(wanted):
+        in_first_round = number < len(contenders)
+        if not in_first_round and time.monotonic() - started > spec.search.timeout_s:
+            break
+        trials.append(contenders[number % len(contenders)].run(train, validation))
+        progress(len(trials), wanted, trials[-1], best(trials))
+    return trials
+
+
+def best(trials: list[Trial]) -> Trial:
+    """The trial with the highest score; of equal ones the first."""
+    return max(trials, key=lambda trial: trial.score)
+
+
+class _Contender:
+    """One candidate and what its trials so far say about its parameters."""
+
+    def __init__(self, candidate: str, space: SearchSpace, rule: Search) -> None:
+        import optuna
+
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        sampler = optuna.samplers.TPESampler(seed=rule.seed, n_startup_trials=4)
+        self._candidate = candidate
+        self._rule = rule
+        self._study = optuna.create_study(direction="maximize", sampler=sampler)
+        self._distributions = {name: _distribution(choice) for name, choice in space.items()}
+
+    def run(self, train: Examples, validation: Examples) -> Trial:
+        started = time.monotonic()
+        asked = self._study.ask(self._distributions)
+        try:
+            pipeline = build(self._candidate, asked.params, self._rule.seed).fit(train.x, train.y)
+        except (TypeError, ValueError) as error:
+            raise SearchError(f"candidate {self._candidate} cannot be trained with {asked.params}: {error}") from error
+        score = float(RANKING[self._rule.metric](validation.y, pipeline.predict_proba(validation.x)[:, 1]))
+        self._study.tell(asked, score)
+        return Trial(self._candidate, asked.params, score, time.monotonic() - started)
+
+
+def _distribution(choice: Any) -> Any:
+    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+    if not isinstance(choice, Range):
+        return CategoricalDistribution(choice if isinstance(choice, list) else [choice])
+    if isinstance(choice.low, int) and isinstance(choice.high, int):
+        return IntDistribution(choice.low, choice.high, log=choice.log)
+    return FloatDistribution(choice.low, choice.high, log=choice.log)
