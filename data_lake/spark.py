@@ -1,7 +1,7 @@
 """The Spark session every job uses, and the ``spark-submit`` command that starts one."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pyspark.sql import SparkSession
@@ -14,11 +14,11 @@ class MissingJarsError(TerminalError):
     """The folder of Spark jars is empty; the message says what fills it."""
 
 
-def session(app_name: str, settings: Settings) -> SparkSession:
-    """The session of this process, created on the first call."""
+def session(app_name: str, settings: Settings, conf: Mapping[str, str] | None = None) -> SparkSession:
+    """The session of this process, created on the first call; ``settings.spark.conf`` wins over ``conf``."""
     os.environ.update(spark_environment(settings))
     builder = SparkSession.builder.appName(app_name)
-    for key, value in spark_conf(settings).items():
+    for key, value in {**(conf or {}), **spark_conf(settings)}.items():
         builder = builder.config(key, value)
     spark = builder.getOrCreate()
     spark.sparkContext.setLogLevel("WARN")

@@ -1,0 +1,68 @@
+"""What a Delta table's log says: its version, its identity, and the newest commit that changed rows."""
+
+from dataclasses import dataclass
+
+from delta.tables import DeltaTable
+from pyspark.sql import Row, SparkSession
+
+# Operations that leave every row as it was.
+MAINTENANCE = frozenset(
+    {
+        "ADD COLUMNS",
+        "ADD CONSTRAINT",
+        "CHANGE COLUMN",
+        "CLUSTER BY",
+        "CREATE TABLE",
+        "DROP CONSTRAINT",
+        "OPTIMIZE",
+        "REORG",
+        "SET TBLPROPERTIES",
+        "UNSET TBLPROPERTIES",
+        "UPGRADE PROTOCOL",
+        "VACUUM END",
+        "VACUUM START",
+    }
+)
+FIRST_LOOK = 16
+
+
+@dataclass(frozen=True)
+class Commit:
+    """One commit; ``user_metadata`` is what its writer noted."""
+
+    version: int
+    operation: str
+    user_metadata: str | None
+
+
+def exists(spark: SparkSession, path: str) -> bool:
+    return bool(DeltaTable.isDeltaTable(spark, path))
+
+
+def current_version(spark: SparkSession, path: str) -> int:
+    return _history(spark, path, 1)[0].version
+
+
+def table_id(spark: SparkSession, path: str) -> str:
+    """The identity Delta gave the table: another one when it was dropped and made again."""
+    return str(DeltaTable.forPath(spark, path).detail().select("id").head()["id"])
+
+
+def newest_change(spark: SparkSession, path: str) -> Commit | None:
+    """The newest commit that may have changed rows; None when the log holds only maintenance."""
+    limit = FIRST_LOOK
+    while True:
+        commits = _history(spark, path, limit)
+        change = next((commit for commit in commits if commit.operation not in MAINTENANCE), None)
+        if change is not None or len(commits) < limit:
+            return change
+        limit *= 8
+
+
+def _history(spark: SparkSession, path: str, limit: int) -> list[Commit]:
+    rows = DeltaTable.forPath(spark, path).history(limit).select("version", "operation", "userMetadata").collect()
+    return [_commit(row) for row in rows]
+
+
+def _commit(row: Row) -> Commit:
+    return Commit(row["version"], row["operation"], row["userMetadata"])

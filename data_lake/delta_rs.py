@@ -1,0 +1,64 @@
+"""Delta tables opened by delta-rs: no JVM, ready in milliseconds."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pyarrow.compute as pc
+from deltalake import DeltaTable
+from deltalake.exceptions import TableNotFoundError
+
+from config.errors import TerminalError
+from config.settings import Settings
+from data_lake.tables import Table, tables
+
+
+class MissingTableError(TerminalError):
+    """A declared table that has not been written yet."""
+
+
+@dataclass(frozen=True)
+class TableStatistics:
+    """One table as its log describes it; ``bytes`` counts the files of the newest version only."""
+
+    name: str
+    path: str
+    version: int
+    rows: int
+    bytes: int
+
+
+def open_table(table: Table, settings: Settings) -> DeltaTable:
+    """The newest version of ``table``.
+
+    Raises:
+        MissingTableError: nothing has written it yet.
+    """
+    uri = location(table, settings)
+    try:
+        return DeltaTable(uri, storage_options=settings.lake.storage_options or None)
+    except TableNotFoundError as error:
+        message = f"table {table.name} does not exist at {uri}: start the stream, or run the job that makes it"
+        raise MissingTableError(message) from error
+
+
+def location(table: Table, settings: Settings) -> str:
+    """The address of ``table`` as delta-rs spells it: ``s3://`` where Hadoop says ``s3a://``."""
+    path = table.path(settings)
+    return f"s3://{path.removeprefix('s3a://')}" if path.startswith("s3a://") else path
+
+
+def existing_tables(settings: Settings) -> Iterator[tuple[Table, DeltaTable]]:
+    """The declared tables that exist, in the order of the flow."""
+    for table in tables().values():
+        try:
+            delta = open_table(table, settings)
+        except MissingTableError:
+            continue
+        yield table, delta
+
+
+def statistics(table: Table, delta: DeltaTable, settings: Settings) -> TableStatistics:
+    """Rows and bytes of ``delta``, added up from its log."""
+    actions = delta.get_add_actions(flatten=True)
+    rows, size = (int(pc.sum(actions.column(name)).as_py() or 0) for name in ("num_records", "size_bytes"))
+    return TableStatistics(table.name, table.path(settings), delta.version(), rows, size)

@@ -1,0 +1,1 @@
+"""Spark Structured Streaming: Kafka to bronze, bronze to silver and quarantine, each event exactly once."""

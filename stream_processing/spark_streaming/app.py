@@ -1,0 +1,91 @@
+"""The stream application: for every topic a query from Kafka to bronze, and one on to silver and quarantine.
+
+Run it with ``tidemill submit stream_processing/spark_streaming/app.py``; stop it with SIGTERM.
+"""
+
+import logging
+import signal
+import sys
+import threading
+from functools import partial
+
+import click
+from prometheus_client import CollectorRegistry, start_http_server
+from pyspark.sql import SparkSession
+
+from config import Settings, load_settings
+from config.errors import TidemillError
+from contracts.registry import contracts
+from data_lake import tables
+from data_lake.delta_tables import ensure_table
+from data_lake.spark import session
+from ingestion_layer.kafka.topics import ensure_topics
+from stream_processing.spark_streaming.bronze import start_bronze
+from stream_processing.spark_streaming.lag import lag_rows
+from stream_processing.spark_streaming.progress import ProgressGauges
+from stream_processing.spark_streaming.restarts import QueryRunner, StartQuery
+from stream_processing.spark_streaming.silver import start_silver
+
+CONF = {
+    "spark.scheduler.mode": "FAIR",
+    # A batch is persisted and every function of it is deterministic: MERGE need not copy it once more to be safe.
+    "spark.databricks.delta.merge.materializeSource": "none",
+}
+logger = logging.getLogger("tidemill.stream")
+
+
+def run(settings: Settings, stop: threading.Event) -> None:
+    """Run all queries until ``stop`` is set.
+
+    Raises:
+        TidemillError: no broker, a table that differs from its declaration, or a query that keeps failing.
+    """
+    ensure_topics(settings)
+    spark = session("tidemill-stream", settings, CONF)
+    try:
+        ensure_stream_tables(spark, settings)
+        export_progress(spark, settings)
+        QueryRunner(query_starts(spark, settings)).run(stop)
+    finally:
+        spark.stop()
+
+
+def ensure_stream_tables(spark: SparkSession, settings: Settings) -> None:
+    """Create or check bronze, silver and quarantine of every topic."""
+    for topic in contracts():
+        for table in (tables.bronze(topic), tables.silver(topic), tables.quarantine(topic)):
+            ensure_table(spark, table, settings)
+
+
+def query_starts(spark: SparkSession, settings: Settings) -> dict[str, StartQuery]:
+    """How to start each query, by its name."""
+    starts: dict[str, StartQuery] = {}
+    for topic in contracts():
+        starts[f"bronze/{topic}"] = partial(start_bronze, spark, settings, topic)
+        starts[f"silver/{topic}"] = partial(start_silver, spark, settings, topic)
+    return starts
+
+
+def export_progress(spark: SparkSession, settings: Settings) -> None:
+    """Serve the progress gauges for Prometheus on ``settings.stream.metrics_address``."""
+    registry = CollectorRegistry()
+    host, port = settings.stream.metrics_address.rsplit(":", 1)
+    start_http_server(int(port), addr=host, registry=registry)
+    spark.streams.addListener(ProgressGauges(registry, partial(lag_rows, settings=settings)))
+
+
+def main() -> None:
+    """Run until SIGTERM or SIGINT; an expected error is one sentence and a non-zero exit status."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    try:
+        run(load_settings(), stop)
+    except TidemillError as error:
+        click.echo(f"tidemill stream: {error}", err=True)
+        sys.exit(error.exit_status)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,44 @@
+"""Insert-only MERGE: rows whose key the table has already are left alone."""
+
+import logging
+import time
+
+from delta import exceptions
+from delta.tables import DeltaTable
+from pyspark.sql import DataFrame
+
+from config.settings import Settings
+from data_lake.tables import Table
+
+ATTEMPTS = 5
+CONFLICTS = (
+    exceptions.ConcurrentAppendException,
+    exceptions.ConcurrentDeleteReadException,
+    exceptions.ConcurrentWriteException,
+    exceptions.DeltaConcurrentModificationException,
+    exceptions.MetadataChangedException,
+)
+logger = logging.getLogger(__name__)
+
+
+def insert_new(rows: DataFrame, table: Table, files: str, settings: Settings) -> None:
+    """Insert those of ``rows`` (unique by ``table.keys``) that ``table`` lacks, in one commit.
+
+    ``files`` is SQL over target ``t`` that narrows the search to the files that can hold the keys. A commit of
+    maintenance in between makes the MERGE start again: it is idempotent.
+
+    Raises:
+        one of CONFLICTS: other commits came in between every time.
+    """
+    keys = " AND ".join(f"t.`{key}` = s.`{key}`" for key in table.keys)
+    for attempt in range(1, ATTEMPTS + 1):
+        target = DeltaTable.forPath(rows.sparkSession, table.path(settings)).alias("t")
+        try:
+            target.merge(rows.alias("s"), f"{files} AND {keys}").whenNotMatchedInsertAll().execute()
+        except CONFLICTS as error:
+            if attempt == ATTEMPTS:
+                raise
+            logger.warning("%s: another commit came first, trying again: %s", table.name, str(error).split("\n")[0])
+            time.sleep(attempt)
+        else:
+            return

@@ -1,0 +1,43 @@
+"""How far a query is behind its source, in rows, from what Spark reports about the source."""
+
+import json
+from typing import Any
+
+from deltalake import DeltaTable
+from pyspark.sql.streaming.listener import StreamingQueryProgress
+
+from config.settings import Settings
+from data_lake import tables
+from data_lake.delta_rs import open_table
+
+
+def lag_rows(progress: StreamingQueryProgress, settings: Settings) -> int:
+    """Messages in the broker that bronze has not read, or rows of bronze that silver has not read."""
+    layer, topic = str(progress.name).split("/", 1)
+    source = progress.sources[0]
+    if layer == "bronze":
+        return offsets_behind(_offsets(source.endOffset), _offsets(source.latestOffset))
+    return rows_since(open_table(tables.bronze(topic), settings), _offsets(source.endOffset))
+
+
+def offsets_behind(end: dict[str, Any], latest: dict[str, Any]) -> int:
+    """Messages between two Kafka offsets, each ``{topic: {partition: offset}}``."""
+    behind = 0
+    for topic, partitions in latest.items():
+        read = end.get(topic, {})
+        behind += sum(offset - read.get(partition, 0) for partition, offset in partitions.items())
+    return behind
+
+
+def rows_since(table: DeltaTable, end: dict[str, Any]) -> int:
+    """Rows that the streaming commits of ``table`` added from the version on that Delta's source reads next."""
+    newer = table.version() - end.get("reservoirVersion", 0) + 1
+    if newer <= 0:
+        return 0
+    commits = [commit for commit in table.history(newer) if commit["operation"] == "STREAMING UPDATE"]
+    return sum(int(commit["operationMetrics"]["numOutputRows"]) for commit in commits)
+
+
+def _offsets(text: str | None) -> dict[str, Any]:
+    offsets = json.loads(text) if text else {}
+    return offsets if isinstance(offsets, dict) else {}

@@ -1,0 +1,69 @@
+"""The stream's progress as Prometheus gauges, one series a query."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Gauge
+from pyspark.sql.streaming.listener import (
+    QueryIdleEvent,
+    QueryProgressEvent,
+    QueryStartedEvent,
+    QueryTerminatedEvent,
+    StreamingQueryListener,
+    StreamingQueryProgress,
+)
+
+
+class ProgressGauges(StreamingQueryListener):
+    """Keeps the gauges at what each query last reported; Spark reports after each batch, and while idle every 10 s.
+
+    ``lag_rows`` says how many rows the query that reported is behind its source.
+    """
+
+    def __init__(self, registry: CollectorRegistry, lag_rows: Callable[[StreamingQueryProgress], int]) -> None:
+        def gauge(name: str, text: str) -> Gauge:
+            return Gauge(f"tidemill_stream_{name}", text, ["query"], registry=registry)
+
+        self._input = gauge("input_rows_per_second", "Rows that arrive a second.")
+        self._processed = gauge("processed_rows_per_second", "Rows that a batch gets through a second.")
+        self._duration = gauge("batch_duration_seconds", "How long the last batch took.")
+        self._batch = gauge("batch_id", "Number of the last batch.")
+        self._lag = gauge(
+            "lag_rows", "Bronze: messages in the broker not yet read. Silver: rows of bronze not yet read."
+        )
+        self._up = gauge("query_up", "1 while the query runs.")
+        self._lag_rows = lag_rows
+        self._names: dict[Any, str] = {}
+
+    def onQueryStarted(self, event: QueryStartedEvent) -> None:  # noqa: N802
+        self._names[event.runId] = event.name or str(event.id)
+        self._up.labels(self._names[event.runId]).set(1)
+
+    def onQueryProgress(self, event: QueryProgressEvent) -> None:  # noqa: N802
+        self.record(event.progress)
+
+    def onQueryIdle(self, event: QueryIdleEvent) -> None:  # noqa: N802
+        name = self._names.get(event.runId)
+        if name is not None:
+            self._input.labels(name).set(0)
+            self._lag.labels(name).set(0)
+
+    def onQueryTerminated(self, event: QueryTerminatedEvent) -> None:  # noqa: N802
+        name = self._names.pop(event.runId, None)
+        if name is not None:
+            self._up.labels(name).set(0)
+
+    def record(self, progress: StreamingQueryProgress) -> None:
+        """Set the gauges of one query to ``progress``."""
+        name = progress.name or str(progress.id)
+        self._input.labels(name).set(_finite(progress.inputRowsPerSecond))
+        self._processed.labels(name).set(_finite(progress.processedRowsPerSecond))
+        self._duration.labels(name).set(progress.batchDuration / 1000)
+        self._batch.labels(name).set(progress.batchId)
+        self._lag.labels(name).set(self._lag_rows(progress))
+
+
+def _finite(rate: float) -> float:
+    """A rate; Spark reports NaN for a batch without rows."""
+    return rate if math.isfinite(rate) else 0.0

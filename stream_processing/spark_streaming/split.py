@@ -1,0 +1,26 @@
+"""Parsed rows to the rows of the two tables they end in."""
+
+from pyspark.sql import DataFrame, Window
+from pyspark.sql import functions as F  # noqa: N812
+
+from data_lake.tables import Table
+from stream_processing.spark_streaming.parse import MESSAGE
+
+
+def accepted(parsed: DataFrame, silver: Table) -> DataFrame:
+    """The good events, each id once: of duplicates the one with the lowest partition and offset."""
+    order = Window.partitionBy(*silver.keys).orderBy("_partition", "_offset")
+    first = parsed.where("reason IS NULL").withColumn("_rank", F.row_number().over(order)).where("_rank = 1")
+    return first.select([column.name for column in silver.columns])
+
+
+def rejected(parsed: DataFrame, quarantine: Table) -> DataFrame:
+    """The bad messages as they arrived, with reason and detail."""
+    taken = {
+        "partition": "_partition",
+        "offset": "_offset",
+        **{name: name for name in ("broker_time", "ingested_at", "reason", "detail")},
+    }
+    names = [column.name for column in quarantine.columns]
+    columns = [F.col(taken.get(name, f"{MESSAGE}{name}")).alias(name) for name in names]
+    return parsed.where("reason IS NOT NULL").select(columns)
