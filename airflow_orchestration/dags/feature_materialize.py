@@ -13,7 +13,7 @@ is up (`tidemill status`), then clear the failed task.
 
 from datetime import timedelta
 
-from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable
+from airflow.sdk import DAG, AssetOrTimeSchedule
 
 from airflow_orchestration.assets import CUSTOMER_SNAPSHOT
 from airflow_orchestration.defaults import DEFAULT_ARGS
@@ -21,13 +21,12 @@ from airflow_orchestration.plugins.operators.platform_command import PlatformCom
 from airflow_orchestration.plugins.operators.record_handled import RecordHandledOperator
 from airflow_orchestration.plugins.sensors.delta_commit import DeltaCommitSensor
 from airflow_orchestration.processes import SPARK_POOL
+from airflow_orchestration.schedules import cron
 
 with DAG(
     dag_id="feature_materialize",
     description="The newest customer features, from gold to the online store",
-    schedule=AssetOrTimeSchedule(
-        timetable=CronTriggerTimetable("40 * * * *", timezone="UTC"), assets=[CUSTOMER_SNAPSHOT]
-    ),
+    schedule=AssetOrTimeSchedule(timetable=cron("40 * * * *"), assets=[CUSTOMER_SNAPSHOT]),
     catchup=False,
     max_active_runs=1,
     dagrun_timeout=timedelta(hours=1),

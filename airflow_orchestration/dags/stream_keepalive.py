@@ -19,6 +19,7 @@ from airflow.sdk import DAG, Param, task
 
 from airflow_orchestration.defaults import DEFAULT_ARGS
 from airflow_orchestration.plugins.operators.platform_command import PlatformCommandOperator
+from airflow_orchestration.schedules import cron
 
 
 @task(retries=0, doc_md="Returns what is wrong with the stream, or nothing.")  # type: ignore[untyped-decorator]
@@ -58,7 +59,7 @@ def confirm_stream(patience_s: str) -> list[str]:
 with DAG(
     dag_id="stream_keepalive",
     description="Restarts the streaming application when it makes no progress",
-    schedule="*/5 * * * *",
+    schedule=cron("*/5 * * * *"),
     catchup=False,
     max_active_runs=1,
     dagrun_timeout=timedelta(minutes=15),
