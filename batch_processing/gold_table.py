@@ -1,0 +1,33 @@
+"""Writing a gold table: some dates or all, with the note of what they were made from, in one commit."""
+
+from delta.exceptions import DeltaConcurrentModificationException
+from pyspark.sql import DataFrame, Observation
+from pyspark.sql import functions as F  # noqa: N812
+
+from batch_processing.incremental import Note
+from config.errors import TransientError
+from config.settings import Settings
+from data_lake.tables import Table
+
+
+class ConcurrentRunError(TransientError):
+    """Another run wrote the same table meanwhile; nothing of this one was committed."""
+
+
+def replace(settings: Settings, table: Table, rows: DataFrame, where: str | None, note: Note) -> int:
+    """Replace the rows for which the SQL condition ``where`` holds (None: every row). Returns how many were written.
+
+    Raises:
+        AnalysisException: a new row lies outside ``where``; nothing is written.
+        ConcurrentRunError: the table changed while this was written.
+    """
+    written = Observation()
+    observed = rows.select(*(c.name for c in table.columns)).observe(written, F.count(F.lit(1)).alias("rows"))
+    writer = observed.write.format("delta").mode("overwrite").option("userMetadata", note.to_json())
+    if where is not None:
+        writer = writer.option("replaceWhere", where)
+    try:
+        writer.save(table.path(settings))
+    except DeltaConcurrentModificationException as error:
+        raise ConcurrentRunError(f"{table.name} was changed by another run; run this again: {error}") from error
+    return int(written.get["rows"])
