@@ -86,7 +86,10 @@ class Program:
 
 
 def render_config(services: Sequence[Service], folders: Folders) -> str:
-    """The text of supervisord's configuration; the services in the order in which they start."""
+    """The text of supervisord's configuration; the services in the order in which they start.
+
+    The services' logs are relative to the home folder, where it must run: it expands a ``%`` in them twice.
+    """
     user = "user=root\n" if os.getuid() == 0 else ""
     text = DAEMON.format(
         socket=_literal(folders.socket),
@@ -102,7 +105,7 @@ def render_config(services: Sequence[Service], folders: Folders) -> str:
             command=_literal(command),
             priority=position,
             stop_timeout=service.stop_timeout_s,
-            log=_literal(folders.log(service.name)),
+            log=folders.log(service.name).relative_to(folders.home),
         )
     return text
 
@@ -211,6 +214,7 @@ def _start(supervisor: Supervisor, folders: Folders) -> None:
     with log.open("ab") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "supervisor.supervisord", "-c", str(folders.supervisor_config)],
+            cwd=folders.home,
             env={name: value for name, value in os.environ.items() if name != MARKER},
             stdin=subprocess.DEVNULL,
             stdout=output,

@@ -1,0 +1,51 @@
+import pytest
+
+from config import Settings, load_settings
+from tidemill.stack.catalog import RemoteServiceError, UnknownServiceError, catalog, select, waves
+
+
+def _names(settings: Settings, *asked: str) -> list[str]:
+    return [service.name for service in select(catalog(settings), asked)]
+
+
+def test_a_service_comes_after_those_it_needs(settings: Settings) -> None:
+    services = list(catalog(settings).values())
+    for position, service in enumerate(services):
+        assert set(service.after) <= {earlier.name for earlier in services[:position]}
+
+
+def test_asking_for_a_service_selects_what_it_needs(settings: Settings) -> None:
+    assert _names(settings, "stream") == ["kafka", "stream"]
+    assert _names(settings, "airflow-triggerer") == ["airflow-api-server", "airflow-triggerer"]
+    assert _names(settings, "model-server", "redis") == ["kafka", "redis", "mlflow", "model-server"]
+
+
+def test_asking_for_nothing_selects_everything_here(settings: Settings) -> None:
+    assert _names(settings) == list(catalog(settings))
+
+
+def test_an_unknown_service_is_refused_with_the_known_ones(settings: Settings) -> None:
+    with pytest.raises(UnknownServiceError, match=r"'kafak'; known: kafka, redis, mlflow, .*model-server"):
+        _names(settings, "kafak")
+
+
+def test_a_service_on_another_machine_is_not_started_here() -> None:
+    settings = load_settings({"TIDEMILL_REDIS__HOST": "redis.example.org"})
+    assert "redis" not in _names(settings)
+    assert _names(settings, "model-server") == ["kafka", "mlflow", "model-server"]
+    with pytest.raises(RemoteServiceError, match=r"redis\.example\.org:6379 \(redis\.port\)"):
+        _names(settings, "redis")
+
+
+def test_nothing_of_the_cluster_profile_is_started_here() -> None:
+    settings = load_settings({"TIDEMILL_PROFILE": "cluster"})
+    started = {endpoint.host for service in select(catalog(settings), []) for endpoint in service.endpoints}
+    assert started <= {"127.0.0.1"}
+
+
+def test_a_wave_needs_only_those_before_it(settings: Settings) -> None:
+    names = [sorted(service.name for service in wave) for wave in waves(catalog(settings).values())]
+    assert names == [
+        ["airflow-api-server", "kafka", "mlflow", "redis"],
+        ["airflow-dag-processor", "airflow-scheduler", "airflow-triggerer", "model-server", "stream"],
+    ]

@@ -1,0 +1,72 @@
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from config import Settings, load_settings
+from tidemill import doctor
+
+
+def test_every_failure_says_what_to_do(tmp_path: Path) -> None:
+    nowhere = str(tmp_path / "nowhere")
+    settings = load_settings(
+        {
+            "TIDEMILL_HOME": str(tmp_path),
+            "TIDEMILL_PLATFORM_ENVIRONMENT": nowhere,
+            "TIDEMILL_AIRFLOW__ENVIRONMENT": nowhere,
+            "TIDEMILL_SPARK__JARS": f"{nowhere}/spark",
+        }
+    )
+    failed = {check.name: check for check in doctor.checks(settings) if not check.is_ok}
+    assert {"python", "platform environment", "airflow environment", "spark jars", "kafka jars"} <= set(failed)
+    assert all(check.advice and check.found for check in failed.values())
+
+
+def test_a_busy_port_is_found(settings: Settings) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        moved = settings.model_copy(update={"redis": settings.redis.model_copy(update={"port": port})})
+        (check,) = [check for check in doctor.ports(moved) if check.name == "port of redis"]
+    assert not check.is_ok
+    assert f"127.0.0.1:{port} is already in use by process {os.getpid()}" in check.found
+    assert "TIDEMILL_REDIS__PORT" in check.advice
+
+
+def test_jars_filled_from_an_older_pom_are_found(settings: Settings, tmp_path: Path) -> None:
+    for name in ("spark", "kafka"):
+        folder = tmp_path / "jars" / name
+        folder.mkdir(parents=True)
+        (folder / "some.jar").touch()
+        (folder / "pom.xml").write_text("<project/>")
+    moved = settings.model_copy(
+        update={"spark": settings.spark.model_copy(update={"jars": tmp_path / "jars" / "spark"})}
+    )
+    assert [(check.is_ok, check.advice) for check in doctor.jars(moved)] == [(False, "run `make setup`")] * 2
+
+
+@pytest.mark.parametrize(
+    ("script", "is_ok"),
+    [
+        pytest.param("echo 'openjdk version \"17.0.15\"' >&2", True, id="17"),
+        pytest.param("echo 'openjdk version \"21\" 2023-09-19' >&2", True, id="21"),
+        pytest.param("echo 'java version \"1.8.0_412\"' >&2", False, id="8"),
+        pytest.param("exit 1", False, id="broken"),
+    ],
+)
+def test_only_a_java_that_runs_the_stack_is_accepted(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, is_ok: bool
+) -> None:
+    program = tmp_path / "bin" / "java"
+    program.parent.mkdir()
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    assert doctor.java(settings).is_ok is is_ok
+
+
+def test_a_java_home_without_java_is_named(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    check = doctor.java(settings)
+    assert not check.is_ok
+    assert f"JAVA_HOME ({tmp_path})" in check.found
