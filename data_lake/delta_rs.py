@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import DeltaTable
 from deltalake.exceptions import TableNotFoundError
@@ -59,6 +60,6 @@ def existing_tables(settings: Settings) -> Iterator[tuple[Table, DeltaTable]]:
 
 def statistics(table: Table, delta: DeltaTable, settings: Settings) -> TableStatistics:
     """Rows and bytes of ``delta``, added up from its log."""
-    actions = delta.get_add_actions(flatten=True)
+    actions = pa.table(delta.get_add_actions(flatten=True))
     rows, size = (int(pc.sum(actions.column(name)).as_py() or 0) for name in ("num_records", "size_bytes"))
     return TableStatistics(table.name, table.path(settings), delta.version(), rows, size)

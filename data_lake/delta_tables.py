@@ -1,6 +1,7 @@
 """Delta tables made from their declarations: created, compared, and widened by new optional columns."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
 from typing import cast
 
 from delta.tables import DeltaTable
@@ -9,6 +10,7 @@ from pyspark.sql.types import StructField, StructType
 
 from config.errors import TerminalError
 from config.settings import Settings
+from data_lake.delta_rs import MissingTableError, open_table
 from data_lake.tables import Table
 
 
@@ -16,23 +18,26 @@ class TableMismatchError(TerminalError):
     """A table on disk that is not what its declaration says; the message names the column."""
 
 
-def ensure_table(spark: SparkSession, table: Table, settings: Settings) -> DeltaTable:
-    """The Delta table of ``table``: created if it is not there, given the optional columns it lacks.
+def ensure_table(spark: SparkSession, table: Table, settings: Settings) -> None:
+    """Create ``table`` if it is not there; give it the optional columns and the properties it lacks.
 
     Raises:
         TableMismatchError: it exists and differs by more than new optional columns.
     """
     path = table.path(settings)
-    _create(spark, table, path)
-    delta = DeltaTable.forPath(spark, path)
-    actual = delta.toDF().schema
-    partitions = tuple(delta.detail().select("partitionColumns").head()[0])
+    try:
+        delta = open_table(table, settings)
+    except MissingTableError:
+        _create(spark, table, path)
+        return
+    actual = StructType.fromJson(json.loads(delta.schema().to_json()))
+    metadata = delta.metadata()
+    partitions = tuple(metadata.partition_columns)
     differences = [*column_differences(table, actual), *_partition_differences(table, partitions)]
     if differences:
         raise TableMismatchError(f"{table.name} at {path} differs from its declaration: {'; '.join(differences)}")
     _add_columns(spark, table, actual, path)
-    _set_properties(spark, table, delta, path)
-    return DeltaTable.forPath(spark, path)
+    _set_properties(spark, table, metadata.configuration, path)
 
 
 def column_differences(table: Table, actual: StructType) -> Iterator[str]:
@@ -78,8 +83,7 @@ def _add_columns(spark: SparkSession, table: Table, actual: StructType, path: st
         spark.sql(f"ALTER TABLE delta.`{path}` ADD COLUMNS ({added})")
 
 
-def _set_properties(spark: SparkSession, table: Table, delta: DeltaTable, path: str) -> None:
-    current: dict[str, str] = delta.detail().select("properties").head()[0]
+def _set_properties(spark: SparkSession, table: Table, current: Mapping[str, str | None], path: str) -> None:
     changed = {key: value for key, value in table.properties.items() if current.get(key) != value}
     if changed:
         pairs = ", ".join(f"'{key}' = '{value}'" for key, value in changed.items())

@@ -24,6 +24,7 @@ from stream_processing.spark_streaming.bronze import start_bronze
 from stream_processing.spark_streaming.lag import lag_rows
 from stream_processing.spark_streaming.progress import ProgressGauges
 from stream_processing.spark_streaming.restarts import QueryRunner, StartQuery
+from stream_processing.spark_streaming.shutdown import hold_shutdown
 from stream_processing.spark_streaming.silver import start_silver
 
 CONF = {
@@ -42,12 +43,13 @@ def run(settings: Settings, stop: threading.Event) -> None:
     """
     ensure_topics(settings)
     spark = session("tidemill-stream", settings, CONF)
+    stopped = hold_shutdown(spark, stop)
     try:
         ensure_stream_tables(spark, settings)
         export_progress(spark, settings)
         QueryRunner(query_starts(spark, settings)).run(stop)
     finally:
-        spark.stop()
+        stopped.set()
 
 
 def ensure_stream_tables(spark: SparkSession, settings: Settings) -> None:
@@ -77,6 +79,7 @@ def export_progress(spark: SparkSession, settings: Settings) -> None:
 def main() -> None:
     """Run until SIGTERM or SIGINT; an expected error is one sentence and a non-zero exit status."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("py4j").setLevel(logging.WARNING)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

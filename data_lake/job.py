@@ -1,0 +1,41 @@
+"""What every job of spark-submit has in common: a session, one JSON line as the last of stdout, an exit status."""
+
+import json
+import logging
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+from pyspark.sql import SparkSession
+
+from config import load_settings
+from config.errors import TidemillError
+from config.settings import Settings
+from data_lake.spark import session
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+
+def run(name: str, work: "Callable[[SparkSession, Settings], DataclassInstance]") -> None:
+    """Run ``work`` in a session of its own and print what it returns and its ``seconds``.
+
+    An expected error is one sentence on stderr and ends the process with the error's status.
+    """
+    started = time.monotonic()
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("py4j").setLevel(logging.WARNING)
+    try:
+        settings = load_settings()
+        spark = session(name, settings)
+        try:
+            done = work(spark, settings)
+        finally:
+            spark.stop()
+    except TidemillError as error:
+        click.echo(f"{name}: {error}", err=True)
+        sys.exit(error.exit_status)
+    click.echo(json.dumps(asdict(done) | {"seconds": round(time.monotonic() - started, 1)}))

@@ -1,0 +1,110 @@
+"""One compact row for every row of bronze, silver and quarantine, in a DuckDB file that spills instead of growing."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import duckdb
+import orjson
+import pyarrow as pa
+from deltalake import DeltaTable
+
+from config.settings import Settings
+from contracts.checker import Checker, checker
+from data_lake import tables
+from data_lake.delta_rs import open_table
+from data_lake.reconciliation.broker import Offsets
+from data_lake.reconciliation.equation import MESSAGE_MACRO
+
+MEMORY_LIMIT = "1GB"
+ROWS_A_BATCH = 4096
+CHECKED = pa.schema([("reason", pa.string()), ("event_id", pa.string()), ("time", pa.string())])
+
+
+@contextmanager
+def topic_index(settings: Settings, topic: str, offsets: Mapping[int, Offsets]) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection with the tables ``broker``, ``bronze``, ``silver`` and ``quarantine`` of ``topic``.
+
+    ``offsets`` are the broker's, taken before; rows that arrived in the broker later are left out. Bronze is read at
+    its newest version first, so silver and quarantine have at least what was made from it.
+    """
+    opened = {name: open_table(table, settings) for name, table in _tables(topic).items()}
+    with TemporaryDirectory(prefix="tidemill-reconcile-") as folder:
+        connection = duckdb.connect(str(Path(folder) / "index.duckdb"))
+        try:
+            connection.execute(f"SET memory_limit = '{MEMORY_LIMIT}'")
+            connection.execute("SET TimeZone = 'UTC'")
+            connection.execute(MESSAGE_MACRO)
+            _index_broker(connection, offsets)
+            _index_bronze(connection, opened["bronze"], checker(topic))
+            _index_quarantine(connection, opened["quarantine"])
+            _index_silver(connection, opened["silver"])
+            yield connection
+        finally:
+            connection.close()
+
+
+def _tables(topic: str) -> dict[str, tables.Table]:
+    return {"bronze": tables.bronze(topic), "quarantine": tables.quarantine(topic), "silver": tables.silver(topic)}
+
+
+def _index_broker(connection: duckdb.DuckDBPyConnection, offsets: Mapping[int, Offsets]) -> None:
+    connection.execute("CREATE TABLE broker (partition INT, low BIGINT, high BIGINT)")
+    if offsets:
+        rows = [(partition, of.low, of.high) for partition, of in offsets.items()]
+        connection.executemany("INSERT INTO broker VALUES (?, ?, ?)", rows)
+
+
+def _index_bronze(connection: duckdb.DuckDBPyConnection, bronze: DeltaTable, check: Checker) -> None:
+    """Each message with the contract's verdict, and the key of its event when it is valid."""
+    connection.execute(
+        'CREATE TABLE bronze_all (partition INT, "offset" BIGINT, reason VARCHAR, event_id VARCHAR, event_date DATE)'
+    )
+    for batch in _batches(bronze, ["partition", "offset", "value"]):
+        checked = pa.Table.from_pylist([_check(check, value) for value in batch.column("value").to_pylist()], CHECKED)
+        rows = checked.append_column("partition", batch.column("partition")).append_column(
+            "offset", batch.column("offset")
+        )
+        connection.register("checked", rows)
+        connection.execute(
+            'INSERT INTO bronze_all SELECT partition, "offset", reason, event_id,'
+            " CAST(TRY_CAST(upper(time) AS TIMESTAMPTZ) AS DATE) FROM checked"
+        )
+        connection.unregister("checked")
+    connection.execute(
+        'CREATE VIEW bronze AS SELECT b.* FROM bronze_all b JOIN broker USING (partition) WHERE b."offset" < high'
+    )
+
+
+def _check(check: Checker, value: bytes | None) -> dict[str, Any]:
+    rejection = check.check_bytes(value)
+    if rejection is not None or value is None:
+        return {"reason": str(rejection.reason) if rejection else None}
+    event = orjson.loads(value)
+    return {"event_id": event["id"], "time": event["time"]}
+
+
+def _index_quarantine(connection: duckdb.DuckDBPyConnection, quarantine: DeltaTable) -> None:
+    _copy(connection, "quarantine_all", quarantine, 'partition, "offset", reason')
+    connection.execute(
+        'CREATE VIEW quarantine AS SELECT q.* FROM quarantine_all q JOIN broker USING (partition) WHERE "offset" < high'
+    )
+
+
+def _index_silver(connection: duckdb.DuckDBPyConnection, silver: DeltaTable) -> None:
+    _copy(connection, "silver", silver, 'event_id, event_date, _partition AS partition, _offset AS "offset"')
+
+
+def _copy(connection: duckdb.DuckDBPyConnection, name: str, table: DeltaTable, columns: str) -> None:
+    connection.register("source", table.to_pyarrow_dataset())
+    connection.execute(f"CREATE TABLE {name} AS SELECT {columns} FROM source")  # noqa: S608 - names of this module
+    connection.unregister("source")
+
+
+def _batches(table: DeltaTable, columns: list[str]) -> Iterator[pa.RecordBatch]:
+    scanner = table.to_pyarrow_dataset().scanner(
+        columns=columns, batch_size=ROWS_A_BATCH, batch_readahead=2, fragment_readahead=1
+    )
+    yield from scanner.to_batches()
