@@ -36,6 +36,8 @@ def connect(settings: Settings) -> "MlflowClient":
     mlflow_settings.MLFLOW_HTTP_REQUEST_MAX_RETRIES.set(1)
     mlflow_settings.MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR.set(1)
     mlflow_settings.MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR.set(False)
+    mlflow_settings.MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT.set(True)
+    mlflow_settings.MLFLOW_UV_AUTO_DETECT.set(False)
     uri = settings.mlflow.tracking_uri
     mlflow.set_tracking_uri(uri)
     mlflow.set_registry_uri(uri)

@@ -1,0 +1,86 @@
+"""The model card (Mitchell et al. 2019): what a model is for, what it learned from, how good it is, its limits."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ml_modeling.evaluation.report import Estimate, EvaluationReport
+from ml_modeling.use_case import UseCase
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a model came from, as its run tells."""
+
+    run_id: str
+    candidate: str
+    parameters: Mapping[str, str]
+    lineage: Mapping[str, str]
+
+
+def model_card(use_case: UseCase, origin: Origin, report: EvaluationReport, importance: Mapping[str, float]) -> str:
+    """The card, in Markdown."""
+    return "\n\n".join(
+        [
+            f"# {use_case.name}",
+            use_case.spec.description,
+            _purpose(use_case, report),
+            _origin(origin),
+            _quality(report),
+            _reasons(importance),
+            _limits(use_case),
+        ]
+    )
+
+
+def _purpose(use_case: UseCase, report: EvaluationReport) -> str:
+    label = use_case.label
+    negative, positive = use_case.spec.decisions
+    event = ", ".join(f"{column} = {value}" for column, value in label.event.items())
+    follows = "follows" if label.event_means else "does not follow"
+    return (
+        "## What it answers\n\n"
+        f"For an entity with an event ({event}) in the {label.active.days} days before: the probability that another "
+        f"{follows} within {label.horizon.days} days. A score of at least {report.threshold:.3f} is decided "
+        f"`{positive}`, a lower one `{negative}`."
+    )
+
+
+def _origin(origin: Origin) -> str:
+    rows = [("run", origin.run_id), ("candidate", origin.candidate), *origin.parameters.items()]
+    return "## What it learned from\n\n" + _table(("what", "value"), [*rows, *origin.lineage.items()])
+
+
+def _quality(report: EvaluationReport) -> str:
+    def cell(estimates: Mapping[str, Estimate], name: str) -> str:
+        return str(estimates[name]) if name in estimates else ""
+
+    rows = [
+        (name, str(value), cell(report.baseline, name), cell(report.gain, name))
+        for name, value in report.metrics.items()
+    ]
+    return (
+        f"## How good it is\n\nOn the test part: {report.examples} examples, {report.base_rate:.1%} positive. "
+        f"Brackets are {report.confidence:.0%} bootstrap intervals over entities. "
+        f"The baseline is one line: {report.baseline_rule}.\n\n"
+        + _table(("metric", "model", "baseline", "model minus baseline"), rows)
+    )
+
+
+def _reasons(importance: Mapping[str, float]) -> str:
+    rows = [(name, f"{value:.4f}") for name, value in importance.items()]
+    return "## What it looks at\n\n" + _table(("feature", "mean absolute SHAP value"), rows)
+
+
+def _limits(use_case: UseCase) -> str:
+    return (
+        "## Limits\n\n"
+        f"- It was tested on entities active within {use_case.label.active.days} days; others are scored without proof."
+        "\n- Its probabilities follow the share of positives of the training time; when that share moves with the "
+        "season, ranks stay useful longer than probabilities.\n"
+        "- An entity without features gets the cold-start score, which says nothing about it."
+    )
+
+
+def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+    lines = [head, tuple("---" for _ in head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

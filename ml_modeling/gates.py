@@ -1,0 +1,81 @@
+"""Whether a tested model may be registered: every reason why not, in words."""
+
+from collections.abc import Iterator
+
+from pydantic import BaseModel, ConfigDict
+
+from ml_modeling.evaluation.report import Estimate, EvaluationReport
+from ml_modeling.specification import Gates
+
+
+class Check(BaseModel):
+    """One gate: what was asked, what was found."""
+
+    model_config = ConfigDict(frozen=True)
+
+    gate: str
+    passed: bool
+    detail: str
+
+
+class GateReport(BaseModel):
+    """``champion`` is the version compared with, None when there was none."""
+
+    model_config = ConfigDict(frozen=True)
+
+    champion: str | None
+    checks: tuple[Check, ...]
+
+    @property
+    def passed(self) -> bool:
+        return all(check.passed for check in self.checks)
+
+    @property
+    def reasons(self) -> list[str]:
+        """Why it did not pass; empty when it did."""
+        return [f"{check.gate}: {check.detail}" for check in self.checks if not check.passed]
+
+
+class ChampionComparison(BaseModel):
+    """``difference`` is the new model minus the champion on the same examples; None when it cannot be computed."""
+
+    version: str
+    difference: Estimate | None
+    problem: str = ""
+
+
+def judge(report: EvaluationReport, gates: Gates, champion: ChampionComparison | None) -> GateReport:
+    """The gates applied to a report; without a champion that gate does not apply."""
+    checks = [*_absolute(report, gates), _baseline(report, gates)]
+    if champion is not None:
+        checks.append(_champion(champion, gates))
+    return GateReport(champion=champion.version if champion else None, checks=tuple(checks))
+
+
+def _absolute(report: EvaluationReport, gates: Gates) -> Iterator[Check]:
+    for name, floor in gates.floors.items():
+        value = report.metrics[name].value
+        yield Check(gate=f"floor of {name}", passed=value >= floor, detail=f"{value:.4f}, at least {floor} wanted")
+    for name, ceiling in gates.ceilings.items():
+        value = report.metrics[name].value
+        yield Check(gate=f"ceiling of {name}", passed=value <= ceiling, detail=f"{value:.4f}, at most {ceiling} wanted")
+
+
+def _baseline(report: EvaluationReport, gates: Gates) -> Check:
+    metric, wanted = gates.baseline.metric, gates.baseline.gain
+    gain = report.gain[metric]
+    return Check(
+        gate="better than the baseline",
+        passed=gain.low > wanted,
+        detail=f"{metric} minus the baseline's is {gain}; the lower bound must be above {wanted}",
+    )
+
+
+def _champion(champion: ChampionComparison, gates: Gates) -> Check:
+    metric, margin = gates.champion.metric, gates.champion.margin
+    gate = f"not worse than champion {champion.version}"
+    if champion.difference is None:
+        return Check(gate=gate, passed=False, detail=champion.problem)
+    loss = champion.difference.high if metric == "brier" else -champion.difference.low
+    detail = f"{metric} minus the champion's is {champion.difference}; it may be worse by at most {margin}"
+    return Check(gate=gate, passed=loss <= margin, detail=detail)

@@ -1,0 +1,191 @@
+"""The steps of a model's life before the registry: train, evaluate, gate. Each leaves its result in the MLflow run."""
+
+import hashlib
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import asdict
+from importlib import metadata
+from typing import Any
+
+import pandas as pd
+
+from config.settings import Settings
+from ml_modeling import tracking
+from ml_modeling.evaluation import plots
+from ml_modeling.evaluation.baseline import baseline_scores
+from ml_modeling.evaluation.bootstrap import Scoring
+from ml_modeling.evaluation.explanation import explain
+from ml_modeling.evaluation.model_card import Origin, model_card
+from ml_modeling.evaluation.report import Estimate, EvaluationReport, compare, evaluate
+from ml_modeling.examples import CUTOFF, ENTITY, LABEL, Examples, to_examples
+from ml_modeling.frames import SplitFrame
+from ml_modeling.gates import ChampionComparison, GateReport, judge
+from ml_modeling.registry.served import ServingSpec
+from ml_modeling.registry.serving import CHAMPION, alias_version
+from ml_modeling.tracking import TrainingRun, UnusableRunError, existing_run, new_run
+from ml_modeling.training import TrainedModel, fit
+from ml_modeling.tuning import Progress
+from ml_modeling.use_case import UseCase
+
+REFERENCE_ROWS = 5_000
+BASELINE_THRESHOLD = "baseline.threshold"
+
+log = logging.getLogger(__name__)
+
+
+def train(
+    settings: Settings, use_case: UseCase, read: Callable[[], SplitFrame], progress: Progress
+) -> tuple[TrainingRun, TrainedModel]:
+    """Reads the frame, fits the best candidate and logs it; a failure is kept as the run's error."""
+    with new_run(settings, use_case) as run:
+        data = read()
+        run.log_params(_lineage(use_case, data))
+        model = fit(use_case, data.frame, data.split, progress)
+        _log_training(run, data, model)
+    return run, model
+
+
+def _log_training(run: TrainingRun, data: SplitFrame, model: TrainedModel) -> None:
+    chosen = model.chosen
+    parameters = {f"model.{name}": value for name, value in chosen.parameters.items()}
+    run.log_params(
+        {
+            "candidate": chosen.candidate,
+            **parameters,
+            "threshold": model.serving.threshold,
+            "cold_start_score": model.serving.cold_start_score,
+            BASELINE_THRESHOLD: model.baseline_threshold,
+        }
+    )
+    run.log_metrics({f"validation.{name}": value for name, value in model.validation.as_dict().items()})
+    run.log_metrics({"rows.fitted": len(model.fitted), "rows.test": len(model.test), "trials": len(model.trials)})
+    run.log_text(json.dumps([asdict(trial) for trial in model.trials], indent=1), tracking.TRIALS)
+    run.log_text(_environment(), "environment/packages.txt")
+    frame = data.frame
+    rows, features = frame.rows, list(frame.features)
+    test = rows[rows[CUTOFF].isin(set(data.split.test))]
+    run.log_rows(test.assign(**{ENTITY: pd.factorize(test[ENTITY], sort=True)[0]}), tracking.TEST_EXAMPLES)
+    fitted = rows[rows[CUTOFF].isin(set(data.split.before_test))]
+    reference = fitted.sample(n=min(len(fitted), REFERENCE_ROWS), random_state=0)
+    run.log_rows(reference[[*features, LABEL]], tracking.REFERENCE_EXAMPLES)
+    run.set_tags({tracking.MODEL_TAG: run.log_model(model.pipeline, model.serving)})
+
+
+def _lineage(use_case: UseCase, data: SplitFrame) -> dict[str, str]:
+    """Where the data came from and what was asked of it, as run parameters."""
+    split = data.split
+    parts = {"train": split.train, "validation": split.validation, "test": split.test, "final_fit": split.before_test}
+    return {
+        "use_case": use_case.name,
+        "definition.sha256": use_case.digest,
+        "tidemill.version": metadata.version("tidemill"),
+        "feature_service": use_case.feature_service,
+        "features": ",".join(use_case.features),
+        "label.horizon_days": str(use_case.label.horizon.days),
+        "label.active_days": str(use_case.label.active.days),
+        "events": f"{data.first}..{data.end}",
+        **{f"table.{name}": f"version {version}" for name, version in data.table_versions.items()},
+        **{f"cutoffs.{name}": f"{days[0]}..{days[-1]} ({len(days)})" for name, days in parts.items()},
+        "frame.sha256": _digest(data.frame.rows),
+    }
+
+
+def _digest(rows: pd.DataFrame) -> str:
+    """Equal for frames with the same rows, in whatever order Spark delivered them."""
+    ordered = rows.sort_values([CUTOFF, ENTITY], kind="stable")
+    return hashlib.sha256(pd.util.hash_pandas_object(ordered, index=False).to_numpy().tobytes()).hexdigest()
+
+
+def _environment() -> str:
+    return "\n".join(sorted(f"{dist.name}=={dist.version}" for dist in metadata.distributions())) + "\n"
+
+
+def evaluate_run(settings: Settings, use_case: UseCase, run_id: str) -> EvaluationReport:
+    """Tests the run's model on the test part and logs the report, the plots and the model card.
+
+    Run again for the same run it writes the same: the draws are seeded.
+    """
+    run = existing_run(settings, use_case.name, run_id)
+    spec, pipeline = run.read_model()
+    test = _test_examples(run, spec)
+    scoring = _scoring(spec, pipeline, test)
+    params = run.read().data.params
+    report = evaluate(test, spec.features, scoring, float(params[BASELINE_THRESHOLD]), use_case.spec)
+    run.log_metrics(_flat(report))
+    run.log_text(report.model_dump_json(indent=1), tracking.EVALUATION)
+    baseline = baseline_scores(test.x, spec.features, use_case.spec.baseline)
+    run.log_figure(plots.curves(test.y, scoring.scores, baseline, report), "evaluation/curves.png")
+    run.log_figure(plots.calibration(report), "evaluation/calibration.png")
+    background = run.read_rows(tracking.REFERENCE_EXAMPLES)[list(spec.features)].to_numpy(dtype="float64")
+    explanation = explain(pipeline, test.x, background, spec.features)
+    run.log_figure(plots.shap_summary(explanation), "evaluation/shap_summary.png")
+    run.log_text(json.dumps(explanation.importance, indent=1), "evaluation/shap_importance.json")
+    run.log_text(model_card(use_case, _origin(run_id, params), report, explanation.importance), tracking.MODEL_CARD)
+    return report
+
+
+def _origin(run_id: str, params: dict[str, str]) -> Origin:
+    model = {name: value for name, value in params.items() if name.startswith("model.")}
+    lineage = {name: value for name, value in params.items() if name not in model and name != "candidate"}
+    return Origin(run_id, params["candidate"], model, lineage)
+
+
+def _flat(report: EvaluationReport) -> dict[str, float]:
+    groups = {"test": report.metrics, "baseline": report.baseline, "gain": report.gain}
+    flat = {f"{group}.{name}": value.value for group, values in groups.items() for name, value in values.items()}
+    for group in ("test", "gain"):
+        for name, value in groups[group].items():
+            flat |= {f"{group}.{name}.low": value.low, f"{group}.{name}.high": value.high}
+    return flat
+
+
+def gate_run(settings: Settings, use_case: UseCase, run_id: str) -> GateReport:
+    """Judges an evaluated run against the gates and today's champion; the verdict is kept in the run.
+
+    Raises:
+        UnusableRunError: the run was not evaluated.
+    """
+    run = existing_run(settings, use_case.name, run_id)
+    if "test.roc_auc" not in run.read().data.metrics:
+        raise UnusableRunError(f"run {run_id} was not evaluated: run `tidemill models evaluate {use_case.name}` first")
+    report = EvaluationReport.model_validate(run.read_json(tracking.EVALUATION))
+    verdict = judge(report, use_case.spec.gates, _champion_comparison(settings, use_case, run))
+    run.log_text(verdict.model_dump_json(indent=1), tracking.GATE_REPORT)
+    run.set_tags(
+        {
+            tracking.GATE_REASONS_TAG: "; ".join(verdict.reasons),
+            tracking.GATE_CHAMPION_TAG: verdict.champion or "",
+            tracking.GATE_TAG: "passed" if verdict.passed else "failed",
+        }
+    )
+    return verdict
+
+
+def _champion_comparison(settings: Settings, use_case: UseCase, run: TrainingRun) -> ChampionComparison | None:
+    champion = alias_version(settings, use_case.name, CHAMPION)
+    if champion is None:
+        return None
+    version = str(champion.version)
+    if champion.run_id == run.run_id:
+        return ChampionComparison(version=version, difference=Estimate(value=0.0, low=0.0, high=0.0))
+    old_spec, old_pipeline = existing_run(settings, use_case.name, champion.run_id).read_model()
+    spec, pipeline = run.read_model()
+    missing = [name for name in old_spec.features if name not in spec.features]
+    if missing:
+        problem = f"it needs {', '.join(missing)}, which the new frame lacks: keep the feature until it is replaced"
+        return ChampionComparison(version=version, difference=None, problem=problem)
+    new = _scoring(spec, pipeline, _test_examples(run, spec))
+    old = _scoring(old_spec, old_pipeline, _test_examples(run, old_spec))
+    examples = _test_examples(run, spec)
+    difference = compare(examples, new, old, use_case.spec.gates.champion.metric, use_case.spec)
+    return ChampionComparison(version=version, difference=difference)
+
+
+def _test_examples(run: TrainingRun, spec: ServingSpec) -> Examples:
+    """The run's test part with the columns a model takes."""
+    return to_examples(run.read_rows(tracking.TEST_EXAMPLES), spec.features)
+
+
+def _scoring(spec: ServingSpec, pipeline: Any, examples: Examples) -> Scoring:
+    return Scoring(pipeline.predict_proba(examples.x)[:, 1].astype("float64"), spec.threshold)
