@@ -74,6 +74,15 @@ class Stream(Section):
     driver_memory_mb: int = Field(2048, ge=512)
 
 
+class Schedules(Section):
+    """When each DAG runs: cron expressions, in UTC."""
+
+    lakehouse_gold: str = "*/15 * * * *"
+    feature_materialize: str = Field("40 * * * *", description="beside every new customer snapshot")
+    train_churn: str = "0 3 * * 0"
+    stream_keepalive: str = "*/5 * * * *"
+
+
 class Airflow(Section):
     url: str = "http://127.0.0.1:8080"
     environment: Path = REPO / ".venv-airflow"
@@ -83,6 +92,7 @@ class Airflow(Section):
     spark_slots: int = Field(1, ge=1, description="slots of the pool `spark`: batch jobs on Spark that run at once")
     retry_delay_s: float = Field(30.0, gt=0, description="before a failed task's second try; then doubled each time")
     database: str = Field("sqlite:///{home}/airflow/airflow.db", description="SQLAlchemy URL")
+    schedules: Schedules = Schedules()
 
 
 class Feast(Section):

@@ -39,24 +39,25 @@ class AirflowApi:
         deadline = time.monotonic() + PATIENCE_S
         while True:
             try:
-                return self._request("GET", path, params=params)
+                return self.request("GET", path, params=params)
             except AirflowUnavailableError:
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(1.0)
 
-    def post(self, path: str, body: Any) -> Any:
-        return self._request("POST", path, json=body)
+    def request(self, method: str, path: str, **kwargs: Any) -> Any:
+        """The JSON answer, None when it is empty; ``kwargs`` are httpx's.
 
-    def patch(self, path: str, body: Any) -> Any:
-        return self._request("PATCH", path, json=body)
-
-    def _request(self, method: str, path: str, **kwargs: Any) -> Any:
+        Raises:
+            AirflowUnavailableError: no answer, or one that says the server is at fault.
+            AirflowRefusedError: the request is at fault.
+        """
         response = self._send(method, f"/api/v2{path}", **kwargs)
         if response.status_code == httpx.codes.UNAUTHORIZED:
             self._log_in()
             response = self._send(method, f"/api/v2{path}", **kwargs)
-        return self._checked(response).json()
+        content = self._checked(response).content
+        return response.json() if content else None
 
     def _log_in(self) -> None:
         user, password = self._settings.airflow.user, secret(self._settings, "airflow_password").get_secret_value()

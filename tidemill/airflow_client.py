@@ -97,12 +97,12 @@ class AirflowClient:
             time.sleep(1.0)
 
     def unpause(self, dag_id: str) -> None:
-        self._api.patch(f"/dags/{quote(dag_id)}", {"is_paused": False})
+        self._api.request("PATCH", f"/dags/{quote(dag_id)}", json={"is_paused": False})
 
     def trigger(self, dag_id: str, conf: Mapping[str, Any] | None = None) -> str:
         """Start a run and return its id."""
         body = {"logical_date": None, "conf": dict(conf or {})}
-        return str(self._api.post(f"/dags/{quote(dag_id)}/dagRuns", body)["dag_run_id"])
+        return str(self._api.request("POST", f"/dags/{quote(dag_id)}/dagRuns", json=body)["dag_run_id"])
 
     def wait(
         self, dag_id: str, run_id: str, *, progress: Callable[[DagRun], None], timeout_s: float, poll_s: float = 2.0

@@ -21,12 +21,12 @@ from airflow_orchestration.plugins.operators.platform_command import PlatformCom
 from airflow_orchestration.plugins.operators.record_handled import RecordHandledOperator
 from airflow_orchestration.plugins.sensors.delta_commit import DeltaCommitSensor
 from airflow_orchestration.processes import SPARK_POOL
-from airflow_orchestration.schedules import cron
+from airflow_orchestration.schedules import schedule
 
 with DAG(
     dag_id="feature_materialize",
     description="The newest customer features, from gold to the online store",
-    schedule=AssetOrTimeSchedule(timetable=cron("40 * * * *"), assets=[CUSTOMER_SNAPSHOT]),
+    schedule=AssetOrTimeSchedule(timetable=schedule("feature_materialize"), assets=[CUSTOMER_SNAPSHOT]),
     catchup=False,
     max_active_runs=1,
     dagrun_timeout=timedelta(hours=1),

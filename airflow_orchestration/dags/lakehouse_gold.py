@@ -21,7 +21,7 @@ from airflow_orchestration.plugins.operators.platform_command import PlatformCom
 from airflow_orchestration.plugins.operators.record_handled import RecordHandledOperator
 from airflow_orchestration.plugins.sensors.delta_commit import DeltaCommitSensor
 from airflow_orchestration.processes import SPARK_POOL
-from airflow_orchestration.schedules import cron
+from airflow_orchestration.schedules import schedule
 
 
 def spark_job(name: str, doc: str, **kwargs: Any) -> PlatformCommandOperator:
@@ -39,7 +39,7 @@ def spark_job(name: str, doc: str, **kwargs: Any) -> PlatformCommandOperator:
 with DAG(
     dag_id="lakehouse_gold",
     description="New silver commits become gold tables",
-    schedule=cron("*/15 * * * *"),
+    schedule=schedule("lakehouse_gold"),
     catchup=False,
     max_active_runs=1,
     dagrun_timeout=timedelta(hours=2),

@@ -19,7 +19,7 @@ from airflow.sdk import DAG, Param, task
 
 from airflow_orchestration.defaults import DEFAULT_ARGS
 from airflow_orchestration.plugins.operators.platform_command import PlatformCommandOperator
-from airflow_orchestration.schedules import cron
+from airflow_orchestration.schedules import schedule
 
 
 @task(retries=0, doc_md="Returns what is wrong with the stream, or nothing.")  # type: ignore[untyped-decorator]
@@ -59,7 +59,7 @@ def confirm_stream(patience_s: str) -> list[str]:
 with DAG(
     dag_id="stream_keepalive",
     description="Restarts the streaming application when it makes no progress",
-    schedule=cron("*/5 * * * *"),
+    schedule=schedule("stream_keepalive"),
     catchup=False,
     max_active_runs=1,
     dagrun_timeout=timedelta(minutes=15),

@@ -21,7 +21,7 @@ from airflow_orchestration.defaults import DEFAULT_ARGS
 from airflow_orchestration.plugins.links.mlflow_run import MlflowRunLink
 from airflow_orchestration.plugins.operators.platform_command import PlatformCommandOperator
 from airflow_orchestration.processes import SPARK_POOL
-from airflow_orchestration.schedules import cron
+from airflow_orchestration.schedules import schedule
 
 USE_CASE = "churn"
 RUN = "{{ ti.xcom_pull(task_ids='train')['run_id'] }}"
@@ -49,7 +49,7 @@ def keep_champion(verdict: dict[str, Any]) -> list[str]:
 with DAG(
     dag_id="train_churn",
     description="Train, evaluate, gate, register and promote the churn model",
-    schedule=cron("0 3 * * 0"),
+    schedule=schedule("train_churn"),
     catchup=False,
     max_active_runs=1,
     dagrun_timeout=timedelta(hours=6),

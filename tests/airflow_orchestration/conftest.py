@@ -19,7 +19,10 @@ import pytest
 
 from airflow_orchestration.environment import airflow_environment
 from airflow_orchestration.processes import initialisation_commands, service_commands
-from config.settings import REPO, Settings, load_settings
+from config.settings import REPO, Schedules, Settings, load_settings
+from tests.airflow_orchestration.platform_double import PlatformDouble
+from tidemill.airflow_api import AirflowApi
+from tidemill.airflow_client import AirflowClient
 
 READY_TIMEOUT_S = 180.0
 
@@ -38,7 +41,8 @@ def _temporary_settings(home: Path) -> Settings:
         "TIDEMILL_AIRFLOW__RETRY_DELAY_S": "1",
         "TIDEMILL_STREAM__METRICS_ADDRESS": f"127.0.0.1:{_free_port()}",
     }
-    return load_settings(variables)
+    yearly = {f"TIDEMILL_AIRFLOW__SCHEDULES__{dag.upper()}": "0 0 1 1 *" for dag in Schedules.model_fields}
+    return load_settings(variables | yearly)
 
 
 HOME = Path(tempfile.mkdtemp(prefix="tidemill-airflow-"))
@@ -125,3 +129,22 @@ def lake(settings: Settings) -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def repository() -> Path:
     return REPO
+
+
+@pytest.fixture
+def platform(settings: Settings) -> PlatformDouble:
+    """The stand-in for the platform environment, with no answers and no calls yet."""
+    return PlatformDouble(settings.platform_environment)
+
+
+@pytest.fixture
+def client(airflow: Settings) -> Iterator[AirflowClient]:
+    with AirflowClient(airflow) as made:
+        yield made
+
+
+@pytest.fixture
+def api(airflow: Settings) -> Iterator[AirflowApi]:
+    made = AirflowApi(airflow)
+    yield made
+    made.close()

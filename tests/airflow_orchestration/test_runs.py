@@ -1,0 +1,273 @@
+"""Each DAG, run by the real scheduler and started over REST; the platform's commands are a stand-in (``conftest``)."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import pairwise
+from pathlib import Path
+from threading import Thread
+from typing import Any, ClassVar
+
+import psutil
+import pytest
+
+from config.settings import Settings
+from tests.airflow_orchestration.delta_tables import commit, table_id
+from tests.airflow_orchestration.platform_double import PlatformDouble
+from tests.airflow_orchestration.rest import active_runs, eventually, forget_handled, handled_commits, next_run, run_ids
+from tidemill.airflow_api import AirflowApi, AirflowRefusedError
+from tidemill.airflow_client import AirflowClient, DagRun, DagRunFailedError
+
+GOLD_JOBS = ["daily_product_sales", "customer_daily", "customer_snapshot"]
+SUBMIT = "submit batch_processing/{}.py"
+
+
+def run(client: AirflowClient, dag_id: str, conf: dict[str, Any] | None = None) -> DagRun:
+    return client.run(dag_id, conf, timeout_s=240, poll_s=0.5)
+
+
+@pytest.fixture
+def silver(lake: Path, api: AirflowApi) -> Iterator[Path]:
+    """A lake with one commit in ``silver/transactions`` that no DAG has handled."""
+    forget_handled(api, "lakehouse_gold")
+    commit(lake, "silver/transactions")
+    yield lake
+
+
+@pytest.fixture
+def snapshots(lake: Path, api: AirflowApi, client: AirflowClient) -> Iterator[Path]:
+    """A lake with one commit in ``gold/customer_snapshot`` that no DAG has handled.
+
+    The DAG is paused again afterwards: else the tests of ``lakehouse_gold`` would start it.
+    """
+    forget_handled(api, "feature_materialize")
+    commit(lake, "gold/customer_snapshot")
+    yield lake
+    api.request("PATCH", "/dags/feature_materialize", json={"is_paused": True})
+    eventually(lambda: not active_runs(api, "feature_materialize"), "its runs to end")
+
+
+def test_gold_runs_its_jobs_in_order_one_at_a_time_and_records_what_it_handled(
+    silver: Path, platform: PlatformDouble, client: AirflowClient, api: AirflowApi
+) -> None:
+    ended = run(client, "lakehouse_gold")
+    ended.raise_for_failure()
+    calls = [call for call in platform.calls() if call.arguments[0] == "submit"]
+    assert sorted(call.arguments[1] for call in calls) == sorted(f"batch_processing/{job}.py" for job in GOLD_JOBS)
+    order = [call.arguments[1] for call in calls]
+    assert order.index("batch_processing/customer_daily.py") < order.index("batch_processing/customer_snapshot.py")
+    by_start = sorted(calls, key=lambda call: call.started)
+    assert all(first.ended <= second.started for first, second in pairwise(by_start))
+    handled = json.loads(handled_commits(api, "lakehouse_gold"))
+    assert handled == {"silver/transactions": {"table_id": table_id(silver, "silver/transactions"), "version": 0}}
+
+
+def test_a_command_gets_the_settings_and_nothing_of_airflow(
+    silver: Path, platform: PlatformDouble, client: AirflowClient, settings: Settings
+) -> None:
+    run(client, "lakehouse_gold").raise_for_failure()
+    environment = platform.calls()[0].environment
+    assert environment["TIDEMILL_HOME"] == str(settings.home)
+    assert [name for name in environment if "AIRFLOW__" in name and not name.startswith("TIDEMILL_AIRFLOW__")] == []
+    assert "PYTHONPATH" not in environment
+    assert environment["PATH"].split(":")[0] == str(settings.platform_environment / "bin")
+
+
+def test_a_job_that_says_try_again_is_tried_again_in_the_same_run(
+    silver: Path, platform: PlatformDouble, client: AirflowClient
+) -> None:
+    command = SUBMIT.format("customer_daily")
+    platform.answer({command: [{"exit": 75, "stderr": ["the lake is away"]}, {}]})
+    ended = run(client, "lakehouse_gold")
+    ended.raise_for_failure()
+    assert platform.command_lines().count(command) == 2
+
+
+def test_a_job_that_says_stop_is_not_tried_again_and_nothing_is_recorded(
+    silver: Path, platform: PlatformDouble, client: AirflowClient, api: AirflowApi, settings: Settings
+) -> None:
+    command = SUBMIT.format("customer_daily")
+    platform.answer({command: [{"exit": 1, "stderr": ["tidemill: no column unit_price"]}]})
+    ended = run(client, "lakehouse_gold")
+    assert ended.state == "failed"
+    assert ended.tasks["customer_snapshot"] == "upstream_failed"
+    assert ended.tasks["daily_product_sales"] == "success"
+    assert platform.command_lines().count(command) == 1
+    assert handled_commits(api, "lakehouse_gold") is None
+    assert ended.failure is not None
+    assert ended.failure.task_id == "customer_daily"
+    assert ended.failure.url.startswith(f"{settings.airflow.url}/dags/lakehouse_gold/runs/manual__")
+    with pytest.raises(DagRunFailedError, match="task customer_daily failed") as raised:
+        ended.raise_for_failure()
+    assert "trying again would change nothing: tidemill: no column unit_price" in str(raised.value)
+
+
+def test_a_scheduled_run_waits_for_a_commit_in_the_triggerer_and_goes_on_when_it_arrives(
+    silver: Path, platform: PlatformDouble, client: AirflowClient, api: AirflowApi
+) -> None:
+    run(client, "lakehouse_gold").raise_for_failure()
+    before = run_ids(api, "lakehouse_gold")
+    day = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=len(before))
+    body = {"dag_id": "lakehouse_gold", "from_date": day.isoformat(), "to_date": day.isoformat(), "max_active_runs": 1}
+    api.request("POST", "/backfills", json=body)
+    (run_id,) = eventually(lambda: run_ids(api, "lakehouse_gold") - before, "the backfill's run")
+    eventually(lambda: client.look("lakehouse_gold", run_id).tasks["new_silver_commits"] == "deferred", "the deferral")
+    assert commit(silver, "silver/transactions") == 1
+    next_run(api, client, "lakehouse_gold", before).raise_for_failure()
+    assert json.loads(handled_commits(api, "lakehouse_gold"))["silver/transactions"]["version"] == 1
+
+
+def asset_event(api: AirflowApi) -> None:
+    """What Airflow notes when ``customer_snapshot`` succeeds."""
+    (asset,) = api.get("/assets", name_pattern="gold/customer_snapshot")["assets"]
+    api.request("POST", "/assets/events", json={"asset_id": asset["id"]})
+
+
+def test_features_follow_an_asset_event_and_a_second_event_without_a_commit_is_skipped(
+    snapshots: Path, platform: PlatformDouble, client: AirflowClient, api: AirflowApi
+) -> None:
+    client.wait_for_dag("feature_materialize")
+    client.unpause("feature_materialize")
+    before = run_ids(api, "feature_materialize")
+    asset_event(api)
+    first = next_run(api, client, "feature_materialize", before)
+    first.raise_for_failure()
+    assert platform.command_lines() == ["features apply", "features materialize --json"]
+    before.add(first.run_id)
+    asset_event(api)
+    second = next_run(api, client, "feature_materialize", before)
+    assert second.state == "success"
+    assert set(second.tasks.values()) == {"skipped"}
+    assert len(platform.calls()) == 2
+
+
+def test_features_return_what_materialisation_reports(
+    snapshots: Path, platform: PlatformDouble, client: AirflowClient
+) -> None:
+    platform.answer({"features materialize": [{"stdout": ["reading", '{"rows": 4321}']}]})
+    ended = run(client, "feature_materialize")
+    ended.raise_for_failure()
+    assert client.returned(ended, "materialize") == {"rows": 4321}
+
+
+def trained(passed: bool, reasons: list[str]) -> dict[str, list[dict[str, Any]]]:
+    return {
+        "models train": [{"stdout": ["trial 1 of 2", json.dumps({"run_id": "1e5", "experiment_id": "7"})]}],
+        "models gate": [{"stdout": [json.dumps({"passed": passed, "reasons": reasons})]}],
+        "models register": [{"stdout": [json.dumps({"version": 3})]}],
+    }
+
+
+def test_a_model_that_passes_the_gates_is_registered_and_promoted(
+    platform: PlatformDouble, client: AirflowClient
+) -> None:
+    platform.answer(trained(passed=True, reasons=[]))
+    ended = run(client, "train_churn", {"trials": 2, "timeout_s": 30})
+    ended.raise_for_failure()
+    *until_promotion, promotion = platform.command_lines()
+    assert until_promotion == [
+        "models train churn --trials 2 --timeout 30 --json",
+        "models evaluate churn --run 1e5 --json",
+        "models gate churn --run 1e5 --json",
+        "models register churn --run 1e5 --json",
+    ]
+    assert promotion == f"models promote churn 3 --reason passed every gate in train_churn {ended.run_id}"
+    assert ended.tasks["keep_champion"] == "skipped"
+
+
+def test_a_model_that_fails_a_gate_leaves_the_champion_and_the_run_says_why(
+    platform: PlatformDouble, client: AirflowClient
+) -> None:
+    reasons = ["roc_auc 0.61 is below 0.65", "not better than the recency rule"]
+    platform.answer(trained(passed=False, reasons=reasons))
+    ended = run(client, "train_churn")
+    assert ended.state == "success"
+    assert ended.tasks["register"] == ended.tasks["promote"] == "skipped"
+    assert client.returned(ended, "keep_champion") == reasons
+    assert [line.split()[1] for line in platform.command_lines()] == ["train", "evaluate", "gate"]
+
+
+def test_a_conf_out_of_range_is_refused_with_the_reason(client: AirflowClient) -> None:
+    with pytest.raises(AirflowRefusedError, match="trials: 0 is less than the minimum of 1"):
+        run(client, "train_churn", {"trials": 0})
+
+
+def test_marking_a_running_task_as_failed_ends_its_processes(
+    silver: Path, platform: PlatformDouble, client: AirflowClient, api: AirflowApi
+) -> None:
+    platform.answer({SUBMIT.format("daily_product_sales"): [{"sleep_s": 600}]})
+    client.wait_for_dag("lakehouse_gold")
+    client.unpause("lakehouse_gold")
+    run_id = client.trigger("lakehouse_gold")
+    pids = eventually(platform.pids, "the job to start")
+    task = f"/dags/lakehouse_gold/dagRuns/{run_id}/taskInstances/daily_product_sales"
+    api.request("PATCH", task, json={"new_state": "failed"})
+    eventually(lambda: not any(map(psutil.pid_exists, pids)), "the job's processes to end")
+    ended = client.wait("lakehouse_gold", run_id, progress=lambda run: None, timeout_s=240)
+    assert ended.failure is not None
+    assert ended.failure.task_id == "daily_product_sales"
+
+
+class Metrics(BaseHTTPRequestHandler):
+    """The stream's metrics page, with one query."""
+
+    query_up: ClassVar[int] = 1
+
+    def do_GET(self) -> None:
+        body = f'tidemill_stream_query_up{{query="bronze/shop.transaction.v1"}} {float(Metrics.query_up)}\n'.encode()
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args: Any) -> None:
+        """Keep the test's output free of one line a request."""
+
+
+@pytest.fixture
+def metrics(settings: Settings) -> Iterator[type[Metrics]]:
+    host, port = settings.stream.metrics_address.split(":")
+    server = ThreadingHTTPServer((host, int(port)), Metrics)
+    Thread(target=server.serve_forever, daemon=True).start()
+    Metrics.query_up = 1
+    yield Metrics
+    server.shutdown()
+    server.server_close()
+
+
+KEEPALIVE = {"patience_s": 1, "restart_patience_s": 1}
+
+
+def test_a_healthy_stream_is_left_alone(
+    metrics: type[Metrics], platform: PlatformDouble, client: AirflowClient
+) -> None:
+    ended = run(client, "stream_keepalive", KEEPALIVE)
+    ended.raise_for_failure()
+    assert ended.tasks["start_stream"] == "skipped"
+    assert platform.calls() == []
+
+
+def test_a_stream_whose_query_has_ended_is_restarted(
+    metrics: type[Metrics], platform: PlatformDouble, client: AirflowClient
+) -> None:
+    metrics.query_up = 0
+    platform.answer({"up stream": [{"sleep_s": 3}]})
+    client.wait_for_dag("stream_keepalive")
+    client.unpause("stream_keepalive")
+    run_id = client.trigger("stream_keepalive", KEEPALIVE)
+    eventually(platform.pids, "the restart")
+    metrics.query_up = 1
+    ended = client.wait("stream_keepalive", run_id, progress=lambda run: None, timeout_s=240)
+    ended.raise_for_failure()
+    assert platform.command_lines() == ["down stream", "up stream"]
+    assert client.returned(ended, "check_stream") == "bronze/shop.transaction.v1 has ended"
+
+
+def test_a_restart_that_does_not_help_fails_the_run_in_one_sentence(
+    platform: PlatformDouble, client: AirflowClient
+) -> None:
+    ended = run(client, "stream_keepalive", KEEPALIVE)
+    assert platform.command_lines() == ["down stream", "up stream"]
+    assert ended.failure is not None
+    assert ended.failure.task_id == "confirm_stream"
+    assert "the stream was restarted and is not healthy after 1 s" in ended.failure.log_tail[-1]
