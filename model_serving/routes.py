@@ -1,6 +1,5 @@
 """The routes."""
 
-import asyncio
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from typing import Any
@@ -14,7 +13,7 @@ from model_serving import metrics, openapi
 from model_serving.champion import Champion, ChampionHolder
 from model_serving.problems import ProblemError, request_id_of
 from model_serving.schemas import FieldProblem, Health, ModelInfo, PredictRequest, PredictResponse, Readiness
-from model_serving.scoring import Answer, score
+from model_serving.scoring import Answer
 from model_serving.server import Server
 
 
@@ -57,8 +56,7 @@ async def predict(use_case: str, body: PredictRequest, request: Request) -> Resp
     champion = _champion(server, holder)
     ids = [instance.customer_id for instance in body.instances]
     standing = holder.standing_reasons(champion)
-    loop = asyncio.get_running_loop()
-    scored = await loop.run_in_executor(server.pool, score, champion, ids, standing)
+    scored = await server.batcher.score(champion, ids, standing)
     answer = Answer(request_id_of(request), use_case, datetime.now(UTC), champion.model, scored)
     server.log.offer(answer)
     _count(answer)

@@ -1,9 +1,9 @@
 """What lives as long as the server: champions, their refreshers, the feature probe, the log, the threads that score."""
 
 import math
-from concurrent.futures import ThreadPoolExecutor
 
 from config.settings import REPO, ConfigError, Settings
+from model_serving.batching import Batcher
 from model_serving.breaker import CircuitBreaker
 from model_serving.champion import ChampionHolder
 from model_serving.features import FAILURES
@@ -11,7 +11,8 @@ from model_serving.periodic import Periodic
 from model_serving.prediction_log import PredictionLog
 from model_serving.schemas import Dependency, Readiness
 
-THREADS = 8
+THREADS = 1
+MAX_BATCH_ROWS = 256
 PROBE_S = 1.0
 STOP_S = 5.0
 
@@ -25,7 +26,7 @@ class Server:
         self.breaker = CircuitBreaker(FAILURES)
         self.holders = {name: ChampionHolder(settings, name, self.breaker) for name in settings.serving.use_cases}
         self.log = PredictionLog(settings)
-        self.pool = ThreadPoolExecutor(THREADS, thread_name_prefix="score")
+        self.batcher = Batcher(THREADS, MAX_BATCH_ROWS)
         self._periodic = [
             Periodic(f"refresh-{name}", settings.serving.reload_s, holder.refresh)
             for name, holder in self.holders.items()
@@ -39,12 +40,13 @@ class Server:
 
     def start(self) -> None:
         self.log.start()
+        self.batcher.start()
         for periodic in self._periodic:
             periodic.start()
 
     def stop(self) -> None:
         """Requests have ended: let the log send what it has, and end the threads."""
-        self.pool.shutdown(wait=True)
+        self.batcher.stop()
         self.log.close(STOP_S)
         for periodic in self._periodic:
             periodic.stop(STOP_S / len(self._periodic))

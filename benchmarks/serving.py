@@ -1,0 +1,231 @@
+"""The running model server against a bare FastAPI application on the same machine, one after the other, in turns.
+
+Run it beside a stack that serves a model:
+
+    tidemill up && python benchmarks/serving.py
+
+It asks ``serving.url`` for predictions of customers of gold/customer_snapshot (or of ``--ids FILE``, one a line) over
+keep-alive connections on loopback, and prints requests/s and latency; the ratio is to the bare application.
+"""
+
+import argparse
+import asyncio
+import itertools
+import multiprocessing
+import socket
+import statistics
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+from urllib.parse import urlsplit
+
+import orjson
+import uvicorn
+import uvloop
+from fastapi import FastAPI
+
+from config import Settings, load_settings
+from config.errors import TerminalError
+
+MAX_SECONDS = 60.0
+GRACE_S = 30.0
+
+
+@dataclass(frozen=True)
+class Load:
+    """``connections`` clients, each sending its next request when the last is answered, for ``seconds``."""
+
+    host: str
+    port: int
+    requests: tuple[bytes, ...]
+    connections: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Result:
+    rate: float
+    p50_ms: float
+    p99_ms: float
+
+
+class Connection(asyncio.Protocol):
+    """One keep-alive connection; notes how long each answer took, and any status but 200."""
+
+    def __init__(self, requests: Iterator[bytes], until: float) -> None:
+        self.seconds: list[float] = []
+        self.failures: list[bytes] = []
+        self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._requests = requests
+        self._until = until
+        self._received = bytearray()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self._send()
+
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        head, separator, body = self._received.partition(b"\r\n\r\n")
+        if not separator or len(body) < _content_length(head):
+            return
+        now = time.perf_counter()
+        self.seconds.append(now - self._started)
+        if not head.startswith(b"HTTP/1.1 200"):
+            self.failures.append(bytes(self._received[:300]))
+        self._received.clear()
+        if now >= self._until:
+            self._transport.close()
+        else:
+            self._send()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if time.perf_counter() < self._until:
+            self.failures.append(f"closed early: {error}".encode())
+        self.closed.set_result(None)
+
+    def _send(self) -> None:
+        self._started = time.perf_counter()
+        self._transport.write(next(self._requests))
+
+
+def measure(load: Load) -> Result:
+    """The rate and latency under ``load``.
+
+    Raises:
+        TerminalError: a request was not answered with 200.
+    """
+    return uvloop.run(_measure(load))
+
+
+async def _measure(load: Load) -> Result:
+    started = time.perf_counter()
+    requests = itertools.cycle(load.requests)
+    loop = asyncio.get_running_loop()
+    made = [
+        loop.create_connection(lambda: Connection(requests, started + load.seconds), load.host, load.port)
+        for _ in range(load.connections)
+    ]
+    connections = [protocol for _, protocol in await asyncio.gather(*made)]
+    async with asyncio.timeout(load.seconds + GRACE_S):
+        await asyncio.gather(*(connection.closed for connection in connections))
+    failures = [failure for connection in connections for failure in connection.failures]
+    if failures:
+        raise TerminalError(f"{len(failures)} requests failed, the first with {failures[0]!r}")
+    seconds = [value for connection in connections for value in connection.seconds]
+    cuts = statistics.quantiles(seconds, n=100)
+    return Result(len(seconds) / (time.perf_counter() - started), cuts[49] * 1000, cuts[98] * 1000)
+
+
+def predict_requests(address: str, ids: list[str], batch: int) -> tuple[bytes, ...]:
+    """HTTP requests, each for the next ``batch`` customers."""
+    endless = itertools.cycle(ids)
+    chosen = [list(itertools.islice(endless, batch)) for _ in range(200)]
+    bodies = (orjson.dumps({"instances": [{"customer_id": each} for each in some]}) for some in chosen)
+    return tuple(_request("POST /predict/churn", address, body) for body in bodies)
+
+
+def serve_bare(port: int) -> None:
+    """FastAPI that answers with a constant, on the same event loop and parser as the model server."""
+    app = FastAPI()
+
+    @app.get("/")
+    async def constant() -> dict[str, str]:
+        return {"status": "ok"}
+
+    uvicorn.run(app, port=port, loop="uvloop", http="httptools", access_log=False, log_level="error")
+
+
+def customers(settings: Settings) -> list[str]:
+    """Some customers of gold/customer_snapshot."""
+    from data_lake.tables import table
+    from deltalake import DeltaTable
+
+    rows = DeltaTable(table("gold/customer_snapshot").path(settings)).to_pyarrow_dataset().head(2_000)
+    return sorted(set(rows["customer_id"].to_pylist()))
+
+
+def _request(line: str, address: str, body: bytes = b"") -> bytes:
+    head = f"{line} HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    return head.encode() + body
+
+
+def _content_length(head: bytes | bytearray) -> int:
+    for line in bytes(head).lower().split(b"\r\n"):
+        if line.startswith(b"content-length:"):
+            return int(line.partition(b":")[2])
+    raise TerminalError(f"an answer without Content-Length: {bytes(head)!r}")
+
+
+def _await_port(port: int) -> None:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        with socket.socket() as client:
+            if client.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    raise TerminalError("the bare application did not start")
+
+
+def _free_port() -> int:
+    with socket.socket() as each:
+        each.bind(("127.0.0.1", 0))
+        return int(each.getsockname()[1])
+
+
+def _median(results: list[Result]) -> Result:
+    return Result(*(statistics.median(values) for values in zip(*((r.rate, r.p50_ms, r.p99_ms) for r in results))))
+
+
+def _print(name: str, result: Result, bare: Result, batch: int = 1) -> None:
+    ratio = result.rate / bare.rate
+    rows = f", {result.rate * batch:8.0f} predictions/s" if batch > 1 else ""
+    print(
+        f"{name:<24} {result.rate:7.0f} requests/s  ratio {ratio:5.3f}  "
+        f"p50 {result.p50_ms:7.2f} ms  p99 {result.p99_ms:7.2f} ms{rows}"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--ids", type=Path, help="a file of customers, one a line")
+    parser.add_argument("--connections", type=int, default=8)
+    parser.add_argument("--seconds", type=float, default=3.0, help="of one measurement")
+    parser.add_argument("--rounds", type=int, default=3)
+    arguments = parser.parse_args()
+    settings = load_settings()
+    ids = arguments.ids.read_text(encoding="utf-8").split() if arguments.ids else customers(settings)
+    served = urlsplit(settings.serving.url)
+    host, port = served.hostname or "127.0.0.1", served.port or 80
+    bare_port = _free_port()
+    bare_process = multiprocessing.get_context("spawn").Process(target=serve_bare, args=(bare_port,), daemon=True)
+    bare_process.start()
+    try:
+        _await_port(bare_port)
+        seconds = min(arguments.seconds, MAX_SECONDS)
+        loads = {
+            "bare FastAPI": Load("127.0.0.1", bare_port, (_request("GET /", "bare"),), arguments.connections, seconds),
+            "healthz": Load(host, port, (_request("GET /healthz", served.netloc),), arguments.connections, seconds),
+            "predict, 1 customer": Load(
+                host, port, predict_requests(served.netloc, ids, 1), arguments.connections, seconds
+            ),
+            "predict, 100 customers": Load(
+                host, port, predict_requests(served.netloc, ids, 100), arguments.connections, seconds
+            ),
+        }
+        results: dict[str, list[Result]] = {name: [] for name in loads}
+        for _ in range(arguments.rounds):
+            for name, load in loads.items():
+                results[name].append(measure(load))
+    finally:
+        bare_process.terminate()
+        bare_process.join()
+    medians = {name: _median(found) for name, found in results.items()}
+    for name, result in medians.items():
+        _print(name, result, medians["bare FastAPI"], 100 if "100" in name else 1)
+
+
+if __name__ == "__main__":
+    main()
