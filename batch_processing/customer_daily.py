@@ -8,8 +8,8 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812
 
 from batch_processing.daily import Daily, refresh
-from batch_processing.job import run
 from batch_processing.transactions import IS_PURCHASE, IS_RETURN, event_month, total, value
+from data_lake.job import run
 
 
 def customer_daily(transactions: DataFrame) -> DataFrame:

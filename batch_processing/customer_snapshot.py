@@ -10,11 +10,12 @@ from pyspark.sql import functions as F  # noqa: N812
 
 from batch_processing.gold_table import replace
 from batch_processing.incremental import Derivation, Pending, pending, read_source
-from batch_processing.job import Outcome, outcome, run
+from batch_processing.outcome import Outcome, outcome
 from batch_processing.snapshot_dates import Plan, grid, plan
 from batch_processing.snapshot_features import snapshots
 from config.settings import Settings
 from data_lake.delta_tables import ensure_table
+from data_lake.job import run
 from data_lake.tables import table
 from feature_store.views import CUSTOMER_SNAPSHOT
 

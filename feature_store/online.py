@@ -4,23 +4,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from feast.infra.online_stores.redis import RedisOnlineStore
 from feast.protos.feast.types.EntityKey_pb2 import EntityKey
 from feast.protos.feast.types.Value_pb2 import Value
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
-from redis.retry import Retry
 
-from config.errors import TransientError
 from config.settings import Settings
 from feature_store import repository
+from feature_store.online_store import OnlineStoreUnavailableError, connect, unavailable
 from feature_store.views import service
 
+__all__ = ["FeatureRow", "OnlineReader", "OnlineStoreUnavailableError"]
+
 NEVER = datetime.fromtimestamp(0, tz=UTC)
-
-
-class OnlineStoreUnavailableError(TransientError):
-    """The online store did not answer in time or not properly; the message says where it was asked."""
 
 
 @dataclass(frozen=True)
@@ -40,10 +35,8 @@ class OnlineReader:
         self._config = repository.repo_config(settings, settings.serving.feature_timeout_s)
         self._view = repository.feature_view(wanted.view, settings)
         self._join_key = wanted.view.join_key
-        self._address = f"{settings.redis.host}:{settings.redis.port}"
-        self._store = RedisOnlineStore()
-        # redis-py's default is three tries, seconds apart: a request would wait far longer than its timeout.
-        self._store._get_client(self._config.online_store).set_retry(Retry(NoBackoff(), 0))
+        self._settings = settings
+        self._store, _ = connect(self._config.online_store.connection_string, tries=1)
 
     def read(self, ids: Sequence[str]) -> list[FeatureRow | None]:
         """The row of each id, in order; None for an entity the store does not know.
@@ -57,7 +50,7 @@ class OnlineReader:
         try:
             rows = self._store.online_read(self._config, self._view, keys, list(self.names))
         except RedisError as error:
-            raise OnlineStoreUnavailableError(f"Redis at {self._address} did not answer: {error}") from error
+            raise unavailable(self._settings, error) from error
         return [self._row(as_of, values) for as_of, values in rows]
 
     def _row(self, as_of: datetime | None, values: dict[str, Value] | None) -> FeatureRow | None:

@@ -1,6 +1,5 @@
 """The Feast repository, built from the settings and the views: no YAML, so no address stands twice."""
 
-import json
 from typing import Any
 
 import feast
@@ -10,19 +9,24 @@ from feast.table_format import DeltaFormat
 from feast.types import Float64, String
 
 from config.settings import Settings
+from feature_store.online_store import connection_string
 from feature_store.views import VIEWS, Service, View, services
 
 PROJECT = "tidemill"
 
 
-def repo_config(settings: Settings, timeout_s: float = 5.0) -> RepoConfig:
-    """Feast's configuration; one exchange with the online store (connect, then answer) takes at most ``timeout_s``."""
+def repo_config(settings: Settings, timeout_s: float = 10.0, skip_dedup: bool = False) -> RepoConfig:
+    """Feast's configuration; one exchange with the online store (connect, then answer) takes at most ``timeout_s``.
+
+    With ``skip_dedup`` Feast writes rows whatever their time: the caller has compared it.
+    """
+    address = connection_string(settings, timeout_s)
     return RepoConfig(
         project=PROJECT,
         provider="local",
         registry=RegistryConfig(path=settings.expand(settings.feast.registry)),
         offline_store={"type": "spark", "spark_conf": {}},
-        online_store={"type": "redis", "connection_string": _connection_string(settings, timeout_s)},
+        online_store={"type": "redis", "connection_string": address, "skip_dedup": skip_dedup},
         entity_key_serialization_version=3,
     )
 
@@ -62,13 +66,3 @@ def feature_view(view: View, settings: Settings) -> feast.FeatureView:
 
 def feature_service(service: Service, view: feast.FeatureView) -> feast.FeatureService:
     return feast.FeatureService(name=service.name, features=[view[list(service.features)]])
-
-
-def _connection_string(settings: Settings, timeout_s: float) -> str:
-    """Feast splits it at commas and reads values as JSON, hence the escapes in the password."""
-    redis = settings.redis
-    half = timeout_s / 2
-    parts = [f"{redis.host}:{redis.port}", f"socket_connect_timeout={half}", f"socket_timeout={half}"]
-    if redis.password is not None:
-        parts.append("password=" + json.dumps(redis.password.get_secret_value()).replace(",", "\\u002c"))
-    return ",".join(parts)
