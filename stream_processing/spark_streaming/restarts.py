@@ -88,7 +88,7 @@ class QueryRunner:
             running.query.stop()
 
 
-def _wait_for_batch(query: StreamingQuery, timeout_s: float = 20.0) -> None:
+def _wait_for_batch(query: StreamingQuery, timeout_s: float = 15.0) -> None:
     """Wait until ``query`` is between two batches; a longer batch is cut off and run again at the next start."""
     deadline = time.monotonic() + timeout_s
     while query.isActive and query.status["isTriggerActive"] and time.monotonic() < deadline:

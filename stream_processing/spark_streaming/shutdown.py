@@ -6,8 +6,8 @@ from typing import Any
 from pyspark.java_gateway import ensure_callback_server_started
 from pyspark.sql import SparkSession
 
-BEFORE_THE_CONTEXT_STOPS = 100  # Spark's own hook that stops the context has priority 50
-GRACE_S = 25.0
+BEFORE_SPARK = 50  # Spark's own hook, which stops the context, has priority 40
+GRACE_S = 25
 
 
 class _Hook:
@@ -17,12 +17,12 @@ class _Hook:
         self._stop = stop
         self._stopped = stopped
 
-    def apply(self) -> None:
+    def run(self) -> None:
         self._stop.set()
         self._stopped.wait(GRACE_S)
 
     class Java:
-        implements = ("scala.Function0",)
+        implements = ("java.lang.Runnable",)
 
 
 def hold_shutdown(spark: SparkSession, stop: threading.Event) -> threading.Event:
@@ -30,6 +30,7 @@ def hold_shutdown(spark: SparkSession, stop: threading.Event) -> threading.Event
     stopped = threading.Event()
     gateway: Any = spark.sparkContext._gateway
     ensure_callback_server_started(gateway)  # type: ignore[no-untyped-call]
-    hooks = gateway.jvm.org.apache.spark.util.ShutdownHookManager
-    hooks.addShutdownHook(BEFORE_THE_CONTEXT_STOPS, _Hook(stop, stopped))
+    hooks = gateway.jvm.org.apache.hadoop.util.ShutdownHookManager.get()
+    seconds = gateway.jvm.java.util.concurrent.TimeUnit.SECONDS
+    hooks.addShutdownHook(_Hook(stop, stopped), BEFORE_SPARK, GRACE_S + 5, seconds)
     return stopped

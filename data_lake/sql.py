@@ -1,0 +1,61 @@
+"""SQL over the lake: DuckDB reads the tables that a query names, through delta-rs."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import duckdb
+
+from config.errors import TerminalError
+from config.settings import Settings
+from data_lake.delta_rs import open_table
+from data_lake.tables import Table, tables
+
+
+class QueryError(TerminalError):
+    """SQL that DuckDB cannot run: a syntax error, an unknown table or column."""
+
+
+@contextmanager
+def connect(settings: Settings, sql: str) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection on which ``sql`` can run; it calls tables ``silver.transactions``, ``quarantine."shop.click.v1"``.
+
+    Raises:
+        QueryError: DuckDB refuses what runs on the connection; the message is DuckDB's.
+        MissingTableError: a table of the query was never written.
+    """
+    connection = duckdb.connect()
+    try:
+        connection.execute("SET TimeZone = 'UTC'")
+        for table in _named_tables(sql):
+            _attach(connection, table, settings)
+        yield connection
+    except duckdb.Error as error:
+        raise QueryError(f"{error}{_hint(error)}") from error
+    finally:
+        connection.close()
+
+
+def sql_name(table: Table) -> str:
+    """How a query calls ``table``."""
+    schema, name = table.name.split("/", 1)
+    return f'{schema}."{name}"' if "." in name else f"{schema}.{name}"
+
+
+def _named_tables(sql: str) -> list[Table]:
+    """The declared tables whose name occurs in ``sql``: to open one that is only mentioned does no harm."""
+    text = sql.lower()
+    return [table for table in tables().values() if table.name.split("/", 1)[1].lower() in text]
+
+
+def _attach(connection: duckdb.DuckDBPyConnection, table: Table, settings: Settings) -> None:
+    schema = table.name.split("/", 1)[0]
+    source = f"delta:{table.name}"
+    connection.register(source, open_table(table, settings).to_pyarrow_dataset())
+    connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+    connection.execute(f'CREATE VIEW {sql_name(table)} AS SELECT * FROM "{source}"')  # noqa: S608 - declared names
+
+
+def _hint(error: duckdb.Error) -> str:
+    if not isinstance(error, duckdb.CatalogException):
+        return ""
+    return f"\nTables: {', '.join(sql_name(table) for table in tables().values())}"

@@ -1,0 +1,132 @@
+"""``tidemill lake``."""
+
+import csv
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from config import load_settings
+
+if TYPE_CHECKING:
+    import duckdb
+
+ROWS_AT_ONCE = 10_000
+SHOWN_ROWS = 100
+WIDE = 200
+
+
+@click.group(name="lake")
+def command() -> None:
+    """List, describe and query the lake's tables; none of this starts a JVM."""
+
+
+@command.command(name="tables")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def list_tables(as_json: bool) -> None:
+    """List the tables that exist: version, rows, bytes and path."""
+    from data_lake.delta_rs import existing_tables, statistics
+
+    settings = load_settings()
+    found = [statistics(table, delta, settings).__dict__ for table, delta in existing_tables(settings)]
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+        return
+    _print_table(["name", "version", "rows", "bytes", "path"], found)
+
+
+@command.command()
+@click.argument("table")
+@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="How many commits.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def history(table: str, limit: int, as_json: bool) -> None:
+    """Show the newest commits of TABLE, such as silver/transactions."""
+    from data_lake.delta_rs import open_table
+    from data_lake.history import commits
+    from data_lake.tables import table as declared
+
+    settings = load_settings()
+    found = [commit.__dict__ for commit in commits(open_table(declared(table), settings), limit)]
+    if as_json:
+        click.echo(json.dumps(found, indent=2, default=str))
+        return
+    _print_table(["version", "time", "operation", "rows_added", "rows_removed"], found)
+
+
+@command.command()
+@click.argument("query")
+@click.option("--json", "form", flag_value="json", help="Print a JSON list of rows.")
+@click.option("--csv", "form", flag_value="csv", help="Print CSV with a header.")
+def sql(query: str, form: str | None) -> None:
+    """Run QUERY with DuckDB; tables are called silver.transactions, quarantine."shop.click.v1", gold.customer_daily."""
+    from data_lake.sql import connect
+
+    with connect(load_settings(), query) as connection:
+        if form == "json":
+            _print_json(connection.execute(query))
+        elif form == "csv":
+            _print_csv(connection.execute(query))
+        elif (result := connection.sql(query)) is not None:
+            result.show(max_rows=SHOWN_ROWS, max_width=WIDE)
+
+
+@command.command()
+@click.argument("names", metavar="[TABLE]...", nargs=-1)
+@click.option(
+    "--vacuum-hours", type=click.IntRange(min=168), default=168, show_default=True, help="Keep files so long."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def maintain(names: tuple[str, ...], vacuum_hours: int, as_json: bool) -> None:
+    """Delete what retention no longer keeps, merge small files and remove unused ones; safe while the stream runs."""
+    from data_lake.delta_rs import existing_tables
+    from data_lake.maintenance import maintain as maintain_table
+    from data_lake.tables import table as declared
+
+    settings = load_settings()
+    wanted = {declared(name).name for name in names}
+    done = []
+    for table, delta in existing_tables(settings):
+        if not wanted or table.name in wanted:
+            click.echo(f"{table.name} ...", err=True)
+            done.append(maintain_table(table, delta, vacuum_hours).__dict__)
+    if as_json:
+        click.echo(json.dumps(done, indent=2))
+        return
+    _print_table(["name", "rows_expired", "files_merged", "files_written", "files_removed"], done)
+
+
+def _print_json(result: "duckdb.DuckDBPyConnection") -> None:
+    names = _names(result)
+    click.echo("[", nl=False)
+    separator = "\n"
+    while rows := result.fetchmany(ROWS_AT_ONCE):
+        for row in rows:
+            click.echo(separator + json.dumps(dict(zip(names, row, strict=True)), default=_as_text), nl=False)
+            separator = ",\n"
+    click.echo("\n]")
+
+
+def _print_csv(result: "duckdb.DuckDBPyConnection") -> None:
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(_names(result))
+    while rows := result.fetchmany(ROWS_AT_ONCE):
+        writer.writerows([_as_text(cell) if isinstance(cell, bytes) else cell for cell in row] for row in rows)
+
+
+def _names(result: "duckdb.DuckDBPyConnection") -> list[str]:
+    return [column[0] for column in result.description or ()]
+
+
+def _as_text(value: Any) -> str:
+    return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)
+
+
+def _print_table(columns: list[str], rows: list[dict[str, Any]]) -> None:
+    from rich.console import Console
+    from rich.table import Table as Grid
+
+    grid = Grid(*columns)
+    for row in rows:
+        grid.add_row(*(f"{row[c]:,}" if isinstance(row[c], int) else str(row[c]) for c in columns))
+    Console(width=None if sys.stdout.isatty() else WIDE).print(grid)
