@@ -140,15 +140,18 @@ def serve_bare(port: int) -> None:
 
 def customers(settings: Settings) -> list[str]:
     """Some customers of gold/customer_snapshot."""
-    from data_lake.tables import table
     from deltalake import DeltaTable
+
+    from data_lake.tables import table
 
     rows = DeltaTable(table("gold/customer_snapshot").path(settings)).to_pyarrow_dataset().head(2_000)
     return sorted(set(rows["customer_id"].to_pylist()))
 
 
 def _request(line: str, address: str, body: bytes = b"") -> bytes:
-    head = f"{line} HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    head = (
+        f"{line} HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
     return head.encode() + body
 
 

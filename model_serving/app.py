@@ -50,8 +50,8 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.server = server
     problems.install(app)
-    app.include_router(routes.predictions)
-    app.include_router(routes.service)
+    for router in (routes.predictions, routes.models, routes.service):
+        app.include_router(router)
     api_page.install(app)
     openapi.describe(app, settings.serving.max_instances)
     app.add_middleware(BodyLimit, max_bytes=settings.serving.max_body_bytes)

@@ -41,6 +41,7 @@ class JsonRoute(APIRoute):
 
 
 predictions = APIRouter(route_class=JsonRoute, tags=["predictions"])
+models = APIRouter(tags=["models"])
 service = APIRouter(tags=["service"])
 
 
@@ -63,7 +64,7 @@ async def predict(use_case: str, body: PredictRequest, request: Request) -> Resp
     return Response(_document(answer), media_type="application/json")
 
 
-@predictions.get("/model-info/{use_case}", responses=openapi.MODEL_INFO)
+@models.get("/model-info/{use_case}", responses=openapi.MODEL_INFO)
 async def model_info(use_case: str, request: Request) -> ModelInfo:
     """The champion that answers now, with the features it takes."""
     server = _server(request)

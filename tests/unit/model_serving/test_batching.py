@@ -1,0 +1,132 @@
+import asyncio
+import threading
+from collections.abc import Sequence
+from typing import cast
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from feature_store.online import FeatureRow
+from model_serving.batching import Batcher
+from model_serving.champion import Champion
+from model_serving.features import FeatureSource, FeaturesUnavailableError
+from model_serving.schemas import DegradedReason
+from tests.unit.model_serving.answers import AS_OF, AT, Tenth, served_model
+
+
+class Rows:
+    """Features by hand: the first feature of customer ``"3"`` is 3.0; ``"?"`` is unknown. Notes what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[list[str]] = []
+        self.entered = threading.Event()
+        self.gate = threading.Event()
+        self.gate.set()
+        self.is_away = False
+
+    def fetch(self, ids: Sequence[str]) -> list[FeatureRow | None]:
+        self.asked.append(list(ids))
+        self.entered.set()
+        assert self.gate.wait(10)
+        if self.is_away:
+            raise FeaturesUnavailableError("away")
+        return [None if each == "?" else FeatureRow((float(each), None), AS_OF) for each in ids]
+
+
+class FailsAtNine(Tenth):
+    def predict_proba(self, matrix: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        if 9.0 in matrix[:, 0]:
+            raise ArithmeticError("nine")
+        return super().predict_proba(matrix)
+
+
+def champion(rows: Rows, version: str = "7", classifier: object | None = None) -> Champion:
+    return Champion(served_model(version, classifier), cast(FeatureSource, rows), AT, False)
+
+
+async def while_busy(batcher: Batcher, rows: Rows, *requests: tuple[Champion, list[str]]) -> list[object]:
+    """The answers of requests that came while another one was being scored."""
+    rows.gate.clear()
+    busy = asyncio.create_task(batcher.score(champion(rows), ["0"], ()))
+    assert await asyncio.to_thread(rows.entered.wait, 10)
+    tasks = [asyncio.create_task(batcher.score(wanted, ids, ())) for wanted, ids in requests]
+    await asyncio.sleep(0)
+    rows.gate.set()
+    await busy
+    return await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def run_while_busy(rows: Rows, *requests: tuple[Champion, list[str]]) -> list[object]:
+    batcher = Batcher(threads=1, max_rows=100)
+    batcher.start()
+    try:
+        return asyncio.run(while_busy(batcher, rows, *requests))
+    finally:
+        batcher.stop()
+
+
+def scores(result: object) -> list[float]:
+    assert isinstance(result, tuple), result
+    return [scored.score for scored in result]
+
+
+def test_requests_that_wait_are_read_once_and_each_gets_its_own_answers_in_order() -> None:
+    rows = Rows()
+    model = champion(rows)
+
+    first, second, third = run_while_busy(rows, (model, ["3", "1"]), (model, ["?"]), (model, ["1", "?", "8"]))
+
+    assert rows.asked == [["0"], ["3", "1", "?", "1", "?", "8"]]
+    assert (scores(first), scores(second), scores(third)) == ([0.3, 0.1], [0.25], [0.1, 0.25, 0.8])
+
+
+def test_requests_of_different_champions_are_answered_by_their_own() -> None:
+    class Constant(Tenth):
+        def predict_proba(self, matrix: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+            return np.full((len(matrix), 2), 0.75)
+
+    rows = Rows()
+    old, new = champion(rows), champion(rows, "8", Constant())
+
+    results = run_while_busy(rows, (old, ["3"]), (new, ["3"]), (old, ["1"]))
+
+    assert [scores(result) for result in results] == [[0.3], [0.75], [0.1]]
+
+
+def test_a_request_that_cannot_be_scored_fails_alone() -> None:
+    rows = Rows()
+    model = champion(rows, classifier=FailsAtNine())
+
+    first, second, third = run_while_busy(rows, (model, ["3"]), (model, ["9"]), (model, ["1"]))
+
+    assert isinstance(second, ArithmeticError)
+    assert (scores(first), scores(third)) == ([0.3], [0.1])
+
+
+def test_without_features_every_customer_gets_the_cold_start_score_and_the_reason() -> None:
+    rows = Rows()
+    rows.is_away = True
+
+    (result,) = run_while_busy(rows, (champion(rows), ["3", "1"]))
+
+    assert scores(result) == [0.25, 0.25]
+    assert isinstance(result, tuple)
+    assert [scored.degraded for scored in result] == [(DegradedReason.FEATURE_STORE_UNAVAILABLE,)] * 2
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_stopping_answers_what_waits(threads: int) -> None:
+    async def ask_and_stop() -> list[object]:
+        batcher = Batcher(threads, max_rows=2)
+        tasks = [asyncio.create_task(batcher.score(model, [str(n % 10)], ())) for n in range(50)]
+        await asyncio.sleep(0)
+        batcher.start()
+        await asyncio.to_thread(batcher.stop)
+        return await asyncio.gather(*tasks)
+
+    model = champion(Rows())
+
+    results = asyncio.run(ask_and_stop())
+
+    assert [scores(result) for result in results] == [[n % 10 / 10] for n in range(50)]

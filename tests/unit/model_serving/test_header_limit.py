@@ -1,0 +1,92 @@
+"""Headers above the bound, over real sockets."""
+
+import asyncio
+import socket
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+import uvicorn
+from starlette.types import Receive, Scope, Send
+
+from model_serving.limits import MAX_HEADER_BYTES, BoundedHttpProtocol
+
+
+async def sizes(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answers with the size of the body it was sent."""
+    size, more = 0, True
+    while more:
+        message = await receive()
+        size += len(message.get("body", b""))
+        more = message.get("more_body", False)
+    body = str(size).encode()
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(body))]})
+    await send({"type": "http.response.body", "body": body})
+
+
+@pytest.fixture(scope="module")
+def port() -> Iterator[int]:
+    config = uvicorn.Config(sizes, port=0, http=BoundedHttpProtocol, lifespan="off", log_level="critical")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=lambda: asyncio.run(server.serve()))
+    thread.start()
+    deadline = time.monotonic() + 20
+    while not server.started:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    yield int(server.servers[0].sockets[0].getsockname()[1])
+    server.should_exit = True
+    thread.join(20)
+
+
+def exchange(port: int, *parts: bytes) -> bytes:
+    """What the server answers until it closes, or until it has nothing to say for a moment."""
+    received = b""
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as client:
+        try:
+            for part in parts:
+                client.sendall(part)
+            while b"\r\n\r\n" not in received and (data := client.recv(65_536)):
+                received += data
+        except (ConnectionResetError, BrokenPipeError):
+            pass  # it may close before it has read all that was sent
+    return received
+
+
+def test_a_header_within_the_bound_is_served(port: int) -> None:
+    header = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-Long: " + b"a" * (MAX_HEADER_BYTES - 100)
+
+    assert exchange(port, header + b"\r\n\r\n").startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        pytest.param([b"X-Long: " + b"a" * MAX_HEADER_BYTES + b"\r\n\r\n"], id="one long header"),
+        pytest.param([b"X-%d: a\r\n" % n for n in range(20_000)], id="many headers"),
+        pytest.param([b"X-Long: "] + [b"a" * 10_000] * 100, id="a header that never ends"),
+    ],
+)
+def test_a_header_above_the_bound_is_refused(port: int, parts: list[bytes]) -> None:
+    answer = exchange(port, b"GET / HTTP/1.1\r\nHost: x\r\n", *parts)
+
+    assert answer == b"" or answer.startswith(b"HTTP/1.1 400")
+
+
+def test_a_long_address_is_refused(port: int) -> None:
+    answer = exchange(port, b"GET /" + b"a" * MAX_HEADER_BYTES + b" HTTP/1.1\r\nHost: x\r\n\r\n")
+
+    assert answer == b"" or answer.startswith(b"HTTP/1.1 400")
+
+
+@pytest.mark.parametrize("is_chunked", [False, True], ids=["Content-Length", "chunked"])
+def test_the_bound_does_not_concern_bodies(port: int, is_chunked: bool) -> None:
+    size = 10 * MAX_HEADER_BYTES
+    head = b"POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+    if is_chunked:
+        parts = [head + b"Transfer-Encoding: chunked\r\n\r\n", b"%x\r\n" % size + b"a" * size + b"\r\n0\r\n\r\n"]
+    else:
+        parts = [head + b"Content-Length: %d\r\n\r\n" % size, b"a" * size]
+
+    assert exchange(port, *parts).startswith(b"HTTP/1.1 200")

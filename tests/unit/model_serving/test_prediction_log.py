@@ -1,0 +1,49 @@
+"""The log without a broker: nothing listens on the port of these settings."""
+
+from pathlib import Path
+
+import pytest
+from prometheus_client import REGISTRY
+
+from config import Settings, load_settings
+from model_serving.prediction_log import PredictionLog
+from tests.unit.model_serving.answers import answer
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return load_settings(
+        {
+            "TIDEMILL_HOME": str(tmp_path),
+            "TIDEMILL_KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:1",
+            "TIDEMILL_SERVING__PREDICTION_QUEUE": "10",
+        }
+    )
+
+
+def outcome(name: str) -> float:
+    return REGISTRY.get_sample_value("tidemill_serving_prediction_log_total", {"outcome": name}) or 0.0
+
+
+def test_what_does_not_fit_is_dropped_whole_and_counted(settings: Settings) -> None:
+    log = PredictionLog(settings)
+    before = outcome("dropped_full")
+
+    taken = [log.offer(answer(4)), log.offer(answer(4)), log.offer(answer(4)), log.offer(answer(2))]
+
+    assert taken == [True, True, False, True]
+    assert (log.waiting, log.dropped) == (10, 4)
+    assert outcome("dropped_full") - before == 4
+
+
+def test_without_a_broker_offering_goes_on_and_closing_counts_what_was_lost(settings: Settings) -> None:
+    log = PredictionLog(settings)
+    before = outcome("dropped_shutdown")
+    log.start()
+
+    assert all(log.offer(answer(1)) for _ in range(10))
+    assert not log.offer(answer(1))
+    log.close(0.2)
+
+    assert (log.waiting, log.dropped) == (0, 11)
+    assert outcome("dropped_shutdown") - before == 10
