@@ -1,0 +1,114 @@
+"""Sending a source that has an end: in batches, from where the last run was acknowledged, each batch to the broker."""
+
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any
+
+from config.settings import Settings
+from contracts.checker import Rejection
+from data_sources.progress import Progress, ProgressFile
+from ingestion_layer.kafka.producer import Event, EventProducer, Outgoing
+
+CHECKPOINT_S = 1.0
+
+OnPosition = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Messages by topic, in order; with them acknowledged, the source stands at ``position``."""
+
+    position: int
+    outgoing: Mapping[str, Iterable[Outgoing]]
+
+
+class Source(ABC):
+    """Events that are the same at every replay. ``counts`` covers the batches taken so far, over all runs."""
+
+    name: str
+    unit: str
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+
+    @property
+    @abstractmethod
+    def identity(self) -> str:
+        """Text that two sources share only when they are the same events; part of a file name."""
+
+    @property
+    @abstractmethod
+    def total(self) -> int | None:
+        """The position at the end, if it is known."""
+
+    @abstractmethod
+    def batches(self, progress: Progress) -> Iterator[Batch]:
+        """The batches after ``progress``."""
+
+    @abstractmethod
+    def on_rejected(self, event: Event, rejection: Rejection) -> None:
+        """Take back an event that breaks its contract."""
+
+    def state(self) -> dict[str, Any]:
+        """What :meth:`batches` needs of the progress beside the position."""
+        return {}
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What one run did: messages acknowledged by topic, and the position it began at."""
+
+    by_topic: Mapping[str, int]
+    began_at: int
+    seconds: float
+
+    @property
+    def total(self) -> int:
+        return sum(self.by_topic.values())
+
+    @property
+    def per_second(self) -> float:
+        return self.total / self.seconds if self.seconds else 0.0
+
+
+def replay(settings: Settings, source: Source, *, again: bool, on_position: OnPosition) -> Sent:
+    """Send what of ``source`` was not yet acknowledged; with ``again``, all of it.
+
+    A run that was killed sends its last second again; ids repeat, so the lake does not change.
+
+    Raises:
+        NotAcknowledgedError: the broker did not acknowledge a message.
+        AlreadyRunningError: another process is sending this source.
+    """
+    with EventProducer(settings) as producer:
+        file = ProgressFile.of(settings, source.name, source.identity, producer.cluster_id)
+        with file.held():
+            before = Progress() if again else file.load()
+            source.counts.update(before.counts)
+            if before.is_finished:
+                return Sent({}, before.position, 0.0)
+            began = monotonic()
+            position = _send(producer, source, file, before, on_position)
+            sent = producer.flush()
+            file.save(Progress(position, True, source.counts, source.state()))
+            return Sent(sent.by_topic, before.position, monotonic() - began)
+
+
+def _send(
+    producer: EventProducer, source: Source, file: ProgressFile, before: Progress, on_position: OnPosition
+) -> int:
+    position, saved = before.position, monotonic()
+    on_position(position)
+    for batch in source.batches(before):
+        for topic, outgoing in batch.outgoing.items():
+            producer.send(topic, outgoing, source.on_rejected)
+        position = batch.position
+        on_position(position)
+        if monotonic() - saved >= CHECKPOINT_S:
+            producer.flush()
+            file.save(Progress(position, False, source.counts, source.state()))
+            saved = monotonic()
+    return position

@@ -1,0 +1,1 @@
+"""A seeded shop: the same seed gives the same customers, orders and clicks, and what is true of them is known."""

@@ -1,0 +1,167 @@
+"""The days after a shop's history, sent now: at a rate, with the wall clock's times."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from time import monotonic, sleep
+from typing import Any
+
+import numpy as np
+
+from config.settings import Settings
+from data_sources.replay import Sent
+from data_sources.simulator.clicks import clicks_of
+from data_sources.simulator.columns import Ints
+from data_sources.simulator.corruption import bad_message
+from data_sources.simulator.current import CurrentShop, save_current
+from data_sources.simulator.deliveries import TOPICS
+from data_sources.simulator.events import Rows, as_live, events, time_texts
+from data_sources.simulator.faults import DUPLICATE, KINDS, LATE, NONE, Faults, plan
+from data_sources.simulator.orders import Orders
+from data_sources.simulator.seasons import US_PER_DAY
+from data_sources.simulator.truth import PlantedFault, Truth
+from ingestion_layer.kafka.producer import EventProducer, Outgoing
+
+TICK_S = 0.1
+LATE_SHARE = 72
+"""A live event is late by a 72nd of the delay it would have in a history: one minute to one hour."""
+
+
+@dataclass(frozen=True)
+class _Slots:
+    """The messages of one simulated day in the order they are sent; ``topic`` is an index of :data:`TOPICS`."""
+
+    topic: Ints
+    row: Ints
+    fault: Ints
+    late_us: Ints
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+
+class _LiveDay:
+    """One simulated day, sent piece by piece."""
+
+    def __init__(self, orders: Orders, faults: Faults, day: int) -> None:
+        self._orders = orders
+        self._rows: Sequence[Rows] = (orders.day(day), clicks_of(orders, day))
+        self.slots = self._plan(faults, day)
+        self._sent_once: dict[tuple[int, int], dict[str, Any]] = {}
+
+    def messages(self, part: slice, at: Ints) -> tuple[dict[str, list[Outgoing]], list[PlantedFault]]:
+        """The messages of the slots ``part``, sent at the moments ``at`` (microseconds since 1970)."""
+        outgoing: dict[str, list[Outgoing]] = {topic: [] for topic in TOPICS}
+        planted: list[PlantedFault] = []
+        topics, rows, faults = (column[part] for column in (self.slots.topic, self.slots.row, self.slots.fault))
+        texts = np.array(time_texts(at - self.slots.late_us[part]))
+        for number, topic in enumerate(TOPICS):
+            chosen = np.flatnonzero(topics == number)
+            made = events(self._orders, self._rows[number].take(rows[chosen]), texts[chosen].tolist(), as_live)
+            for event, row, fault in zip(made, rows[chosen].tolist(), faults[chosen].tolist(), strict=True):
+                outgoing[topic].append(self._message(event, number, row, fault, planted))
+        return outgoing, planted
+
+    def _message(
+        self, event: dict[str, Any], topic: int, row: int, fault: int, planted: list[PlantedFault]
+    ) -> Outgoing:
+        message: Outgoing = event
+        identity = event["id"]
+        if fault in (NONE, LATE):
+            self._sent_once[topic, row] = event
+        elif fault == DUPLICATE:
+            message = self._sent_once[topic, row]
+            identity = self._sent_once[topic, row]["id"]
+        else:
+            message, identity = bad_message(KINDS[fault], event, row)
+        if fault != NONE:
+            planted.append(PlantedFault.of(KINDS[fault], TOPICS[topic], identity, event["time"]))
+        return message
+
+    def _plan(self, faults: Faults, day: int) -> _Slots:
+        columns: list[tuple[Ints, ...]] = []
+        end = (day + 1) * US_PER_DAY
+        for number, rows in enumerate(self._rows):
+            planned = plan(self._orders.shop, faults, TOPICS[number], day, len(rows))
+            again = np.flatnonzero(planned.again)
+            again_at = rows.time[again] + planned.again[again] * (end - rows.time[again])
+            row = np.concatenate([np.arange(len(rows)), again, planned.row])
+            fault = np.concatenate(
+                [np.where(planned.delay > 0, LATE, NONE), np.full(len(again), DUPLICATE), planned.kind]
+            )
+            at = np.concatenate([rows.time, again_at, (day + planned.at) * US_PER_DAY])
+            late = np.where(fault == LATE, np.append(planned.delay, 0)[np.minimum(row, len(rows))] // LATE_SHARE, 0)
+            columns.append((np.full(len(row), number), row, fault, late, at))
+        topic, row, fault, late, at = (np.concatenate(parts) for parts in zip(*columns, strict=True))
+        order = np.argsort(at, kind="stable")
+        return _Slots(topic[order], row[order], fault[order], late[order])
+
+
+def send_live(  # noqa: PLR0913, PLR0917
+    settings: Settings,
+    current: CurrentShop,
+    faults: Faults,
+    rate: float,
+    seconds: float,
+    on_sent: Callable[[int], None],
+) -> tuple[Sent, Counter[str]]:
+    """Send ``rate * seconds`` messages, ``rate`` a second; what was sent, and the messages by topic and kind.
+
+    Each run takes whole simulated days that no earlier run took, so no two live events have one id.
+
+    Raises:
+        NotAcknowledgedError: the broker did not acknowledge a message.
+    """
+    orders = Orders(current.shop)
+    truth = Truth.of(settings, current.shop.fingerprint)
+    run = f"live-{datetime.now(UTC):%Y%m%dT%H%M%S}"
+    counts: Counter[str] = Counter()
+    began, begin_us = monotonic(), time.time_ns() // 1000
+    left = round(rate * seconds)
+    done = 0
+    with EventProducer(settings) as producer:
+        for day in _days(settings, current):
+            live_day, planted = _LiveDay(orders, faults, day), []
+            for part in _paced(min(len(live_day.slots), left), done, rate, began):
+                at = begin_us + ((done + np.arange(part.start, part.stop)) * (1e6 / rate)).astype(np.int64)
+                outgoing, bad = live_day.messages(part, at)
+                for topic, items in outgoing.items():
+                    producer.send(topic, items)
+                planted += bad
+                on_sent(done + part.stop)
+            sent_today = min(len(live_day.slots), left)
+            counts.update(_counts(live_day.slots, sent_today))
+            truth.write_faults(f"{run}/{day}", planted)
+            done, left = done + sent_today, left - sent_today
+            if not left:
+                break
+        sent = producer.flush()
+    return Sent(sent.by_topic, 0, monotonic() - began), counts
+
+
+def _days(settings: Settings, current: CurrentShop) -> Iterator[int]:
+    day = current.live_day
+    while True:
+        save_current(settings, replace(current, live_day=day + 1))
+        yield day
+        day += 1
+
+
+def _paced(count: int, done: int, rate: float, began: float) -> Iterator[slice]:
+    """Slices of the next ``count`` messages, each when it is due; ``done`` were sent since ``began``."""
+    start = 0
+    while start < count:
+        due = min(int((monotonic() - began) * rate) + 1 - done, count)
+        if due <= start:
+            sleep(min(TICK_S, max(1 / rate, 0.005)))
+            continue
+        yield slice(start, due)
+        start = due
+        sleep(TICK_S if start < count and rate * TICK_S >= 1 else 0)
+
+
+def _counts(slots: _Slots, sent: int) -> Counter[str]:
+    pairs = zip(slots.topic[:sent].tolist(), slots.fault[:sent].tolist(), strict=True)
+    return Counter(f"{TOPICS[topic]} {KINDS[fault]}" for topic, fault in pairs)

@@ -1,0 +1,212 @@
+"""``tidemill produce``: a simulated shop or a real file, to Kafka."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from config import Settings, load_settings
+
+if TYPE_CHECKING:
+    from data_sources.replay import Sent, Source
+    from data_sources.simulator.current import CurrentShop
+    from data_sources.simulator.shop import Drift, Shop
+
+JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
+AGAIN = click.option("--again", is_flag=True, help="Send all of it again, also when it was sent already.")
+DAY = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ"])
+
+
+@click.group(name="produce")
+def command() -> None:
+    """Send events to Kafka: a simulated shop, or a real file.
+
+    A run that was stopped goes on where the broker had acknowledged everything. The exit status is 0 only if every
+    message was acknowledged.
+    """
+
+
+@command.command()
+@click.option("--customers", type=int, help="How many customers the shop has.  [default: 2000]")
+@click.option("--days", type=int, help="How many days of history.  [default: 365]")
+@click.option("--end", type=DAY, help="First day (UTC) after the history.  [default: today]")
+@click.option("--seed", type=int, help="Another seed is another shop.  [default: 1]")
+@click.option("--browsing", type=float, help="Sessions that only look, per session that buys.  [default: 1]")
+@click.option("--faults", help="none, default, or kind=rate,...  [default: none; live: as in the history]")
+@click.option("--drift-from", type=DAY, help="From this day on, prices, purchase rates and tastes change.")
+@click.option("--drift", "drift", help="What drift changes: price=1.25,rate=0.7,taste=0.5.")
+@click.option("--live", type=click.FloatRange(0.01), help="Go on after the history: so many messages a second, now.")
+@click.option("--seconds", type=click.FloatRange(0.1), default=60.0, show_default=True, help="How long --live sends.")
+@AGAIN
+@JSON
+def simulator(live: float | None, seconds: float, again: bool, as_json: bool, faults: str | None, **shop: Any) -> None:
+    """A simulated shop: its history as fast as possible, or its days after that, live.
+
+    Options that are not given keep the values of the shop last sent from this home. Its truth is written to
+    <home>/truth/simulator.
+    """
+    settings = load_settings()
+    if live is None:
+        summary = _history(settings, shop, faults, again)
+    elif given := [f"--{name.replace('_', '-')}" for name, value in shop.items() if value is not None]:
+        raise click.UsageError(f"--live goes on with the shop of the history: leave out {', '.join(given)}")
+    else:
+        summary = _live(settings, faults, live, seconds)
+    _print(summary, as_json)
+
+
+@command.command(name="online-retail")
+@click.argument("file", type=click.Path(path_type=Path))
+@AGAIN
+@JSON
+def online_retail(file: Path, again: bool, as_json: bool) -> None:
+    """Replay UCI Online Retail from a csv, csv.gz or xlsx FILE.
+
+    Every row becomes an event or a rejected row; those are written to <home>/rejected with their reasons.
+    """
+    from data_sources.online_retail.source import TOPIC, OnlineRetailSource
+
+    source = OnlineRetailSource(settings := load_settings(), file)
+    sent = _replay(settings, source, again)
+    counts = source.counts
+    told = {name: counts[name] for name in ("unique_ids", "duplicates", "guests", "returns")}
+    rejected = {name.removeprefix("rejected/"): counts[name] for name in sorted(counts) if name.startswith("rejected/")}
+    _print(
+        {
+            "source": source.name,
+            "rows": counts["events"] + sum(rejected.values()),
+            "produced": counts["events"],
+            "by_topic": {TOPIC: {"produced": counts["events"], **told}},
+            **told,
+            "rejected": rejected,
+            "rejected_file": str(source.rejected_path),
+            **_run(sent),
+        },
+        as_json,
+    )
+
+
+def _history(settings: Settings, options: dict[str, Any], faults: str | None, again: bool) -> dict[str, Any]:
+    from data_sources.simulator.current import CurrentShop, load_current, save_current
+    from data_sources.simulator.faults import Faults
+    from data_sources.simulator.history import SimulatorSource
+
+    current = load_current(settings)
+    shop = _shop(options, current)
+    typed = faults or (current.faults if current and current.shop == shop else "none")
+    source = SimulatorSource(settings, shop, Faults.parse(typed))
+    if current is None or current.shop != shop:
+        current = CurrentShop(shop, typed, shop.last_day)
+    save_current(settings, CurrentShop(shop, typed, current.live_day))
+    sent = _replay(settings, source, again)
+    return {**_shop_summary("history", source.counts, str(source.truth.folder)), **_run(sent)}
+
+
+def _live(settings: Settings, faults: str | None, rate: float, seconds: float) -> dict[str, Any]:
+    from data_sources.simulator.current import current_shop
+    from data_sources.simulator.faults import Faults
+    from data_sources.simulator.live import send_live
+    from data_sources.simulator.truth import Truth
+    from ingestion_layer.kafka.topics import ensure_topics
+
+    current = current_shop(settings)
+    ensure_topics(settings)
+    with _bar("live", "messages", round(rate * seconds)) as advance:
+        parsed = Faults.parse(faults or current.faults)
+        sent, counts = send_live(settings, current, parsed, rate, seconds, lambda done: advance(done, None))
+    folder = str(Truth.of(settings, current.shop.fingerprint).folder)
+    return {**_shop_summary("live", counts, folder), **_run(sent)}
+
+
+def _shop(options: dict[str, Any], current: "CurrentShop | None") -> "Shop":
+    from data_sources.simulator.shop import Shop
+
+    old = current.shop if current else None
+    given = {name: value for name, value in options.items() if value is not None}
+    end: date = _day(given.get("end")) or (old.end if old else datetime.now(UTC).date())
+    days = given.get("days") or ((old.end - old.start).days if old else 365)
+    try:
+        start = end - timedelta(days=days)
+    except OverflowError:
+        raise click.BadParameter(f"{days} days before {end} is no date", param_hint="--days") from None
+    return Shop(
+        seed=given.get("seed", old.seed if old else 1),
+        customers=given.get("customers", old.customers if old else 2000),
+        start=start,
+        end=end,
+        browsing=given.get("browsing", old.browsing if old else 1.0),
+        drift=_drift(given, old),
+    )
+
+
+def _drift(given: dict[str, Any], old: "Shop | None") -> "Drift | None":
+    from data_sources.simulator.shop import Drift
+
+    start, text = _day(given.get("drift_from")), given.get("drift")
+    if start is None:
+        if text:
+            raise click.UsageError("--drift needs --drift-from")
+        return old.drift if old else None
+    return Drift.parse(start, text or "")
+
+
+def _day(value: datetime | None) -> date | None:
+    return None if value is None else value.date()
+
+
+def _replay(settings: Settings, source: "Source", again: bool) -> "Sent":
+    from data_sources.replay import replay
+    from ingestion_layer.kafka.topics import ensure_topics
+
+    ensure_topics(settings)
+    with _bar(source.name, source.unit, source.total) as advance:
+        return replay(settings, source, again=again, on_position=lambda position: advance(position, source.total))
+
+
+@contextmanager
+def _bar(name: str, unit: str, total: int | None) -> Iterator[Callable[[int, int | None], None]]:
+    """A progress bar on stderr; the function it gives takes the position and, once known, the total."""
+    columns = (
+        TextColumn(f"{name} {{task.fields[unit]}}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        task = progress.add_task(name, total=total, unit=unit)
+
+        def advance(position: int, known: int | None) -> None:
+            progress.update(task, completed=position, total=known or total)
+
+        yield advance
+
+
+def _run(sent: "Sent") -> dict[str, Any]:
+    """What this run did, beside what the whole replay came to."""
+    return {
+        "sent": sent.total,
+        "began_at": sent.began_at,
+        "seconds": round(sent.seconds, 3),
+        "rate": round(sent.per_second, 1),
+    }
+
+
+def _shop_summary(phase: str, counts: Any, truth: str) -> dict[str, Any]:
+    from data_sources.simulator.summary import summarise
+
+    return {"source": "simulator", "phase": phase, **summarise(counts), "truth": truth}
+
+
+def _print(summary: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(summary, indent=2))
+        return
+    for name, value in summary.items():
+        click.echo(f"{name.replace('_', ' ')}: {json.dumps(value) if isinstance(value, dict) else value}")
