@@ -16,7 +16,7 @@ import socket
 import statistics
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import cast
 from urllib.parse import urlsplit
@@ -29,6 +29,7 @@ from fastapi import FastAPI
 from config import Settings, load_settings
 from config.errors import TerminalError
 
+BARE = "bare FastAPI"
 MAX_SECONDS = 60.0
 GRACE_S = 30.0
 
@@ -149,10 +150,8 @@ def customers(settings: Settings) -> list[str]:
 
 
 def _request(line: str, address: str, body: bytes = b"") -> bytes:
-    head = (
-        f"{line} HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-    )
-    return head.encode() + body
+    lines = (f"{line} HTTP/1.1", f"Host: {address}", "Content-Type: application/json", f"Content-Length: {len(body)}")
+    return "\r\n".join((*lines, "", "")).encode() + body
 
 
 def _content_length(head: bytes | bytearray) -> int:
@@ -179,16 +178,34 @@ def _free_port() -> int:
 
 
 def _median(results: list[Result]) -> Result:
-    return Result(*(statistics.median(values) for values in zip(*((r.rate, r.p50_ms, r.p99_ms) for r in results))))
+    rows = [astuple(result) for result in results]
+    return Result(*(statistics.median(column) for column in zip(*rows, strict=True)))
 
 
-def _print(name: str, result: Result, bare: Result, batch: int = 1) -> None:
-    ratio = result.rate / bare.rate
-    rows = f", {result.rate * batch:8.0f} predictions/s" if batch > 1 else ""
-    print(
-        f"{name:<24} {result.rate:7.0f} requests/s  ratio {ratio:5.3f}  "
-        f"p50 {result.p50_ms:7.2f} ms  p99 {result.p99_ms:7.2f} ms{rows}"
-    )
+def _print(results: dict[str, Result]) -> None:
+    bare = results[BARE]
+    for name, result in results.items():
+        print(
+            f"{name:<24} {result.rate:7.0f} requests/s  ratio {result.rate / bare.rate:5.3f}  "
+            f"p50 {result.p50_ms:7.2f} ms  p99 {result.p99_ms:7.2f} ms"
+        )
+
+
+def _loads(arguments: argparse.Namespace, bare_port: int) -> dict[str, Load]:
+    settings = load_settings()
+    ids = arguments.ids.read_text(encoding="utf-8").split() if arguments.ids else customers(settings)
+    served = urlsplit(settings.serving.url)
+
+    def load(port: int | None, *requests: bytes) -> Load:
+        seconds = min(arguments.seconds, MAX_SECONDS)
+        return Load("127.0.0.1", port or 80, requests, arguments.connections, seconds)
+
+    return {
+        BARE: load(bare_port, _request("GET /", served.netloc)),
+        "healthz": load(served.port, _request("GET /healthz", served.netloc)),
+        "predict, 1 customer": load(served.port, *predict_requests(served.netloc, ids, 1)),
+        "predict, 100 customers": load(served.port, *predict_requests(served.netloc, ids, 100)),
+    }
 
 
 def main() -> None:
@@ -198,36 +215,17 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=3.0, help="of one measurement")
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
-    settings = load_settings()
-    ids = arguments.ids.read_text(encoding="utf-8").split() if arguments.ids else customers(settings)
-    served = urlsplit(settings.serving.url)
-    host, port = served.hostname or "127.0.0.1", served.port or 80
-    bare_port = _free_port()
-    bare_process = multiprocessing.get_context("spawn").Process(target=serve_bare, args=(bare_port,), daemon=True)
-    bare_process.start()
+    port = _free_port()
+    loads = _loads(arguments, port)
+    bare = multiprocessing.get_context("spawn").Process(target=serve_bare, args=(port,), daemon=True)
+    bare.start()
     try:
-        _await_port(bare_port)
-        seconds = min(arguments.seconds, MAX_SECONDS)
-        loads = {
-            "bare FastAPI": Load("127.0.0.1", bare_port, (_request("GET /", "bare"),), arguments.connections, seconds),
-            "healthz": Load(host, port, (_request("GET /healthz", served.netloc),), arguments.connections, seconds),
-            "predict, 1 customer": Load(
-                host, port, predict_requests(served.netloc, ids, 1), arguments.connections, seconds
-            ),
-            "predict, 100 customers": Load(
-                host, port, predict_requests(served.netloc, ids, 100), arguments.connections, seconds
-            ),
-        }
-        results: dict[str, list[Result]] = {name: [] for name in loads}
-        for _ in range(arguments.rounds):
-            for name, load in loads.items():
-                results[name].append(measure(load))
+        _await_port(port)
+        rounds = [{name: measure(load) for name, load in loads.items()} for _ in range(arguments.rounds)]
     finally:
-        bare_process.terminate()
-        bare_process.join()
-    medians = {name: _median(found) for name, found in results.items()}
-    for name, result in medians.items():
-        _print(name, result, medians["bare FastAPI"], 100 if "100" in name else 1)
+        bare.terminate()
+        bare.join()
+    _print({name: _median([results[name] for results in rounds]) for name in loads})
 
 
 if __name__ == "__main__":
