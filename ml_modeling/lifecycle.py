@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import asdict
 from importlib import metadata
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -19,14 +19,17 @@ from ml_modeling.evaluation.explanation import explain
 from ml_modeling.evaluation.model_card import Origin, model_card
 from ml_modeling.evaluation.report import Estimate, EvaluationReport, compare, evaluate
 from ml_modeling.examples import CUTOFF, ENTITY, LABEL, Examples, to_examples
-from ml_modeling.frames import SplitFrame
 from ml_modeling.gates import ChampionComparison, GateReport, judge
-from ml_modeling.registry.served import ServingSpec
+from ml_modeling.registry import tags
+from ml_modeling.registry.served import ServingSpec, download_model
 from ml_modeling.registry.serving import CHAMPION, alias_version
 from ml_modeling.tracking import TrainingRun, UnusableRunError, existing_run, new_run
 from ml_modeling.training import TrainedModel, fit
 from ml_modeling.tuning import Progress
 from ml_modeling.use_case import UseCase
+
+if TYPE_CHECKING:
+    from ml_modeling.frames import SplitFrame  # Spark and Feast, which evaluating and gating do without
 
 REFERENCE_ROWS = 5_000
 BASELINE_THRESHOLD = "baseline.threshold"
@@ -35,7 +38,7 @@ log = logging.getLogger(__name__)
 
 
 def train(
-    settings: Settings, use_case: UseCase, read: Callable[[], SplitFrame], progress: Progress
+    settings: Settings, use_case: UseCase, read: "Callable[[], SplitFrame]", progress: Progress
 ) -> tuple[TrainingRun, TrainedModel]:
     """Reads the frame, fits the best candidate and logs it; a failure is kept as the run's error."""
     with new_run(settings, use_case) as run:
@@ -46,7 +49,7 @@ def train(
     return run, model
 
 
-def _log_training(run: TrainingRun, data: SplitFrame, model: TrainedModel) -> None:
+def _log_training(run: TrainingRun, data: "SplitFrame", model: TrainedModel) -> None:
     chosen = model.chosen
     parameters = {f"model.{name}": value for name, value in chosen.parameters.items()}
     run.log_params(
@@ -69,10 +72,10 @@ def _log_training(run: TrainingRun, data: SplitFrame, model: TrainedModel) -> No
     fitted = rows[rows[CUTOFF].isin(set(data.split.before_test))]
     reference = fitted.sample(n=min(len(fitted), REFERENCE_ROWS), random_state=0)
     run.log_rows(reference[[*features, LABEL]], tracking.REFERENCE_EXAMPLES)
-    run.set_tags({tracking.MODEL_TAG: run.log_model(model.pipeline, model.serving)})
+    run.set_tags({tags.MODEL_URI: run.log_model(model.pipeline, model.serving)})
 
 
-def _lineage(use_case: UseCase, data: SplitFrame) -> dict[str, str]:
+def _lineage(use_case: UseCase, data: "SplitFrame") -> dict[str, str]:
     """Where the data came from and what was asked of it, as run parameters."""
     split = data.split
     parts = {"train": split.train, "validation": split.validation, "test": split.test, "final_fit": split.before_test}
@@ -154,9 +157,9 @@ def gate_run(settings: Settings, use_case: UseCase, run_id: str) -> GateReport:
     run.log_text(verdict.model_dump_json(indent=1), tracking.GATE_REPORT)
     run.set_tags(
         {
-            tracking.GATE_REASONS_TAG: "; ".join(verdict.reasons),
-            tracking.GATE_CHAMPION_TAG: verdict.champion or "",
-            tracking.GATE_TAG: "passed" if verdict.passed else "failed",
+            tags.GATE_REASONS: "; ".join(verdict.reasons),
+            tags.GATE_CHAMPION: verdict.champion or "",
+            tags.GATE: tags.PASSED if verdict.passed else tags.FAILED,
         }
     )
     return verdict
@@ -169,7 +172,7 @@ def _champion_comparison(settings: Settings, use_case: UseCase, run: TrainingRun
     version = str(champion.version)
     if champion.run_id == run.run_id:
         return ChampionComparison(version=version, difference=Estimate(value=0.0, low=0.0, high=0.0))
-    old_spec, old_pipeline = existing_run(settings, use_case.name, champion.run_id).read_model()
+    old_spec, old_pipeline = download_model(settings, f"models:/{use_case.name}/{version}")
     spec, pipeline = run.read_model()
     missing = [name for name in old_spec.features if name not in spec.features]
     if missing:

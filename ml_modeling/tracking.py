@@ -14,21 +14,16 @@ import pandas as pd
 
 from config.errors import TerminalError, TidemillError
 from config.settings import Settings
+from ml_modeling.registry import tags
 from ml_modeling.registry.connection import MlflowMissingError, connect, mlflow_errors
-from ml_modeling.registry.served import ServingSpec, read_model
+from ml_modeling.registry.experiments import experiment_id
+from ml_modeling.registry.served import METADATA_KEY, TRUSTED_TYPES, ServingSpec, download_model
 from ml_modeling.use_case import UseCase
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from mlflow import MlflowClient
     from mlflow.entities import Run
-
-USE_CASE_TAG = "tidemill.use_case"
-MODEL_TAG = "tidemill.model_uri"
-ERROR_TAG = "tidemill.error"
-GATE_TAG = "tidemill.gate"
-GATE_CHAMPION_TAG = "tidemill.gate_champion"
-GATE_REASONS_TAG = "tidemill.gate_reasons"
 
 TEST_EXAMPLES = "frame/test.parquet"
 REFERENCE_EXAMPLES = "frame/reference.parquet"
@@ -61,9 +56,9 @@ class TrainingRun:
         with mlflow_errors(self.settings, f"reading run {self.run_id}"):
             return self.client.get_run(self.run_id)
 
-    def set_tags(self, tags: Mapping[str, str]) -> None:
+    def set_tags(self, values: Mapping[str, str]) -> None:
         with mlflow_errors(self.settings, f"tagging run {self.run_id}"):
-            for key, value in tags.items():
+            for key, value in values.items():
                 self.client.set_tag(self.run_id, key, value)
 
     def log_params(self, params: Mapping[str, Any]) -> None:
@@ -98,8 +93,6 @@ class TrainingRun:
         """Logs the pipeline with its serving metadata; returns its model URI."""
         import mlflow
 
-        from ml_modeling.registry.served import METADATA_KEY, TRUSTED_TYPES
-
         versions = [f"{name}=={metadata.version(name)}" for name in MODEL_LIBRARIES]
         logging.getLogger("mlflow.utils.environment").setLevel(logging.ERROR)
         with mlflow_errors(self.settings, f"writing the model of run {self.run_id}"):
@@ -125,16 +118,10 @@ class TrainingRun:
 
     def read_model(self) -> tuple[ServingSpec, Any]:
         """The spec and the pipeline the run logged."""
-        import mlflow
-
-        uri = self.read().data.tags.get(MODEL_TAG)
+        uri = self.read().data.tags.get(tags.MODEL_URI)
         if uri is None:
             raise UnusableRunError(f"run {self.run_id} has no model: did its training finish?")
-        doing = f"downloading the model of run {self.run_id}"
-        with tempfile.TemporaryDirectory() as folder, mlflow_errors(self.settings, doing):
-            connect(self.settings)
-            mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=folder)
-            return read_model(Path(folder))
+        return download_model(self.settings, uri)
 
     @contextmanager
     def _downloaded(self, path: str) -> Iterator[Path]:
@@ -153,7 +140,7 @@ def new_run(settings: Settings, use_case: UseCase) -> Iterator[TrainingRun]:
     client = connect(settings)
     with mlflow_errors(settings, f"starting a run of experiment {use_case.name!r}"):
         experiment = experiment_id(client, use_case.name)
-        created = client.create_run(experiment, tags={USE_CASE_TAG: use_case.name})
+        created = client.create_run(experiment, tags={tags.USE_CASE: use_case.name})
     run = TrainingRun(settings, created.info.run_id, experiment)
     try:
         yield run
@@ -166,7 +153,7 @@ def new_run(settings: Settings, use_case: UseCase) -> Iterator[TrainingRun]:
 
 def _fail(run: TrainingRun, error: BaseException) -> None:
     try:
-        run.set_tags({ERROR_TAG: f"{type(error).__name__}: {error}"[:5000]})
+        run.set_tags({tags.ERROR: f"{type(error).__name__}: {error}"[:5000]})
         with mlflow_errors(run.settings, f"ending run {run.run_id}"):
             run.client.set_terminated(run.run_id, "FAILED")
     except TidemillError as later:
@@ -185,25 +172,10 @@ def existing_run(settings: Settings, use_case: str, run_id: str) -> TrainingRun:
             found = client.get_run(run_id)
     except MlflowMissingError as error:
         raise UnusableRunError(f"no run {run_id} at {settings.mlflow.tracking_uri}") from error
-    owner = found.data.tags.get(USE_CASE_TAG)
+    owner = found.data.tags.get(tags.USE_CASE)
     if owner != use_case:
         raise UnusableRunError(f"run {run_id} is of use case {owner!r}, not {use_case!r}")
     if found.info.status != "FINISHED":
-        reason = found.data.tags.get(ERROR_TAG, "it is still running, or was killed")
+        reason = found.data.tags.get(tags.ERROR, "it is still running, or was killed")
         raise UnusableRunError(f"run {run_id} is {found.info.status}, not FINISHED: {reason}")
     return TrainingRun(settings, run_id, found.info.experiment_id)
-
-
-def experiment_id(client: "MlflowClient", name: str) -> str:
-    """The experiment called ``name``, created when it is not there, by whoever is first."""
-    from mlflow.exceptions import MlflowException
-
-    found = client.get_experiment_by_name(name)
-    if found is not None:
-        return str(found.experiment_id)
-    try:
-        return str(client.create_experiment(name))
-    except MlflowException as error:
-        if error.error_code != "RESOURCE_ALREADY_EXISTS":
-            raise
-        return experiment_id(client, name)

@@ -3,7 +3,7 @@
 import hashlib
 import importlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from types import ModuleType
@@ -48,6 +48,12 @@ class UseCase:
     label: Label
     spec: ModelSpec
     digest: str
+
+    def with_budget(self, trials: int | None, timeout_s: float | None) -> "UseCase":
+        """The same use case with another budget for the search, where given."""
+        changed = {"trials": trials, "timeout_s": timeout_s}
+        budget = self.spec.search.model_copy(update={key: value for key, value in changed.items() if value is not None})
+        return replace(self, spec=self.spec.model_copy(update={"search": budget}))
 
 
 def use_case_names() -> list[str]:

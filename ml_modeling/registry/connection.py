@@ -1,5 +1,6 @@
 """The MLflow client of this process, with timeouts, and its failures as this project's errors."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -56,7 +57,7 @@ def mlflow_errors(settings: Settings, doing: str) -> Iterator[None]:
     try:
         yield
     except (requests.ConnectionError, requests.Timeout) as error:
-        raise MlflowUnavailableError(f"{doing}: MLflow at {place} does not answer ({error})") from error
+        raise MlflowUnavailableError(f"{doing}: MLflow at {place} does not answer ({_cause(str(error))})") from error
     except requests.HTTPError as error:
         status = 500 if error.response is None else error.response.status_code
         raise _from_status(status, str(error), doing, place) from error
@@ -66,7 +67,13 @@ def mlflow_errors(settings: Settings, doing: str) -> Iterator[None]:
 
 def _from_status(status: int, message: str, doing: str, place: str) -> TransientError | TerminalError:
     if status >= 500 or status == 429:
-        return MlflowUnavailableError(f"{doing}: MLflow at {place} does not answer ({message})")
+        return MlflowUnavailableError(f"{doing}: MLflow at {place} does not answer ({_cause(message)})")
     if status == 404 or message.startswith("INVALID_PARAMETER_VALUE: Registered model alias"):
         return MlflowMissingError(f"{doing}: not found at {place} ({message})")
     return MlflowRequestError(f"{doing}: refused by MLflow at {place} ({message})")
+
+
+def _cause(message: str) -> str:
+    """What is at the bottom of a chain of connection errors, without the request that failed."""
+    found = re.search(r"Caused by (\w+)\(.*?(\[Errno \d+\][^\"']*|[Tt]imed out[^\"')]*|resolve[^\"')]*)", message)
+    return f"{found[1]}: {found[2]}" if found else message

@@ -1,5 +1,6 @@
 """A model as the server uses it: the fitted pipeline and what is needed to turn features into a decision."""
 
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from config.errors import TerminalError
+from config.settings import Settings
+from ml_modeling.registry.connection import connect, mlflow_errors
 
 METADATA_KEY = "tidemill"
 # skops refuses to build any other type: a model file cannot run code when it is read.
@@ -87,6 +90,22 @@ class ServedModel:
     def decide(self, score: float) -> str:
         """The decision for one score."""
         return self.decisions[score >= self.threshold]
+
+
+def download_model(settings: Settings, uri: str) -> tuple[ServingSpec, Any]:
+    """The spec and the fitted pipeline of an MLflow model URI.
+
+    Raises:
+        UnreadableModelError: as :func:`read_model`.
+        MlflowMissingError: there is no such model.
+    """
+    import mlflow
+
+    connect(settings)
+    with tempfile.TemporaryDirectory() as folder:
+        with mlflow_errors(settings, f"downloading {uri}"):
+            mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=folder)
+        return read_model(Path(folder))
 
 
 def read_model(folder: Path) -> tuple[ServingSpec, Any]:
