@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 
 from config.errors import TerminalError, TidemillError
 
@@ -53,7 +54,7 @@ def run_steps(steps: Sequence[Step], logs: Path) -> dict[str, Any]:
 def _run(console: Console, label: str, step: Step) -> Mapping[str, Any]:
     if console.is_terminal:
         with console.status(label) as status:
-            return step.run(lambda text: status.update(f"{label} [dim]{_shortened(text)}[/dim]"))
+            return step.run(lambda text: status.update(f"{label} [dim]{escape(_shortened(text))}[/dim]"))
     print(label, file=sys.stderr, flush=True)  # noqa: T201 - a log file has no spinner
     return step.run(_sparingly(lambda text: print(f"      {_shortened(text)}", file=sys.stderr, flush=True)))  # noqa: T201
 
@@ -73,4 +74,4 @@ def _sparingly(say: Say) -> Say:
 
 def _shortened(text: str) -> str:
     line = text.strip().splitlines()[-1] if text.strip() else ""
-    return line[:120].replace("[", "\\[")
+    return line[:120]

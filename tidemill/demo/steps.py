@@ -1,0 +1,88 @@
+"""The steps of the demo: each does one part of the loop on the running stack and returns facts."""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from config.settings import Settings
+from tidemill.airflow_client import AirflowClient, DagRun
+from tidemill.demo.plan import Plan
+from tidemill.demo.predictions import ask_for_predictions
+from tidemill.demo.process import run_json
+from tidemill.demo.runner import Say, Step
+
+CATCH_UP_S = 900
+DAG_TIMEOUT_S = 1800.0
+
+
+def demo_steps(plan: Plan) -> list[Step]:
+    """The steps of ``plan``, in order."""
+    live = [Step("live", "Send live events, faults among them", partial(_produce, plan, "live"))]
+    training = {"trials": plan.size.trials, "timeout_s": plan.size.search_s}
+    return [
+        Step("stack", "Start the local stack", partial(_start_stack, plan.settings)),
+        Step("history", "Send the shop's history to Kafka", partial(_produce, plan, "history")),
+        *(live if plan.live_arguments() else []),
+        Step("lake", "Wait until the lake has every event", partial(_reconcile, plan)),
+        Step("gold", "Airflow: silver to gold (lakehouse_gold)", _dag(plan, "lakehouse_gold")),
+        Step("features", "Airflow: gold to the online store (feature_materialize)", _dag(plan, "feature_materialize")),
+        Step("model", "Airflow: train, gate, promote (train_churn)", _dag(plan, "train_churn", training)),
+        Step("predictions", "Ask for predictions over REST", partial(ask_for_predictions, plan)),
+        Step("reconciled", "Reconcile broker and lake, predictions included", partial(_reconcile, plan)),
+    ]
+
+
+def _start_stack(settings: Settings, say: Say) -> Mapping[str, Any]:
+    from tidemill.stack.up import up
+
+    started = up(settings, (), lambda progress: say(f"{progress.service}: {progress.phase} {progress.detail}"))
+    return {"ready": started.ready, "already_running": started.already_running}
+
+
+def _produce(plan: Plan, part: str, say: Say) -> Mapping[str, Any]:
+    arguments = plan.history_arguments() if part == "history" else plan.live_arguments()
+    assert arguments is not None  # noqa: S101 - a plan without live events has no live step
+    facts: dict[str, Any] = run_json(plan.settings, arguments, plan.logs / f"{part}.log", say)
+    folder = plan.folder / "produced"
+    folder.mkdir(parents=True, exist_ok=True)
+    name = "history.json" if part == "history" else f"live-{time.time_ns()}.json"
+    (folder / name).write_text(json.dumps(facts), encoding="utf-8")
+    return facts
+
+
+def _reconcile(plan: Plan, say: Say) -> Mapping[str, Any]:
+    log = plan.logs / "reconcile.log"
+    facts: dict[str, Any] = run_json(plan.settings, ["reconcile", "--wait", str(CATCH_UP_S)], log, say)
+    return facts
+
+
+def _dag(plan: Plan, dag_id: str, conf: Mapping[str, Any] | None = None) -> Callable[[Say], Mapping[str, Any]]:
+    def run(say: Say) -> Mapping[str, Any]:
+        with AirflowClient(plan.settings) as airflow:
+            done = airflow.run(
+                dag_id, conf, progress=lambda state: say(_task_states(state)), timeout_s=DAG_TIMEOUT_S, poll_s=1.0
+            )
+            done.raise_for_failure()
+            succeeded = [task for task, state in done.tasks.items() if state == "success"]
+            returned = {task: airflow.returned(done, task) for task in succeeded if task in RETURNING}
+        return {"dag_run": done.run_id, "tasks": dict(done.tasks), "url": done.url, "returned": returned}
+
+    return run
+
+
+RETURNING = (
+    "daily_product_sales",
+    "customer_daily",
+    "customer_snapshot",
+    "materialize",
+    "evaluate",
+    "gate",
+    "register",
+    "promote",
+)
+
+
+def _task_states(run: DagRun) -> str:
+    return ", ".join(f"{task}: {state}" for task, state in run.tasks.items() if state not in (None, "success"))

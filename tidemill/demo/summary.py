@@ -1,0 +1,111 @@
+"""What the demo found, as one document: counted from the lake, and held against what was sent."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from config.errors import TerminalError
+from config.settings import Settings
+from tidemill.demo.plan import Plan
+
+
+class TruthError(TerminalError):
+    """The lake does not hold what was sent."""
+
+
+def summarize(plan: Plan, facts: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """The summary of a run; events are counted over all runs in this home."""
+    from data_lake.delta_rs import existing_tables, statistics
+    from tidemill.stack.status import status
+
+    settings = plan.settings
+    stack = status(settings)
+    model = facts["model"]["returned"]
+    predictions = facts["predictions"]
+    tables = [statistics(table, delta, settings) for table, delta in existing_tables(settings)]
+    return {
+        "source": plan.source,
+        "home": str(settings.home),
+        "sent": _sent(plan),
+        "lake": _lake(facts["reconciled"]["topics"]),
+        "rows": {table.name: table.rows for table in tables},
+        "model": {
+            "version": predictions["model"]["version"],
+            "run_id": model["evaluate"]["run_id"],
+            "test": model["evaluate"]["metrics"],
+            "baseline": model["evaluate"]["baseline"],
+            "baseline_rule": model["evaluate"]["baseline_rule"],
+            "gate": model["gate"],
+        },
+        "predictions": predictions["predictions"],
+        "prediction_latency_ms": predictions["latency_ms"],
+        "freshness_s": _freshness(settings),
+        "addresses": {service.title: service.address for service in stack.services if service.address},
+        "memory_mb": round(stack.memory_bytes / 2**20),
+        "seconds": {name: step["seconds"] for name, step in facts.items()},
+    }
+
+
+def write_summary(settings: Settings, summary: Mapping[str, Any]) -> Path:
+    """Writes ``summary.json`` into the home folder."""
+    path = settings.home / "summary.json"
+    path.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+    return path
+
+
+def check_truth(summary: Mapping[str, Any]) -> None:
+    """Raises TruthError unless messages, duplicates and quarantined events are as many as were sent."""
+    sent, lake = summary["sent"], summary["lake"]
+    pairs = {name: (sent[name], lake[name]) for name in ("messages", "duplicates", "quarantined")}
+    wrong = [
+        f"{name}: sent {wanted}, in the lake {found}" for name, (wanted, found) in pairs.items() if wanted != found
+    ]
+    if wrong:
+        raise TruthError(f"the lake does not hold what was sent: {'; '.join(wrong)}; see `tidemill reconcile`")
+
+
+def _sent(plan: Plan) -> dict[str, Any]:
+    """Added up over every run of the demo in this home."""
+    runs = [json.loads(path.read_text(encoding="utf-8")) for path in sorted((plan.folder / "produced").glob("*.json"))]
+    quarantined: Counter[str] = Counter()
+    rejected: Counter[str] = Counter()
+    for run in runs:
+        quarantined.update(run.get("quarantined", {}))
+        rejected.update(run.get("rejected", {}))
+    return {
+        "messages": sum(run["produced"] for run in runs),
+        "duplicates": sum(run["duplicates"] for run in runs),
+        "quarantined": dict(sorted(quarantined.items())),
+        "rejected_rows": dict(sorted(rejected.items())),
+    }
+
+
+def _lake(topics: Mapping[str, Any]) -> dict[str, Any]:
+    """The shop's topics; predictions are the model server's own and are counted apart."""
+    shop = {name: topic for name, topic in topics.items() if name.startswith("shop.")}
+    quarantined: Counter[str] = Counter()
+    for topic in shop.values():
+        quarantined.update(topic["quarantine_by_reason"])
+    return {
+        "messages": sum(topic["bronze_rows"] for topic in shop.values()),
+        "duplicates": sum(topic["duplicate_rows"] for topic in shop.values()),
+        "quarantined": dict(sorted(quarantined.items())),
+        "predictions": sum(topic["silver_rows"] for name, topic in topics.items() if name not in shop),
+    }
+
+
+def _freshness(settings: Settings) -> dict[str, float]:
+    """Seconds from the broker's acceptance to bronze, over the last 1,000 transactions."""
+    from data_lake.sql import connect
+
+    sql = (
+        "select median(s), quantile_cont(s, 0.99) from ("
+        "select epoch(ingested_at) - epoch(broker_time) as s from silver.transactions "
+        "order by ingested_at desc, _offset desc limit 1000)"
+    )
+    with connect(settings, sql) as lake:
+        row = lake.execute(sql).fetchone()
+    median, p99 = row or (float("nan"), float("nan"))
+    return {"median": round(float(median), 2), "p99": round(float(p99), 2)}
