@@ -73,7 +73,7 @@ class Service:
     endpoints: tuple[Endpoint, ...] = ()
     after: tuple[str, ...] = ()
     setup: Callable[[Run], None] = no_setup
-    ready_timeout_s: float = 60
+    ready_timeout_s: float = 180
     stop_timeout_s: float = 20
 
     @property

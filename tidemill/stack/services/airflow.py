@@ -40,7 +40,7 @@ def _service(settings: Settings, component: str) -> Service:
         setup=partial(setup, settings) if is_server else _done_by_the_server,
         probe=partial(probe, settings, component),
         after=() if is_server else (f"airflow-{API_SERVER}",),
-        ready_timeout_s=240,
+        ready_timeout_s=400,
         stop_timeout_s=30,
     )
 

@@ -18,7 +18,7 @@ def services(settings: Settings) -> tuple[Service, ...]:
         endpoints=(address,),
         launch=partial(launch, settings, address),
         probe=partial(probe, settings),
-        ready_timeout_s=120,
+        ready_timeout_s=300,
     )
     return (mlflow,)
 

@@ -18,7 +18,7 @@ def services(settings: Settings) -> tuple[Service, ...]:
         launch=partial(launch, settings),
         probe=partial(probe, settings),
         after=("kafka", "redis", "mlflow"),
-        ready_timeout_s=120,
+        ready_timeout_s=300,
         stop_timeout_s=40,
     )
     return (server,)

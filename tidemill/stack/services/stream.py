@@ -21,7 +21,7 @@ def services(settings: Settings) -> tuple[Service, ...]:
         launch=partial(launch, settings),
         probe=partial(probe, settings),
         after=("kafka",),
-        ready_timeout_s=240,
+        ready_timeout_s=600,
         stop_timeout_s=60,
     )
     return (stream,)
