@@ -9,7 +9,7 @@ from config.errors import TerminalError, TransientError
 from config.secrets import secret
 from config.settings import Settings
 
-REQUEST_TIMEOUT_S = 30.0
+REQUEST_TIMEOUT_S = 60.0
 PATIENCE_S = 15.0
 
 

@@ -42,7 +42,7 @@ with DAG(
     )
     apply_features = PlatformCommandOperator(
         task_id="apply_features",
-        command=["tidemill", "features", "apply"],
+        command=["tidemill", "features", "apply", "--json"],
         doc_md="Registers entities, feature views and services with Feast; changes nothing when they are registered.",
     )
     materialize = PlatformCommandOperator(
