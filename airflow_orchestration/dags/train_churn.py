@@ -6,7 +6,7 @@ evaluates the best, and puts it before the gates. If it passes, it is registered
 `champion`; the model server takes it over within seconds. If not, the run ends well, the champion stays, and
 `keep_champion` says why.
 
-Configuration of a run: `{"trials": 5, "timeout_s": 60}`, the budget of the search.
+Configuration of a run: `{"trials": 5, "timeout_s": 60}`, the budget of the search instead of that of `model.yaml`.
 
 **When it fails**: `train` needs gold and MLflow; the failing task's log has the reason. The champion is untouched until
 `promote`, which moves the alias in one step. To take a promotion back: `tidemill models rollback churn --reason "..."`.
@@ -55,16 +55,17 @@ with DAG(
     dagrun_timeout=timedelta(hours=6),
     default_args=DEFAULT_ARGS,
     params={
-        "trials": Param(20, type="integer", minimum=1, description="Trials of the hyperparameter search"),
-        "timeout_s": Param(600, type="integer", minimum=10, description="Seconds the search may take"),
+        "trials": Param(None, type=["null", "integer"], minimum=1, description="Trials of the search"),
+        "timeout_s": Param(None, type=["null", "integer"], minimum=1, description="Seconds the search may take"),
     },
     tags=["models", "churn", "spark"],
     doc_md=__doc__,
 ):
     train = models(
         "train",
-        *("--trials", "{{ params.trials }}", "--timeout", "{{ params.timeout_s }}", "--json"),
+        "--json",
         doc="Reads the point-in-time frame with Spark, searches, and logs the best model to MLflow.",
+        options={"--trials": "{{ params.trials or '' }}", "--timeout": "{{ params.timeout_s or '' }}"},
         pool=SPARK_POOL,
         execution_timeout=timedelta(hours=2),
         links=[MlflowRunLink()],
@@ -88,7 +89,7 @@ with DAG(
     )
     promote = models(
         "promote",
-        *(VERSION, "--reason", "passed every gate in {{ dag.dag_id }} {{ run_id }}"),
+        *(VERSION, "--by", "airflow", "--reason", "passed every gate in {{ dag.dag_id }} {{ run_id }}", "--json"),
         doc="Moves the alias `champion` to the new version in one call and writes the audit record.",
     )
     verdict = gate.output

@@ -166,12 +166,13 @@ def test_a_model_that_passes_the_gates_is_registered_and_promoted(
     ended.raise_for_failure()
     *until_promotion, promotion = platform.command_lines()
     assert until_promotion == [
-        "models train churn --trials 2 --timeout 30 --json",
+        "models train churn --json --trials 2 --timeout 30",
         "models evaluate churn --run 1e5 --json",
         "models gate churn --run 1e5 --json",
         "models register churn --run 1e5 --json",
     ]
-    assert promotion == f"models promote churn 3 --reason passed every gate in train_churn {ended.run_id}"
+    reason = f"passed every gate in train_churn {ended.run_id}"
+    assert promotion == f"models promote churn 3 --by airflow --reason {reason} --json"
     assert ended.tasks["keep_champion"] == "skipped"
 
 
@@ -185,6 +186,7 @@ def test_a_model_that_fails_a_gate_leaves_the_champion_and_the_run_says_why(
     assert ended.tasks["register"] == ended.tasks["promote"] == "skipped"
     assert client.returned(ended, "keep_champion") == reasons
     assert [line.split()[1] for line in platform.command_lines()] == ["train", "evaluate", "gate"]
+    assert platform.command_lines()[0] == "models train churn --json"
 
 
 def test_a_conf_out_of_range_is_refused_with_the_reason(client: AirflowClient) -> None:

@@ -1,6 +1,7 @@
 """An operator that runs a command of the platform environment."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from airflow.sdk import BaseOperator, BaseOperatorLink, Context
@@ -18,25 +19,37 @@ class PlatformCommandOperator(BaseOperator):  # type: ignore[misc]
 
     XCom: the JSON object the command printed last on stdout. Exit status 75, and an end by a signal (the kernel's
     out-of-memory killer, a restart of the machine), raise AirflowException, so that the task is tried again; any other
-    non-zero status raises AirflowFailException, because the command said that trying again changes nothing. ``links``
-    are the buttons the task's page shows.
+    non-zero status raises AirflowFailException, because the command said that trying again changes nothing.
+
+    ``options`` are appended as name and value; one whose template renders to nothing is left out. ``links`` are the
+    buttons the task's page shows.
     """
 
-    template_fields: Sequence[str] = ("command",)
+    template_fields: Sequence[str] = ("command", "options")
     ui_color = "#e3f2e9"
 
-    def __init__(self, *, command: Sequence[str], links: Sequence[BaseOperatorLink] = (), **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        command: Sequence[str],
+        options: Mapping[str, str] = MappingProxyType({}),
+        links: Sequence[BaseOperatorLink] = (),
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.command = list(command)
+        self.options = dict(options)
         self.operator_extra_links = tuple(links)
         self._hook: PlatformHook | None = None
 
     def execute(self, context: Context) -> Any:
         self._hook = PlatformHook(load_settings())
-        result = self._hook.run([str(part) for part in self.command])
+        options = [part for name, value in self.options.items() if value for part in (name, value)]
+        line = [str(part) for part in (*self.command, *options)]
+        result = self._hook.run(line)
         if result.exit_status == 0:
             return result.document
-        raise failure(self.command, result)
+        raise failure(line, result)
 
     def on_kill(self) -> None:
         if self._hook is not None:
