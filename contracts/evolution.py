@@ -6,13 +6,17 @@ from typing import Any
 UPPER_BOUNDS = ("maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties")
 LOWER_BOUNDS = ("minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties")
 IDENTITY = ("x-topic", "x-table", "x-key", "$id")
-EXACT = ("pattern", "format", "const", "x-decimal", "multipleOf")
+ANNOTATIONS = frozenset(("$schema", "$comment", "title", "description", "default", "examples", "deprecated"))
+COMPARED = frozenset(
+    ("type", "enum", "required", "properties", "items", "additionalProperties", *UPPER_BOUNDS, *LOWER_BOUNDS)
+)
 
 
 def breaking_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """Why ``new`` may not replace the published ``old``; empty when it may.
 
-    Allowed: new optional fields, wider bounds, more enum values, and texts. A break needs a new topic version.
+    Allowed: new optional fields, wider bounds, more enum values, and texts. Whatever else differs is a break, also a
+    keyword unknown here; a break needs a new topic version.
     """
     changes = [f"{key} changed" for key in IDENTITY if old.get(key) != new.get(key)]
     return changes + list(_compare(old, new, ""))
@@ -22,7 +26,7 @@ def _compare(old: Mapping[str, Any], new: Mapping[str, Any], path: str) -> Itera
     where = path or "/"
     if _type_set(old) != _type_set(new):
         yield f"{where}: type {old.get('type')!r} became {new.get('type')!r}"
-    for key in EXACT:
+    for key in sorted((old.keys() | new.keys()) - ANNOTATIONS - COMPARED - set(IDENTITY)):
         if old.get(key) != new.get(key):
             yield f"{where}: {key} {old.get(key)!r} became {new.get(key)!r}"
     yield from _compare_ranges(old, new, where)

@@ -2,7 +2,7 @@
 -- raw_rows: the rows as text; header_cells: how many cells each must have. docs/sources.md explains every rule.
 WITH trimmed AS (
   SELECT
-    row, cells, raw_InvoiceNo, raw_StockCode, raw_Description, raw_Quantity, raw_InvoiceDate, raw_UnitPrice, raw_CustomerID, raw_Country,
+    row, cells,
     nullif(trim(raw_InvoiceNo), '') AS invoice,
     nullif(trim(raw_StockCode), '') AS stock_code,
     nullif(raw_Description, '') AS description,
@@ -44,8 +44,7 @@ placed AS (
   SELECT *, min(row) OVER (PARTITION BY record) AS first_row FROM priced
 )
 SELECT
-  row, cells, raw_InvoiceNo, raw_StockCode, raw_Description, raw_Quantity, raw_InvoiceDate, raw_UnitPrice, raw_CustomerID, raw_Country,
-  invoice, stock_code, description, quantity, time, unit_price, customer_id, country, is_return, record,
+  row, invoice, stock_code, description, quantity, time, unit_price, customer_id, country, is_return, record,
   first_row <> row AS is_duplicate,
   dense_rank() OVER (PARTITION BY invoice ORDER BY first_row) AS line,
   CASE
@@ -65,3 +64,4 @@ SELECT
     WHEN unit_price = 0 THEN 'zero_price'
   END AS reason
 FROM placed
+ORDER BY row

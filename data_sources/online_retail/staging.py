@@ -45,7 +45,7 @@ class StagedRows:
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection = connection
-        self.count: int = connection.execute("SELECT count(*) FROM staged").fetchone()[0]
+        self.count: int = connection.execute("SELECT count(*) FROM staged").fetchall()[0][0]
 
     def good(self, after: int, up_to: int) -> Iterator[GoodRow]:
         """The accepted rows with numbers in (``after``, ``up_to``]."""
@@ -59,7 +59,7 @@ class StagedRows:
 
     def cells(self, row: int) -> tuple[str | None, ...]:
         """The cells of one row as they were written."""
-        found: tuple[str | None, ...] = self._connection.execute(_CELLS, [row]).fetchone()
+        found: tuple[str | None, ...] = self._connection.execute(_CELLS, [row]).fetchall()[0]
         return found
 
 
@@ -68,8 +68,11 @@ SELECT row, record, is_duplicate, invoice, line, customer_id, stock_code, descri
   CAST(unit_price AS VARCHAR) AS unit_price, country, strftime(time, '%Y-%m-%dT%H:%M:%S.%fZ') AS time
 FROM staged WHERE row > ? AND row <= ? AND reason IS NULL ORDER BY row
 """
-_REJECTED = f"SELECT row, reason, {RAW} FROM staged WHERE row > ? AND row <= ? AND reason IS NOT NULL ORDER BY row"  # noqa: S608
-_CELLS = f"SELECT {RAW} FROM staged WHERE row = ?"  # noqa: S608
+_REJECTED = f"""
+SELECT row, reason, {RAW} FROM staged JOIN raw_rows USING (row)
+WHERE row > ? AND row <= ? AND reason IS NOT NULL ORDER BY row
+"""  # noqa: S608
+_CELLS = f"SELECT {RAW} FROM raw_rows WHERE row = ?"  # noqa: S608
 
 
 @contextmanager
@@ -84,8 +87,9 @@ def staged(path: Path, folder: Path) -> Iterator[StagedRows]:
     database.unlink(missing_ok=True)
     try:
         with duckdb.connect(str(database), config={"memory_limit": MEMORY, "threads": 2}) as connection:
-            raw_rows, header_cells = read_rows(path)
-            connection.register("raw_rows", raw_rows)
+            stream, header_cells = read_rows(path)
+            connection.register("stream", stream)
+            connection.execute("CREATE TABLE raw_rows AS SELECT * FROM stream")
             connection.execute(
                 f"CREATE TABLE staged AS {RULES.read_text(encoding='utf-8')}", {"header_cells": header_cells}
             )
