@@ -1,0 +1,34 @@
+"""A lake of one's own: silver transactions written straight from their declaration."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from config import Settings
+from data_lake.delta_tables import ensure_table
+from data_lake.tables import silver
+from tests.cases.transactions import Line, silver_row
+
+AppendLines = Callable[[Sequence[Line]], None]
+
+
+@pytest.fixture
+def lake(settings: Settings, tmp_path: Path) -> Settings:
+    return settings.model_copy(update={"home": tmp_path})
+
+
+@pytest.fixture
+def append(spark: SparkSession, lake: Settings) -> AppendLines:
+    """Commit order lines to silver, creating it the first time."""
+    table = silver("shop.transaction.v1")
+
+    def commit(lines: Sequence[Line]) -> None:
+        ensure_table(spark, table, lake)
+        rows = [silver_row(line) for line in lines]
+        schema = spark.read.format("delta").load(table.path(lake)).schema
+        frame = spark.createDataFrame([[row[name] for name in schema.names] for row in rows], schema)
+        frame.write.format("delta").mode("append").save(table.path(lake))
+
+    return commit
