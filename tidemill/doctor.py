@@ -89,11 +89,14 @@ def memory(settings: Settings) -> Check:
 
 
 def _container_headroom() -> int:
+    """What a container's limit leaves (cgroup v2); file cache that can be dropped counts as free."""
     limit = CGROUP_LIMIT.read_text(encoding="ascii").strip() if CGROUP_LIMIT.exists() else "max"
     if limit == "max":
         return psutil.virtual_memory().total
-    used = CGROUP_LIMIT.with_name("memory.current").read_text(encoding="ascii")
-    return int(limit) - int(used)
+    used = int(CGROUP_LIMIT.with_name("memory.current").read_text(encoding="ascii"))
+    statistics = CGROUP_LIMIT.with_name("memory.stat").read_text(encoding="ascii")
+    cache = dict(line.split() for line in statistics.splitlines()).get("inactive_file", "0")
+    return int(limit) - used + int(cache)
 
 
 def disk(settings: Settings) -> Check:

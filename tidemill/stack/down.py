@@ -102,3 +102,4 @@ def _stop_supervisor(folders: Folders) -> None:
         supervisor.shutdown()
         wait_gone(leftovers(folders), SUPERVISOR_STOP_S)
     end_leftovers(folders)
+    folders.remove_socket()

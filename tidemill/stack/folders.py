@@ -65,3 +65,9 @@ class Folders:
         self.run.mkdir(exist_ok=True, mode=0o700)
         self.socket.parent.mkdir(exist_ok=True, mode=0o700)
         self.marker.touch()
+
+    def remove_socket(self) -> None:
+        """Removes the socket, and the folder made for it outside the home."""
+        self.socket.unlink(missing_ok=True)
+        if self.socket.parent != self.run and self.socket.parent.is_dir():
+            self.socket.parent.rmdir()

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 import xmlrpc.client
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -131,10 +131,15 @@ class Supervisor:
         """Every service it knows; none when it does not run."""
         if not self.is_alive():
             return {}
-        return {
-            info["name"]: Program(info["name"], info["statename"], info["pid"], info["exitstatus"], info["spawnerr"])
-            for info in self._call("getAllProcessInfo")
-        }
+        return {info["name"]: _program(info) for info in self._call("getAllProcessInfo")}
+
+    def program(self, name: str) -> Program:
+        """The service ``name``.
+
+        Raises:
+            SupervisorAwayError: it does not run.
+        """
+        return _program(self._call("getProcessInfo", name))
 
     def start(self, name: str) -> None:
         """Start a service, unless it runs; does not wait for it."""
@@ -167,6 +172,10 @@ class Supervisor:
             raise SupervisorAwayError(
                 f"supervisord does not answer at {self._socket} ({error}): run `tidemill up`"
             ) from error
+
+
+def _program(info: Mapping[str, Any]) -> Program:
+    return Program(info["name"], info["statename"], info["pid"], info["exitstatus"], info["spawnerr"])
 
 
 def ensure_supervisor(services: Sequence[Service], folders: Folders) -> Supervisor:

@@ -21,7 +21,8 @@ from tidemill.stack.service import Launch, NotReadyError, Service
 from tidemill.stack.supervisor import Supervisor, ensure_supervisor, service_record
 
 POLL_S = 1.0
-ALIVE = {"STARTING", "RUNNING", "BACKOFF", "STOPPING"}
+RUNNING = {"STARTING", "RUNNING"}
+ALIVE = RUNNING | {"BACKOFF", "STOPPING"}
 # Ending once while starting may be bad luck, such as a port in TIME_WAIT; ending twice is a reason to stop trying.
 MAX_STARTS = 2
 
@@ -75,12 +76,15 @@ def up(settings: Settings, names: Sequence[str] = (), report: Report = lambda _:
         chosen = select(everything, _with_orphans(folders, everything, names))
         launches = {service.name: service.launch() for service in chosen}
         supervisor = ensure_supervisor(list(everything.values()), folders)
-        programs = supervisor.programs()
-        alive = {service.name for service in chosen if programs[service.name].state in ALIVE}
+        programs = {service.name: supervisor.program(service.name) for service in chosen}
         for service in chosen:
-            if service.name not in alive:
+            if programs[service.name].state not in ALIVE:
                 check_free(service.name, service.endpoints)
-        running = {name for name in alive if _is_current(folders, name, launches[name])}
+        running = {
+            service.name
+            for service in chosen
+            if programs[service.name].state in RUNNING and _is_current(folders, service.name, launches[service.name])
+        }
         _Start(supervisor, folders, launches, running, report).run(chosen)
     return Started(tuple(service.name for service in chosen), tuple(sorted(running)))
 
@@ -168,7 +172,7 @@ class _Start:
     def _stop(self, service: Service) -> None:
         self._supervisor.stop(service.name)
         deadline = time.monotonic() + service.stop_timeout_s + 10
-        while self._supervisor.programs()[service.name].state in ALIVE:
+        while self._supervisor.program(service.name).state in ALIVE:
             if time.monotonic() > deadline:
                 raise StartFailedError(f"{service.name} does not stop, so it cannot be started with its new settings")
             time.sleep(POLL_S)
@@ -192,7 +196,7 @@ class _Start:
         raise self._failure(service, f"was not ready after {service.ready_timeout_s:.0f} s: {reason}")
 
     def _check_running(self, service: Service, record: Record | None, reason: str) -> None:
-        program = self._supervisor.programs()[service.name]
+        program = self._supervisor.program(service.name)
         is_looping = record is not None and record.starts > MAX_STARTS and service.name not in self._running
         if program.state in {"FATAL", "EXITED"} or is_looping:
             self._supervisor.stop(service.name)

