@@ -12,13 +12,13 @@ import psutil
 from config.errors import TidemillError
 from config.settings import REPO, Settings
 from tidemill.stack.catalog import catalog
+from tidemill.stack.daemon import leftovers, service_record
 from tidemill.stack.folders import Folders
 from tidemill.stack.java import SUPPORTED, java_binary, java_major
 from tidemill.stack.ports import check_free
 from tidemill.stack.processes import memory_bytes
 from tidemill.stack.services.airflow import installed_version
 from tidemill.stack.services.redis import redis_binary
-from tidemill.stack.supervisor import leftovers, service_record
 
 GIB = 2**30
 # The stack stays below 8 GiB; a machine also needs room for itself.

@@ -8,11 +8,12 @@ from pathlib import Path
 from config.errors import TerminalError
 from config.settings import REPO, Settings
 from tidemill.stack.catalog import catalog, check_known, waves
+from tidemill.stack.daemon import end_leftovers, leftovers
 from tidemill.stack.folders import Folders
 from tidemill.stack.lock import locked
 from tidemill.stack.processes import wait_gone
 from tidemill.stack.service import Service
-from tidemill.stack.supervisor import Supervisor, end_leftovers, leftovers
+from tidemill.stack.supervisor import Supervisor
 from tidemill.stack.up import ALIVE
 
 POLL_S = 0.2

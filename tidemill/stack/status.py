@@ -10,11 +10,12 @@ import psutil
 
 from config.settings import Settings
 from tidemill.stack.catalog import catalog
+from tidemill.stack.daemon import service_record
 from tidemill.stack.folders import Folders
 from tidemill.stack.processes import Record, memory_bytes, tree
 from tidemill.stack.service import NotReadyError, Service
 from tidemill.stack.stream_progress import QueryProgress, stream_progress
-from tidemill.stack.supervisor import Program, Supervisor, service_record
+from tidemill.stack.supervisor import Program, Supervisor
 
 
 @dataclass(frozen=True)

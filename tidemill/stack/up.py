@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from config.settings import Settings
 from tidemill.stack.catalog import catalog, check_known, select
+from tidemill.stack.daemon import ensure_supervisor, service_record
 from tidemill.stack.folders import Folders
 from tidemill.stack.launch import record_path
 from tidemill.stack.lock import locked
@@ -18,7 +19,7 @@ from tidemill.stack.ports import check_free
 from tidemill.stack.processes import Record
 from tidemill.stack.running import StartFailedError, runner
 from tidemill.stack.service import Launch, NotReadyError, Service
-from tidemill.stack.supervisor import Supervisor, ensure_supervisor, service_record
+from tidemill.stack.supervisor import Supervisor
 
 POLL_S = 1.0
 RUNNING = {"STARTING", "RUNNING"}

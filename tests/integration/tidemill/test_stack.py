@@ -20,10 +20,10 @@ from redis import Redis
 from config import load_settings
 from config.environment import settings_environment
 from config.settings import REPO
+from tidemill.stack.daemon import leftovers
 from tidemill.stack.folders import Folders
 from tidemill.stack.lock import locked
 from tidemill.stack.ports import free_ports
-from tidemill.stack.supervisor import leftovers
 
 PASSWORD = 'with "quotes", a \\ and 100%'  # noqa: S105
 
