@@ -25,8 +25,8 @@ class UnreadableFileError(TerminalError):
     """The file is not what its name says, or lacks columns; the message says which."""
 
 
-def read_rows(path: Path) -> tuple[pa.RecordBatchReader, int]:
-    """A stream of the rows, and how many cells the header has.
+def read_rows(path: Path) -> tuple[Iterator[pa.Table], int]:
+    """The rows in tables of bounded size, and how many cells the header has.
 
     A row is its number from 1 (after the header), how many cells it has, and the eight columns as text.
 
@@ -39,7 +39,7 @@ def read_rows(path: Path) -> tuple[pa.RecordBatchReader, int]:
         raise UnreadableFileError(f"{path}: there is no such file")
     rows = _workbook_rows(path) if path.suffix.lower() == ".xlsx" else _csv_rows(path)
     header = next(rows, [])
-    return pa.RecordBatchReader.from_batches(SCHEMA, _batches(rows, _places(path, header), len(header))), len(header)
+    return _tables(rows, _places(path, header), len(header)), len(header)
 
 
 def _places(path: Path, header: Sequence[str | None]) -> list[int]:
@@ -50,7 +50,7 @@ def _places(path: Path, header: Sequence[str | None]) -> list[int]:
     return [names.index(name) for name in COLUMNS]
 
 
-def _batches(rows: Iterator[Sequence[str | None]], places: list[int], width: int) -> Iterator[pa.RecordBatch]:
+def _tables(rows: Iterator[Sequence[str | None]], places: list[int], width: int) -> Iterator[pa.Table]:
     first = 1
     while some := list(islice(rows, ROWS_AT_ONCE)):
         cells = [len(row) for row in some]
@@ -62,7 +62,7 @@ def _batches(rows: Iterator[Sequence[str | None]], places: list[int], width: int
             pa.array(cells, pa.int64()),
             *(pa.array(columns[place], pa.string()) for place in places),
         ]
-        yield pa.RecordBatch.from_arrays(arrays, schema=SCHEMA)
+        yield pa.Table.from_arrays(arrays, schema=SCHEMA)
         first += len(some)
 
 

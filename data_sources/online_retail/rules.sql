@@ -23,7 +23,7 @@ parsed AS (
     TRY_CAST(price_text AS DECIMAL(38, 12)) AS price_exactly,
     coalesce(
       TRY_CAST(regexp_extract(time_text, '^[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?$') AS TIMESTAMP),
-      try_strptime(time_text, ['%m/%d/%Y %H:%M', '%m/%d/%y %H:%M'])
+      try_strptime(time_text, ['%m/%d/%y %H:%M', '%m/%d/%Y %H:%M'])
     ) AS time
   FROM trimmed
 ),

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import duckdb
 
-from data_sources.online_retail.reading import COLUMNS, read_rows
+from data_sources.online_retail.reading import COLUMNS, SCHEMA, read_rows
 
 RULES = Path(__file__).with_name("rules.sql")
 MEMORY = "512MB"
@@ -87,12 +87,19 @@ def staged(path: Path, folder: Path) -> Iterator[StagedRows]:
     database.unlink(missing_ok=True)
     try:
         with duckdb.connect(str(database), config={"memory_limit": MEMORY, "threads": 2}) as connection:
-            stream, header_cells = read_rows(path)
-            connection.register("stream", stream)
-            connection.execute("CREATE TABLE raw_rows AS SELECT * FROM stream")
-            connection.execute(
-                f"CREATE TABLE staged AS {RULES.read_text(encoding='utf-8')}", {"header_cells": header_cells}
-            )
+            header_cells = _load(connection, path)
+            connection.execute(f"CREATE TABLE staged AS {RULES.read_text('utf-8')}", {"header_cells": header_cells})
             yield StagedRows(connection)
     finally:
         database.unlink(missing_ok=True)
+
+
+def _load(connection: duckdb.DuckDBPyConnection, path: Path) -> int:
+    batches, header_cells = read_rows(path)
+    connection.register("batch", SCHEMA.empty_table())
+    connection.execute("CREATE TABLE raw_rows AS SELECT * FROM batch")
+    for batch in batches:
+        connection.register("batch", batch)
+        connection.execute("INSERT INTO raw_rows SELECT * FROM batch")
+    connection.unregister("batch")
+    return header_cells
