@@ -4,13 +4,13 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import cast
 
-from delta.tables import DeltaTable
+from deltalake import DeltaTable, Schema
 from pyspark.sql import SparkSession
 from pyspark.sql.types import StructField, StructType
 
 from config.errors import TerminalError
 from config.settings import Settings
-from data_lake.delta_rs import MissingTableError, open_table
+from data_lake.delta_rs import MissingTableError, location, open_table
 from data_lake.tables import Table
 
 
@@ -28,7 +28,7 @@ def ensure_table(spark: SparkSession, table: Table, settings: Settings) -> None:
     try:
         delta = open_table(table, settings)
     except MissingTableError:
-        _create(spark, table, path)
+        _create(table, settings)
         return
     actual = StructType.fromJson(json.loads(delta.schema().to_json()))
     metadata = delta.metadata()
@@ -64,12 +64,18 @@ def _declared(table: Table) -> StructType:
     return cast("StructType", StructType.fromDDL(table.ddl))
 
 
-def _create(spark: SparkSession, table: Table, path: str) -> None:
-    builder = DeltaTable.createIfNotExists(spark).location(path).comment(table.description)
-    builder = builder.addColumns(_declared(table)).partitionedBy(*table.partition_by)
-    for key, value in table.properties.items():
-        builder = builder.property(key, value)
-    builder.execute()
+def _create(table: Table, settings: Settings) -> None:
+    """Through delta-rs: the same table in milliseconds, where Spark takes seconds."""
+    DeltaTable.create(
+        location(table, settings),
+        schema=Schema.from_json(_declared(table).json()),
+        mode="ignore",
+        partition_by=list(table.partition_by),
+        description=table.description,
+        configuration=dict(table.properties),
+        storage_options=settings.lake.storage_options or None,
+        raise_if_key_not_exists=False,
+    )
 
 
 def _partition_differences(table: Table, actual: tuple[str, ...]) -> Iterator[str]:

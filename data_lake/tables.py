@@ -10,6 +10,13 @@ from contracts.columns import Column, data_columns
 from contracts.registry import Contract, contract, contracts
 
 CHANGE_FEED = {"delta.enableChangeDataFeed": "true"}
+# A commit every few seconds: small files are merged as part of a commit when 50 have gathered, and the log, which a
+# reader of changes needs only as far back as its own last version, is kept for a week.
+STREAMED = {
+    "delta.autoOptimize.autoCompact": "true",
+    "delta.logRetentionDuration": "interval 7 days",
+    "delta.deletedFileRetentionDuration": "interval 7 days",
+}
 
 
 class UnknownTableError(TerminalError):
@@ -96,7 +103,7 @@ def _bronze(source: Contract) -> Table:
         columns=_MESSAGE,
         keys=("partition", "offset"),
         partition_by=("ingest_date",),
-        properties={"delta.appendOnly": "true"},
+        properties={"delta.appendOnly": "true", **STREAMED},
         retention_days=None,
     )
 
@@ -108,6 +115,7 @@ def _quarantine(source: Contract) -> Table:
         columns=(*_MESSAGE, *_columns("reason STRING", "detail STRING")),
         keys=("partition", "offset"),
         partition_by=("ingest_date",),
+        properties=STREAMED,
     )
 
 
@@ -122,7 +130,7 @@ def _silver(source: Contract) -> Table:
         columns=(*envelope, *data_columns(source), *lineage),
         keys=("event_date", "event_id"),
         partition_by=("event_month",),
-        properties=CHANGE_FEED,
+        properties={**CHANGE_FEED, **STREAMED},
     )
 
 

@@ -11,13 +11,19 @@ from data_lake import tables
 from data_lake.delta_rs import open_table
 
 
-def lag_rows(progress: StreamingQueryProgress, settings: Settings) -> int:
-    """Messages in the broker that bronze has not read, or rows of bronze that silver has not read."""
+def lag_rows(progress: StreamingQueryProgress, settings: Settings) -> int | None:
+    """Messages in the broker that bronze has not read, or rows of bronze that silver has not read.
+
+    None when Spark does not say: in the first batch after a restart it repeats a batch without asking the broker.
+    """
     layer, topic = str(progress.name).split("/", 1)
     source = progress.sources[0]
+    end, latest = _offsets(source.endOffset), _offsets(source.latestOffset)
+    if end is None:
+        return None
     if layer == "bronze":
-        return offsets_behind(_offsets(source.endOffset), _offsets(source.latestOffset))
-    return rows_since(open_table(tables.bronze(topic), settings), _offsets(source.endOffset))
+        return offsets_behind(end, latest) if latest is not None else None
+    return rows_since(open_table(tables.bronze(topic), settings), end)
 
 
 def offsets_behind(end: dict[str, Any], latest: dict[str, Any]) -> int:
@@ -38,6 +44,6 @@ def rows_since(table: DeltaTable, end: dict[str, Any]) -> int:
     return sum(int(commit["operationMetrics"]["numOutputRows"]) for commit in commits)
 
 
-def _offsets(text: str | None) -> dict[str, Any]:
-    offsets = json.loads(text) if text else {}
-    return offsets if isinstance(offsets, dict) else {}
+def _offsets(text: str | None) -> dict[str, Any] | None:
+    """Offsets from JSON; PySpark turns Java's null into the text ``None``."""
+    return None if text is None or text == "None" else json.loads(text)

@@ -47,7 +47,7 @@ def parse(messages: DataFrame, source: Contract, rule: TimeRule) -> DataFrame:
     The message's columns come under the prefix ``_message_``; its key, value and headers only where there is a reason.
     """
     columns = data_columns(source)
-    events = messages.withColumn("_rejection", rejection(source.topic, F.col("value")))
+    events = messages.withColumn("_rejection", rejection(source, F.col("value")))
     events = events.withColumn(EVENT, F.when(F.col("_rejection.reason").isNull(), _from_json(columns)))
     events = events.withColumns({f"_data_{c.name}": exact(F.col(f"{EVENT}.data.{c.name}"), c) for c in columns})
     events = events.withColumn("event_time", F.try_to_timestamp(F.upper(f"{EVENT}.time")))

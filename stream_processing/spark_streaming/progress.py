@@ -18,10 +18,10 @@ from pyspark.sql.streaming.listener import (
 class ProgressGauges(StreamingQueryListener):
     """Keeps the gauges at what each query last reported; Spark reports after each batch, and while idle every 10 s.
 
-    ``lag_rows`` says how many rows the query that reported is behind its source.
+    ``lag_rows`` says how many rows the query that reported is behind its source, or None when that is unknown.
     """
 
-    def __init__(self, registry: CollectorRegistry, lag_rows: Callable[[StreamingQueryProgress], int]) -> None:
+    def __init__(self, registry: CollectorRegistry, lag_rows: Callable[[StreamingQueryProgress], int | None]) -> None:
         def gauge(name: str, text: str) -> Gauge:
             return Gauge(f"tidemill_stream_{name}", text, ["query"], registry=registry)
 
@@ -61,7 +61,9 @@ class ProgressGauges(StreamingQueryListener):
         self._processed.labels(name).set(_finite(progress.processedRowsPerSecond))
         self._duration.labels(name).set(progress.batchDuration / 1000)
         self._batch.labels(name).set(progress.batchId)
-        self._lag.labels(name).set(self._lag_rows(progress))
+        lag = self._lag_rows(progress)
+        if lag is not None:
+            self._lag.labels(name).set(lag)
 
 
 def _finite(rate: float) -> float:

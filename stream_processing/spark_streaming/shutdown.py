@@ -30,7 +30,8 @@ def hold_shutdown(spark: SparkSession, stop: threading.Event) -> threading.Event
     stopped = threading.Event()
     gateway: Any = spark.sparkContext._gateway
     ensure_callback_server_started(gateway)  # type: ignore[no-untyped-call]
+    hook = gateway.jvm.java.lang.Thread(_Hook(stop, stopped))
     hooks = gateway.jvm.org.apache.hadoop.util.ShutdownHookManager.get()
     seconds = gateway.jvm.java.util.concurrent.TimeUnit.SECONDS
-    hooks.addShutdownHook(_Hook(stop, stopped), BEFORE_SPARK, GRACE_S + 5, seconds)
+    hooks.addShutdownHook(hook, BEFORE_SPARK, GRACE_S + 5, seconds)
     return stopped

@@ -1,0 +1,99 @@
+"""A lake of its own for each test, and messages as bronze holds them."""
+
+import itertools
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+
+from config import Settings
+from contracts import contract, event
+from data_lake import tables
+from data_lake.delta_tables import ensure_table
+from stream_processing.spark_streaming.silver import batch_writer
+
+TOPIC = "shop.transaction.v1"
+BROKER_TIME = datetime(2024, 5, 2, 12, 0, 0)
+Rows = Callable[[str], list[dict[str, Any]]]
+Write = Callable[[Iterable[bytes | None]], DataFrame]
+
+
+@pytest.fixture
+def lake(settings: Settings, tmp_path: Path, spark: SparkSession) -> Settings:
+    """The settings with an empty lake, its stream tables made."""
+    root, checkpoints = str(tmp_path / "lake"), str(tmp_path / "checkpoints")
+    stream = settings.stream.model_copy(update={"checkpoints": checkpoints, "trigger_s": 0.2})
+    fresh = settings.model_copy(
+        update={"lake": settings.lake.model_copy(update={"root": root}), "stream": stream}
+    )
+    for table in (tables.bronze(TOPIC), tables.silver(TOPIC), tables.quarantine(TOPIC)):
+        ensure_table(spark, table, fresh)
+    return fresh
+
+
+@pytest.fixture
+def rows(lake: Settings, spark: SparkSession) -> Rows:
+    """All rows of a table, by its name, as dictionaries in the order of their offsets."""
+
+    def read(name: str) -> list[dict[str, Any]]:
+        found = spark.read.format("delta").load(tables.table(name).path(lake)).collect()
+        return sorted((row.asDict() for row in found), key=lambda row: row.get("_offset", row.get("offset")))
+
+    return read
+
+
+@pytest.fixture
+def messages(spark: SparkSession) -> Callable[..., DataFrame]:
+    """Bronze rows of values, in partition 0 at the offsets after those of the calls before."""
+    counter = itertools.count()
+
+    def make(values: Iterable[bytes | None], broker_time: datetime = BROKER_TIME) -> DataFrame:
+        made = [
+            {
+                "topic": TOPIC,
+                "partition": 0,
+                "offset": next(counter),
+                "broker_time": broker_time,
+                "key": None,
+                "value": None if value is None else bytearray(value),
+                "headers": None,
+                "ingested_at": broker_time,
+                "ingest_date": broker_time.date(),
+            }
+            for value in values
+        ]
+        return spark.createDataFrame(made, tables.bronze(TOPIC).ddl)
+
+    return make
+
+
+@pytest.fixture
+def write(lake: Settings) -> Callable[[DataFrame, int], None]:
+    """What the silver query does with one batch."""
+    return batch_writer(lake, TOPIC)
+
+
+def transaction(record: str, time: str | None = None, **data: Any) -> dict[str, Any]:
+    """A valid event of ``record``, with fields of ``data`` changed."""
+    fields = {
+        "order_id": "o1",
+        "line": 1,
+        "customer_id": "c1",
+        "product_id": "p1",
+        "description": "mug",
+        "quantity": 2,
+        "unit_price": 2.55,
+        "currency": "GBP",
+        "country": "United Kingdom",
+        "kind": "purchase",
+    }
+    made = event(contract(TOPIC), "urn:test", record, datetime(2024, 5, 1, 9, 30, tzinfo=UTC), {**fields, **data})
+    return made if time is None else {**made, "time": time}
+
+
+def encode(value: Mapping[str, Any]) -> bytes:
+    return orjson.dumps(value)
