@@ -33,6 +33,7 @@ class Kafka(Section):
     partitions: int = Field(4, ge=1, description="partitions of a topic this project creates")
     replication: int = Field(1, ge=1)
     retention_ms: int = Field(-1, ge=-1, description="of a topic this project creates; -1 keeps every message")
+    delivery_timeout_s: float = Field(60.0, gt=0, description="how long a message may stay unacknowledged")
     heap_mb: int = Field(512, ge=256)
     client: dict[str, str] = Field(default_factory=dict, description="extra librdkafka options (security, ...)")
 

@@ -18,6 +18,7 @@ from contracts.registry import contract
 from ingestion_layer.kafka.client import broker_error, client_config
 
 POLL_EVERY = 1_000
+CONNECT_S = 15.0
 OPTIONS = {
     "enable.idempotence": True,
     "acks": "all",
@@ -79,19 +80,18 @@ class EventProducer:
 
     Only failures are reported message by message; with none of them and an empty queue, every message is
     acknowledged, so counting needs no callback per message. A full queue blocks (backpressure).
-    ``timeout_s`` is how long a message may stay unacknowledged.
     """
 
-    def __init__(self, settings: Settings, timeout_s: float = 60.0) -> None:
+    def __init__(self, settings: Settings) -> None:
         self._servers = settings.kafka.bootstrap_servers
-        self._timeout_s = timeout_s
+        self._timeout_s = settings.kafka.delivery_timeout_s
         self._sent: Counter[str] = Counter()
         self._failed: Counter[str] = Counter()
         self._causes: Counter[str] = Counter()
-        options = {**OPTIONS, "message.timeout.ms": int(timeout_s * 1000), "on_delivery": self._on_failure}
+        options = {**OPTIONS, "message.timeout.ms": int(self._timeout_s * 1000), "on_delivery": self._on_failure}
         self._producer = Producer(client_config(settings, **options))
         try:
-            metadata = self._producer.list_topics(timeout=min(timeout_s, 15.0))
+            metadata = self._producer.list_topics(timeout=min(self._timeout_s, CONNECT_S))
         except KafkaException as error:
             raise broker_error(settings, "connecting the producer", error) from error
         self.cluster_id = str(metadata.cluster_id)
@@ -133,7 +133,7 @@ class EventProducer:
         """Wait until the broker acknowledged everything queued so far; the counts since this producer was made.
 
         Raises:
-            NotAcknowledgedError: a message failed, or was not answered within ``timeout_s``.
+            NotAcknowledgedError: a message failed, or was not answered within ``kafka.delivery_timeout_s``.
         """
         unanswered = self._producer.flush(self._timeout_s + 5.0)
         if unanswered or self._failed:
