@@ -165,14 +165,7 @@ def list_models(use_case: str | None, as_json: bool) -> None:
 
     versions = list_versions(load_settings(), use_case)
     rows = [
-        (
-            v.name,
-            v.version,
-            ", ".join(v.aliases),
-            f"{v.created_at:%Y-%m-%d %H:%M}",
-            _metrics(v.metrics, HEADLINE),
-            v.run_id,
-        )
+        (v.name, v.version, ", ".join(v.aliases), f"{v.created_at:%F %H:%M}", _metrics(v.metrics, HEADLINE), v.run_id)
         for v in versions
     ]
     _print_rows(versions, as_json, ("model", "version", "aliases", "registered", "test", "run"), rows)

@@ -1,0 +1,92 @@
+import pytest
+import yaml
+
+from ml_modeling.specification import SpecificationError, read_specification
+from ml_modeling.use_case import FOLDER, UnknownUseCaseError, load_use_case, use_case_names
+
+CHURN = FOLDER / "churn" / "model.yaml"
+
+
+@pytest.fixture
+def changed(tmp_path):
+    """Writes the churn specification with one value replaced (or removed) and returns its path."""
+
+    def change(path, value):
+        content = yaml.safe_load(CHURN.read_text(encoding="utf-8"))
+        target = content
+        *parents, last = path.split(".")
+        for key in parents:
+            target = target[key]
+        if value is None:
+            del target[last]
+        else:
+            target[last] = value
+        file = tmp_path / "model.yaml"
+        file.write_text(yaml.safe_dump(content), encoding="utf-8")
+        return file
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ("trails", 3, "trails = 3: Extra inputs are not permitted"),
+        ("search.trials", 0, "search.trials = 0: Input should be greater than or equal to 1"),
+        ("search.metric", "auc", "search.metric = 'auc': Input should be 'roc_auc' or 'average_precision'"),
+        ("search.seed", None, "search.seed is missing"),
+        ("candidates", {"svm": {}}, "candidates.svm"),
+        ("candidates.xgboost.max_depth", {"low": 6, "high": 2}, "low 6 is not below high 2"),
+        ("candidates.xgboost.max_depth", {"low": 0, "high": 2, "log": True}, "starts above zero, not at 0"),
+        ("threshold", {"rule": "best"}, "threshold = {'rule': 'best'}"),
+        ("threshold", {"rule": "fixed", "value": 2}, "threshold.fixed.value = 2"),
+        ("gates.floors", {"gini": 0.5}, "gates.floors.gini"),
+        ("bootstrap.replicates", "many", "bootstrap.replicates = 'many': Input should be a valid integer"),
+        ("decisions", ["yes"], "decisions.1 is missing"),
+    ],
+)
+def test_a_bad_value_is_named_with_its_key_and_file(changed, path, value, message):
+    file = changed(path, value)
+    with pytest.raises(SpecificationError) as error:
+        read_specification(file)
+    assert str(file) in str(error.value)
+    assert message in str(error.value)
+
+
+def test_a_file_that_is_not_yaml_is_named(tmp_path):
+    file = tmp_path / "model.yaml"
+    file.write_text("search: {trials: [", encoding="utf-8")
+    with pytest.raises(SpecificationError, match=r"model\.yaml: not valid YAML"):
+        read_specification(file)
+
+
+@pytest.mark.parametrize("content", ["", "[1, 2]", "text"], ids=["empty", "list", "text"])
+def test_a_file_that_is_not_a_table_is_named(tmp_path, content):
+    file = tmp_path / "model.yaml"
+    file.write_text(content, encoding="utf-8")
+    with pytest.raises(SpecificationError, match=r"model\.yaml: \(the whole file\)"):
+        read_specification(file)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(SpecificationError, match=r"model\.yaml: cannot be read"):
+        read_specification(tmp_path / "model.yaml")
+
+
+def test_an_unknown_use_case_names_the_known_ones():
+    with pytest.raises(UnknownUseCaseError, match=r"no use case 'chrun'.*known: .*churn"):
+        load_use_case("chrun")
+
+
+def test_churn_asks_for_ninety_days_of_silence_of_those_active_in_the_ninety_before():
+    label = load_use_case("churn").label
+    assert "churn" in use_case_names()
+    assert (label.active.days, label.horizon.days, label.event_means) == (90, 90, 0)
+    assert label.event == {"kind": "purchase"}
+
+
+def test_a_budget_given_on_the_command_line_replaces_only_what_was_given():
+    churn = load_use_case("churn")
+    search = churn.with_budget(3, None).spec.search
+    assert (search.trials, search.timeout_s) == (3, churn.spec.search.timeout_s)
+    assert churn.with_budget(None, None) == churn
