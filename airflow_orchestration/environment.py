@@ -27,7 +27,9 @@ def airflow_environment(settings: Settings) -> dict[str, str]:
         "database": {"sql_alchemy_conn": settings.expand(settings.airflow.database)},
         "logging": _logging(settings),
         "scheduler": {"catchup_by_default": "False", "enable_health_check": "False"},
-        "dag_processor": {"refresh_interval": "15", "parsing_processes": "1"},
+        "dag_processor": {"refresh_interval": "15", "parsing_processes": "1", "dag_file_processor_timeout": "180"},
+        # A machine that trains and streams at the same time answers late: late is not failed.
+        "workers": {"execution_api_timeout": "60"},
     }
     variables = {
         f"AIRFLOW__{section.upper()}__{key.upper()}": value
@@ -50,6 +52,7 @@ def _core(settings: Settings) -> dict[str, str]:
         "parallelism": str(settings.airflow.parallelism),
         "max_active_runs_per_dag": "1",
         "load_examples": "False",
+        "dagbag_import_timeout": "120",
         "fernet_key": secret(settings, "airflow_fernet").get_secret_value(),
         "hostname_callable": "socket.gethostname",
         "execution_api_server_url": f"{settings.airflow.url.rstrip('/')}/execution/",

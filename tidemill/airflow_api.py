@@ -10,7 +10,7 @@ from config.secrets import secret
 from config.settings import Settings
 
 REQUEST_TIMEOUT_S = 60.0
-PATIENCE_S = 15.0
+PATIENCE_S = 90.0
 
 
 class AirflowUnavailableError(TransientError):
