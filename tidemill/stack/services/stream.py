@@ -38,10 +38,11 @@ def launch(settings: Settings) -> Launch:
 
 
 def probe(settings: Settings, _since: float) -> None:
-    """The application serves its metrics, and every query it started runs."""
-    queries = stream_progress(settings)
-    stopped = [progress.query for progress in queries if not progress.is_up]
-    if not queries:
-        raise NotReadyError("no query has started yet")
-    if stopped:
-        raise NotReadyError(f"not running: {', '.join(stopped)}")
+    """The application serves its metrics, and a bronze and a silver query run for each contract."""
+    from contracts.registry import contracts
+
+    running = {progress.query for progress in stream_progress(settings) if progress.is_up}
+    expected = [f"{layer}/{topic}" for topic in contracts() for layer in ("bronze", "silver")]
+    missing = [query for query in expected if query not in running]
+    if missing:
+        raise NotReadyError(f"not running: {', '.join(missing)}")
