@@ -33,12 +33,14 @@ class ProgressGauges(StreamingQueryListener):
             "lag_rows", "Bronze: messages in the broker not yet read. Silver: rows of bronze not yet read."
         )
         self._up = gauge("query_up", "1 while the query runs.")
+        self._reported = gauge("last_report_timestamp_seconds", "When the query last reported; it hangs if long ago.")
         self._lag_rows = lag_rows
         self._names: dict[Any, str] = {}
 
     def onQueryStarted(self, event: QueryStartedEvent) -> None:  # noqa: N802
         self._names[event.runId] = event.name or str(event.id)
         self._up.labels(self._names[event.runId]).set(1)
+        self._reported.labels(self._names[event.runId]).set_to_current_time()
 
     def onQueryProgress(self, event: QueryProgressEvent) -> None:  # noqa: N802
         self.record(event.progress)
@@ -48,6 +50,7 @@ class ProgressGauges(StreamingQueryListener):
         if name is not None:
             self._input.labels(name).set(0)
             self._lag.labels(name).set(0)
+            self._reported.labels(name).set_to_current_time()
 
     def onQueryTerminated(self, event: QueryTerminatedEvent) -> None:  # noqa: N802
         name = self._names.pop(event.runId, None)
@@ -61,6 +64,7 @@ class ProgressGauges(StreamingQueryListener):
         self._processed.labels(name).set(_finite(progress.processedRowsPerSecond))
         self._duration.labels(name).set(progress.batchDuration / 1000)
         self._batch.labels(name).set(progress.batchId)
+        self._reported.labels(name).set_to_current_time()
         lag = self._lag_rows(progress)
         if lag is not None:
             self._lag.labels(name).set(lag)
