@@ -1,5 +1,6 @@
 """SQL over the lake: DuckDB reads the tables that a query names, through delta-rs."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -42,9 +43,13 @@ def sql_name(table: Table) -> str:
 
 
 def _named_tables(sql: str) -> list[Table]:
-    """The declared tables whose name occurs in ``sql``: to open one that is only mentioned does no harm."""
-    text = sql.lower()
-    return [table for table in tables().values() if table.name.split("/", 1)[1].lower() in text]
+    """The declared tables that ``sql`` names, quoted or not; naming one in a comment does no harm."""
+    text = re.sub(r'"|\s*(?=\.)|(?<=\.)\s*', "", sql)
+    return [table for table in tables().values() if re.search(_pattern(table), text, re.IGNORECASE)]
+
+
+def _pattern(table: Table) -> str:
+    return rf"(?<![\w.]){re.escape(table.name.replace('/', '.', 1))}(?![\w.])"
 
 
 def _attach(connection: duckdb.DuckDBPyConnection, table: Table, settings: Settings) -> None:

@@ -3,10 +3,6 @@
 A query's columns are ``what`` (names the row) and ``rows`` (how many rows it stands for).
 """
 
-MESSAGE_MACRO = """
-CREATE MACRO message(part, number) AS 'partition ' || part || ' offset ' || number
-"""
-
 MISSING_IN_BRONZE = """
 WITH wanted AS (SELECT partition, least(low, coalesce((SELECT min("offset") FROM bronze b
                        WHERE b.partition = broker.partition), low)) AS first, high FROM broker),

@@ -16,11 +16,19 @@ from contracts.checker import Checker, checker
 from data_lake import tables
 from data_lake.delta_rs import open_table
 from data_lake.reconciliation.broker import Offsets
-from data_lake.reconciliation.equation import MESSAGE_MACRO
 
 MEMORY_LIMIT = "1GB"
 ROWS_A_BATCH = 4096
 CHECKED = pa.schema([("reason", pa.string()), ("event_id", pa.string()), ("time", pa.string())])
+SCHEMA = """
+CREATE MACRO message(part, number) AS 'partition ' || part || ' offset ' || number;
+CREATE TABLE broker (partition INT, low BIGINT, high BIGINT);
+CREATE TABLE bronze_all (partition INT, "offset" BIGINT, reason VARCHAR, event_id VARCHAR, event_date DATE);
+CREATE TABLE quarantine_all (partition INT, "offset" BIGINT, reason VARCHAR);
+CREATE TABLE silver (event_id VARCHAR, event_date DATE, partition INT, "offset" BIGINT);
+CREATE VIEW bronze AS SELECT b.* FROM bronze_all b JOIN broker USING (partition) WHERE "offset" < high;
+CREATE VIEW quarantine AS SELECT q.* FROM quarantine_all q JOIN broker USING (partition) WHERE "offset" < high;
+"""
 
 
 @contextmanager
@@ -36,7 +44,7 @@ def topic_index(settings: Settings, topic: str, offsets: Mapping[int, Offsets]) 
         try:
             connection.execute(f"SET memory_limit = '{MEMORY_LIMIT}'")
             connection.execute("SET TimeZone = 'UTC'")
-            connection.execute(MESSAGE_MACRO)
+            connection.execute(SCHEMA)
             _index_broker(connection, offsets)
             _index_bronze(connection, opened["bronze"], checker(topic))
             _index_quarantine(connection, opened["quarantine"])
@@ -51,31 +59,22 @@ def _tables(topic: str) -> dict[str, tables.Table]:
 
 
 def _index_broker(connection: duckdb.DuckDBPyConnection, offsets: Mapping[int, Offsets]) -> None:
-    connection.execute("CREATE TABLE broker (partition INT, low BIGINT, high BIGINT)")
-    if offsets:
-        rows = [(partition, of.low, of.high) for partition, of in offsets.items()]
-        connection.executemany("INSERT INTO broker VALUES (?, ?, ?)", rows)
+    rows = [(partition, of.low, of.high) for partition, of in offsets.items()]
+    connection.executemany("INSERT INTO broker VALUES (?, ?, ?)", rows)
 
 
 def _index_bronze(connection: duckdb.DuckDBPyConnection, bronze: DeltaTable, check: Checker) -> None:
     """Each message with the contract's verdict, and the key of its event when it is valid."""
-    connection.execute(
-        'CREATE TABLE bronze_all (partition INT, "offset" BIGINT, reason VARCHAR, event_id VARCHAR, event_date DATE)'
-    )
     for batch in _batches(bronze, ["partition", "offset", "value"]):
         checked = pa.Table.from_pylist([_check(check, value) for value in batch.column("value").to_pylist()], CHECKED)
-        rows = checked.append_column("partition", batch.column("partition")).append_column(
-            "offset", batch.column("offset")
-        )
-        connection.register("checked", rows)
+        for name in ("partition", "offset"):
+            checked = checked.append_column(name, batch.column(name))
+        connection.register("checked", checked)
         connection.execute(
             'INSERT INTO bronze_all SELECT partition, "offset", reason, event_id,'
             " CAST(TRY_CAST(upper(time) AS TIMESTAMPTZ) AS DATE) FROM checked"
         )
         connection.unregister("checked")
-    connection.execute(
-        'CREATE VIEW bronze AS SELECT b.* FROM bronze_all b JOIN broker USING (partition) WHERE b."offset" < high'
-    )
 
 
 def _check(check: Checker, value: bytes | None) -> dict[str, Any]:
@@ -87,20 +86,15 @@ def _check(check: Checker, value: bytes | None) -> dict[str, Any]:
 
 
 def _index_quarantine(connection: duckdb.DuckDBPyConnection, quarantine: DeltaTable) -> None:
-    _copy(connection, "quarantine_all", quarantine, 'partition, "offset", reason')
-    connection.execute(
-        'CREATE VIEW quarantine AS SELECT q.* FROM quarantine_all q JOIN broker USING (partition) WHERE "offset" < high'
-    )
+    connection.register("rows", quarantine.to_pyarrow_dataset())
+    connection.execute('INSERT INTO quarantine_all SELECT partition, "offset", reason FROM rows')
+    connection.unregister("rows")
 
 
 def _index_silver(connection: duckdb.DuckDBPyConnection, silver: DeltaTable) -> None:
-    _copy(connection, "silver", silver, 'event_id, event_date, _partition AS partition, _offset AS "offset"')
-
-
-def _copy(connection: duckdb.DuckDBPyConnection, name: str, table: DeltaTable, columns: str) -> None:
-    connection.register("source", table.to_pyarrow_dataset())
-    connection.execute(f"CREATE TABLE {name} AS SELECT {columns} FROM source")  # noqa: S608 - names of this module
-    connection.unregister("source")
+    connection.register("rows", silver.to_pyarrow_dataset())
+    connection.execute("INSERT INTO silver SELECT event_id, event_date, _partition, _offset FROM rows")
+    connection.unregister("rows")
 
 
 def _batches(table: DeltaTable, columns: list[str]) -> Iterator[pa.RecordBatch]:

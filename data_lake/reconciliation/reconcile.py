@@ -53,11 +53,11 @@ def evaluate(connection: duckdb.DuckDBPyConnection, topic: str, known: Sequence[
 
 
 def _check(connection: duckdb.DuckDBPyConnection, problem: str, sql: str) -> list[Finding]:
-    count = _row(connection, f"SELECT coalesce(sum(rows), 0)::BIGINT FROM ({sql})")[0]  # noqa: S608 - SQL of equation.py
+    named, count = _row(connection, f"SELECT count(*), coalesce(sum(rows), 0)::BIGINT FROM ({sql})")  # noqa: S608
     if not count:
         return []
     sample = connection.execute(f"SELECT what FROM ({sql}) ORDER BY what LIMIT {SAMPLE}").fetchall()  # noqa: S608
-    return [Finding(problem, count, tuple(what for (what,) in sample))]
+    return [Finding(problem, count, tuple(what for (what,) in sample), sample_is_complete=named <= SAMPLE)]
 
 
 def _ahead_of_broker(connection: duckdb.DuckDBPyConnection, now: Mapping[int, Offsets]) -> list[Finding]:
@@ -72,7 +72,7 @@ def _ahead_of_broker(connection: duckdb.DuckDBPyConnection, now: Mapping[int, Of
     sample = tuple(
         f"partition {partition} offset {offset} (broker ends at {high})" for partition, offset, high in beyond
     )
-    return [Finding(problem, sum(offset - high + 1 for _, offset, high in beyond), sample[:SAMPLE])]
+    return [Finding(problem, sum(offset - high + 1 for _, offset, high in beyond), sample)]
 
 
 def _row(connection: duckdb.DuckDBPyConnection, sql: str) -> tuple[int, ...]:

@@ -7,14 +7,15 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Finding:
-    """One way in which the equation does not hold: ``count`` rows, the first few as ``sample``."""
+    """One way in which the equation does not hold: ``count`` rows, named by ``sample`` as far as it goes."""
 
     problem: str
     count: int
     sample: tuple[str, ...]
+    sample_is_complete: bool = True
 
     def __str__(self) -> str:
-        more = ", ..." if self.count > len(self.sample) else ""
+        more = "" if self.sample_is_complete else ", ..."
         return f"{self.problem}: {self.count} ({', '.join(self.sample)}{more})"
 
 

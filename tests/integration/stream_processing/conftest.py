@@ -27,9 +27,7 @@ def lake(settings: Settings, tmp_path: Path, spark: SparkSession) -> Settings:
     """The settings with an empty lake, its stream tables made."""
     root, checkpoints = str(tmp_path / "lake"), str(tmp_path / "checkpoints")
     stream = settings.stream.model_copy(update={"checkpoints": checkpoints, "trigger_s": 0.2})
-    fresh = settings.model_copy(
-        update={"lake": settings.lake.model_copy(update={"root": root}), "stream": stream}
-    )
+    fresh = settings.model_copy(update={"lake": settings.lake.model_copy(update={"root": root}), "stream": stream})
     for table in (tables.bronze(TOPIC), tables.silver(TOPIC), tables.quarantine(TOPIC)):
         ensure_table(spark, table, fresh)
     return fresh

@@ -1,0 +1,117 @@
+"""The real stream application and the real broker, as processes that a test may stop, freeze and kill."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from confluent_kafka import KafkaError, Message, Producer
+
+from config import Settings
+from config.settings import REPO
+from data_lake import tables
+
+APP = REPO / "stream_processing" / "spark_streaming" / "app.py"
+TOPIC = "shop.transaction.v1"
+POLL_S = 0.002
+
+
+class StreamApp:
+    """``tidemill submit app.py`` in a process group of its own."""
+
+    def __init__(self, settings: Settings, environment: Mapping[str, str]) -> None:
+        self._settings = settings
+        self._environment = {**os.environ, **environment}
+        self._tidemill = str(settings.platform_environment / "bin" / "tidemill")
+        self.log = settings.home / "stream.log"
+        self.process = self._start()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        with self.log.open("ab") as output:
+            return subprocess.Popen(
+                [self._tidemill, "submit", str(APP)],
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to the JVM and to its Python processes."""
+        os.killpg(self.process.pid, number)
+
+    def kill(self) -> None:
+        """As when the machine loses power."""
+        self.signal(signal.SIGKILL)
+        self.process.wait()
+
+    def restart(self) -> None:
+        """Start again what has ended, as the supervisor does."""
+        self.process.wait()
+        self.process = self._start()
+
+    def reconcile(self, wait_s: int = 240) -> dict[str, Any]:
+        """What ``tidemill reconcile --wait`` prints; a process that ended meanwhile is an error."""
+        command = [self._tidemill, "reconcile", "--topic", TOPIC, "--wait", str(wait_s), "--json"]
+        result = subprocess.run(command, env=self._environment, capture_output=True, check=False, text=True)
+        assert result.stdout, f"reconcile printed nothing: {result.stderr}\n{self.tail()}"
+        report: dict[str, Any] = json.loads(result.stdout)
+        assert report["holds"] is (result.returncode == 0)
+        return report
+
+    def tail(self) -> str:
+        return self.log.read_text(encoding="utf-8", errors="replace")[-4000:]
+
+    def wait_for(self, condition: Callable[[], bool], what: str, timeout_s: float = 240) -> None:
+        """Look again every 2 ms until ``condition`` is true."""
+        deadline = time.monotonic() + timeout_s
+        while not condition():
+            assert self.process.poll() is None, f"the stream ended while waiting for {what}:\n{self.tail()}"
+            assert time.monotonic() < deadline, f"waited {timeout_s} s for {what}:\n{self.tail()}"
+            time.sleep(POLL_S)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What the files of the silver query say: batches begun, batches committed, and silver's version."""
+
+    begun: int
+    committed: int
+    silver_version: int
+
+    @classmethod
+    def read(cls, settings: Settings) -> "Progress":
+        checkpoint = Path(settings.checkpoints) / "silver" / TOPIC
+        log = Path(tables.silver(TOPIC).path(settings)) / "_delta_log"
+        versions = [int(path.stem) for path in log.glob("*.json")]
+        return cls(_last(checkpoint / "offsets"), _last(checkpoint / "commits"), max(versions, default=-1))
+
+    @property
+    def is_in_a_batch(self) -> bool:
+        return self.begun > self.committed
+
+
+def _last(folder: Path) -> int:
+    return max((int(path.name) for path in folder.glob("*") if path.name.isdigit()), default=-1)
+
+
+def produce(settings: Settings, values: Iterable[bytes | None]) -> None:
+    """Send ``values`` and wait for every acknowledgement."""
+    producer = Producer({"bootstrap.servers": settings.kafka.bootstrap_servers, "enable.idempotence": True})
+    failed: list[KafkaError] = []
+
+    def delivered(error: KafkaError | None, _: Message) -> None:
+        if error is not None:
+            failed.append(error)
+
+    for number, value in enumerate(values):
+        producer.produce(TOPIC, key=str(number % 7).encode(), value=value, on_delivery=delivered)
+        producer.poll(0)
+    assert producer.flush(60) == 0
+    assert not failed

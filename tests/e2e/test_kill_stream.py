@@ -1,0 +1,144 @@
+"""Kill the stream and the broker where it hurts most: afterwards broker and lake hold the same events, each once."""
+
+import itertools
+import signal
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+from config import Settings
+from config.environment import settings_environment
+from ingestion_layer.kafka.topics import ensure_topics
+from tests.e2e.stream_app import TOPIC, Progress, StreamApp, produce
+from tests.integration.conftest import settings_on_free_ports
+from tests.integration.stream_processing.conftest import encode, transaction
+from tidemill.stack.running import running, stop_group
+from tidemill.stack.services import kafka as kafka_service
+
+pytestmark = pytest.mark.timeout(1200)
+ROUNDS = itertools.count()
+
+
+class Broker:
+    """The broker, which can be killed and started again on the same data."""
+
+    def __init__(self, settings: Settings, stack: ExitStack) -> None:
+        self._service = kafka_service.services(settings)[0]
+        self._settings = settings
+        self._stack = stack
+        self.process = self.start()
+
+    def start(self) -> Any:
+        self.process = self._stack.enter_context(running(self._service, self._settings))
+        return self.process
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+
+@pytest.fixture(scope="module")
+def stream_settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    settings = settings_on_free_ports(tmp_path_factory.mktemp("kill"))
+    return settings.model_copy(update={"stream": settings.stream.model_copy(update={"trigger_s": 0.5})})
+
+
+@pytest.fixture(scope="module")
+def broker(stream_settings: Settings) -> Iterator[Broker]:
+    with ExitStack() as stack:
+        broker = Broker(stream_settings, stack)
+        ensure_topics(stream_settings)
+        yield broker
+
+
+@pytest.fixture
+def stream(stream_settings: Settings, broker: Broker) -> Iterator[StreamApp]:
+    app = StreamApp(stream_settings, settings_environment(stream_settings))
+    yield app
+    stop_group(app.process, 30)
+
+
+def chunk(size: int = 3000) -> list[bytes | None]:
+    """New events, every tenth of them twice, and a bad message after every hundred."""
+    number = next(ROUNDS)
+    values: list[bytes | None] = []
+    for row in range(size):
+        event = encode(transaction(f"{number}/{row}"))
+        values += [event, event] if row % 10 == 0 else [event]
+        values += [b"{", None] if row % 100 == 0 else []
+    return values
+
+
+def assert_each_event_once(stream: StreamApp) -> None:
+    report = stream.reconcile()
+    topic = report["topics"][TOPIC]
+    assert report["holds"], topic["findings"]
+    assert topic["duplicate_rows"] == 300 * _rounds()
+    assert topic["silver_rows"] == 3000 * _rounds()
+    assert topic["quarantine_by_reason"] == {"not_json": 60 * _rounds()}
+
+
+def _rounds() -> int:
+    return int(repr(ROUNDS).split("(")[1].rstrip(")"))
+
+
+def freeze_when(stream: StreamApp, settings: Settings, moment: str) -> Progress:
+    """Send chunks until the processes are frozen at ``moment``; where the disk shows that they were."""
+    for _ in range(8):
+        before = Progress.read(settings)
+        produce(settings, chunk())
+        stream.wait_for(lambda before=before: _reached(Progress.read(settings), before, moment), moment)
+        stream.signal(signal.SIGSTOP)
+        frozen = Progress.read(settings)
+        if _reached(frozen, before, moment) and frozen.is_in_a_batch:
+            return frozen
+        stream.signal(signal.SIGCONT)
+    raise AssertionError(f"never frozen at {moment!r}:\n{stream.tail()}")
+
+
+def _reached(now: Progress, before: Progress, moment: str) -> bool:
+    if moment == "in a batch":
+        return now.begun > before.begun and now.silver_version == before.silver_version
+    return now.silver_version > before.silver_version
+
+
+@pytest.mark.parametrize("moment", ["in a batch", "after the silver write, before the checkpoint's commit"])
+def test_killed_and_restarted_each_event_is_in_the_lake_once(
+    stream: StreamApp, stream_settings: Settings, moment: str
+) -> None:
+    frozen = freeze_when(stream, stream_settings, moment)
+    stream.kill()
+    assert Progress.read(stream_settings) == frozen
+    assert frozen.is_in_a_batch
+    stream.restart()
+    assert_each_event_once(stream)
+
+
+def test_the_broker_killed_and_restarted_each_event_is_in_the_lake_once(
+    stream: StreamApp, broker: Broker, stream_settings: Settings
+) -> None:
+    before = Progress.read(stream_settings)
+    produce(stream_settings, chunk())
+    stream.wait_for(lambda: Progress.read(stream_settings).begun > before.begun, "a batch")
+    broker.kill()
+    broker.start()
+    produce(stream_settings, chunk())
+    if stream.process.poll() is not None:
+        stream.restart()
+    assert_each_event_once(stream)
+
+
+def test_sigterm_ends_between_two_batches(stream: StreamApp, stream_settings: Settings) -> None:
+    before = Progress.read(stream_settings)
+    produce(stream_settings, chunk())
+    stream.wait_for(lambda: Progress.read(stream_settings).begun > before.begun, "a batch")
+    log_before = len(stream.log.read_bytes())
+    stream.process.send_signal(signal.SIGTERM)
+    stream.process.wait(60)
+    assert not Progress.read(stream_settings).is_in_a_batch, stream.tail()
+    said = stream.log.read_bytes()[log_before:].decode(errors="replace")
+    assert "failed (" not in said, said[-3000:]
+    stream.restart()
+    assert_each_event_once(stream)

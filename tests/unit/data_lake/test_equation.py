@@ -1,0 +1,211 @@
+"""The reconciliation equation against a naive version that goes through rows one by one."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import date
+from typing import Any
+
+import duckdb
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from data_lake.reconciliation.index import SCHEMA
+from data_lake.reconciliation.reconcile import evaluate
+from data_lake.reconciliation.report import TopicReport
+
+DAY = date(2024, 5, 1)
+Bronze = tuple[int, int, str | None, str | None]  # partition, offset, the contract's reason, event id
+
+
+@dataclass(frozen=True)
+class Lake:
+    """A topic's broker offsets and the rows of its three tables."""
+
+    broker: dict[int, tuple[int, int]] = field(default_factory=lambda: {0: (0, 4), 1: (0, 2)})
+    bronze: tuple[Bronze, ...] = (
+        (0, 0, None, "a"),
+        (0, 1, None, "b"),
+        (0, 2, "schema", None),
+        (0, 3, None, "a"),
+        (1, 0, None, "c"),
+        (1, 1, None, "late"),
+    )
+    quarantine: tuple[tuple[int, int, str], ...] = ((0, 2, "schema"), (1, 1, "time_out_of_range"))
+    silver: tuple[tuple[str, int, int], ...] = (("a", 0, 0), ("b", 0, 1), ("c", 1, 0))
+
+
+def report(lake: Lake) -> TopicReport:
+    connection = duckdb.connect()
+    connection.execute(SCHEMA)
+    filled: dict[str, list[tuple[object, ...]]] = {
+        "broker": [(partition, *of) for partition, of in lake.broker.items()],
+        "bronze_all": [(*row, DAY if row[3] else None) for row in lake.bronze],
+        "quarantine_all": list(lake.quarantine),
+        "silver": [(event_id, DAY, partition, offset) for event_id, partition, offset in lake.silver],
+    }
+    for table, rows in filled.items():
+        for row in rows:
+            connection.execute(f"INSERT INTO {table} VALUES ({', '.join('?' * len(row))})", row)  # noqa: S608
+    return evaluate(connection, "shop.transaction.v1")
+
+
+def test_a_whole_lake_holds_and_is_counted() -> None:
+    found = report(Lake())
+    assert found.findings == ()
+    assert (found.bronze_rows, found.quarantine_rows, found.valid_rows) == (6, 2, 4)
+    assert (found.valid_keys, found.duplicate_rows, found.silver_rows) == (3, 1, 3)
+    assert found.quarantine_by_reason == {"schema": 1, "time_out_of_range": 1}
+    assert found.partitions[0].high == 4
+    assert (found.partitions[1].bronze_first, found.partitions[1].bronze_last) == (0, 1)
+
+
+def test_an_empty_topic_holds() -> None:
+    assert report(Lake(broker={0: (0, 0)}, bronze=(), quarantine=(), silver=())).findings == ()
+
+
+def without(lake: Lake, table: str, index: int) -> Lake:
+    rows = getattr(lake, table)
+    changes: Any = {table: rows[:index] + rows[index + 1 :]}
+    return replace(lake, **changes)
+
+
+def twice(lake: Lake, table: str, index: int) -> Lake:
+    rows = getattr(lake, table)
+    changes: Any = {table: (*rows, rows[index])}
+    return replace(lake, **changes)
+
+
+PLANTED = {
+    "a message not in bronze": (
+        replace(without(Lake(), "bronze", 1), silver=(("a", 0, 0), ("c", 1, 0))),
+        ["the broker has them, bronze does not: 1 (partition 0 offsets 1 to 1)"],
+    ),
+    "the tail not in bronze": (
+        replace(Lake(), broker={0: (0, 9), 1: (0, 2)}),
+        ["the broker has them, bronze does not: 5 (partition 0 offsets 4 to 8)"],
+    ),
+    "the head not in bronze": (
+        replace(Lake(), broker={0: (0, 4), 1: (0, 2), 2: (5, 7)}, bronze=(*Lake().bronze, (2, 6, None, "c"))),
+        ["the broker has them, bronze does not: 1 (partition 2 offsets 5 to 5)"],
+    ),
+    "twice in bronze": (twice(Lake(), "bronze", 0), ["more than once in bronze: 1 (partition 0 offset 0)"]),
+    "an unknown partition": (
+        replace(Lake(), bronze=(*Lake().bronze, (7, 0, None, "a"))),
+        ["in bronze, from a partition that the broker does not have: 1 (partition 7)"],
+    ),
+    "a valid event lost": (
+        without(Lake(), "silver", 1),
+        ["in bronze, but neither in quarantine nor in silver: 1 (partition 0 offsets 1 to 1)"],
+    ),
+    "a bad message lost": (
+        without(Lake(), "quarantine", 0),
+        ["in bronze, but neither in quarantine nor in silver: 1 (partition 0 offsets 2 to 2)"],
+    ),
+    "twice in quarantine": (twice(Lake(), "quarantine", 1), ["more than once in quarantine: 1 (partition 1 offset 1)"]),
+    "twice in silver": (twice(Lake(), "silver", 2), ["more than once in silver: 1 (event c of 2024-05-01)"]),
+    "in both": (
+        replace(Lake(), silver=(*Lake().silver, ("late", 1, 1))),
+        ["in quarantine and in silver: 1 (partition 1 offset 1)"],
+    ),
+    "the wrong reason": (
+        replace(Lake(), quarantine=((0, 2, "not_json"), (1, 1, "time_out_of_range"))),
+        [
+            "in quarantine for another reason than the contract's: 1"
+            " (partition 0 offset 2 is not_json, the contract says schema)"
+        ],
+    ),
+    "a valid event refused": (
+        replace(Lake(), quarantine=((0, 2, "schema"), (1, 1, "schema"))),
+        [
+            "in quarantine for another reason than the contract's: 1"
+            " (partition 1 offset 1 is schema, the contract says valid)"
+        ],
+    ),
+    "silver from nowhere": (
+        replace(Lake(), silver=(*Lake().silver, ("ghost", 0, 1))),
+        ["in silver without its message in bronze: 1 (partition 0 offset 1 event ghost)"],
+    ),
+    "quarantine from nowhere": (
+        replace(Lake(), quarantine=(*Lake().quarantine, (0, -1, "schema"))),
+        ["in quarantine without its message in bronze: 1 (partition 0 offset -1)"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("lake", "problems"), PLANTED.values(), ids=PLANTED.keys())
+def test_each_planted_fault_is_named(lake: Lake, problems: list[str]) -> None:
+    named = [str(finding) for finding in report(lake).findings if "distinct valid keys" not in finding.problem]
+    assert named == problems
+
+
+def test_rows_that_reached_the_broker_afterwards_are_left_out() -> None:
+    later: Bronze = (0, 4, None, "new")
+    assert report(replace(Lake(), bronze=(*Lake().bronze, later))).findings == ()
+    arrived = replace(Lake(), bronze=(*Lake().bronze, later), silver=(*Lake().silver, ("new", 0, 4)))
+    assert report(arrived).findings == ()
+
+
+def test_offsets_that_the_broker_no_longer_has_may_stay_in_bronze() -> None:
+    assert report(replace(Lake(), broker={0: (2, 4), 1: (0, 2)})).findings == ()
+
+
+def test_a_sample_is_bounded_and_the_count_is_not() -> None:
+    bronze = tuple((0, offset, "schema", None) for offset in range(100))
+    found = report(Lake(broker={0: (0, 100)}, bronze=(*bronze, *bronze), quarantine=(), silver=()))
+    repeated = next(finding for finding in found.findings if finding.problem == "more than once in bronze")
+    assert (repeated.count, len(repeated.sample)) == (100, 10)
+
+
+def naively_holds(lake: Lake) -> bool:
+    return not any(_breaches(lake))
+
+
+def _breaches(lake: Lake) -> Iterator[bool]:
+    seen = Counter((partition, offset) for partition, offset, _, _ in lake.bronze)
+    wanted = {(partition, offset) for partition, (low, high) in lake.broker.items() for offset in range(low, high)}
+    yield set(seen) != wanted or any(count > 1 for count in seen.values())
+    quarantined = Counter((partition, offset) for partition, offset, _ in lake.quarantine)
+    yield any(count > 1 for count in quarantined.values())
+    yield not set(quarantined) <= set(seen)
+    keys = {event_id for event_id, _, _ in lake.silver}
+    yield len(keys) != len(lake.silver)
+    lineage = {(partition, offset): event_id for event_id, partition, offset in lake.silver}
+    reasons = {(partition, offset): reason for partition, offset, reason in lake.quarantine}
+    ours = {"unrepresentable", "time_out_of_range"}
+    ids = {}
+    for partition, offset, reason, event_id in lake.bronze:
+        at = (partition, offset)
+        ids[at] = event_id
+        if at in reasons:
+            yield at in lineage
+            yield reasons[at] != reason if reason else reasons[at] not in ours
+        else:
+            yield reason is not None or event_id not in keys
+        yield reason is not None and at in lineage
+    yield any(ids.get((partition, offset)) != event_id for event_id, partition, offset in lake.silver)
+    valid = {event_id for p, o, _, event_id in lake.bronze if (p, o) not in reasons}
+    yield len(valid) != len(keys & valid)
+
+
+positions = st.tuples(st.integers(0, 1), st.integers(0, 3))
+event_ids = st.sampled_from("abc")
+verdicts = st.one_of(event_ids.map(lambda one: (None, one)), st.just(("schema", None)))
+lakes = st.builds(
+    Lake,
+    broker=st.just({0: (0, 2), 1: (0, 1)}),
+    bronze=st.lists(st.tuples(st.sampled_from([(0, 0), (0, 1), (1, 0)]), verdicts), min_size=2, max_size=4).map(
+        lambda rows: tuple((*at, *verdict) for at, verdict in rows)
+    ),
+    quarantine=st.lists(
+        st.tuples(positions, st.sampled_from(["schema", "time_out_of_range"])).map(lambda q: (*q[0], q[1])), max_size=2
+    ).map(tuple),
+    silver=st.lists(st.tuples(event_ids, st.integers(0, 1), st.integers(0, 1)), max_size=3).map(tuple),
+)
+
+
+@settings(deadline=None, max_examples=60)
+@given(lakes)
+def test_it_holds_exactly_when_the_naive_version_says_so(lake: Lake) -> None:
+    assert report(lake).holds == naively_holds(lake), [str(finding) for finding in report(lake).findings]

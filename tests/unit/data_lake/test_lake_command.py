@@ -1,0 +1,102 @@
+"""``tidemill lake`` over a small lake that delta-rs wrote."""
+
+import csv
+import io
+import json
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from config import Settings
+from config.errors import TidemillError
+from tidemill.commands.lake import command
+
+
+def run(*arguments: str) -> str:
+    return CliRunner().invoke(command, list(arguments), catch_exceptions=False).stdout
+
+
+def rows(*arguments: str) -> Any:
+    return json.loads(run(*arguments, "--json"))
+
+
+def refusal(*arguments: str) -> str:
+    error = CliRunner().invoke(command, list(arguments)).exception
+    assert isinstance(error, TidemillError)
+    return str(error)
+
+
+def test_tables_lists_those_that_exist_with_their_rows(lake: Settings) -> None:
+    found = rows("tables")
+    assert [(table["name"], table["version"], table["rows"]) for table in found] == [
+        ("silver/transactions", 1, 3),
+        ("quarantine/shop.click.v1", 0, 1),
+    ]
+    assert found[0]["path"] == f"{lake.lake_root}/silver/transactions"
+    assert found[0]["bytes"] > 0
+    assert "silver/transactions" in run("tables")
+
+
+def test_tables_of_a_lake_that_was_never_written(settings: Settings) -> None:
+    assert rows("tables") == []
+
+
+def test_history_is_newest_first(lake: Settings) -> None:
+    found = rows("history", "silver/transactions")
+    assert [(commit["version"], commit["rows_added"]) for commit in found] == [(1, 1), (0, 2)]
+    assert [commit["version"] for commit in rows("history", "silver/transactions", "--limit", "1")] == [1]
+
+
+def test_sql_answers_in_json_and_csv(lake: Settings) -> None:
+    query = "SELECT count(*) AS n, sum(unit_price) AS total FROM silver.transactions"
+    assert rows("sql", query) == [{"n": 3, "total": "3.3000"}]
+    assert list(csv.DictReader(io.StringIO(run("sql", "--csv", query)))) == [{"n": "3", "total": "3.3000"}]
+    assert "3.3000" in run("sql", query)
+
+
+def test_sql_joins_layers_and_reads_names_with_dots(lake: Settings) -> None:
+    query = """SELECT q."offset", q.value, epoch_ms(q.ingested_at) AS at, count(*) AS n
+               FROM quarantine."shop.click.v1" q CROSS JOIN silver.transactions GROUP BY ALL"""
+    assert rows("sql", query) == [{"offset": 7, "value": '\\xff{"', "at": 1714607940000, "n": 3}]
+
+
+def test_sql_opens_only_the_tables_it_names(lake: Settings) -> None:
+    query = """SELECT count(*) AS n FROM "silver" . "transactions" WHERE event_id != 'clicks'"""
+    assert rows("sql", query) == [{"n": 3}]
+
+
+def test_sql_without_rows_is_an_empty_list(lake: Settings) -> None:
+    assert rows("sql", "SELECT 1 AS one WHERE false") == []
+
+
+def test_sql_reads_a_version_written_after_the_one_before(lake: Settings) -> None:
+    assert rows("sql", "SELECT event_id FROM silver.transactions ORDER BY 1") == [
+        {"event_id": one} for one in ("a", "b", "c")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("SELEC 1", ["syntax error"]),
+        ("SELECT * FROM silver.nothing", ["silver.nothing", "Tables: ", "silver.transactions"]),
+        ("SELECT nothing FROM silver.transactions", ["nothing"]),
+        ("SELECT * FROM silver.clicks", ["silver/clicks does not exist", "start the stream"]),
+    ],
+    ids=["syntax", "table", "column", "never written"],
+)
+def test_sql_that_cannot_run_is_answered_with_the_reason(lake: Settings, query: str, words: list[str]) -> None:
+    message = refusal("sql", query)
+    assert all(word in message for word in words), message
+
+
+def test_history_of_an_unknown_table_names_the_known_ones(lake: Settings) -> None:
+    assert "known: bronze/" in refusal("history", "silver/nothing")
+
+
+def test_maintain_merges_small_files_and_keeps_the_rows(lake: Settings) -> None:
+    before = rows("sql", "SELECT * FROM silver.transactions ORDER BY event_id")
+    (done,) = rows("maintain", "silver/transactions")
+    assert (done["name"], done["files_merged"], done["files_written"]) == ("silver/transactions", 2, 1)
+    assert rows("sql", "SELECT * FROM silver.transactions ORDER BY event_id") == before
