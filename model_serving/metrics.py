@@ -21,6 +21,7 @@ CONTENT_TYPE = CONTENT_TYPE_LATEST
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 
 requests = Counter("tidemill_serving_requests", "answered requests", ["method", "route", "status"])
+in_flight = Gauge("tidemill_serving_requests_in_flight", "requests being answered", multiprocess_mode="livesum")
 request_seconds = Histogram("tidemill_serving_request_seconds", "time to answer", ["route"], buckets=_SECONDS)
 stage_seconds = Histogram("tidemill_serving_stage_seconds", "time in one stage", ["stage"], buckets=_SECONDS)
 predictions = Counter("tidemill_serving_predictions", "predictions answered", ["use_case"])

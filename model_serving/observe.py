@@ -39,9 +39,11 @@ class Observe:
                 MutableHeaders(scope=message)["x-request-id"] = request_id
             await send(message)
 
+        metrics.in_flight.inc()
         try:
             await self._app(scope, receive, observed)
         finally:
+            metrics.in_flight.dec()
             _record(scope, status, time.perf_counter() - started)
 
 

@@ -1,0 +1,54 @@
+"""Small models in the real registry."""
+
+import mlflow
+import numpy as np
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline
+
+from config import Settings
+from ml_modeling.registry import ServingSpec
+from ml_modeling.registry.connection import connect
+from ml_modeling.registry.served import METADATA_KEY
+from use_cases.churn.features import FEATURES
+
+COLD_START_SCORE = 0.375
+DECISIONS = ("stays", "leaves")
+FILL = 5.0
+
+
+def pipeline(bias: float, coefficient: float = 0.01) -> Pipeline:
+    """Scores sigmoid(bias + coefficient * recency_days), known by hand; other columns do not count."""
+    imputer = SimpleImputer(strategy="constant", fill_value=FILL, keep_empty_features=True)
+    made = Pipeline([("fill", imputer), ("model", LogisticRegression())])
+    made.fit(np.array([[0.0] * len(FEATURES), [1.0] * len(FEATURES)]), [0, 1])
+    made["model"].coef_ = np.array([[coefficient] + [0.0] * (len(FEATURES) - 1)])
+    made["model"].intercept_ = np.array([bias])
+    return made
+
+
+def register(settings: Settings, bias: float, *, promote: bool, features: tuple[str, ...] = FEATURES) -> str:
+    """Log and register a model of ``bias``; its version. The champion too, when ``promote``."""
+    client = connect(settings)
+    spec = ServingSpec(
+        use_case="churn",
+        feature_service="churn",
+        features=features,
+        threshold=0.5,
+        decisions=DECISIONS,
+        cold_start_score=COLD_START_SCORE,
+    )
+    mlflow.set_experiment("model-serving-tests")
+    with mlflow.start_run():
+        logged = mlflow.sklearn.log_model(
+            pipeline(bias),
+            name="model",
+            serialization_format="skops",
+            skops_trusted_types=["numpy.dtype"],
+            metadata={METADATA_KEY: spec.model_dump(mode="json")},
+            registered_model_name="churn",
+        )
+    version = str(logged.registered_model_version)
+    if promote:
+        client.set_registered_model_alias("churn", "champion", version)
+    return version

@@ -1,0 +1,91 @@
+"""Start, stop and several workers, as the operating system sees them."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import httpx
+import pytest
+
+from config import Settings
+from config.environment import settings_environment
+from tests.integration.model_serving.conftest import Backends, ModelServer, answers, eventually
+from tests.integration.model_serving.prediction_topic import messages
+from tests.integration.model_serving.rows import KNOWN
+
+
+def moved(settings: Settings, **serving: object) -> Settings:
+    return settings.model_copy(update={"serving": settings.serving.model_copy(update=serving)})
+
+
+def test_sigterm_finishes_the_request_in_flight_and_sends_what_was_logged(backends: Backends, second_url: str) -> None:
+    log = backends.settings.home / "stopped.log"
+    server = ModelServer(moved(backends.settings, url=second_url, feature_timeout_s=6.0), log)
+    found: list[httpx.Response] = []
+    try:
+        eventually(lambda: answers(server, "/readyz"), "a ready server")
+        with backends.frozen("redis"):
+            request = threading.Thread(
+                target=lambda: found.append(
+                    httpx.post(
+                        f"{second_url}/predict/churn",
+                        json={"instances": [{"customer_id": KNOWN[0]}]},
+                        headers={"x-request-id": "in-flight"},
+                        timeout=60,
+                    )
+                )
+            )
+            request.start()
+            # The question itself is in flight too.
+            eventually(lambda: server.metric("tidemill_serving_requests_in_flight") == 2, "a request in flight")
+            server.process.terminate()
+            request.join(60)
+    finally:
+        server.stop()
+
+    assert [response.status_code for response in found] == [200]
+    assert found[0].json()["predictions"][0]["degraded"] == ["feature_store_unavailable"]
+    assert len([value for _, value in messages(backends.settings) if b"in-flight" in value]) == 1
+    lines = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+    assert any(line.get("request_id") == "in-flight" and line.get("status") == 200 for line in lines)
+
+
+def test_workers_share_the_port_and_sum_their_metrics(backends: Backends, second_url: str) -> None:
+    server = ModelServer(moved(backends.settings, url=second_url, workers=2), backends.settings.home / "workers.log")
+    try:
+        eventually(lambda: answers(server, "/readyz"), "a ready server")
+        eventually(lambda: server.metric("tidemill_serving_model{") == 1, "a model in the metrics")
+        with httpx.Client(base_url=second_url, timeout=30) as client:
+            body = {"instances": [{"customer_id": KNOWN[0]}]}
+            answered = [client.post("/predict/churn", json=body).status_code for _ in range(20)]
+        ok = answered.count(200)
+        assert ok > 0
+        assert server.metric('tidemill_serving_predictions_total{use_case="churn"}') == ok
+    finally:
+        server.stop()
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "complaint"),
+    [
+        ("TIDEMILL_SERVING__USE_CASES", '["chrun"]', "serving.use_cases names 'chrun', which has no folder"),
+        ("TIDEMILL_SERVING__URL", "https://127.0.0.1:8000", "must be http://HOST:PORT"),
+        ("TIDEMILL_SERVING__URL", "http://127.0.0.1", "must be http://HOST:PORT"),
+        ("TIDEMILL_SERVING__WORKERS", "none", "serving.workers = 'none'"),
+    ],
+)
+def test_a_wrong_setting_stops_the_start_with_one_sentence(
+    settings: Settings, variable: str, value: str, complaint: str, tmp_path: Path
+) -> None:
+    environment = os.environ | settings_environment(settings) | {"TIDEMILL_HOME": str(tmp_path), variable: value}
+
+    started = subprocess.run(
+        [sys.executable, "-m", "model_serving"], env=environment, capture_output=True, text=True, check=False
+    )
+
+    assert started.returncode == 1
+    assert complaint in started.stderr
+    assert "Traceback" not in started.stderr
