@@ -83,7 +83,7 @@ class EventProducer:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._servers = settings.kafka.bootstrap_servers
+        self._settings = settings
         self._timeout_s = settings.kafka.delivery_timeout_s
         self._sent: Counter[str] = Counter()
         self._failed: Counter[str] = Counter()
@@ -113,6 +113,7 @@ class EventProducer:
         Raises:
             ContractViolationError: an event breaks the contract and there is no ``on_rejected``.
             NotAcknowledgedError: the queue stayed full, or a message failed for good.
+            BrokerRefusedError: a message cannot be sent at all, for example because it is too large.
         """
         key, check, dumps, queue = contract(topic).key, checker(topic).check, orjson.dumps, self._queue
         count = 0
@@ -146,7 +147,7 @@ class EventProducer:
         except BufferError:
             self._queue_when_free(topic, value, key)
         except KafkaException as error:
-            self._fail(topic, error.args[0])
+            raise broker_error(self._settings, f"sending to {topic}", error) from error
 
     def _queue_when_free(self, topic: str, value: bytes, key: bytes) -> None:
         deadline = monotonic() + self._timeout_s
@@ -167,16 +168,15 @@ class EventProducer:
 
     def _on_failure(self, error: KafkaError | None, message: DeliveryReport) -> None:
         if error is not None:
-            self._fail(str(message.topic()), error)
-
-    def _fail(self, topic: str, error: KafkaError) -> None:
-        self._failed[topic] += 1
-        self._causes[error.str()] += 1
+            self._failed[str(message.topic())] += 1
+            self._causes[error.str()] += 1
 
     def _not_acknowledged(self, unanswered: int) -> NotAcknowledgedError:
         failed = self._failed.total()
         acknowledged = self._sent.total() - failed - unanswered
-        return NotAcknowledgedError(self._servers, max(acknowledged, 0), failed, unanswered, self._causes)
+        return NotAcknowledgedError(
+            self._settings.kafka.bootstrap_servers, max(acknowledged, 0), failed, unanswered, self._causes
+        )
 
 
 def _reject(topic: str, event: Event, rejection: Rejection, on_rejected: OnRejected | None) -> None:

@@ -2,15 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from time import monotonic, sleep
 from typing import Any
 
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import (
     AdminClient,
     AlterConfigOpType,
     ConfigEntry,
     ConfigResource,
     NewTopic,
+    OffsetSpec,
     ResourceType,
 )
 
@@ -43,6 +45,8 @@ def topic_config(settings: Settings) -> dict[str, str]:
 def ensure_topics(settings: Settings) -> tuple[str, ...]:
     """Create the topics that are missing and set the configuration of those that differ; the names it changed.
 
+    When it returns, every partition it created has a leader: it can be written and read at once.
+
     A topic that already has another number of partitions keeps it: changing it would break the order per key.
 
     Raises:
@@ -55,6 +59,7 @@ def ensure_topics(settings: Settings) -> tuple[str, ...]:
     wanted = topic_config(settings)
     differing = [state.name for state in states if state.partitions and dict(state.config) != wanted]
     _create(settings, admin, missing)
+    _wait_until_led(settings, admin, missing)
     _configure(settings, admin, differing)
     return (*missing, *differing)
 
@@ -105,6 +110,25 @@ def _create(settings: Settings, admin: AdminClient, names: list[str]) -> None:
         except KafkaException as error:
             if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:  # another process was quicker
                 raise broker_error(settings, f"creating topic {name}", error) from error
+
+
+def _wait_until_led(settings: Settings, admin: AdminClient, names: list[str]) -> None:
+    asked = {
+        TopicPartition(name, number): OffsetSpec.latest()
+        for name in names
+        for number in range(settings.kafka.partitions)
+    }
+    deadline = monotonic() + TIMEOUT_S
+    while asked:
+        try:
+            for future in admin.list_offsets(asked, request_timeout=TIMEOUT_S).values():
+                future.result()
+        except KafkaException as error:
+            if monotonic() > deadline:
+                raise broker_error(settings, f"waiting for the leaders of {', '.join(names)}", error) from error
+            sleep(0.1)
+        else:
+            return
 
 
 def _configure(settings: Settings, admin: AdminClient, names: list[str]) -> None:

@@ -1,0 +1,65 @@
+"""Topics on a real broker."""
+
+import pytest
+from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
+
+from config import Settings
+from contracts import contracts
+from ingestion_layer.kafka.client import BrokerRefusedError, BrokerUnavailableError
+from ingestion_layer.kafka.topics import ensure_topics, topic_states
+from tidemill.stack.ports import free_ports
+
+
+def described(servers: str, topic: str) -> dict[str, str]:
+    resource = ConfigResource(ResourceType.TOPIC, topic)
+    admin = AdminClient({"bootstrap.servers": servers})
+    entries = admin.describe_configs([resource])[resource].result()
+    return {name: entry.value for name, entry in entries.items()}
+
+
+def test_every_contract_has_its_topic_as_declared_and_a_second_call_changes_nothing(
+    settings: Settings, kafka: str
+) -> None:
+    ensure_topics(settings)
+    assert ensure_topics(settings) == ()
+    metadata = AdminClient({"bootstrap.servers": kafka}).list_topics(timeout=10).topics
+    for topic in contracts():
+        assert len(metadata[topic].partitions) == settings.kafka.partitions
+        config = described(kafka, topic)
+        assert (config["message.timestamp.type"], config["retention.ms"]) == ("LogAppendTime", "-1")
+
+
+def test_a_differing_configuration_is_set_and_named(settings: Settings, kafka: str) -> None:
+    ensure_topics(settings)
+    other = settings.model_copy(update={"kafka": settings.kafka.model_copy(update={"retention_ms": 86_400_000})})
+    try:
+        assert set(ensure_topics(other)) == set(contracts())
+        assert described(kafka, "shop.click.v1")["retention.ms"] == "86400000"
+    finally:
+        ensure_topics(settings)
+    assert described(kafka, "shop.click.v1")["retention.ms"] == "-1"
+
+
+def test_topics_are_listed_as_they_are(settings: Settings, kafka: str) -> None:
+    ensure_topics(settings)
+    states = {state.name: (state.partitions, state.replication) for state in topic_states(settings)}
+    assert states == dict.fromkeys(contracts(), (settings.kafka.partitions, 1))
+
+
+def test_a_broker_that_is_away_is_a_transient_error(settings: Settings) -> None:
+    (port,) = free_ports(1)
+    kafka = settings.kafka.model_copy(update={"bootstrap_servers": f"127.0.0.1:{port}"})
+    with pytest.raises(BrokerUnavailableError, match=f"127.0.0.1:{port}"):
+        ensure_topics(settings.model_copy(update={"kafka": kafka}))
+
+
+def test_what_the_broker_refuses_is_a_terminal_error(settings: Settings, kafka: str) -> None:
+    from ingestion_layer.kafka.topics import _create
+
+    refused = settings.kafka.model_copy(update={"retention_ms": -7})
+    with pytest.raises(BrokerRefusedError, match=r"creating topic tests\.refused"):
+        _create(
+            settings.model_copy(update={"kafka": refused}),
+            AdminClient({"bootstrap.servers": kafka}),
+            ["tests.refused"],
+        )
