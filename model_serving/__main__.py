@@ -14,6 +14,7 @@ from model_serving.limits import BoundedHttpProtocol
 from model_serving.logs import log_to_stderr
 
 GRACE_S = 30
+WORKER_START_S = 120  # a worker that is still importing is not a hung one
 
 
 def main() -> int:
@@ -42,6 +43,7 @@ def main() -> int:
         server_header=False,
         proxy_headers=False,
         timeout_graceful_shutdown=GRACE_S,
+        timeout_worker_healthcheck=WORKER_START_S,
     )
     return 0
 
