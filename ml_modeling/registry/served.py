@@ -1,18 +1,20 @@
 """A model as the server uses it: the fitted pipeline and what is needed to turn features into a decision."""
 
 import tempfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
-import numpy as np
-import numpy.typing as npt
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
+from yaml import YAMLError
 
 from config.errors import TerminalError
 from config.settings import Settings
 from ml_modeling.registry.connection import connect, mlflow_errors
+from ml_modeling.registry.scorer import Floats, final_step, positive_probability
 
 METADATA_KEY = "tidemill"
 # skops refuses to build any other type: a model file cannot run code when it is read.
@@ -24,6 +26,19 @@ TRUSTED_TYPES = (
     "sklearn.tree._tree.Tree",
     "xgboost.core.Booster",
     "xgboost.sklearn.XGBClassifier",
+)
+# What reading damaged YAML, zip, JSON and arrays raises.
+READ_ERRORS = (
+    AttributeError,
+    BadZipFile,
+    EOFError,
+    ImportError,
+    KeyError,
+    OSError,
+    TypeError,
+    ValueError,
+    YAMLError,
+    zlib.error,
 )
 
 
@@ -79,13 +94,12 @@ class ServedModel:
     def feature_service(self) -> str:
         return self.spec.feature_service
 
-    def score(self, matrix: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    def score(self, matrix: Floats) -> Floats:
         """The probability of the positive class of each row.
 
         ``matrix`` has shape (n, len(features)) with columns ordered like ``features``; nan is a missing value.
         """
-        positive: npt.NDArray[np.float64] = self.pipeline.predict_proba(matrix)[:, 1].astype(np.float64)
-        return positive
+        return positive_probability(self.pipeline, matrix)
 
     def decide(self, score: float) -> str:
         """The decision for one score."""
@@ -120,9 +134,9 @@ def read_model(folder: Path) -> tuple[ServingSpec, Any]:
         description = yaml.safe_load((folder / "MLmodel").read_text(encoding="utf-8"))
         spec = ServingSpec.model_validate(description["metadata"][METADATA_KEY])
         pipeline = skops.io.load(folder / description["flavors"]["sklearn"]["pickled_model"], trusted=TRUSTED_TYPES)
-    except (OSError, KeyError, TypeError, ValueError, yaml.YAMLError, ValidationError) as error:
+    except READ_ERRORS as error:
         raise UnreadableModelError(f"{folder}: not a model this project can serve: {error}") from error
-    final = pipeline[-1]
+    final = final_step(pipeline)
     if hasattr(final, "n_jobs"):
         final.set_params(n_jobs=1)  # starting threads costs more than scoring a request's rows
     return spec, pipeline

@@ -1,0 +1,90 @@
+import numpy as np
+import pytest
+import skops.io
+import yaml
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import FunctionTransformer
+
+from ml_modeling.candidates import build
+from ml_modeling.registry.served import METADATA_KEY, ServedModel, ServingSpec, UnreadableModelError, read_model
+
+SPEC = ServingSpec(
+    use_case="churn",
+    feature_service="churn",
+    features=("a", "b", "c"),
+    threshold=0.4,
+    decisions=("stays", "churns"),
+    cold_start_score=0.3,
+)
+SMALL = {
+    "logistic_regression": {"C": 0.5},
+    "random_forest": {"n_estimators": 20, "max_depth": 6},
+    "xgboost": {"n_estimators": 10},
+    "lightgbm": {"n_estimators": 10},
+}
+
+
+def examples():
+    random = np.random.default_rng(0)
+    x = random.normal(size=(500, 3))
+    x[random.random(x.shape) < 0.15] = np.nan
+    return x, (np.nan_to_num(x[:, 0]) + random.normal(0, 0.5, 500) > 0).astype(int)
+
+
+def write(folder, pipeline, spec=SPEC):
+    skops.io.dump(pipeline, folder / "model.skops")
+    description = {
+        "flavors": {"sklearn": {"pickled_model": "model.skops"}},
+        "metadata": {METADATA_KEY: spec.model_dump(mode="json")},
+    }
+    (folder / "MLmodel").write_text(yaml.safe_dump(description), encoding="utf-8")
+
+
+def double(x):
+    return x * 2
+
+
+@pytest.mark.parametrize("candidate", SMALL)
+@pytest.mark.parametrize("rows", [1, 200], ids=["one row", "many rows"])
+def test_every_candidate_scores_the_same_after_it_was_stored(tmp_path, candidate, rows):
+    x, y = examples()
+    pipeline = build(candidate, SMALL[candidate], seed=1).fit(x, y)
+    write(tmp_path, pipeline)
+    spec, loaded = read_model(tmp_path)
+    served = ServedModel("churn", "1", "champion", "run", spec, loaded)
+    assert served.score(x[:rows]) == pytest.approx(pipeline.predict_proba(x[:rows])[:, 1], abs=1e-9)
+    assert served.score(x[:rows]).shape == (rows,)
+
+
+def test_a_row_without_any_value_gets_a_probability():
+    x, y = examples()
+    for candidate, parameters in SMALL.items():
+        served = ServedModel("churn", "1", "champion", "run", SPEC, build(candidate, parameters, seed=1).fit(x, y))
+        assert 0 <= served.score(np.full((1, 3), np.nan))[0] <= 1
+
+
+def test_a_score_at_the_threshold_is_the_positive_decision():
+    served = ServedModel("churn", "1", "champion", "run", SPEC, None)
+    assert [served.decide(score) for score in (0.39, 0.4, 0.41)] == ["stays", "churns", "churns"]
+
+
+def test_a_model_that_brings_code_of_its_own_is_refused(tmp_path):
+    x, y = examples()
+    pipeline = build("lightgbm", SMALL["lightgbm"], seed=1)
+    write(tmp_path, Pipeline([("code", FunctionTransformer(double)), *pipeline.steps]).fit(x, y))
+    with pytest.raises(UnreadableModelError, match="not a model this project can serve"):
+        read_model(tmp_path)
+
+
+@pytest.mark.parametrize("file", ["MLmodel", "model.skops"])
+@pytest.mark.parametrize("damage", ["missing", "cut", "garbage"])
+def test_a_damaged_model_is_named_with_its_folder(tmp_path, file, damage):
+    x, y = examples()
+    write(tmp_path, build("logistic_regression", SMALL["logistic_regression"], seed=1).fit(x, y))
+    path = tmp_path / file
+    if damage == "missing":
+        path.unlink()
+    else:
+        path.write_bytes(path.read_bytes()[:40] if damage == "cut" else b"\x00\xff: [")
+    with pytest.raises(UnreadableModelError, match=str(tmp_path)):
+        read_model(tmp_path)
