@@ -1,0 +1,107 @@
+"""Tables made from declarations, as Spark and the disk see them."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from config import Settings
+from contracts.columns import Column
+from data_lake.delta_rs import open_table
+from data_lake.delta_tables import TableMismatchError, ensure_table
+from data_lake.tables import CHANGE_FEED, Table
+
+DECLARED = Table(
+    name="silver/things",
+    description="things",
+    columns=(
+        Column("id", "STRING", False),
+        Column("price", "DECIMAL(18,4)", True),
+        Column("tags", "ARRAY<STRING>", True),
+        Column("month", "STRING", False),
+    ),
+    keys=("id",),
+    partition_by=("month",),
+    properties=CHANGE_FEED,
+)
+
+
+@pytest.fixture
+def lake(settings: Settings, tmp_path: Path) -> Settings:
+    return settings.model_copy(update={"lake": settings.lake.model_copy(update={"root": str(tmp_path)})})
+
+
+def insert(spark: SparkSession, lake: Settings, values: str) -> None:
+    spark.sql(f"INSERT INTO delta.`{DECLARED.path(lake)}` VALUES ({values})")  # noqa: S608
+
+
+def test_a_table_is_what_its_declaration_says(spark: SparkSession, lake: Settings) -> None:
+    ensure_table(spark, DECLARED, lake)
+    path = DECLARED.path(lake)
+    frame = spark.read.format("delta").load(path)
+    assert [(f.name, f.dataType.simpleString(), f.nullable) for f in frame.schema] == [
+        ("id", "string", False),
+        ("price", "decimal(18,4)", True),
+        ("tags", "array<string>", True),
+        ("month", "string", False),
+    ]
+    detail = spark.sql(f"DESCRIBE DETAIL delta.`{path}`").collect()[0]
+    assert detail["partitionColumns"] == ["month"]
+    assert detail["properties"]["delta.enableChangeDataFeed"] == "true"
+    assert detail["description"] == "things"
+
+
+def test_to_ensure_it_again_writes_nothing(spark: SparkSession, lake: Settings) -> None:
+    ensure_table(spark, DECLARED, lake)
+    insert(spark, lake, "'a', 1.5, array('x'), '2024-05'")
+    before = open_table(DECLARED, lake).version()
+    ensure_table(spark, DECLARED, lake)
+    assert open_table(DECLARED, lake).version() == before
+    assert spark.read.format("delta").load(DECLARED.path(lake)).count() == 1
+
+
+def test_a_new_optional_column_is_added_and_old_rows_have_none(spark: SparkSession, lake: Settings) -> None:
+    ensure_table(spark, DECLARED, lake)
+    insert(spark, lake, "'a', 1.5, null, '2024-05'")
+    ensure_table(spark, replace(DECLARED, columns=(*DECLARED.columns, Column("coupon", "STRING", True))), lake)
+    (row,) = spark.read.format("delta").load(DECLARED.path(lake)).collect()
+    assert (row["id"], row["coupon"]) == ("a", None)
+
+
+def test_a_changed_property_is_set(spark: SparkSession, lake: Settings) -> None:
+    ensure_table(spark, DECLARED, lake)
+    properties = {**CHANGE_FEED, "delta.logRetentionDuration": "interval 7 days"}
+    ensure_table(spark, replace(DECLARED, properties=properties), lake)
+    assert open_table(DECLARED, lake).metadata().configuration["delta.logRetentionDuration"] == "interval 7 days"
+
+
+def changed(name: str, sql_type: str, nullable: bool) -> tuple[Column, ...]:
+    return tuple(Column(name, sql_type, nullable) if c.name == name else c for c in DECLARED.columns)
+
+
+@pytest.mark.parametrize(
+    ("declared", "words"),
+    [
+        (replace(DECLARED, columns=changed("price", "DOUBLE", True)), "column price is decimal(18,4), declared double"),
+        (replace(DECLARED, columns=changed("price", "DECIMAL(18,4)", False)), "column price may be null, declared is"),
+        (replace(DECLARED, columns=changed("id", "STRING", True)), "column id is always present, declared may be null"),
+        (
+            replace(DECLARED, columns=DECLARED.columns[:1] + DECLARED.columns[2:]),
+            "column price is in the table but not",
+        ),
+        (
+            replace(DECLARED, columns=(*DECLARED.columns, Column("vat", "DOUBLE", False))),
+            "column vat is declared as always present but the table lacks it",
+        ),
+        (replace(DECLARED, partition_by=()), r"partitioned by \['month'\], declared \[\]"),
+    ],
+    ids=["type", "now required", "now optional", "removed", "new and required", "partitioning"],
+)
+def test_a_table_that_differs_is_refused_and_the_column_named(
+    spark: SparkSession, lake: Settings, declared: Table, words: str
+) -> None:
+    ensure_table(spark, DECLARED, lake)
+    words = words if words.startswith("partitioned") else words.replace("(", r"\(").replace(")", r"\)")
+    with pytest.raises(TableMismatchError, match=f"silver/things at .* differs from its declaration: {words}"):
+        ensure_table(spark, declared, lake)

@@ -1,0 +1,141 @@
+"""Kafka to bronze to silver with the real broker; every test ends with broker and lake reconciled."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from confluent_kafka import Producer
+from deltalake import DeltaTable
+from pyspark.sql import SparkSession
+
+from config import Settings
+from data_lake import tables
+from data_lake.delta_rs import open_table
+from data_lake.maintenance import maintain
+from data_lake.reconciliation import TopicReport, wait_until_it_holds
+from data_lake.reconciliation.reconcile import reconcile_topic
+from ingestion_layer.kafka.topics import ensure_topics
+from stream_processing.spark_streaming.bronze import start_bronze
+from stream_processing.spark_streaming.silver import start_silver
+from tests.integration.stream_processing.conftest import TOPIC, Rows, encode, transaction
+
+Message = dict[str, Any]
+Send = Callable[[Iterable[Message]], None]
+
+
+@pytest.fixture
+def send(kafka: str, settings: Settings) -> Send:
+    """Send messages (``value``, ``key``, ``headers``) and wait for the acknowledgements."""
+    ensure_topics(settings)
+    producer = Producer({"bootstrap.servers": kafka, "message.max.bytes": 8_000_000})
+
+    def produce(messages: Iterable[Message]) -> None:
+        for message in messages:
+            producer.produce(TOPIC, **message)
+        assert producer.flush(60) == 0
+
+    return produce
+
+
+@contextmanager
+def streaming(spark: SparkSession, lake: Settings) -> Iterator[None]:
+    """Both queries of the topic; what was in Kafka before has gone through them when the block is left."""
+    bronze, silver = start_bronze(spark, lake, TOPIC), start_silver(spark, lake, TOPIC)
+    try:
+        yield
+        bronze.processAllAvailable()
+        silver.processAllAvailable()
+    finally:
+        bronze.stop()
+        silver.stop()
+
+
+def held(lake: Settings) -> TopicReport:
+    report = reconcile_topic(lake, TOPIC)
+    assert report.holds, [str(finding) for finding in report.findings]
+    return report
+
+
+def of_test(rows: list[dict[str, Any]], name: str) -> list[dict[str, Any]]:
+    """The rows of silver that came from the transactions of one test."""
+    ids = {transaction(f"{name} {n}")["id"] for n in range(100)}
+    return [row for row in rows if row["event_id"] in ids]
+
+
+def test_messages_of_every_shape_land_whole_and_only_once(
+    spark: SparkSession, lake: Settings, send: Send, rows: Rows
+) -> None:
+    huge, binary = b"\x00" * 1_500_000, bytes(range(256))
+    with streaming(spark, lake):
+        send(
+            [{"value": encode(transaction("shape 1")), "key": b"c1", "headers": [("trace", b"\xff"), ("trace", None)]}]
+        )
+        send([{"value": huge}, {"value": binary, "key": binary}, {"value": None, "key": b"gone"}, {"value": b""}])
+    bronze = [row for row in rows(f"bronze/{TOPIC}") if row["value"] in (huge, binary) or row["key"] == b"gone"]
+    assert sorted(len(row["value"] or b"") for row in bronze) == [0, 256, 1_500_000]
+    (landed,) = [row for row in rows(f"bronze/{TOPIC}") if row["value"] == encode(transaction("shape 1"))]
+    assert [(header["key"], header["value"]) for header in landed["headers"]] == [("trace", b"\xff"), ("trace", None)]
+    quarantined = rows(f"quarantine/{TOPIC}")
+    assert {bytes(row["value"]) for row in quarantined if row["value"] is not None} >= {huge, binary, b""}
+    assert any(row["value"] is None and row["key"] == b"gone" for row in quarantined)
+    held(lake)
+
+
+def test_a_stream_stopped_and_started_again_goes_on_where_it_was(
+    spark: SparkSession, lake: Settings, send: Send, rows: Rows
+) -> None:
+    send({"value": encode(transaction(f"restart {n}"))} for n in range(5))
+    with streaming(spark, lake):
+        pass
+    send({"value": encode(transaction(f"restart {n}"))} for n in range(3, 9))
+    with streaming(spark, lake):
+        pass
+    assert len(of_test(rows("silver/transactions"), "restart")) == 9
+    held(lake)
+
+
+def test_a_lost_silver_checkpoint_changes_neither_silver_nor_quarantine(
+    spark: SparkSession, lake: Settings, send: Send, rows: Rows
+) -> None:
+    send([{"value": encode(transaction("reset 1"))}, {"value": b"bad"}])
+    with streaming(spark, lake):
+        pass
+    before = [rows("silver/transactions"), rows(f"quarantine/{TOPIC}")]
+    reset = lake.model_copy(
+        update={"stream": lake.stream.model_copy(update={"checkpoints": f"{lake.checkpoints}-new"})}
+    )
+    silver = start_silver(spark, reset, TOPIC)
+    silver.processAllAvailable()
+    silver.stop()
+    assert [rows("silver/transactions"), rows(f"quarantine/{TOPIC}")] == before
+    held(lake)
+
+
+def test_files_merged_under_a_running_stream_are_read_once(spark: SparkSession, lake: Settings, send: Send) -> None:
+    with streaming(spark, lake):
+        for n in range(3):
+            send([{"value": encode(transaction(f"compact {n}"))}])
+            wait_until_it_holds(lake, [TOPIC], 60, lambda _: None)
+        for table in (tables.bronze(TOPIC), tables.silver(TOPIC)):
+            assert maintain(table, open_table(table, lake), vacuum_hours=168).files_merged > 1
+        send([{"value": encode(transaction("compact 3"))}, {"value": encode(transaction("compact 1"))}])
+    held(lake)
+
+
+def test_a_row_deleted_or_doubled_behind_the_streams_back_is_named(
+    spark: SparkSession, lake: Settings, send: Send, rows: Rows
+) -> None:
+    send([{"value": encode(transaction(f"plant {n}"))} for n in range(4)])
+    with streaming(spark, lake):
+        pass
+    path = tables.silver(TOPIC).path(lake)
+    lost = of_test(rows("silver/transactions"), "plant")[0]
+    doubled = of_test(rows("silver/transactions"), "plant")[1]
+    silver = spark.read.format("delta").load(path)
+    silver.where(silver.event_id == doubled["event_id"]).write.format("delta").mode("append").save(path)
+    DeltaTable(path).delete(f"event_id = '{lost['event_id']}'")
+    said = [str(finding) for finding in reconcile_topic(lake, TOPIC).findings]
+    where = f"partition {lost['_partition']} offsets {lost['_offset']} to {lost['_offset']}"
+    assert f"in bronze, but neither in quarantine nor in silver: 1 ({where})" in said
+    assert f"more than once in silver: 1 (event {doubled['event_id']} of {doubled['event_date']})" in said
