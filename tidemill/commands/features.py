@@ -67,9 +67,13 @@ def get(customer_ids: tuple[str, ...], service_name: str, as_json: bool) -> None
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("customer", "as of", *reader.names)
-    for row in rows:
-        features = row["features"]
-        cells = features.values() if isinstance(features, dict) else ["unknown"]
-        table.add_row(str(row["customer_id"]), str(row["as_of"] or "-"), *("-" if c is None else str(c) for c in cells))
+    table = Table("", *customer_ids)
+    table.add_row("as of", *(str(row["as_of"] or "unknown") for row in rows))
+    for name in reader.names:
+        table.add_row(name, *(_cell(row["features"], name) for row in rows))
     Console().print(table)
+
+
+def _cell(features: object, name: str) -> str:
+    number = features[name] if isinstance(features, dict) else None
+    return "-" if number is None else f"{number:.6g}"
