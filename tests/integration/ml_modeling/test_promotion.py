@@ -1,0 +1,226 @@
+"""Promotion, audit and rollback on the real MLflow server."""
+
+import json
+import threading
+
+import pytest
+
+from config import Settings
+from ml_modeling.registry import MlflowMissingError, audit, champion_version, tags
+from ml_modeling.registry.audit import AuditRecord
+from ml_modeling.registry.connection import connect
+from ml_modeling.registry.promotion import NothingToRollBackError, PromotionOvertakenError, promote, repair, rollback
+from ml_modeling.registry.versions import GateNotPassedError, list_versions, register
+
+pytestmark = pytest.mark.usefixtures("mlflow_server")
+
+
+@pytest.fixture
+def gated(settings: Settings, name: str):
+    """Makes a run as training, evaluation and gates leave it; the value is its id."""
+
+    def make(verdict: str | None = tags.PASSED, champion: str | None = None, roc_auc: float = 0.75) -> str:
+        client = connect(settings)
+        found = client.get_experiment_by_name(name)
+        experiment = found.experiment_id if found else client.create_experiment(name)
+        run_id = str(client.create_run(experiment, tags={tags.USE_CASE: name}).info.run_id)
+        model = client.create_logged_model(experiment, name="model", source_run_id=run_id)
+        client.finalize_logged_model(model.model_id, "READY")
+        client.set_tag(run_id, tags.MODEL_URI, f"models:/{model.model_id}")
+        client.log_metric(run_id, "test.roc_auc", roc_auc)
+        if verdict:
+            client.set_tag(run_id, tags.GATE, verdict)
+            client.set_tag(run_id, tags.GATE_CHAMPION, champion or "")
+            client.set_tag(run_id, tags.GATE_REASONS, "" if verdict == tags.PASSED else "floor of roc_auc: 0.5")
+        client.set_terminated(run_id)
+        return run_id
+
+    return make
+
+
+@pytest.fixture
+def promoted(settings: Settings, name: str, gated):
+    """Registers and promotes so many versions in a row."""
+
+    def make(count: int) -> None:
+        for number in range(count):
+            champion = str(number) if number else None
+            version = register(settings, name, gated(champion=champion)).version
+            promote(settings, name, version, f"version {version}", "ada")
+
+    return make
+
+
+def states(settings: Settings, name: str) -> list[tuple[str, str | None, str | None, str]]:
+    return [(r.action, r.from_version, r.to_version, r.state) for r in audit.trail(settings, name)]
+
+
+def test_register_again_for_the_same_run_returns_the_same_version(settings, name, gated):
+    run_id = gated()
+    first, second = register(settings, name, run_id), register(settings, name, run_id)
+    assert (first.version, first.aliases) == ("1", ("challenger",))
+    assert second == first
+    assert len(list_versions(settings, name)) == 1
+
+
+def test_register_at_the_same_time_makes_one_version(settings, name, gated):
+    run_id = gated()
+    made: list[str] = []
+    threads = [threading.Thread(target=lambda: made.append(register(settings, name, run_id).version)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert made == ["1"] * 4
+
+
+@pytest.mark.parametrize(("verdict", "reason"), [(None, "not gated"), (tags.FAILED, "floor of roc_auc: 0.5")])
+def test_a_run_that_did_not_pass_its_gates_is_not_registered(settings, name, gated, verdict, reason):
+    with pytest.raises(GateNotPassedError, match=reason):
+        register(settings, name, gated(verdict))
+    assert list_versions(settings, name) == []
+
+
+def test_a_promotion_moves_the_alias_and_says_who_when_from_to_metrics_and_why(settings, name, gated, promoted):
+    promoted(1)
+    version = register(settings, name, gated(champion="1", roc_auc=0.81)).version
+    record = promote(settings, name, version, "better", "ada")
+    assert champion_version(settings, name) == "2"
+    stored = audit.trail(settings, name)[-1]
+    assert stored == record
+    assert (stored.state, stored.who, stored.reason) == ("completed", "ada", "better")
+    assert (stored.from_version, stored.to_version, stored.metrics) == ("1", "2", {"roc_auc": 0.81})
+    assert [v.aliases for v in list_versions(settings, name)] == [("champion",), ()]
+
+
+def test_promoting_the_champion_again_changes_nothing(settings, name, promoted):
+    promoted(1)
+    before = audit.trail(settings, name)
+    assert promote(settings, name, "1", "again", "ada") == before[-1]
+    assert audit.trail(settings, name) == before
+
+
+def test_a_version_judged_against_a_former_champion_is_not_promoted(settings, name, gated, promoted):
+    early = register(settings, name, gated()).version
+    run_id = gated()
+    promote(settings, name, register(settings, name, run_id).version, "first", "ada")
+    with pytest.raises(GateNotPassedError, match="judged against champion none, which is now 2"):
+        promote(settings, name, early, "late", "ada")
+    assert champion_version(settings, name) == "2"
+
+
+def test_a_version_that_does_not_exist_leaves_no_record(settings, name, promoted):
+    promoted(1)
+    with pytest.raises(MlflowMissingError, match="version 99"):
+        promote(settings, name, "99", "typo", "ada")
+    assert states(settings, name) == [("promote", None, "1", "completed")]
+
+
+def test_rollbacks_walk_back_through_the_champions(settings, name, promoted):
+    promoted(3)
+    assert rollback(settings, name, "worse live", "bob").to_version == "2"
+    assert rollback(settings, name, "worse still", "bob").to_version == "1"
+    assert champion_version(settings, name) == "1"
+    with pytest.raises(NothingToRollBackError):
+        rollback(settings, name, "further", "bob")
+    assert [state[:3] for state in states(settings, name)][3:] == [("rollback", "3", "2"), ("rollback", "2", "1")]
+
+
+def test_readers_never_see_no_champion_during_promotions(settings, name, promoted):
+    promoted(2)
+    seen: list[str | None] = []
+    done = threading.Event()
+
+    def read() -> None:
+        while not done.is_set():
+            seen.append(champion_version(settings, name))
+
+    readers = [threading.Thread(target=read) for _ in range(2)]
+    for reader in readers:
+        reader.start()
+    try:
+        for number in range(6):
+            client = connect(settings)
+            run_id = client.get_model_version(name, "1").run_id
+            client.set_tag(run_id, tags.GATE_CHAMPION, "2")
+            if number % 2:
+                rollback(settings, name, "back", "ada")
+            else:
+                promote(settings, name, "1", "forth", "ada")
+    finally:
+        done.set()
+        for reader in readers:
+            reader.join()
+    assert set(seen) == {"1", "2"}
+
+
+class Crash(BaseException):
+    """The process ends here."""
+
+
+def crash(*_: object) -> None:
+    raise Crash
+
+
+def test_a_crash_before_the_alias_moved_is_recorded_as_abandoned(settings, name, gated, promoted, monkeypatch):
+    promoted(1)
+    version = register(settings, name, gated(champion="1")).version
+    with monkeypatch.context() as patch, pytest.raises(Crash):
+        patch.setattr("mlflow.MlflowClient.set_registered_model_alias", crash)
+        promote(settings, name, version, "better", "ada")
+    assert states(settings, name)[-1] == ("promote", "1", "2", "intended")
+    assert champion_version(settings, name) == "1"
+    assert repair(settings, name)[-1].state == "abandoned"
+    promote(settings, name, version, "better, again", "ada")
+    assert [state[3] for state in states(settings, name)] == ["completed", "abandoned", "completed"]
+
+
+def test_a_crash_after_the_alias_moved_is_completed_later(settings, name, gated, promoted, monkeypatch):
+    promoted(1)
+    version = register(settings, name, gated(champion="1")).version
+    with monkeypatch.context() as patch, pytest.raises(Crash):
+        patch.setattr(audit, "close", crash)
+        promote(settings, name, version, "better", "ada")
+    assert champion_version(settings, name) == "2"
+    assert states(settings, name)[-1] == ("promote", "1", "2", "intended")
+    retried = promote(settings, name, version, "better", "ada")
+    assert (retried.state, retried.reason) == ("completed", "better")
+    assert "completed later" in retried.note
+    assert len(states(settings, name)) == 2
+    assert rollback(settings, name, "worse", "bob").to_version == "1"
+
+
+def test_an_alias_moved_by_hand_is_found_and_recorded(settings, name, gated, promoted):
+    promoted(1)
+    register(settings, name, gated(champion="1"))
+    connect(settings).set_registered_model_alias(name, "champion", "2")
+    observed = repair(settings, name)[-1]
+    assert (observed.action, observed.from_version, observed.to_version) == ("observed", "1", "2")
+    assert rollback(settings, name, "not ours", "bob").to_version == "1"
+
+
+def test_another_host_in_the_middle_of_a_promotion_is_waited_for(settings, name, gated, promoted):
+    promoted(1)
+    register(settings, name, gated(champion="1"))
+    elsewhere = AuditRecord(
+        action="promote", use_case=name, from_version="1", to_version="2", who="eve", reason="-", host="elsewhere"
+    )
+    audit.intend(settings, elsewhere)
+    with pytest.raises(PromotionOvertakenError, match="eve on elsewhere"):
+        promote(settings, name, "2", "better", "ada")
+    assert champion_version(settings, name) == "1"
+
+
+def test_a_record_deleted_in_mlflows_pages_stays_in_the_trail(settings, name, promoted):
+    promoted(2)
+    connect(settings).delete_run(audit.trail(settings, name)[0].id)
+    assert [record.to_version for record in audit.trail(settings, name)] == ["1", "2"]
+
+
+def test_the_command_prints_one_json_document(name, promoted, models_command):
+    promoted(2)
+    listed = models_command("list", name, "--json")
+    assert [(row["version"], row["aliases"]) for row in json.loads(listed)] == [("2", ["champion"]), ("1", [])]
+    rolled = json.loads(models_command("rollback", name, "--reason", "worse", "--by", "bob", "--json"))
+    assert (rolled["from_version"], rolled["to_version"], rolled["who"]) == ("2", "1", "bob")
+    assert len(json.loads(models_command("audit", name, "--json"))) == 3
