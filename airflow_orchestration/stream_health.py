@@ -8,7 +8,8 @@ import httpx
 from config.errors import TransientError
 from config.settings import Settings
 
-STALLED_AFTER_S = 600.0
+# A batch is bounded and takes seconds, on a machine that swaps it takes minutes: restarting it would not make it faster.
+STALLED_AFTER_S = 1800.0
 POLL_S = 2.0
 REQUEST_TIMEOUT_S = 5.0
 _SAMPLE = re.compile(

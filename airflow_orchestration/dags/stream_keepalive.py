@@ -2,7 +2,7 @@
 ### Keep the stream alive
 
 Every 5 minutes: asks the streaming application for its progress. It is unhealthy when, for a minute, it does not answer
-or a query has ended or has not reported for ten minutes. Then the stack restarts it, and the run waits until
+or a query has ended or has not reported for half an hour. Then the stack restarts it, and the run waits until
 it is healthy. A restart loses and repeats nothing: the checkpoint says where to go on.
 
 A process that has died is restarted by the stack's supervisor within seconds; this DAG is for one that lives and does

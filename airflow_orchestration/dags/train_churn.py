@@ -15,7 +15,7 @@ Configuration of a run: `{"trials": 5, "timeout_s": 60}`, the budget of the sear
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import DAG, Param, task
+from airflow.sdk import DAG, Label, Param, task
 
 from airflow_orchestration.defaults import DEFAULT_ARGS
 from airflow_orchestration.plugins.links.mlflow_run import MlflowRunLink
@@ -55,8 +55,12 @@ with DAG(
     dagrun_timeout=timedelta(hours=6),
     default_args=DEFAULT_ARGS,
     params={
-        "trials": Param(None, type=["null", "integer"], minimum=1, description="Trials of the search"),
-        "timeout_s": Param(None, type=["null", "integer"], minimum=1, description="Seconds the search may take"),
+        "trials": Param(
+            None, type=["null", "integer"], minimum=1, description="Trials of the search; else as in model.yaml"
+        ),
+        "timeout_s": Param(
+            None, type=["null", "integer"], minimum=1, description="Seconds it may take; else as in model.yaml"
+        ),
     },
     tags=["models", "churn", "spark"],
     doc_md=__doc__,
@@ -94,5 +98,6 @@ with DAG(
     )
     verdict = gate.output
     train >> evaluate >> gate
-    gate_passed(verdict) >> [register, keep_champion(verdict)]
-    register >> promote
+    decision = gate_passed(verdict)
+    decision >> Label("passed") >> register >> promote
+    decision >> Label("failed a gate") >> keep_champion(verdict)
