@@ -8,7 +8,7 @@ import httpx
 from config.errors import TransientError
 from config.settings import Settings
 
-# A batch is bounded and takes seconds, on a machine that swaps it takes minutes: restarting it would not make it faster.
+# A batch is bounded and takes seconds; on an overloaded machine it takes minutes, and a restart would lose them.
 STALLED_AFTER_S = 1800.0
 POLL_S = 2.0
 REQUEST_TIMEOUT_S = 5.0
