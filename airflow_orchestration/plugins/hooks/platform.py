@@ -19,6 +19,7 @@ from config.settings import REPO, Settings
 
 FOREIGN_PREFIXES = ("AIRFLOW", "_AIRFLOW", "__AIRFLOW", "PYTHON", "VIRTUAL_ENV", "SPARK_ENV_LOADED")
 GRACE_S = 3.0
+DRAIN_S = 30.0
 MAX_LINE_BYTES = 1_000_000
 KEPT_STDOUT_LINES = 2_000
 KEPT_STDERR_LINES = 50
@@ -67,7 +68,7 @@ class PlatformHook(BaseHook):  # type: ignore[misc]
         finally:
             self._end(process)
             for reader in readers:
-                reader.join(GRACE_S)
+                reader.join(DRAIN_S)  # it ends at once, unless something outside the group still holds the pipe
         return CommandResult(process.returncode, tuple(stdout), tuple(stderr))
 
     def terminate(self) -> None:
@@ -76,9 +77,14 @@ class PlatformHook(BaseHook):  # type: ignore[misc]
         if process is None or process.returncode is not None:
             return
         _signal_group(process, signal.SIGTERM)
-        timer = threading.Timer(GRACE_S, _signal_group, (process, signal.SIGKILL))
+        timer = threading.Timer(GRACE_S, self._kill, (process,))
         timer.daemon = True
         timer.start()
+
+    def _kill(self, process: subprocess.Popen[bytes]) -> None:
+        if process.returncode is None:
+            self.log.warning("process group %d ignored SIGTERM for %.0f s, killing it", process.pid, GRACE_S)
+            _signal_group(process, signal.SIGKILL)
 
     def _start(self, line: Sequence[str]) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
@@ -109,9 +115,9 @@ class PlatformHook(BaseHook):  # type: ignore[misc]
             try:
                 process.wait(GRACE_S)
             except subprocess.TimeoutExpired:
-                self.log.warning("process group %d ignored SIGTERM for %.0f s, killing it", process.pid, GRACE_S)
-        _signal_group(process, signal.SIGKILL)
-        process.wait()
+                self._kill(process)
+                process.wait()
+        _signal_group(process, signal.SIGKILL)  # what the command left running
 
 
 def platform_variables(settings: Settings, inherited: Mapping[str, str]) -> dict[str, str]:
