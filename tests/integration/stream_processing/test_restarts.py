@@ -44,9 +44,7 @@ def test_a_query_that_fails_twice_goes_on_and_the_others_never_stopped(starting:
     assert steady == sorted(set(steady))
 
 
-def test_a_query_that_keeps_failing_ends_the_run_and_names_the_cause(
-    spark: SparkSession, starting: Starting
-) -> None:
+def test_a_query_that_keeps_failing_ends_the_run_and_names_the_cause(spark: SparkSession, starting: Starting) -> None:
     calls: list[int] = []
 
     def broken(_: DataFrame, batch_id: int) -> None:

@@ -45,11 +45,6 @@ BAD = {
         "unrepresentable",
         "/data/quantity: does not fit BIGINT",
     ),
-    "deeper than the lake's parser": (
-        encode(transaction("x")).replace(b'"data":{', b'"data":{"more":' + b'{"a":' * 120 + b"1" + b"}" * 120 + b","),
-        None,
-        None,
-    ),
     "a number of 2,000 digits in an unknown field": (
         encode(transaction("m")).replace(b'"data":{', b'"data":{"more":0.' + b"1" * 2000 + b","),
         "unrepresentable",
@@ -64,12 +59,11 @@ def test_each_bad_message_is_quarantined_raw_with_its_reason_and_the_good_ones_b
     write: Write, messages: Messages, rows: Rows
 ) -> None:
     good = [encode(transaction("good 1")), encode(transaction("good 2", "2024-05-03T12:00:00Z"))]
-    bad = {name: case for name, case in BAD.items() if case[1]}
-    write(messages([good[0], *(value for value, _, _ in bad.values()), good[1]]), 0)
+    write(messages([good[0], *(value for value, _, _ in BAD.values()), good[1]]), 0)
 
     found = rows(QUARANTINE)
-    assert [row["offset"] for row in found] == list(range(1, len(bad) + 1))
-    for (name, (value, reason, detail)), row in zip(bad.items(), found, strict=True):
+    assert [row["offset"] for row in found] == list(range(1, len(BAD) + 1))
+    for (name, (value, reason, detail)), row in zip(BAD.items(), found, strict=True):
         assert row["value"] == value, name
         assert row["reason"] == reason, (name, row["detail"])
         assert row["detail"].startswith(detail), (name, row["detail"])
