@@ -17,7 +17,7 @@ def _commands() -> list[tuple[str, str]]:
         (page.name, line.removeprefix("$ "))
         for page in PAGES
         for block in BLOCK.findall(page.read_text(encoding="utf-8"))
-        for line in block.splitlines()
+        for line in block.replace("\\\n", " ").splitlines()
         if line.startswith("$ ")
     ]
 
