@@ -21,10 +21,12 @@ from data_sources.simulator.events import Rows, as_live, events, time_texts
 from data_sources.simulator.faults import DUPLICATE, KINDS, LATE, NONE, Faults, plan
 from data_sources.simulator.orders import Orders
 from data_sources.simulator.seasons import US_PER_DAY
+from data_sources.simulator.shop import ShopError, day_of
 from data_sources.simulator.truth import PlantedFault, Truth
 from ingestion_layer.kafka.producer import EventProducer, Outgoing
 
 TICK_S = 0.1
+MIN_SLEEP_S = 0.005
 LATE_SHARE = 72
 """A live event is late by a 72nd of the delay it would have in a history: one minute to one hour."""
 
@@ -99,67 +101,97 @@ class _LiveDay:
         return _Slots(topic[order], row[order], fault[order], late[order])
 
 
-def send_live(  # noqa: PLR0913, PLR0917
-    settings: Settings,
-    current: CurrentShop,
-    faults: Faults,
-    rate: float,
-    seconds: float,
-    on_sent: Callable[[int], None],
+@dataclass(frozen=True)
+class Pace:
+    """``rate`` messages a second for ``seconds``."""
+
+    rate: float
+    seconds: float
+
+    @property
+    def total(self) -> int:
+        return round(self.rate * self.seconds)
+
+
+def send_live(
+    settings: Settings, current: CurrentShop, faults: Faults, pace: Pace, on_sent: Callable[[int], None]
 ) -> tuple[Sent, Counter[str]]:
-    """Send ``rate * seconds`` messages, ``rate`` a second; what was sent, and the messages by topic and kind.
+    """Send messages at ``pace``; what was sent, and the messages by topic and kind.
 
     Each run takes whole simulated days that no earlier run took, so no two live events have one id.
 
     Raises:
         NotAcknowledgedError: the broker did not acknowledge a message.
+        ShopError: everybody left, nothing happens any more.
     """
     orders = Orders(current.shop)
     truth = Truth.of(settings, current.shop.fingerprint)
     run = f"live-{datetime.now(UTC):%Y%m%dT%H%M%S}"
     counts: Counter[str] = Counter()
-    began, begin_us = monotonic(), time.time_ns() // 1000
-    left = round(rate * seconds)
+    clock = _Clock(pace.rate, monotonic(), time.time_ns() // 1000)
     done = 0
     with EventProducer(settings) as producer:
-        for day in _days(settings, current):
-            live_day, planted = _LiveDay(orders, faults, day), []
-            for part in _paced(min(len(live_day.slots), left), done, rate, began):
-                at = begin_us + ((done + np.arange(part.start, part.stop)) * (1e6 / rate)).astype(np.int64)
-                outgoing, bad = live_day.messages(part, at)
-                for topic, items in outgoing.items():
-                    producer.send(topic, items)
-                planted += bad
-                on_sent(done + part.stop)
-            sent_today = min(len(live_day.slots), left)
-            counts.update(_counts(live_day.slots, sent_today))
+        days = _days(settings, current, orders)
+        while done < pace.total:
+            day = next(days)
+            live_day = _LiveDay(orders, faults, day)
+            count = min(len(live_day.slots), pace.total - done)
+            planted = _send_day(producer, live_day, clock, range(done, done + count), on_sent)
             truth.write_faults(f"{run}/{day}", planted)
-            done, left = done + sent_today, left - sent_today
-            if not left:
-                break
+            counts.update(_counts(live_day.slots, count))
+            done += count
         sent = producer.flush()
-    return Sent(sent.by_topic, 0, monotonic() - began), counts
+    return Sent(sent.by_topic, 0, monotonic() - clock.began), counts
 
 
-def _days(settings: Settings, current: CurrentShop) -> Iterator[int]:
+@dataclass(frozen=True)
+class _Clock:
+    """When the message number n is due: n / ``rate`` seconds after ``began`` (monotonic), ``began_us`` (since 1970)."""
+
+    rate: float
+    began: float
+    began_us: int
+
+    def due(self) -> int:
+        """How many messages are due by now."""
+        return int((monotonic() - self.began) * self.rate) + 1
+
+    def moments(self, numbers: range) -> Ints:
+        """The moments of the messages, in microseconds since 1970."""
+        elapsed = np.arange(numbers.start, numbers.stop) * (1e6 / self.rate)
+        return np.asarray(self.began_us + elapsed.astype(np.int64))
+
+
+def _send_day(
+    producer: EventProducer, live_day: _LiveDay, clock: _Clock, numbers: range, on_sent: Callable[[int], None]
+) -> list[PlantedFault]:
+    """Send the first ``len(numbers)`` messages of a day as the messages ``numbers`` of the run, each when it is due."""
+    planted: list[PlantedFault] = []
+    sent = numbers.start
+    while sent < numbers.stop:
+        due = min(clock.due(), numbers.stop)
+        if due <= sent:
+            sleep(min(TICK_S, max(1 / clock.rate, MIN_SLEEP_S)))
+            continue
+        part = slice(sent - numbers.start, due - numbers.start)
+        outgoing, bad = live_day.messages(part, clock.moments(range(sent, due)))
+        for topic, items in outgoing.items():
+            producer.send(topic, items)
+        planted += bad
+        sent = due
+        on_sent(sent)
+    return planted
+
+
+def _days(settings: Settings, current: CurrentShop, orders: Orders) -> Iterator[int]:
+    """The next simulated days; each is noted as taken before it is used."""
     day = current.live_day
     while True:
+        if not orders.purchase_rates(day).any():
+            raise ShopError(f"every customer of this shop left before {day_of(day)}: send another history")
         save_current(settings, replace(current, live_day=day + 1))
         yield day
         day += 1
-
-
-def _paced(count: int, done: int, rate: float, began: float) -> Iterator[slice]:
-    """Slices of the next ``count`` messages, each when it is due; ``done`` were sent since ``began``."""
-    start = 0
-    while start < count:
-        due = min(int((monotonic() - began) * rate) + 1 - done, count)
-        if due <= start:
-            sleep(min(TICK_S, max(1 / rate, 0.005)))
-            continue
-        yield slice(start, due)
-        start = due
-        sleep(TICK_S if start < count and rate * TICK_S >= 1 else 0)
 
 
 def _counts(slots: _Slots, sent: int) -> Counter[str]:

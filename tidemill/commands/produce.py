@@ -111,15 +111,16 @@ def _history(settings: Settings, options: dict[str, Any], faults: str | None, ag
 def _live(settings: Settings, faults: str | None, rate: float, seconds: float) -> dict[str, Any]:
     from data_sources.simulator.current import current_shop
     from data_sources.simulator.faults import Faults
-    from data_sources.simulator.live import send_live
+    from data_sources.simulator.live import Pace, send_live
     from data_sources.simulator.truth import Truth
     from ingestion_layer.kafka.topics import ensure_topics
 
     current = current_shop(settings)
     ensure_topics(settings)
-    with _bar("live", "messages", round(rate * seconds)) as advance:
+    pace = Pace(rate, seconds)
+    with _bar("live", "messages", pace.total) as advance:
         parsed = Faults.parse(faults or current.faults)
-        sent, counts = send_live(settings, current, parsed, rate, seconds, lambda done: advance(done, None))
+        sent, counts = send_live(settings, current, parsed, pace, lambda done: advance(done, None))
     folder = str(Truth.of(settings, current.shop.fingerprint).folder)
     return {**_shop_summary("live", counts, folder), **_run(sent)}
 
@@ -129,7 +130,12 @@ def _shop(options: dict[str, Any], current: "CurrentShop | None") -> "Shop":
 
     old = current.shop if current else None
     given = {name: value for name, value in options.items() if value is not None}
-    end: date = _day(given.get("end")) or (old.end if old else datetime.now(UTC).date())
+    today = datetime.now(UTC).date()
+    end: date = _day(given.get("end")) or (old.end if old else today)
+    if end > today:
+        raise click.BadParameter(
+            f"{end} is after today ({today}, UTC): the lake refuses the future", param_hint="--end"
+        )
     days = given.get("days") or ((old.end - old.start).days if old else 365)
     try:
         start = end - timedelta(days=days)
