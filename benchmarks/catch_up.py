@@ -51,10 +51,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--file", type=Path, default=RETAIL if RETAIL.exists() else None)
     parser.add_argument("--scale", type=int, default=1, help="how many times the rows are sent (default 1)")
+    parser.add_argument("--conf", action="append", default=[], metavar="KEY=VALUE", help="a further Spark property")
     arguments = parser.parse_args()
+    conf = CONF | dict(one.split("=", 1) for one in arguments.conf)
     with broker() as settings:
         sent = send(settings, arguments.file, arguments.scale)
-        spark = session("catch-up", settings, CONF)
+        spark = session("catch-up", settings, conf)
         tell("rows in Kafka", sent)
         results = measure(spark, settings, sent)
         spark.stop()
