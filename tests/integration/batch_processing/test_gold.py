@@ -1,17 +1,21 @@
 """The gold jobs against plain Python, before and after late events."""
 
 import random
+import threading
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from delta.tables import DeltaTable
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F  # noqa: N812
 
 from batch_processing import customer_daily, customer_snapshot, daily, daily_product_sales
+from batch_processing.gold_table import ConcurrentRunError
 from batch_processing.incremental import SourceMissingError
 from batch_processing.outcome import Outcome
 from batch_processing.snapshot_dates import grid
@@ -216,6 +220,46 @@ def test_a_commit_of_someone_else_makes_the_run_full(spark: SparkSession, lake: 
     DeltaTable.forPath(spark, table("gold/customer_daily").path(lake)).delete()
     done = daily.refresh(spark, lake, customer_daily.DAILY, full=False)
     assert (done.rows, done.dates) == (1, None)
+
+
+def test_a_run_that_fails_halfway_leaves_rows_and_note_as_they_were(
+    spark: SparkSession, lake: Settings, append: AppendLines
+) -> None:
+    append([line("2011-01-03", "a")])
+    daily.refresh(spark, lake, customer_daily.DAILY, full=False)
+    append([line("2011-01-04", "b"), line("2011-01-05", "broken")])
+
+    def break_halfway(transactions: DataFrame) -> DataFrame:
+        broken = F.when(F.col("customer_id") == "broken", F.raise_error(F.lit("no such customer")))
+        return customer_daily.customer_daily(transactions).withColumn("currency", F.coalesce(broken, F.col("currency")))
+
+    before = rows(spark, lake, "gold/customer_daily")
+    with pytest.raises(Exception, match="no such customer"):
+        daily.refresh(spark, lake, replace(customer_daily.DAILY, compute=break_halfway), full=False)
+    assert rows(spark, lake, "gold/customer_daily") == before
+    assert daily.refresh(spark, lake, customer_daily.DAILY, full=False).dates == 2
+    assert [row["customer_id"] for row in rows(spark, lake, "gold/customer_daily")] == ["a", "b", "broken"]
+
+
+def test_runs_at_the_same_time_leave_the_right_rows(spark: SparkSession, lake: Settings, append: AppendLines) -> None:
+    append([line("2011-01-03", "a")])
+    run_all(spark, lake)
+    append([line("2011-01-04", "b")])
+    failures: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            daily.refresh(spark, lake, customer_daily.DAILY, full=False)
+        except ConcurrentRunError as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=run) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(failures) < len(threads)
+    assert [row["customer_id"] for row in rows(spark, lake, "gold/customer_daily")] == ["a", "b"]
 
 
 def test_another_grid_recomputes_every_snapshot(spark: SparkSession, lake: Settings, append: AppendLines) -> None:

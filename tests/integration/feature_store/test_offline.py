@@ -24,7 +24,7 @@ SPINE = "customer_id STRING, event_timestamp TIMESTAMP, number BIGINT"
 Question = tuple[str | None, datetime, int]
 
 
-@pytest.fixture(params=["UTC", "America/New_York"])
+@pytest.fixture(params=["America/New_York", "Asia/Tokyo"])
 def zone(request: pytest.FixtureRequest) -> Iterator[str]:
     """The time zone of this process, which no value may depend on."""
     before = os.environ.get("TZ")
@@ -57,9 +57,7 @@ def questions(rng: random.Random, snapshots: Sequence[Snapshot]) -> list[Questio
     return [(customer, moment, number) for number, (customer, moment) in enumerate(asked)]
 
 
-def test_training_frame_equals_a_brute_force_join(
-    spark: SparkSession, home: Settings, write: WriteSnapshots, zone: str
-) -> None:
+def test_training_frame_equals_a_brute_force_join(spark: SparkSession, home: Settings, write: WriteSnapshots) -> None:
     rng = random.Random(7)
     times = [
         START + timedelta(days=rng.randrange(60), seconds=rng.choice([0, 0, rng.randrange(86_400)])) for _ in "x" * 12
@@ -82,6 +80,20 @@ def test_training_frame_equals_a_brute_force_join(
     assert 20 < len(with_features) < len(asked)
 
 
+def test_the_time_zone_of_the_process_loses_no_row(
+    spark: SparkSession, home: Settings, write: WriteSnapshots, zone: str
+) -> None:
+    rng = random.Random(8)
+    youngest, oldest = random_snapshot(rng, "young", START + TTL), random_snapshot(rng, "old", START)
+    write([youngest, oldest])
+    asked: list[Question] = [("young", START + TTL, 0), ("old", START + TTL, 1)]
+    rows = (
+        training_frame(spark, home, spark.createDataFrame(asked, SPINE)).orderBy("number").select(*FEATURES).collect()
+    )
+    assert [tuple(row) for row in rows] == [brute_force([youngest, oldest], question) for question in asked]
+    assert None not in [row["recency_days"] for row in rows]
+
+
 def microseconds(moment: datetime) -> int:
     return (moment - datetime.fromtimestamp(0, UTC)) // TICK
 
@@ -94,6 +106,7 @@ def microseconds(moment: datetime) -> int:
         ("'c' AS customer_id, now() AS event_timestamp, 1 AS recency_days", "already has recency_days"),
         ("'c' AS customer_id, now() AS event_timestamp WHERE false", "has no row"),
     ],
+    ids=["no time", "no customer", "a feature's name", "no row"],
 )
 def test_a_spine_that_cannot_be_joined_is_refused(
     spark: SparkSession, home: Settings, columns: str, message: str

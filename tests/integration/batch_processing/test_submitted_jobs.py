@@ -1,0 +1,49 @@
+"""The job files as a person or Airflow runs them: exit status, standard output, standard error."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+
+from config import Settings
+from config.environment import settings_environment
+from config.settings import REPO
+from tests.integration.batch_processing.conftest import AppendLines
+from tests.integration.batch_processing.test_gold import line
+
+
+def submit(lake: Settings, job: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    tidemill = Path(sys.executable).with_name("tidemill")
+    return subprocess.run(
+        [tidemill, "submit", f"batch_processing/{job}.py", *arguments],
+        env=os.environ | settings_environment(lake),
+        cwd=REPO,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_job_prints_one_json_line_last(spark: SparkSession, lake: Settings, append: AppendLines) -> None:
+    append([line("2011-01-03", "a"), line("2011-01-03", "b")])
+    done = submit(lake, "customer_daily")
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout.splitlines()[-1])
+    assert (report["table"], report["rows"], report["dates"]) == ("gold/customer_daily", 2, None)
+
+
+def test_a_job_without_its_source_asks_to_be_tried_again(lake: Settings) -> None:
+    done = submit(lake, "daily_product_sales")
+    assert done.returncode == 75
+    assert "gold/daily_product_sales: silver/transactions does not exist" in done.stderr
+    assert done.stdout == ""
+
+
+def test_help_documents_the_arguments(lake: Settings) -> None:
+    done = submit(lake, "customer_snapshot", "--help")
+    assert done.returncode == 0
+    assert "--full" in done.stdout
+    assert "--every" in done.stdout
