@@ -49,7 +49,7 @@ def test_topics_are_listed_as_they_are(settings: Settings, kafka: str) -> None:
 def test_a_broker_that_is_away_is_a_transient_error(settings: Settings) -> None:
     (port,) = free_ports(1)
     kafka = settings.kafka.model_copy(update={"bootstrap_servers": f"127.0.0.1:{port}"})
-    with pytest.raises(BrokerUnavailableError, match=f"127.0.0.1:{port}"):
+    with pytest.raises(BrokerUnavailableError, match=f":{port}"):
         ensure_topics(settings.model_copy(update={"kafka": kafka}))
 
 
