@@ -63,8 +63,10 @@ def read_split_frame(spark: SparkSession, settings: Settings, use_case: UseCase)
     split = split_cutoffs(days, first, end, label.horizon, use_case.spec.cutoffs)
     check_windows(split, label.horizon, end)
     log.info("%d cutoffs from %s to %s, test %s", len(split.all), split.all[0], split.all[-1], split.test)
-    spine = sampled(labelled_spine(spark, events, split.all, label), label.entity_column, use_case.spec.max_rows)
+    labelled = labelled_spine(spark, events, split.all, label).persist()  # the join looks at it more than once
+    spine = sampled(labelled, label.entity_column, use_case.spec.max_rows)
     rows = training_frame(spark, settings, spine, use_case.feature_service).toPandas()
+    labelled.unpersist()
     if _version(spark, settings, view.table) != versions[view.table.name]:
         raise TableChangedError(f"{view.table.name} was written while training read it: try again")
     frame = _frame(rows, use_case)

@@ -15,15 +15,19 @@ EVENT_TIMESTAMP = "event_timestamp"
 def labelled_spine(spark: SparkSession, events: DataFrame, cutoffs: Sequence[date], label: Label) -> DataFrame:
     """One row an active entity and cutoff: the entity column, ``event_timestamp`` (the cutoff, UTC) and ``label``.
 
-    ``events`` has ``event_time``, the entity column and the columns of ``label.event``. An event at a cutoff's very
-    moment comes after it.
+    ``events`` has ``event_date`` (UTC), the entity column and the columns of ``label.event``. Cutoffs are the starts of
+    days and windows whole days, so that days decide: events are first reduced to the days an entity had one on.
     """
     moments = F.broadcast(spark.createDataFrame([(day,) for day in cutoffs], "cutoff date"))
     counted = events.where(_counts(label) & F.col(label.entity_column).isNotNull())
-    near = counted.join(moments, _within(label))
-    per_cutoff = near.groupBy(label.entity_column, F.col("cutoff").cast("timestamp").alias(EVENT_TIMESTAMP)).agg(
-        F.max(F.col("event_time") < F.col("cutoff")).alias("is_active"),
-        F.max(F.col("event_time") >= F.col("cutoff")).alias("came_again"),
+    days = counted.select(label.entity_column, "event_date").distinct()
+    per_cutoff = (
+        days.join(moments, _within(label))
+        .groupBy(label.entity_column, F.col("cutoff").cast("timestamp").alias(EVENT_TIMESTAMP))
+        .agg(
+            F.max(F.col("event_date") < F.col("cutoff")).alias("is_active"),
+            F.max(F.col("event_date") >= F.col("cutoff")).alias("came_again"),
+        )
     )
     answer = F.when(F.col("came_again"), F.lit(label.event_means)).otherwise(F.lit(1 - label.event_means))
     return per_cutoff.where("is_active").select(label.entity_column, EVENT_TIMESTAMP, answer.alias(LABEL))
@@ -46,7 +50,6 @@ def _counts(label: Label) -> Column:
 
 
 def _within(label: Label) -> Column:
-    cutoff = F.col("cutoff").cast("timestamp")
-    after = cutoff - F.make_dt_interval(F.lit(label.active.days))
-    before = cutoff + F.make_dt_interval(F.lit(label.horizon.days))
-    return (F.col("event_time") >= after) & (F.col("event_time") < before)
+    first = F.date_sub(F.col("cutoff"), label.active.days)
+    end = F.date_add(F.col("cutoff"), label.horizon.days)
+    return (F.col("event_date") >= first) & (F.col("event_date") < end)

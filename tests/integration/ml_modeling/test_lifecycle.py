@@ -1,0 +1,172 @@
+"""Train, evaluate, gate, register, promote and load, on the real MLflow server; the frame is made here."""
+
+from dataclasses import replace
+from datetime import date, timedelta
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ml_modeling import tracking
+from ml_modeling.cutoffs import Split
+from ml_modeling.examples import TrainingFrame
+from ml_modeling.frames import SplitFrame
+from ml_modeling.leakage import LeakageError
+from ml_modeling.lifecycle import evaluate_run, gate_run, train
+from ml_modeling.registry import load_alias, tags
+from ml_modeling.registry.connection import connect
+from ml_modeling.registry.promotion import promote
+from ml_modeling.registry.versions import GateNotPassedError, list_versions, register
+from ml_modeling.tracking import UnusableRunError, existing_run
+from ml_modeling.use_case import load_use_case
+
+pytestmark = pytest.mark.usefixtures("mlflow_server")
+
+DAYS = [date(2026, 1, 5) + timedelta(weeks=13 * step) for step in range(4)]
+SPLIT = Split(train=(DAYS[0],), validation=(DAYS[2],), test=(DAYS[3],), between=(DAYS[1],))
+CHURN = load_use_case("churn")
+
+
+@pytest.fixture
+def use_case(name):
+    """Churn under a name of its own, with two small candidates."""
+    spaces = {"logistic_regression": {"C": [0.1, 1.0]}, "lightgbm": {"n_estimators": [10, 20], "num_leaves": 7}}
+    spec = CHURN.spec.model_copy(update={"candidates": spaces})
+    return replace(CHURN, name=name, spec=spec).with_budget(3, 60.0)
+
+
+def data(signal: float = 1.0, seed: int = 0, **changes) -> SplitFrame:
+    """500 customers at four cutoffs; the label follows two features as far as ``signal`` says."""
+    random = np.random.default_rng(seed)
+    parts = []
+    for day in DAYS:
+        values = {feature: random.gamma(2.0, 10.0, 500) for feature in CHURN.features}
+        pull = signal * (values["frequency_90d"] + values["monetary_90d"]) / 20
+        label = (random.normal(0, 1, 500) > pull - 2 * signal).astype(int)
+        parts.append(pd.DataFrame({"entity": [f"c{i:03}" for i in range(500)], "cutoff": day, "label": label} | values))
+    rows = pd.concat(parts, ignore_index=True)
+    if changes:
+        rows = rows.assign(**{key: value(rows) for key, value in changes.items()})
+    frame = TrainingFrame(rows, CHURN.features)
+    return SplitFrame(frame, SPLIT, {"silver/transactions": 4, "gold/customer_snapshot": 7}, DAYS[0], date(2027, 1, 4))
+
+
+def quiet(*_):
+    return None
+
+
+def passed_run(settings, use_case, seed=0):
+    run, _ = train(settings, use_case, lambda: data(seed=seed), quiet)
+    evaluate_run(settings, use_case, run.run_id)
+    assert gate_run(settings, use_case, run.run_id).passed
+    return run.run_id
+
+
+def artefacts(settings, run_id, path=None):
+    found = connect(settings).list_artifacts(run_id, path)
+    return {file.path for file in found if not file.is_dir} | {
+        inner for folder in found if folder.is_dir for inner in artefacts(settings, run_id, folder.path)
+    }
+
+
+def test_a_model_goes_from_training_to_the_server(settings, use_case, tmp_path):
+    run, trained = train(settings, use_case, data, quiet)
+    report = evaluate_run(settings, use_case, run.run_id)
+    verdict = gate_run(settings, use_case, run.run_id)
+    version = register(settings, use_case.name, run.run_id)
+    promote(settings, use_case.name, version.version, "first", "ada")
+    served = load_alias(settings, use_case.name, cache=tmp_path)
+    assert (verdict.passed, verdict.champion, served.run_id) == (True, None, run.run_id)
+    expected = trained.pipeline.predict_proba(trained.test.x)[:, 1]
+    assert served.score(trained.test.x) == pytest.approx(expected, abs=1e-9)
+    assert report.metrics["roc_auc"].low < report.metrics["roc_auc"].value < report.metrics["roc_auc"].high
+    assert version.metrics["roc_auc"] == pytest.approx(report.metrics["roc_auc"].value)
+
+
+def test_the_run_holds_lineage_plots_and_the_model_card(settings, use_case):
+    run_id = passed_run(settings, use_case)
+    found = connect(settings).get_run(run_id).data
+    assert found.params["table.silver/transactions"] == "version 4"
+    assert found.params["table.gold/customer_snapshot"] == "version 7"
+    assert (found.params["feature_service"], found.params["definition.sha256"]) == ("churn", CHURN.digest)
+    assert artefacts(settings, run_id) >= {
+        "evaluation/calibration.png",
+        "evaluation/curves.png",
+        "evaluation/report.json",
+        "evaluation/shap_importance.json",
+        "evaluation/shap_summary.png",
+        "environment/packages.txt",
+        "gate/report.json",
+        "model_card.md",
+        "search/trials.json",
+    }
+    importance = existing_run(settings, use_case.name, run_id).read_json("evaluation/shap_importance.json")
+    assert set(list(importance)[:2]) == {"frequency_90d", "monetary_90d"}  # what the label was made of
+
+
+def test_the_same_data_trains_the_same_model(settings, use_case):
+    runs = [train(settings, use_case, data, quiet) for _ in range(2)]
+    assert runs[0][1].serving == runs[1][1].serving
+    assert len({connect(settings).get_run(run.run_id).data.params["frame.sha256"] for run, _ in runs}) == 1
+
+
+def test_a_model_of_noise_is_not_registered_and_its_run_says_why(settings, use_case):
+    run, _ = train(settings, use_case, lambda: data(signal=0.0), quiet)
+    evaluate_run(settings, use_case, run.run_id)
+    verdict = gate_run(settings, use_case, run.run_id)
+    assert not verdict.passed
+    with pytest.raises(GateNotPassedError, match="floor of roc_auc"):
+        register(settings, use_case.name, run.run_id)
+    stored = connect(settings).get_run(run.run_id).data.tags
+    assert stored[tags.GATE] == "failed"
+    assert "better than the baseline" in stored[tags.GATE_REASONS]
+    assert list_versions(settings, use_case.name) == []
+
+
+def test_a_champion_that_is_better_stays(settings, use_case):
+    good = passed_run(settings, use_case)
+    promote(settings, use_case.name, register(settings, use_case.name, good).version, "first", "ada")
+    one_feature = {"logistic_regression": {"C": [1e-9]}}
+    spec = use_case.spec.model_copy(update={"candidates": one_feature})
+    run, _ = train(settings, replace(use_case, spec=spec), lambda: data(seed=3), quiet)
+    worse = replace(use_case, spec=spec.model_copy(update={"gates": spec.gates.model_copy(update={"floors": {}})}))
+    evaluate_run(settings, worse, run.run_id)
+    champion_gate = gate_run(settings, worse, run.run_id).checks[-1]
+    assert champion_gate.gate == "not worse than champion 1"
+
+
+def test_a_run_against_itself_as_champion_passes(settings, use_case):
+    run_id = passed_run(settings, use_case)
+    promote(settings, use_case.name, register(settings, use_case.name, run_id).version, "first", "ada")
+    verdict = gate_run(settings, use_case, run_id)
+    assert (verdict.passed, verdict.champion) == (True, "1")
+
+
+def test_a_planted_leak_stops_the_run_which_says_why(settings, use_case):
+    leaked = data(frequency_30d=lambda rows: 1.0 - rows["label"])
+    with pytest.raises(LeakageError):
+        train(settings, use_case, lambda: leaked, quiet)
+    experiment = connect(settings).get_experiment_by_name(use_case.name)
+    (run,) = connect(settings).search_runs([experiment.experiment_id])
+    assert run.info.status == "FAILED"
+    assert "LeakageError: feature frequency_30d" in run.data.tags[tags.ERROR]
+    with pytest.raises(UnusableRunError, match="is FAILED, not FINISHED: LeakageError"):
+        evaluate_run(settings, use_case, run.info.run_id)
+
+
+def test_a_run_that_was_not_evaluated_cannot_be_gated(settings, use_case):
+    run, _ = train(settings, use_case, data, quiet)
+    with pytest.raises(UnusableRunError, match="was not evaluated"):
+        gate_run(settings, use_case, run.run_id)
+
+
+def test_a_run_of_another_use_case_is_refused(settings, use_case):
+    run, _ = train(settings, use_case, data, quiet)
+    with pytest.raises(UnusableRunError, match="not 'fraud'"):
+        existing_run(settings, "fraud", run.run_id)
+
+
+def test_the_test_part_is_kept_without_names(settings, use_case):
+    run, _ = train(settings, use_case, data, quiet)
+    rows = existing_run(settings, use_case.name, run.run_id).read_rows(tracking.TEST_EXAMPLES)
+    assert sorted(rows["entity"]) == list(range(500))
