@@ -30,13 +30,12 @@ def training_frame(spark: SparkSession, settings: Settings, spine: DataFrame, se
     """
     wanted = service(service_name)
     _check_spine(spine, wanted.view.join_key, wanted.features)
-    view = repository.feature_view(wanted.view, settings)
-    feast_service = repository.feature_service(wanted, view)
     repository.apply(settings)
+    store = repository.store(settings)
     # A zone-less time (the session's zone is UTC) is read by Feast as it stands, whatever zone this process is in.
     entities = spine.withColumn(EVENT_TIMESTAMP, F.col(EVENT_TIMESTAMP).cast("timestamp_ntz"))
     with _parser_settings_kept(spark):
-        job = repository.store(settings).get_historical_features(entity_df=entities, features=feast_service)
+        job = store.get_historical_features(entity_df=entities, features=store.get_feature_service(wanted.name))
         joined: DataFrame = job.to_spark_df()
     stamped = joined.withColumn(EVENT_TIMESTAMP, F.col(EVENT_TIMESTAMP).cast("timestamp"))
     return stamped.select(*spine.columns, *wanted.features)
