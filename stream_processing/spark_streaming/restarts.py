@@ -11,6 +11,7 @@ from pyspark.sql.streaming.query import StreamingQuery
 from config.errors import TransientError
 
 POLL_S = 0.5
+TRACEBACK = "Traceback (most recent call last)"
 logger = logging.getLogger(__name__)
 
 StartQuery = Callable[[], StreamingQuery]
@@ -75,7 +76,7 @@ class QueryRunner:
     def _note_failure(self, name: str, running: _Running) -> None:
         progressed = running.query.lastProgress is not None
         running.failures = 1 if progressed else running.failures + 1
-        cause = _first_line(running.query.exception())
+        cause = _cause(running.query.exception())
         if running.failures >= self.policy.attempts:
             raise QueryFailedError(f"query {name} failed {running.failures} times in a row: {cause}")
         pause = self.policy.pause(running.failures)
@@ -95,5 +96,13 @@ def _wait_for_batch(query: StreamingQuery, timeout_s: float = 15.0) -> None:
         time.sleep(0.05)
 
 
-def _first_line(error: BaseException | None) -> str:
-    return str(error).strip().split("\n", 1)[0] if error is not None else "it stopped without an error"
+def _cause(error: BaseException | None) -> str:
+    """What went wrong in one line: Spark's first, or what a batch's Python function raised."""
+    if error is None:
+        return "it stopped without an error"
+    first, *rest = str(error).strip().split("\n")
+    if TRACEBACK not in first:
+        return first
+    raised = [line for line in rest if line.strip() and not line.startswith((" ", "\t"))]
+    java = raised[1] if len(raised) > 1 and raised[1].startswith(": ") else ""
+    return f"{raised[0]}{java}" if raised else first
