@@ -97,6 +97,7 @@ class TrainingRun:
         logging.getLogger("mlflow.utils.environment").setLevel(logging.ERROR)
         with mlflow_errors(self.settings, f"writing the model of run {self.run_id}"):
             connect(self.settings)
+            mlflow.set_experiment(experiment_id=self.experiment_id)  # else MLflow refuses a run of another experiment
             with mlflow.start_run(run_id=self.run_id):
                 logged = mlflow.sklearn.log_model(
                     pipeline,
