@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 def run(name: str, work: "Callable[[SparkSession, Settings], DataclassInstance]") -> None:
     """Run ``work`` in a session of its own and print what it returns and its ``seconds``.
 
-    An expected error is one sentence on stderr and ends the process with the error's status.
+    An expected error is one sentence and ends the process with the error's status. What is written to stderr here,
+    spark-submit puts on stdout, so the JSON line is the last, not the only one.
     """
     started = time.monotonic()
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
