@@ -46,7 +46,7 @@ def test_a_new_optional_field_gets_a_column_and_its_own_check(
     rows: Rows,
     published: Callable[[], None],
 ) -> None:
-    old = encode(transaction("old", coupon="ignored: the contract does not know it yet"))
+    old = encode(transaction("old", coupon="EARLY"))
     batch_writer(lake, TOPIC)(messages([old]), 0)
     published()
     ensure_table(spark, tables.silver(TOPIC), lake)
