@@ -39,7 +39,7 @@ def test_a_job_without_its_source_asks_to_be_tried_again(lake: Settings) -> None
     done = submit(lake, "daily_product_sales")
     assert done.returncode == 75
     # spark-submit joins a Python program's standard error to its standard output.
-    assert done.stdout.startswith("gold/daily_product_sales: silver/transactions does not exist")
+    assert "gold/daily_product_sales: silver/transactions does not exist" in done.stdout
 
 
 def test_help_documents_the_arguments(lake: Settings) -> None:
