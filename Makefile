@@ -62,7 +62,7 @@ test-unit: setup ## tests without a JVM or a server
 	.venv/bin/pytest tests/unit
 
 test-integration: setup ## tests on the real Kafka, Spark, Redis, MLflow and Feast
-	.venv/bin/pytest tests/integration
+	for package in tests/integration/*/; do .venv/bin/pytest "$$package"; done
 
 test-airflow: setup ## tests of the DAGs and plugins in the real Airflow
 	.venv-airflow/bin/pytest tests/airflow_orchestration
