@@ -95,9 +95,15 @@ def _batch(spark: SparkSession, name: str, rows: int, first_day: int, days: int)
         f"timestamp_seconds(1600000000 + ({first_day} + id * {days} DIV {rows}) * 86400) AS event_time",
         "concat('session', id) AS session_id",
         "concat('customer', id % 5000) AS customer_id",
-        "'view' AS kind, concat('product', id % 400) AS product_id",
-        "concat('/product/', id % 400) AS page, 'mobile' AS device, 'urn:benchmark' AS source",
-        "0 AS _partition, id AS _offset, current_timestamp() AS broker_time, current_timestamp() AS ingested_at",
+        "'view' AS kind",
+        "concat('product', id % 400) AS product_id",
+        "concat('/product/', id % 400) AS page",
+        "'mobile' AS device",
+        "'urn:benchmark' AS source",
+        "0 AS _partition",
+        "id AS _offset",
+        "current_timestamp() AS broker_time",
+        "current_timestamp() AS ingested_at",
     )
     made = made.selectExpr(
         "*", "to_date(event_time) AS event_date", "date_format(event_time, 'yyyy-MM') AS event_month"

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -92,6 +93,21 @@ def test_a_stream_stopped_and_started_again_goes_on_where_it_was(
     with streaming(spark, lake):
         pass
     assert len(of_test(rows("silver/transactions"), "restart")) == 9
+    held(lake)
+
+
+def test_a_query_killed_while_it_wrote_its_first_offsets_starts(
+    spark: SparkSession, lake: Settings, send: Send, rows: Rows
+) -> None:
+    send([{"value": encode(transaction("unborn 1"))}])
+    for layer in ("bronze", "silver"):
+        offsets = Path(lake.checkpoints) / layer / TOPIC / "offsets"
+        offsets.mkdir(parents=True)
+        (offsets / ".0.6f1c.tmp").write_text("v1\n{", encoding="utf-8")
+        (offsets / "..0.6f1c.tmp.crc").write_bytes(b"crc")
+    with streaming(spark, lake):
+        pass
+    assert len(of_test(rows("silver/transactions"), "unborn")) == 1
     held(lake)
 
 
