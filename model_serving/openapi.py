@@ -19,7 +19,7 @@ _HEALTHY = {
         {
             "customer_id": "17850",
             "score": 0.8127,
-            "decision": "will_leave",
+            "decision": "churns",
             "features_as_of": _AS_OF,
             "degraded": [],
         }
@@ -32,7 +32,7 @@ _DEGRADED = {
         {
             "customer_id": "unheard-of",
             "score": 0.4,
-            "decision": "will_stay",
+            "decision": "stays",
             "features_as_of": None,
             "degraded": ["registry_unavailable", "cold_start"],
         }
@@ -45,7 +45,7 @@ _INFO = {
     "features": ["recency_days", "frequency_90d"],
     "feature_service": "churn",
     "threshold": 0.5,
-    "decisions": ["will_stay", "will_leave"],
+    "decisions": ["stays", "churns"],
     "cold_start_score": 0.4,
     "loaded_at": "2026-01-31T12:00:00Z",
     "is_cached": False,
