@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 from sklearn.metrics import precision_recall_curve, roc_curve
 
 from ml_modeling.evaluation.explanation import Explanation
@@ -56,7 +57,9 @@ def shap_summary(explanation: Explanation) -> "Figure":
     import shap
 
     figure: Figure = plt.figure(figsize=(8, 6))
-    shap.summary_plot(explanation.values, explanation.x, feature_names=list(explanation.features), show=False)
+    random = np.random.default_rng(0)  # spreads the dots
+    names = list(explanation.features)
+    shap.summary_plot(explanation.values, explanation.x, feature_names=names, show=False, rng=random)
     plt.tight_layout()
     plt.close(figure)
     return figure

@@ -123,16 +123,17 @@ def test_a_model_of_noise_is_not_registered_and_its_run_says_why(settings, use_c
     assert list_versions(settings, use_case.name) == []
 
 
-def test_a_champion_that_is_better_stays(settings, use_case):
+def test_a_champion_that_is_clearly_better_stays(settings, use_case):
     good = passed_run(settings, use_case)
     promote(settings, use_case.name, register(settings, use_case.name, good).version, "first", "ada")
-    one_feature = {"logistic_regression": {"C": [1e-9]}}
-    spec = use_case.spec.model_copy(update={"candidates": one_feature})
-    run, _ = train(settings, replace(use_case, spec=spec), lambda: data(seed=3), quiet)
-    worse = replace(use_case, spec=spec.model_copy(update={"gates": spec.gates.model_copy(update={"floors": {}})}))
-    evaluate_run(settings, worse, run.run_id)
-    champion_gate = gate_run(settings, worse, run.run_id).checks[-1]
-    assert champion_gate.gate == "not worse than champion 1"
+    stump = {"random_forest": {"n_estimators": 1, "max_depth": 1}}
+    low = use_case.spec.gates.model_copy(update={"floors": {"roc_auc": 0.5}})
+    weak = replace(use_case, spec=use_case.spec.model_copy(update={"candidates": stump, "gates": low}))
+    run, _ = train(settings, weak, data, quiet)
+    evaluate_run(settings, weak, run.run_id)
+    verdict = gate_run(settings, weak, run.run_id)
+    assert (verdict.passed, verdict.champion) == (False, "1")
+    assert verdict.reasons[-1].startswith("not worse than champion 1: roc_auc minus the champion's is -")
 
 
 def test_a_run_against_itself_as_champion_passes(settings, use_case):

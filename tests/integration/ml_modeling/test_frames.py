@@ -1,0 +1,155 @@
+"""The training frame, read from a small lake by Spark and Feast, against the same frame counted in plain Python."""
+
+import random
+from collections.abc import Callable, Iterable
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from config import Settings
+from data_lake.delta_tables import ensure_table
+from data_lake.tables import table
+from ml_modeling.cutoffs import HistoryTooShortError
+from ml_modeling.frames import NoDataError, read_split_frame
+from ml_modeling.labels import labelled_spine, sampled
+from ml_modeling.use_case import load_use_case
+from tests.cases.snapshots import COLUMNS
+from tests.cases.transactions import Line, silver_row
+
+CHURN = load_use_case("churn")
+FIRST = date(2026, 1, 1)
+DAYS = 340
+END = FIRST + timedelta(days=DAYS)
+MONDAYS = [day for day in (FIRST + timedelta(days=n) for n in range(DAYS)) if day.weekday() == 0]
+
+Append = Callable[[str, Iterable[dict[str, object]]], None]
+
+
+@pytest.fixture
+def lake(settings: Settings, tmp_path: Path) -> Settings:
+    return settings.model_copy(update={"home": tmp_path})
+
+
+@pytest.fixture
+def append(spark: SparkSession, lake: Settings) -> Append:
+    """Appends rows, by column, to a table of the lake."""
+
+    def commit(name: str, rows: Iterable[dict[str, object]]) -> None:
+        ensure_table(spark, table(name), lake)
+        path = table(name).path(lake)
+        schema = spark.read.format("delta").load(path).schema
+        frame = spark.createDataFrame([[row[column] for column in schema.names] for row in rows], schema)
+        frame.coalesce(1).write.format("delta").mode("append").save(path)
+
+    return commit
+
+
+def shop(seed: int, days: int = DAYS) -> list[Line]:
+    """Forty customers who buy at their own pace, some at midnight; returns; guests; one on the last day."""
+    rng = random.Random(seed)
+    lines = [line("c0", FIRST + timedelta(days=days), hour=12)]
+    for number in range(40):
+        day = FIRST + timedelta(days=rng.randrange(30))
+        while day < FIRST + timedelta(days=days):
+            who = None if rng.random() < 0.1 else f"c{number}"
+            kind = "return" if rng.random() < 0.2 else "purchase"
+            lines.append(line(who, day, hour=rng.choice([0, 0, 23]), kind=kind))
+            day += timedelta(days=1 + int(rng.expovariate(1 / (5 + 4 * number))))
+    return lines
+
+
+def line(customer: str | None, day: date, hour: int, kind: str = "purchase") -> Line:
+    at = datetime(day.year, day.month, day.day, hour, tzinfo=UTC)
+    return Line(at, customer, f"o-{customer}-{day}", "p", 1, Decimal("2.5"), kind)
+
+
+def expected_labels(lines: list[Line], cutoffs: Iterable[date]) -> dict[tuple[str, date], int]:
+    """The label by its definition, on exact times."""
+    labels = {}
+    bought = [line for line in lines if line.kind == "purchase" and line.customer_id]
+    for cutoff in cutoffs:
+        moment = datetime(cutoff.year, cutoff.month, cutoff.day, tzinfo=UTC)
+        before = {b.customer_id for b in bought if moment - CHURN.label.active <= b.at < moment}
+        after = {b.customer_id for b in bought if moment <= b.at < moment + CHURN.label.horizon}
+        labels |= {(customer, cutoff): int(customer not in after) for customer in before}
+    return labels
+
+
+def snapshot(customer: str, day: date) -> dict[str, object]:
+    """A snapshot whose every feature tells its customer and its day."""
+    told = {name: float(int(customer[1:]) * 1_000 + (day - FIRST).days) for name in COLUMNS[3:]}
+    moment = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    return {"snapshot_date": day, "snapshot_time": moment, "customer_id": customer, **told}
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_labels_are_those_counted_one_by_one(spark, append, lake, seed):
+    lines = shop(seed)
+    append("silver/transactions", [silver_row(line) for line in lines])
+    events = spark.read.format("delta").load(table("silver/transactions").path(lake))
+    cutoffs = MONDAYS[4::6]
+    rows = labelled_spine(spark, events, cutoffs, CHURN.label).collect()
+    found = {(row["customer_id"], row["event_timestamp"].date()): row["label"] for row in rows}
+    assert len(found) == len(rows)
+    assert found == expected_labels(lines, cutoffs)
+    assert set(found.values()) == {0, 1}
+
+
+def test_a_frame_that_is_too_large_loses_whole_customers(spark):
+    spine = spark.createDataFrame([(f"c{n % 500}", n) for n in range(5_000)], "customer_id string, n int")
+    kept = sampled(spine, "customer_id", 1_000)
+    counts = kept.groupBy("customer_id").count().collect()
+    assert {row["count"] for row in counts} == {10}
+    assert 700 < kept.count() < 1_300
+    assert sampled(spine, "customer_id", 5_000) is spine
+
+
+def test_the_frame_holds_each_cutoffs_own_features_and_labels(spark, append, lake):
+    lines = shop(seed=7)
+    customers = sorted({line.customer_id for line in lines if line.customer_id})
+    append("silver/transactions", [silver_row(line) for line in lines])
+    append("gold/customer_snapshot", [snapshot(customer, day) for customer in customers for day in MONDAYS])
+    data = read_split_frame(spark, lake, CHURN)
+    assert (data.first, data.end) == (min(line.day for line in lines), END)
+    assert set(data.table_versions) == {"silver/transactions", "gold/customer_snapshot"}
+    rows = data.frame.rows
+    found = {(row.entity, row.cutoff): row.label for row in rows.itertuples()}
+    assert found == expected_labels(lines, data.split.all)
+    for row in rows.itertuples():
+        assert row.recency_days == int(row.entity[1:]) * 1_000 + (row.cutoff - FIRST).days
+
+
+def test_a_frame_names_the_version_of_silver_it_was_read_at(spark, append, lake):
+    lines = shop(seed=3)
+    append("silver/transactions", [silver_row(line) for line in lines])
+    customers = {line.customer_id for line in lines if line.customer_id}
+    append("gold/customer_snapshot", [snapshot(customer, day) for customer in customers for day in MONDAYS])
+    before = read_split_frame(spark, lake, CHURN)
+    append("silver/transactions", [silver_row(line("c1", FIRST + timedelta(days=100), hour=3))])
+    after = read_split_frame(spark, lake, CHURN)
+    assert after.table_versions["silver/transactions"] == before.table_versions["silver/transactions"] + 1
+
+
+@pytest.mark.parametrize("missing", ["silver/transactions", "gold/customer_snapshot"])
+def test_a_missing_table_is_named(spark, append, lake, missing):
+    (other,) = {"silver/transactions", "gold/customer_snapshot"} - {missing}
+    append(other, [])
+    with pytest.raises(NoDataError, match=missing):
+        read_split_frame(spark, lake, CHURN)
+
+
+def test_an_empty_lake_says_what_fills_it(spark, append, lake):
+    append("silver/transactions", [])
+    append("gold/customer_snapshot", [])
+    with pytest.raises(NoDataError, match="silver/transactions has no row: feed events first"):
+        read_split_frame(spark, lake, CHURN)
+
+
+def test_a_short_history_is_said_to_be_short(spark, append, lake):
+    append("silver/transactions", [silver_row(line) for line in shop(seed=1, days=150)])
+    append("gold/customer_snapshot", [snapshot("c1", day) for day in MONDAYS[:20]])
+    with pytest.raises(HistoryTooShortError, match="history too short for the split"):
+        read_split_frame(spark, lake, CHURN)
