@@ -32,12 +32,12 @@ $(UV): deployment/local/prerequisites
 	touch $@
 
 $(PLATFORM): uv.lock pyproject.toml $(UV)
-	python="$$(deployment/local/prerequisites)"; UV_PYTHON="$$python" UV_PROJECT_ENVIRONMENT=.venv $(UV) sync --frozen
+	python="$$(deployment/local/prerequisites)"; UV_PYTHON="$$python" UV_PROJECT_ENVIRONMENT=.venv $(UV) sync --frozen --compile-bytecode
 	touch $@
 
 $(AIRFLOW): uv.lock pyproject.toml $(UV)
 	python="$$(deployment/local/prerequisites)"; UV_PYTHON="$$python" UV_PROJECT_ENVIRONMENT=.venv-airflow \
-	  $(UV) sync --frozen --no-default-groups --group airflow --group test
+	  $(UV) sync --frozen --compile-bytecode --no-default-groups --group airflow --group test
 	touch $@
 
 $(JARS): deployment/local/jars/spark/pom.xml deployment/local/jars/kafka/pom.xml
