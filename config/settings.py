@@ -65,6 +65,9 @@ class Spark(Section):
 
 class Stream(Section):
     checkpoints: str = "{home}/checkpoints"
+    kafka_options: dict[str, str] = Field(
+        default_factory=dict, description="extra options of Spark's Kafka source (kafka.security.protocol, ...)"
+    )
     trigger_s: float = Field(2.0, ge=0, description="pause between micro-batches")
     max_offsets_per_trigger: int = Field(300_000, ge=1)
     max_files_per_trigger: int = Field(1_000, ge=1)

@@ -9,6 +9,8 @@ from pyspark.sql import SparkSession
 from config.errors import TerminalError
 from config.settings import REPO, Settings
 
+LOGGING = Path(__file__).resolve().parent / "spark-log4j2.properties"
+
 
 class MissingJarsError(TerminalError):
     """The folder of Spark jars is empty; the message says what fills it."""
@@ -20,9 +22,7 @@ def session(app_name: str, settings: Settings, conf: Mapping[str, str] | None = 
     builder = SparkSession.builder.appName(app_name)
     for key, value in {**(conf or {}), **spark_conf(settings)}.items():
         builder = builder.config(key, value)
-    spark = builder.getOrCreate()
-    spark.sparkContext.setLogLevel("WARN")
-    return spark
+    return builder.getOrCreate()
 
 
 def submit_command(
@@ -55,6 +55,7 @@ def spark_conf(settings: Settings) -> dict[str, str]:
     conf = {
         "spark.master": settings.spark.master,
         "spark.driver.memory": f"{settings.spark.driver_memory_mb}m",
+        "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={LOGGING}",
         "spark.jars": ",".join(str(jar) for jar in jars),
         "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
         "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",

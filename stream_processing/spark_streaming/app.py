@@ -24,7 +24,7 @@ from stream_processing.spark_streaming.bronze import start_bronze
 from stream_processing.spark_streaming.lag import lag_rows
 from stream_processing.spark_streaming.progress import ProgressGauges
 from stream_processing.spark_streaming.restarts import QueryRunner, StartQuery
-from stream_processing.spark_streaming.shutdown import hold_shutdown
+from stream_processing.spark_streaming.shutdown import held_shutdown
 from stream_processing.spark_streaming.silver import start_silver
 
 CONF = {
@@ -43,13 +43,10 @@ def run(settings: Settings, stop: threading.Event) -> None:
     """
     ensure_topics(settings)
     spark = session("tidemill-stream", settings, CONF)
-    stopped = hold_shutdown(spark, stop)
-    try:
+    with held_shutdown(spark, stop):
         ensure_stream_tables(spark, settings)
         export_progress(spark, settings)
         QueryRunner(query_starts(spark, settings)).run(stop)
-    finally:
-        stopped.set()
 
 
 def ensure_stream_tables(spark: SparkSession, settings: Settings) -> None:

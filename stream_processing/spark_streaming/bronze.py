@@ -30,6 +30,7 @@ def read_topic(spark: SparkSession, settings: Settings, topic: str) -> DataFrame
         "failOnDataLoss": "true",
         "includeHeaders": "true",
         "maxOffsetsPerTrigger": str(settings.stream.max_offsets_per_trigger),
+        **settings.stream.kafka_options,
     }
     return spark.readStream.format("kafka").options(**options).load()
 
