@@ -62,7 +62,7 @@ test-unit: setup ## tests without a JVM or a server
 	.venv/bin/pytest tests/unit
 
 test-integration: setup ## tests on the real Kafka, Spark, Redis, MLflow and Feast
-	for package in tests/integration/[a-z]*/; do .venv/bin/pytest "$$package"; done
+	.venv/bin/pytest tests/integration
 
 test-airflow: setup ## tests of the DAGs and plugins in the real Airflow
 	.venv-airflow/bin/pytest tests/airflow_orchestration

@@ -1,15 +1,22 @@
 """Kill the stream and the broker where it hurts most: afterwards broker and lake hold the same events, each once."""
 
 import itertools
+import os
 import signal
+import subprocess
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
+from deltalake import DeltaTable
 
 from config import Settings
 from config.environment import settings_environment
+from config.settings import REPO
+from data_lake import tables
 from ingestion_layer.kafka.topics import ensure_topics
 from tests.e2e.stream_app import TOPIC, Progress, StreamApp, produce
 from tests.integration.conftest import settings_on_free_ports
@@ -20,6 +27,8 @@ from tidemill.stack.services import kafka as kafka_service
 pytestmark = pytest.mark.timeout(1200)
 IN_A_BATCH, AFTER_THE_WRITE = "in a batch", "after the silver write and before the checkpoint's commit"
 ROUNDS = itertools.count()
+ROWS = 3000
+GOLD = "gold/customer_daily"
 
 
 class Broker:
@@ -61,24 +70,47 @@ def stream(stream_settings: Settings, broker: Broker) -> Iterator[StreamApp]:
     stop_group(app.process, 30)
 
 
-def chunk(size: int = 3000) -> list[bytes | None]:
+def chunk() -> list[bytes | None]:
     """New events, every tenth of them twice, and a bad message after every hundred."""
     number = next(ROUNDS)
     values: list[bytes | None] = []
-    for row in range(size):
-        event = encode(transaction(f"{number}/{row}"))
+    for row in range(ROWS):
+        event = encode(purchase(number, row))
         values += [event, event] if row % 10 == 0 else [event]
         values += [b"{", None] if row % 100 == 0 else []
     return values
+
+
+def purchase(number: int, row: int) -> dict[str, Any]:
+    """The event ``row`` of chunk ``number``: customers, days and quantities go round at different speeds."""
+    time = f"2024-05-{1 + (number + row) % 28:02}T09:30:00Z"
+    return transaction(f"{number}/{row}", time, customer_id=f"c{row % 11}", quantity=1 + row % 5)
 
 
 def assert_each_event_once(stream: StreamApp) -> None:
     report = stream.reconcile()
     topic = report["topics"][TOPIC]
     assert report["holds"], topic["findings"]
-    assert topic["duplicate_rows"] == 300 * _rounds()
-    assert topic["silver_rows"] == 3000 * _rounds()
-    assert topic["quarantine_by_reason"] == {"not_json": 60 * _rounds()}
+    assert topic["duplicate_rows"] == ROWS // 10 * _rounds()
+    assert topic["silver_rows"] == ROWS * _rounds()
+    assert topic["quarantine_by_reason"] == {"not_json": ROWS // 50 * _rounds()}
+
+
+def gold_job(settings: Settings) -> "subprocess.Popen[bytes]":
+    tidemill = str(settings.platform_environment / "bin" / "tidemill")
+    command = [tidemill, "submit", "batch_processing/customer_daily.py"]
+    return subprocess.Popen(command, env=os.environ | settings_environment(settings), cwd=REPO, start_new_session=True)
+
+
+def assert_gold_counts_what_was_sent(settings: Settings) -> None:
+    """Units a day and customer, counted from the chunks; the lake is not asked."""
+    expected: Counter[tuple[str, str]] = Counter()
+    for number, row in itertools.product(range(_rounds()), range(ROWS)):
+        event = purchase(number, row)
+        expected[event["time"][:10], event["data"]["customer_id"]] += event["data"]["quantity"]
+    gold = DeltaTable(tables.table(GOLD).path(settings)).to_pyarrow_table().to_pylist()
+    assert {(str(row["event_date"]), row["customer_id"]): row["units_bought"] for row in gold} == expected
+    assert len(gold) == len(expected)
 
 
 def _rounds() -> int:
@@ -136,8 +168,31 @@ def test_sigterm_ends_between_two_batches(stream: StreamApp, stream_settings: Se
     before = Progress.read(stream_settings)
     produce(stream_settings, chunk())
     stream.wait_for(lambda: Progress.read(stream_settings).begun > before.begun, "a batch")
+    already_logged = stream.log.stat().st_size
     stream.process.send_signal(signal.SIGTERM)
     stream.process.wait(60)
     assert not Progress.read(stream_settings).is_in_a_batch, stream.tail()
+    assert b"Exception" not in stream.log.read_bytes()[already_logged:], stream.tail()
     stream.restart()
     assert_each_event_once(stream)
+
+
+def test_gold_counts_what_was_sent_though_its_job_and_the_stream_were_killed(
+    stream: StreamApp, stream_settings: Settings
+) -> None:
+    produce(stream_settings, chunk())
+    stream.reconcile()
+    job = gold_job(stream_settings)
+    created = Path(tables.table(GOLD).path(stream_settings)) / "_delta_log" / f"{0:020}.json"
+    stream.wait_for(created.exists, "the job to have made its table")
+    os.killpg(job.pid, signal.SIGKILL)
+    job.wait()
+    assert gold_job(stream_settings).wait() == 0
+    assert_gold_counts_what_was_sent(stream_settings)
+
+    freeze_when(stream, stream_settings, AFTER_THE_WRITE)
+    stream.kill()
+    stream.restart()
+    assert_each_event_once(stream)
+    assert gold_job(stream_settings).wait() == 0
+    assert_gold_counts_what_was_sent(stream_settings)

@@ -114,10 +114,12 @@ def _state(program: Program | None, service: Service, record: Record | None) -> 
     if program.state in _BY_PROGRAM_STATE:
         state = _BY_PROGRAM_STATE[program.state]
         return state, (program.spawn_error or f"exit status {program.exit_status}") if state == "failed" else ""
-    reason = _unready_reason(service, record.create_time if record else time.time())
+    if record is None:
+        return "starting", "its process has just been started or has just ended"
+    reason = _unready_reason(service, record.create_time)
     if not reason:
         return "ready", ""
-    is_new = record is None or time.time() - record.create_time < service.ready_timeout_s
+    is_new = time.time() - record.create_time < service.ready_timeout_s
     return ("starting" if is_new else "unready"), reason
 
 

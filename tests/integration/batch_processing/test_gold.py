@@ -26,13 +26,14 @@ from tests.cases.transactions import Line, naive_snapshot, random_lines
 from tests.integration.batch_processing.conftest import AppendLines
 
 FIRST = date(2010, 12, 1)
+EVERY = 14  # days between snapshots
 
 
 def run_all(spark: SparkSession, lake: Settings, full: bool = False) -> list[Outcome]:
     return [
         daily.refresh(spark, lake, daily_product_sales.DAILY, full),
         daily.refresh(spark, lake, customer_daily.DAILY, full),
-        customer_snapshot.refresh(spark, lake, every=7, full=full),
+        customer_snapshot.refresh(spark, lake, every=EVERY, full=full),
     ]
 
 
@@ -48,7 +49,7 @@ def rows(spark: SparkSession, lake: Settings, name: str) -> list[dict[str, objec
 
 def expected_snapshots(lines: Sequence[Line]) -> list[dict[str, object]]:
     known = [line for line in lines if line.customer_id]
-    days = grid(min(line.day for line in known), max(line.day for line in known), 7)
+    days = grid(min(line.day for line in known), max(line.day for line in known), EVERY)
     return [
         {"snapshot_date": day, "customer_id": customer, **features}
         for day in days
@@ -139,7 +140,7 @@ def test_only_snapshots_after_the_change_are_written(spark: SparkSession, lake: 
 
 def customer_snapshot_after_daily(spark: SparkSession, lake: Settings) -> Outcome:
     daily.refresh(spark, lake, customer_daily.DAILY, full=False)
-    return customer_snapshot.refresh(spark, lake, every=7, full=False)
+    return customer_snapshot.refresh(spark, lake, every=EVERY, full=False)
 
 
 def files_by_date(spark: SparkSession, path: str) -> list:  # type: ignore[type-arg]
