@@ -20,7 +20,7 @@ from feature_store.views import VIEWS, Service, View, services
 
 PROJECT = "tidemill"
 
-# Feast says at every use that its Spark support is in alpha; docs/adr/0010 says why it is used all the same. Its
+# Feast says at every use that its Spark support is in alpha; docs/adr/0009 says why it is used all the same. Its
 # module shows such warnings when it is imported, so this comes after.
 warnings.filterwarnings("ignore", message="The spark .* experimental feature", category=RuntimeWarning)
 
