@@ -1,6 +1,7 @@
 """Where a setting's value came from: reading ``TIDEMILL_*`` variables and merging layers."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -8,6 +9,9 @@ from pydantic import BaseModel
 
 ENV_PREFIX = "TIDEMILL_"
 SECRET_PREFIX = f"{ENV_PREFIX}SECRET_"
+HIDDEN = "********"
+_SECRET_KEY = re.compile(r"passw|secret|token|jaas|credential|(access|account|private)[._]?key", re.IGNORECASE)
+_URL_PASSWORD = re.compile(r"(?<=://)([^:/@\s]*):[^@\s]+@")
 
 
 def environment_values(environ: Mapping[str, str], model: type[BaseModel]) -> tuple[dict[str, Any], dict[str, str]]:
@@ -70,3 +74,13 @@ def _leaves(values: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]
             yield from _leaves(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value
+
+
+def shown(key: str, value: Any) -> Any:
+    """``value`` as it may be printed: hidden where the name of ``key`` or a URL's user part says that it is a secret.
+
+    The tables that are passed on to other clients (``kafka.client``, ``spark.conf``, ...) may hold any option.
+    """
+    if value and _SECRET_KEY.search(key):
+        return HIDDEN
+    return _URL_PASSWORD.sub(rf"\1:{HIDDEN}@", value) if isinstance(value, str) else value

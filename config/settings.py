@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from config.errors import TerminalError
-from config.origin import ENV_PREFIX, environment_values, flatten, merge
+from config.origin import ENV_PREFIX, environment_values, flatten, merge, shown
 
 REPO = Path(__file__).resolve().parent.parent
 PROFILES = Path(__file__).resolve().parent
@@ -186,11 +186,11 @@ def _explain(error: ValidationError, origin: Mapping[str, str], file: Path) -> s
         place = origin.get(key) or next((o for k, o in origin.items() if k.startswith(f"{key}.")), str(file))
         if place == f"config/{file.name}":
             place = str(file)
-        value = "(hidden)" if "password" in key else repr(_shown(problem["input"]))
+        value = repr(shown(key, _short(problem["input"])))
         lines.append(f"{key} = {value} in {place}: {problem['msg']}")
     return "; ".join(lines)
 
 
-def _shown(value: Any) -> Any:
+def _short(value: Any) -> Any:
     text = repr(value)
     return value if len(text) <= 200 else f"{text[:200]}..."

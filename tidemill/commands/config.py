@@ -7,7 +7,7 @@ from pydantic import SecretStr
 from rich.console import Console
 from rich.table import Table
 
-from config.origin import flatten
+from config.origin import HIDDEN, flatten, shown
 from config.secrets import NAMES, secret_path
 from config.settings import load_with_origin
 
@@ -22,12 +22,12 @@ def command() -> None:
 def show(as_json: bool) -> None:
     """Print every key, its value and where the value came from; secrets are hidden."""
     settings, origin = load_with_origin()
-    values = {key: _shown(value) for key, value in flatten(settings.model_dump()).items()}
+    values = {key: shown(key, _plain(value)) for key, value in flatten(settings.model_dump()).items()}
     rows = [{"key": key, "value": value, "origin": origin[key]} for key, value in values.items()]
     for name in NAMES:
         path = secret_path(settings, name)
         place = str(path) if path.exists() else "made when first needed"
-        rows.append({"key": f"secret.{name}", "value": "********", "origin": place})
+        rows.append({"key": f"secret.{name}", "value": HIDDEN, "origin": place})
     if as_json:
         click.echo(json.dumps(rows, indent=2))
         return
@@ -37,7 +37,7 @@ def show(as_json: bool) -> None:
     Console().print(table)
 
 
-def _shown(value: object) -> object:
+def _plain(value: object) -> object:
     if isinstance(value, SecretStr):
-        return "********"
+        return HIDDEN
     return value if isinstance(value, (int, float, bool, list, dict, type(None))) else str(value)

@@ -29,3 +29,43 @@ def test_help_lists_every_command_without_importing_it() -> None:
     result = CliRunner().invoke(cli, ["--help"])
     assert result.exit_code == 0
     assert all(name in result.output for name in ("up", "down", "reconcile", "models"))
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "key", "shown"),
+    [
+        (
+            "STREAM__KAFKA_OPTIONS",
+            '{"kafka.sasl.jaas.config": "x y"}',
+            "stream.kafka_options.kafka.sasl.jaas.config",
+            "*" * 8,
+        ),
+        ("KAFKA__CLIENT", '{"sasl.password": "x"}', "kafka.client.sasl.password", "*" * 8),
+        (
+            "LAKE__STORAGE_OPTIONS",
+            '{"AWS_SECRET_ACCESS_KEY": "x"}',
+            "lake.storage_options.AWS_SECRET_ACCESS_KEY",
+            "*" * 8,
+        ),
+        (
+            "SPARK__CONF",
+            '{"spark.hadoop.fs.s3a.access.key": "x"}',
+            "spark.conf.spark.hadoop.fs.s3a.access.key",
+            "*" * 8,
+        ),
+        (
+            "AIRFLOW__DATABASE",
+            "postgresql://me:x@db/airflow",
+            "airflow.database",
+            "postgresql://me:********@db/airflow",
+        ),
+        ("KAFKA__CLIENT", '{"sasl.username": "me"}', "kafka.client.sasl.username", "me"),
+    ],
+)
+def test_secrets_in_the_options_of_other_clients_are_hidden(
+    variable: str, value: str, key: str, shown: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"TIDEMILL_{variable}", value)
+    result = CliRunner().invoke(cli, ["config", "show", "--json"])
+    assert result.exit_code == 0, result.output
+    assert {row["key"]: row["value"] for row in json.loads(result.output)}[key] == shown
