@@ -1,12 +1,12 @@
 """Writing a gold table: some dates or all, with the note of what they were made from, in one commit."""
 
-from delta.exceptions import DeltaConcurrentModificationException
 from pyspark.sql import DataFrame, Observation
 from pyspark.sql import functions as F  # noqa: N812
 
 from batch_processing.incremental import Note
 from config.errors import TransientError
 from config.settings import Settings
+from data_lake.commits import CONFLICTS
 from data_lake.tables import Table
 
 
@@ -28,6 +28,6 @@ def replace(settings: Settings, table: Table, rows: DataFrame, where: str | None
         writer = writer.option("replaceWhere", where)
     try:
         writer.save(table.path(settings))
-    except DeltaConcurrentModificationException as error:
+    except CONFLICTS as error:
         raise ConcurrentRunError(f"{table.name} was changed by another run; run this again: {error}") from error
     return int(written.get["rows"])

@@ -2,8 +2,21 @@
 
 from dataclasses import dataclass
 
+from delta import exceptions
 from delta.tables import DeltaTable
 from pyspark.sql import Row, SparkSession
+
+CONFLICTS = (
+    exceptions.ConcurrentAppendException,
+    exceptions.ConcurrentDeleteDeleteException,
+    exceptions.ConcurrentDeleteReadException,
+    exceptions.ConcurrentTransactionException,
+    exceptions.ConcurrentWriteException,
+    exceptions.DeltaConcurrentModificationException,
+    exceptions.MetadataChangedException,
+    exceptions.ProtocolChangedException,
+)
+"""What Delta raises when another commit came first and both cannot hold; none of them is a base of the others."""
 
 # Operations that leave every row as it was.
 MAINTENANCE = frozenset(

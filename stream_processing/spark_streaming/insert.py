@@ -3,21 +3,14 @@
 import logging
 import time
 
-from delta import exceptions
 from delta.tables import DeltaTable
 from pyspark.sql import DataFrame
 
 from config.settings import Settings
+from data_lake.commits import CONFLICTS
 from data_lake.tables import Table
 
 ATTEMPTS = 5
-CONFLICTS = (
-    exceptions.ConcurrentAppendException,
-    exceptions.ConcurrentDeleteReadException,
-    exceptions.ConcurrentWriteException,
-    exceptions.DeltaConcurrentModificationException,
-    exceptions.MetadataChangedException,
-)
 logger = logging.getLogger(__name__)
 
 

@@ -44,11 +44,13 @@ class Load:
 
 
 @pytest.fixture
-def alias_restored(backends: Backends) -> Iterator[None]:
+def alias_restored(server: ModelServer, backends: Backends) -> Iterator[None]:
+    """The champion is as before when the test ends, and the server answers with it."""
     client = connect(backends.settings)
     before = client.get_model_version_by_alias("churn", "champion").version
     yield
     client.set_registered_model_alias("churn", "champion", before)
+    eventually(lambda: version_of(server) == before, "the champion of before")
 
 
 def version_of(server: ModelServer) -> str:
