@@ -61,6 +61,8 @@ def spark_conf(settings: Settings) -> dict[str, str]:
         "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.shuffle.partitions": str(settings.spark.shuffle_partitions),
+        # VACUUM lists folders in this many tasks whatever their number; Spark's default is 10,000.
+        "spark.sql.sources.parallelPartitionDiscovery.parallelism": str(settings.spark.shuffle_partitions),
         "spark.sql.warehouse.dir": str(settings.home / "spark" / "warehouse"),
         "spark.databricks.delta.snapshotPartitions": "2",
         "spark.ui.enabled": "false",
