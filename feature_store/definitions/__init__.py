@@ -1,0 +1,39 @@
+"""How a use case says what its features are: frozen values that know no engine, not even numpy.
+
+docs/windows.md says what they mean.
+"""
+
+from feature_store.definitions.aggregations import Aggregation, Function, column, count, time_since_last
+from feature_store.definitions.errors import DefinitionError
+from feature_store.definitions.expressions import DAY_OF_WEEK, HOUR_OF_DAY, Derived, Expression, Input, zscore
+from feature_store.definitions.filters import Filter
+from feature_store.definitions.group import Feature, FeatureGroup
+from feature_store.definitions.service import FeatureService
+from feature_store.definitions.source import Entity, Source
+from feature_store.definitions.spelling import days, hours, minutes
+from feature_store.windows import LIFETIME
+
+__all__ = [
+    "DAY_OF_WEEK",
+    "HOUR_OF_DAY",
+    "LIFETIME",
+    "Aggregation",
+    "DefinitionError",
+    "Derived",
+    "Entity",
+    "Expression",
+    "Feature",
+    "FeatureGroup",
+    "FeatureService",
+    "Filter",
+    "Function",
+    "Input",
+    "Source",
+    "column",
+    "count",
+    "days",
+    "hours",
+    "minutes",
+    "time_since_last",
+    "zscore",
+]

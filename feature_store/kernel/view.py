@@ -1,0 +1,132 @@
+"""What a feature of one column sees: the events that have a value there, and the ranges of them that windows cover."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Self
+
+import numpy as np
+
+from feature_store.double_double import Floats, Pair, square
+from feature_store.events import Column, EventColumnsError, Events, Ints, Mask
+from feature_store.kernel.blocks import Parts, parts
+from feature_store.kernel.extremes import extreme
+from feature_store.kernel.sums import PrefixSums
+
+SUM_PRECISION = 1e-11
+"""Relative to the sum: above it, the difference of two prefix sums is not good enough."""
+STD_PRECISION = 1e-20
+"""Relative to the sum of squares."""
+
+
+@dataclass(frozen=True)
+class View:
+    """Events without those whose column is null: sorted by entity, time and tie-breaker."""
+
+    events: Events
+    column: Column
+    positions: Ints | None
+    """How many of the events before each position are kept; None when all are."""
+
+    @classmethod
+    def of(cls, events: Events, column: Column) -> Self:
+        if column.valid.all():
+            return cls(events, column, None)
+        kept = events.take(column.valid)
+        return cls(kept, column.take(column.valid), np.append(0, np.cumsum(column.valid)))
+
+    def ranges(self, start: Ints, end: Ints) -> tuple[Ints, Ints]:
+        """Ranges of all events as ranges of the kept ones."""
+        return (start, end) if self.positions is None else (self.positions[start], self.positions[end])
+
+    @cached_property
+    def values(self) -> Floats:
+        return np.asarray(self.column.values, dtype=np.float64)
+
+    @cached_property
+    def squares(self) -> Pair:
+        return square(self.values)
+
+    @cached_property
+    def sums(self) -> PrefixSums:
+        return PrefixSums.of(self.values)
+
+    @cached_property
+    def sums_of_squares(self) -> PrefixSums:
+        return PrefixSums.of(*self.squares)
+
+    @cached_property
+    def known(self) -> Ints:
+        """When each event became known.
+
+        Raises:
+            EventColumnsError: the events do not say.
+        """
+        if self.events.known_time is None:
+            raise EventColumnsError("values as known need the events' known_time")
+        return self.events.known_time
+
+    @cached_property
+    def index(self) -> Floats:
+        return np.arange(len(self.events), dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class Ranges:
+    """The range of ``view`` that one window covers at each query; ``as_known``, only what was known by then."""
+
+    view: View
+    start: Ints
+    end: Ints
+    time: Ints
+    as_known: bool
+
+    @cached_property
+    def withheld(self) -> Mask:
+        """True for the ranges that hold something not known yet."""
+        if not self.as_known:
+            return np.zeros(len(self.start), dtype=np.bool_)
+        latest = extreme(self.view.known.astype(np.float64), self.start, self.end, np.maximum)
+        return latest > self.time
+
+    @cached_property
+    def some_withheld(self) -> Ints:
+        return np.nonzero(self.withheld)[0]
+
+    @cached_property
+    def known_parts(self) -> Parts:
+        """Of the ranges at ``some_withheld``, what was known."""
+        chosen = self.some_withheld
+        return parts(self.start[chosen], self.end[chosen], self.view.known, self.time[chosen])
+
+    @cached_property
+    def counts(self) -> Ints:
+        counts = self.end - self.start
+        if len(self.some_withheld):
+            counts[self.some_withheld] = self.known_parts.count()
+        return counts
+
+    @cached_property
+    def total(self) -> Pair:
+        sums = self.view.sums
+        result = sums.between(self.start, self.end)
+        off = sums.error(self.start, self.end) > SUM_PRECISION * np.abs(result[0])
+        self._correct(result, off, self.view.values)
+        return result
+
+    def totals_for_std(self) -> tuple[Pair, Pair]:
+        """The sum and the sum of squares, near enough for their difference."""
+        view, start, end = self.view, self.start, self.end
+        sums, squares = view.sums.between(start, end), view.sums_of_squares.between(start, end)
+        mean = np.abs(sums[0]) / np.maximum(end - start, 1)
+        error = view.sums_of_squares.error(start, end) + 2 * mean * view.sums.error(start, end)
+        off = error > STD_PRECISION * squares[0]
+        self._correct(sums, off, view.values)
+        self._correct(squares, off, *view.squares)
+        return sums, squares
+
+    def _correct(self, result: Pair, off: Mask, values: Floats, lost: Floats | None = None) -> None:
+        """Put right what prefix sums cannot: ranges drowned by what came before them, and those partly withheld."""
+        if len(drowned := np.nonzero(off & ~self.withheld & (self.end > self.start))[0]):
+            result[0][drowned], result[1][drowned] = parts(self.start[drowned], self.end[drowned]).total(values, lost)
+        if len(self.some_withheld):
+            result[0][self.some_withheld], result[1][self.some_withheld] = self.known_parts.total(values, lost)

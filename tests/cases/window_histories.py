@@ -1,0 +1,151 @@
+"""Histories that windows get wrong, drawn by hypothesis, and the same events as the columns that engines take."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from feature_store.definitions import (
+    LIFETIME,
+    Entity,
+    Feature,
+    FeatureGroup,
+    Function,
+    Source,
+    column,
+    count,
+    days,
+    hours,
+    minutes,
+)
+from feature_store.events import Column, Events, Queries
+from tests.cases.naive_windows import Happened, naive_value, naive_window
+
+SECOND, MINUTE, HOUR, DAY = 1_000_000, 60_000_000, 3_600_000_000, 86_400_000_000
+amount, kind = column("amount"), column("kind")
+
+GROUP = FeatureGroup(
+    name="payments",
+    entity=Entity("customer", "customer_id"),
+    source=Source("silver/payments"),
+    filters=(kind.is_in("card", "cash", "other"), amount != 13.0),
+    windows=(minutes(5), hours(1), hours(12), days(7), days(12), LIFETIME),
+    aggregations=(
+        count(),
+        amount.count(),
+        amount.sum(),
+        amount.mean(),
+        amount.min(),
+        amount.max(),
+        amount.std(),
+        amount.first(),
+        amount.last(),
+    ),
+)
+
+# The moments where days, hours, months and the sign of the clock change.
+ANCHORS = tuple(
+    int(datetime(*ymdhm, tzinfo=UTC).timestamp()) * SECOND
+    for ymdhm in ((1969, 12, 31, 23, 55), (1970, 1, 1, 0, 0), (2024, 2, 29, 0, 0), (2024, 3, 1, 0, 0))
+)
+STEPS = (0, 5 * MINUTE, HOUR, 12 * HOUR, DAY, 7 * DAY, 12 * DAY, 13 * DAY)
+
+values = st.one_of(
+    st.none(),
+    st.sampled_from((0.0, 1.0, -1.0, 0.1, 13.0, 1e15, -1e15, 1e-3, 1e9, 1e9 + 1e-3)),
+    st.floats(-1e6, 1e6, allow_subnormal=False),
+)
+moments = st.builds(
+    lambda anchor, step, times, offset: ANCHORS[anchor] + STEPS[step] * times + offset,
+    st.integers(1, 2) | st.integers(0, 3),
+    st.integers(0, len(STEPS) - 1),
+    st.integers(-2, 2),
+    st.sampled_from((0, 0, -1, 1, 30 * SECOND, -MINUTE)) | st.integers(-DAY, DAY),
+)
+delays = st.sampled_from((0, 0, 0, 1, SECOND, MINUTE, HOUR, DAY, 8 * DAY)) | st.integers(0, DAY)
+
+
+@st.composite
+def histories(draw: st.DrawFn, most: int = 25) -> list[Happened]:
+    """Events in order of arrival, their ties unique."""
+    rows = draw(
+        st.lists(
+            st.tuples(
+                st.integers(0, 2), moments, values, st.sampled_from(("card", "cash", "card", None, "gift")), delays
+            ),
+            max_size=most,
+        )
+    )
+    ties = draw(st.permutations(range(len(rows))))
+    return [
+        Happened(entity, time, tie, {"amount": value, "kind": of_kind, "item": _item(value)}, time + delay)
+        for (entity, time, value, of_kind, delay), tie in zip(rows, ties, strict=True)
+    ]
+
+
+def _item(value: float | None) -> int | None:
+    return None if value is None else int(value) % 7
+
+
+@st.composite
+def query_times(draw: st.DrawFn, history: Sequence[Happened], most: int = 6) -> list[tuple[int, int]]:
+    """(entity, time): near events, and near where events fall out of windows."""
+    near = [event.time for event in history] + [ANCHORS[1]]
+    windows = [feature.window // timedelta(microseconds=1) for feature in GROUP.features if feature.window != LIFETIME]
+    moment = st.builds(
+        lambda time, window, offset: time + window + offset,
+        st.sampled_from(near),
+        st.sampled_from((0, 0, *windows)),
+        st.sampled_from((0, 1, -1, 5 * MINUTE, HOUR - 1, HOUR, DAY - 1, DAY, 100 * DAY)),
+    )
+    return draw(st.lists(st.tuples(st.integers(0, 3), moment), min_size=1, max_size=most))
+
+
+def as_columns(history: Sequence[Happened]) -> Events:
+    return Events(
+        entity=np.array([event.entity for event in history], dtype=np.int64),
+        time=np.array([event.time for event in history], dtype=np.int64),
+        tie=np.array([event.tie for event in history], dtype=np.uint64),
+        columns={
+            "amount": Column.of([event.values["amount"] for event in history], fill=0.0),
+            "kind": Column.of([event.values["kind"] for event in history], fill=""),
+            "item": Column.of([event.values["item"] for event in history], fill=0),
+        },
+        known_time=np.array([event.known_time for event in history], dtype=np.int64),
+    )
+
+
+def as_queries(asked: Sequence[tuple[int, int]]) -> Queries:
+    return Queries(*np.array(asked, dtype=np.int64).reshape(-1, 2).T)
+
+
+def assert_agrees(
+    found: Mapping[str, NDArray[np.float64]],
+    history: Sequence[Happened],
+    asked: Iterable[tuple[int, int]],
+    group: FeatureGroup = GROUP,
+    as_known: bool = False,
+) -> None:
+    """Every value found is the judge's."""
+    assert list(found) == [feature.name for feature in group.features]
+    for row, (entity, time) in enumerate(asked):
+        for feature in group.features:
+            expected = naive_value(feature, history, entity, time, as_known)
+            window = naive_window(feature, history, entity, time, as_known)
+            actual = float(found[feature.name][row])
+            where = f"{feature.name} of {entity} at {time}: {actual!r}, the judge says {expected!r}"
+            if expected is None:
+                assert math.isnan(actual), where
+            else:
+                assert abs(actual - expected) <= _tolerance(feature, expected, window), where
+
+
+def _tolerance(feature: Feature, expected: float, window: Sequence[Happened]) -> float:
+    """Beside the relative part, room for what cancels, as a share of what is in the window."""
+    if feature.function not in (Function.SUM, Function.MEAN, Function.STD):
+        return 0.0
+    scale = math.sqrt(math.fsum((event.values["amount"] or 0.0) ** 2 for event in window))
+    return 1e-9 * abs(expected) + (1e-10 if feature.function is Function.STD else 1e-28) * scale
