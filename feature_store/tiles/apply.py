@@ -1,0 +1,92 @@
+"""Events into states."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from feature_store.definitions import LIFETIME
+from feature_store.events import Events, Ints, Mask
+from feature_store.filters import passing
+from feature_store.tiles.grouping import Groups
+from feature_store.tiles.layout import LEVELS, MARGIN, MOST_PENDING, Layout
+from feature_store.tiles.recent import keep_latest, recent_rows
+from feature_store.tiles.rows import Rows, add_tiles, event_rows, tile_rows
+from feature_store.tiles.state import StateError, States, Status, Table, decode, encode
+from feature_store.windows import first_tile, micros
+
+INDICES = 1 << 32
+
+
+def apply(
+    layout: Layout, states: Sequence[bytes | None], events: Events, commit_version: Ints, applied_time: int
+) -> list[bytes]:
+    """The state of each entity after ``events``, whose ``entity`` is a position in ``states``.
+
+    An event of a commit that a state has taken in already is left out, so a commit may be applied any number of times;
+    all events of one commit and entity come in one call. ``applied_time`` is the time of the apply in microseconds: no
+    request comes for a time more than ``MARGIN`` before it.
+
+    Raises:
+        StateError: a state is unreadable, or that of another definition: it must be built anew from silver.
+    """
+    before = decode(layout, states)
+    if wrong := [number for number, status in enumerate(before.status) if status > Status.NO_STATE]:
+        reasons = f"state {wrong[0]} is {Status(before.status[wrong[0]]).name}"
+        raise StateError(f"{layout.group.name}: {reasons}, {len(wrong)} in all: bootstrap the group again")
+    version, time = before.version.copy(), np.maximum(before.time, applied_time)
+    time[before.status == Status.NO_STATE] = applied_time
+    np.maximum.at(version, events.entity, commit_version)
+    fresh = commit_version > before.version[events.entity]
+    fresh &= passing(layout.group.filters, events)
+    arrived = events.take(fresh)
+    pending = _join(before.tables["events"], Table(arrived.entity, event_rows(layout, arrived)))
+    folded = _is_folded(pending, time)
+    tables = {
+        "tiles": _tiles(layout, before.tables["tiles"], pending.take(folded), time),
+        "events": pending.take(~folded),
+        "recent": _recent(layout, before, pending.take(folded)),
+    }
+    return encode(layout, version, time, tables)
+
+
+def _join(table: Table, more: Table) -> Table:
+    owner = np.concatenate([table.owner, more.owner])
+    rows: Rows = np.concatenate([table.rows, more.rows])
+    order = np.argsort(owner, kind="stable")
+    return Table(owner[order], rows[order])
+
+
+def _is_folded(pending: Table, time: Ints) -> Mask:
+    """Old enough, or too many: of these the oldest."""
+    order = np.lexsort((pending.rows["tie"], pending.rows["time"], pending.owner))[::-1]
+    beyond = np.zeros(len(order), dtype=np.bool_)
+    beyond[order] = Groups.of(-pending.owner[order]).rank() >= MOST_PENDING
+    return beyond | (pending.rows["time"] < time[pending.owner] - micros(MARGIN))
+
+
+def _tiles(layout: Layout, tiles: Table, events: Table, time: Ints) -> Table:
+    single = [tile_rows(layout, events.rows, level) for level in layout.depths]
+    owner = np.concatenate([tiles.owner, np.tile(events.owner, len(single))])
+    rows: Rows = np.concatenate([tiles.rows, *single])
+    needed = _is_needed(layout, owner, rows, time)
+    owner, rows = owner[needed], rows[needed]
+    key = (owner * len(LEVELS) + rows["level"]) * INDICES + rows["index"] + INDICES // 2
+    keys, rows = add_tiles(layout, key, rows)
+    return Table(keys // (len(LEVELS) * INDICES), rows)
+
+
+def _is_needed(layout: Layout, owner: Ints, rows: Rows, time: Ints) -> Mask:
+    """False for tiles that no window reaches any more."""
+    earliest = time - micros(MARGIN)
+    needed = np.ones(len(owner), dtype=np.bool_)
+    for level, window in layout.depths.items():
+        if window != LIFETIME:
+            needed &= (rows["level"] != level) | (rows["index"] >= first_tile(earliest, window)[owner])
+    return needed
+
+
+def _recent(layout: Layout, before: States, events: Table) -> Table:
+    joined = _join(before.tables["recent"], Table(*recent_rows(layout, events.owner, events.rows)))
+    owner, rows, _ = keep_latest(layout, joined.owner, joined.rows)
+    order = np.argsort(owner, kind="stable")
+    return Table(owner[order], rows[order])

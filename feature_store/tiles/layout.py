@@ -1,0 +1,121 @@
+"""What the state of a group holds, derived from its definition alone."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final, Self
+
+import numpy as np
+
+from feature_store.definitions import LIFETIME, Feature, FeatureGroup, Function
+from feature_store.readings import Kind, Reading
+from feature_store.windows import HOPS, hop
+
+MARGIN: Final = timedelta(seconds=60)
+"""An event younger than the time of the apply less this, or in its future, stays apart: requests may come before it."""
+MOST_PENDING: Final = 1024
+"""How many such events an entity may have; beyond it the oldest go into tiles early."""
+
+LEVELS: Final = (*HOPS, LIFETIME)
+"""The lengths of tiles; a tile's ``level`` is its position here."""
+
+SUMMED = frozenset((Function.SUM, Function.MEAN, Function.STD))
+LATEST = frozenset((Function.LAST, Function.LAST_K, Function.TIME_SINCE_LAST))
+COUNTED = frozenset((Function.COUNT, Function.COUNT_CATEGORY, Function.MEAN, Function.STD))
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The readings that each part of a state is about, in a canonical order; and the row types of its tables.
+
+    ``depths`` is the longest window at each level in use.
+    """
+
+    group: FeatureGroup
+    readings: tuple[Reading, ...]
+    windows: tuple[timedelta, ...]
+    depths: dict[int, timedelta]
+    counted: tuple[Reading, ...]
+    summed: tuple[Reading, ...]
+    squared: tuple[Reading, ...]
+    lowest: tuple[Reading, ...]
+    highest: tuple[Reading, ...]
+    first: tuple[Reading, ...]
+    latest: dict[Reading, int]
+
+    @classmethod
+    def of(cls, group: FeatureGroup) -> Self:
+        """Build once for each group and keep."""
+        latest: dict[Reading, int] = {}
+        for feature in group.features:
+            if feature.function in LATEST:
+                k = feature.argument if isinstance(feature.argument, int) else 1
+                latest[Reading.of(feature)] = max(k, latest.get(Reading.of(feature), 0))
+        windows = tuple(sorted({feature.window for feature in group.features}))
+        return cls(
+            group=group,
+            readings=_readings(group, Function),
+            windows=windows,
+            depths={level(window): window for window in windows},
+            counted=_readings(group, COUNTED),
+            summed=_readings(group, SUMMED),
+            squared=_readings(group, {Function.STD}),
+            lowest=_readings(group, {Function.MIN}),
+            highest=_readings(group, {Function.MAX}),
+            first=_readings(group, {Function.FIRST}),
+            latest=dict(sorted(latest.items())),
+        )
+
+    @property
+    def numbers(self) -> tuple[Reading, ...]:
+        return tuple(reading for reading in self.readings if reading.kind is Kind.NUMBER)
+
+    @property
+    def hashes(self) -> tuple[Reading, ...]:
+        return tuple(reading for reading in self.readings if reading.kind is Kind.HASH)
+
+    @property
+    def tile(self) -> np.dtype[Any]:
+        """Sums come in pairs, ``high + low``; the squares' sums follow the sums."""
+        sums = len(self.summed) + len(self.squared)
+        return np.dtype(
+            [
+                ("level", "u1"),
+                ("index", "<i4"),
+                ("count", "<i8", (len(self.counted),)),
+                ("high", "<f8", (sums,)),
+                ("low", "<f8", (sums,)),
+                ("min", "<f8", (len(self.lowest),)),
+                ("max", "<f8", (len(self.highest),)),
+                ("first_time", "<i8", (len(self.first),)),
+                ("first_tie", "<u8", (len(self.first),)),
+                ("first_value", "<f8", (len(self.first),)),
+            ]
+        )
+
+    @property
+    def event(self) -> np.dtype[Any]:
+        """An event that no tile holds yet, reduced to what features read of it."""
+        return np.dtype(
+            [
+                ("time", "<i8"),
+                ("tie", "<u8"),
+                ("present", "?", (len(self.readings),)),
+                ("number", "<f8", (len(self.numbers),)),
+                ("hash", "<u8", (len(self.hashes),)),
+            ]
+        )
+
+    @property
+    def recent(self) -> np.dtype[Any]:
+        """One of the latest events of the reading at position ``slot`` of ``latest``."""
+        return np.dtype([("slot", "u1"), ("time", "<i8"), ("tie", "<u8"), ("value", "<f8")])
+
+
+def level(window: timedelta) -> int:
+    return LEVELS.index(LIFETIME if window == LIFETIME else hop(window))
+
+
+def _readings(group: FeatureGroup, functions: Iterable[Function]) -> tuple[Reading, ...]:
+    chosen: set[Feature] = {feature for feature in group.features if feature.function in set(functions)}
+    return tuple(sorted({Reading.of(feature) for feature in chosen}))

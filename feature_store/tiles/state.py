@@ -1,0 +1,133 @@
+"""States as bytes, and bytes as tables of all entities together."""
+
+import struct
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+import numpy as np
+
+from config.errors import TerminalError
+from feature_store.events import Ints
+from feature_store.tiles.layout import Layout
+from feature_store.tiles.rows import Rows
+
+MAGIC = b"TMWS"
+FORMAT = 1
+HEADER = struct.Struct("<4sHI16sqq")
+"""Magic, format version, checksum of all that follows it, fingerprint, applied commit version, applied time."""
+CHECKED_FROM = struct.calcsize("<4sHI")
+NO_VERSION = -1
+
+
+class StateError(TerminalError):
+    """A state that new events cannot be applied to."""
+
+
+class Status(IntEnum):
+    """How far the values of one entity can be relied on."""
+
+    OK = 0
+    NO_STATE = 1
+    """Nothing was ever applied: the values are those of an entity without events."""
+    UNREADABLE = 2
+    OTHER_FINGERPRINT = 3
+    STALE = 4
+    """The values are there, but the state was written longer ago than the group allows."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of many entities, sorted by ``owner``, the entity's position."""
+
+    owner: Ints
+    rows: Rows
+
+    def take(self, chosen: Any) -> "Table":
+        return Table(self.owner[chosen], self.rows[chosen])
+
+
+@dataclass(frozen=True)
+class States:
+    """The states of entities 0 to n - 1, taken apart."""
+
+    status: Ints
+    version: Ints
+    time: Ints
+    tables: Mapping[str, Table]
+
+
+def row_types(layout: Layout) -> dict[str, np.dtype[Any]]:
+    """The tables of a state, in the order of their bytes."""
+    return {"tiles": layout.tile, "events": layout.event, "recent": layout.recent}
+
+
+def applied_version(state: bytes | None) -> int:
+    """The last commit that ``state`` has taken in; -1 for none. What it holds is not looked at."""
+    if state is None or len(state) < HEADER.size:
+        return NO_VERSION
+    version: int = HEADER.unpack_from(state)[4]
+    return version
+
+
+def decode(layout: Layout, states: Sequence[bytes | None]) -> States:
+    """Never fails: what cannot be read has a status that says so, and no rows."""
+    types = row_types(layout)
+    status = np.zeros(len(states), dtype=np.int64)
+    version, time = np.full(len(states), NO_VERSION), np.zeros(len(states), dtype=np.int64)
+    lengths = np.zeros((len(types), len(states)), dtype=np.int64)
+    pieces: list[list[memoryview]] = [[] for _ in types]
+    sizes = [kind.itemsize for kind in types.values()]
+    counts = struct.Struct(f"<{len(types)}I")
+    for number, state in enumerate(states):
+        status[number] = _status(layout, state, counts, sizes)
+        if state is None or status[number] != Status.OK:
+            continue
+        version[number], time[number] = HEADER.unpack_from(state)[4:]
+        view, begin = memoryview(state), HEADER.size + counts.size
+        for table, rows in enumerate(counts.unpack_from(state, HEADER.size)):
+            end = begin + rows * sizes[table]
+            pieces[table].append(view[begin:end])
+            lengths[table, number], begin = rows, end
+    owners = np.arange(len(states))
+    tables = {
+        name: Table(np.repeat(owners, lengths[table]), np.frombuffer(b"".join(pieces[table]), dtype=kind))
+        for table, (name, kind) in enumerate(types.items())
+    }
+    return States(status, version, time, tables)
+
+
+def encode(layout: Layout, version: Ints, time: Ints, tables: Mapping[str, Table]) -> list[bytes]:
+    """The bytes of each entity's state."""
+    types = row_types(layout)
+    fingerprint = bytes.fromhex(layout.group.fingerprint)
+    entities = np.arange(len(version) + 1)
+    limits = np.array([np.searchsorted(tables[name].owner, entities) for name in types])
+    counts = np.diff(limits).astype("<u4")
+    contents = [np.ascontiguousarray(tables[name].rows).tobytes() for name in types]
+    offsets = limits * np.array([kind.itemsize for kind in types.values()])[:, None]
+    result = []
+    for number in range(len(version)):
+        parts = [counts[:, number].tobytes()]
+        parts += [content[at[number] : at[number + 1]] for content, at in zip(contents, offsets, strict=True)]
+        header = HEADER.pack(MAGIC, FORMAT, 0, fingerprint, int(version[number]), int(time[number]))
+        body = b"".join([header[CHECKED_FROM:], *parts])
+        result.append(struct.pack("<4sHI", MAGIC, FORMAT, zlib.crc32(body)) + body)
+    return result
+
+
+def _status(layout: Layout, state: bytes | None, counts: struct.Struct, sizes: Sequence[int]) -> Status:
+    if state is None:
+        return Status.NO_STATE
+    if len(state) < HEADER.size:
+        return Status.UNREADABLE
+    magic, version, checksum, fingerprint, *_ = HEADER.unpack_from(state)
+    if magic != MAGIC or version != FORMAT or zlib.crc32(memoryview(state)[CHECKED_FROM:]) != checksum:
+        return Status.UNREADABLE
+    if fingerprint.hex() != layout.group.fingerprint:
+        return Status.OTHER_FINGERPRINT
+    rows = counts.unpack_from(state, HEADER.size)
+    length = HEADER.size + counts.size + sum(n * size for n, size in zip(rows, sizes, strict=True))
+    return Status.OK if len(state) == length else Status.UNREADABLE
