@@ -68,9 +68,9 @@ class Aggregation:
         if self.function is Function.LAST_K and not 1 <= len(self.arguments) <= MOST_LAST:
             raise DefinitionError(f"{where}: k is not between 1 and {MOST_LAST}")
         if self.function is Function.QUANTILE and not (
-            self.arguments and all(isinstance(q, float) and 0 < q < 1 for q in self.arguments)
+            self.arguments and all(isinstance(q, float) and 0 < q < 1 and round(q, 4) == q for q in self.arguments)
         ):
-            raise DefinitionError(f"{where}: {self.arguments} are no shares above 0 and below 1")
+            raise DefinitionError(f"{where}: {self.arguments} are no shares between 0 and 1 with up to four decimals")
         if self.function is Function.COUNT_CATEGORY and not (
             1 <= len(self.arguments) <= MOST_CATEGORIES and all(isinstance(one, str) for one in self.arguments)
         ):

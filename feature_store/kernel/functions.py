@@ -8,7 +8,10 @@ import numpy as np
 from feature_store.definitions import Feature, Function
 from feature_store.double_double import Floats, sum_of_squared_deviations
 from feature_store.events import Ints
+from feature_store.grouping import group_quantiles
+from feature_store.kernel.distinct import count_distinct
 from feature_store.kernel.extremes import extreme
+from feature_store.kernel.quantiles import quantiles
 from feature_store.kernel.view import Ranges
 
 SECOND = 1_000_000
@@ -66,11 +69,28 @@ def time_since_last(ranges: Ranges) -> Floats:
     return np.where(position < 0, np.nan, (ranges.time - _pick_time(ranges, position)) / SECOND)
 
 
+def distinct(ranges: Ranges) -> Floats:
+    result = count_distinct(ranges.view.previous, ranges.start, ranges.end).astype(np.float64)
+    for chosen, owner, position in ranges.known_events():
+        seen = np.unique(np.stack([owner, ranges.view.column.values[position].view(np.int64)]), axis=1)
+        result[chosen] = np.bincount(seen[0], minlength=len(chosen))
+    return result
+
+
+def quantile(ranges: Ranges, share: float) -> Floats:
+    result = quantiles(ranges.view.values, ranges.start, ranges.end, share)
+    for chosen, owner, position in ranges.known_events():
+        result[chosen] = group_quantiles(owner, ranges.view.values[position], share, len(chosen))
+    return result
+
+
 def apply(feature: Feature, ranges: Ranges) -> Floats:
     """The values of ``feature``, one a range."""
     match feature.function, feature.argument:
         case Function.LAST_K, int(k):
             return last_k(ranges, k)
+        case Function.QUANTILE, float(share):
+            return quantile(ranges, share)
         case _:
             return FUNCTIONS[feature.function](ranges)
 
@@ -85,6 +105,7 @@ FUNCTIONS: Mapping[Function, Callable[[Ranges], Floats]] = {
     Function.MAX: maximum,
     Function.FIRST: first,
     Function.LAST: last,
+    Function.COUNT_DISTINCT: distinct,
     Function.TIME_SINCE_LAST: time_since_last,
 }
 

@@ -1,5 +1,6 @@
 """What a feature of one column sees: the events that have a value there, and the ranges of them that windows cover."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
@@ -9,6 +10,8 @@ import numpy as np
 from feature_store.double_double import Floats, Pair, square
 from feature_store.events import Column, EventColumnsError, Events, Ints, Mask
 from feature_store.kernel.blocks import Parts, parts
+from feature_store.kernel.distinct import previous_positions
+from feature_store.kernel.expansion import expand
 from feature_store.kernel.extremes import extreme
 from feature_store.kernel.sums import PrefixSums
 
@@ -55,6 +58,10 @@ class View:
         return PrefixSums.of(*self.squares)
 
     @cached_property
+    def previous(self) -> Ints:
+        return previous_positions(self.events.entity, self.column.values)
+
+    @cached_property
     def known(self) -> Ints:
         """When each event became known.
 
@@ -97,6 +104,13 @@ class Ranges:
         """Of the ranges at ``some_withheld``, what was known."""
         chosen = self.some_withheld
         return parts(self.start[chosen], self.end[chosen], self.view.known, self.time[chosen])
+
+    def known_events(self) -> Iterator[tuple[Ints, Ints, Ints]]:
+        """Of the ranges at ``some_withheld``, a piece at a time: which ranges, and (range in the piece, position)."""
+        chosen = self.some_withheld
+        for owner, position in expand(self.start[chosen], self.end[chosen]):
+            known = self.view.known[position] <= self.time[chosen][owner]
+            yield chosen[owner[0] : owner[-1] + 1], (owner - owner[0])[known], position[known]
 
     @cached_property
     def counts(self) -> Ints:

@@ -7,7 +7,7 @@ import numpy as np
 from feature_store.definitions import LIFETIME
 from feature_store.events import Events, Ints, Mask
 from feature_store.filters import passing
-from feature_store.tiles.grouping import Groups
+from feature_store.grouping import Groups
 from feature_store.tiles.layout import LEVELS, MARGIN, MOST_PENDING, Layout
 from feature_store.tiles.recent import keep_latest, recent_rows
 from feature_store.tiles.rows import Rows, add_tiles, event_rows, tile_rows

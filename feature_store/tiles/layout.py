@@ -1,13 +1,15 @@
 """What the state of a group holds, derived from its definition alone."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cached_property
 from typing import Any, Final, Self
 
 import numpy as np
 
 from feature_store.definitions import LIFETIME, Feature, FeatureGroup, Function
+from feature_store.definitions.filters import Scalar
 from feature_store.readings import Kind, Reading
 from feature_store.windows import HOPS, hop
 
@@ -22,6 +24,16 @@ LEVELS: Final = (*HOPS, LIFETIME)
 SUMMED = frozenset((Function.SUM, Function.MEAN, Function.STD))
 LATEST = frozenset((Function.LAST, Function.LAST_K, Function.TIME_SINCE_LAST))
 COUNTED = frozenset((Function.COUNT, Function.COUNT_CATEGORY, Function.MEAN, Function.STD))
+
+
+@dataclass(frozen=True)
+class Series:
+    """One function of one reading; ``names`` are the features that it is, by the position of their window."""
+
+    function: Function
+    reading: Reading
+    argument: Scalar | None
+    names: Mapping[int, str]
 
 
 @dataclass(frozen=True)
@@ -66,15 +78,23 @@ class Layout:
             latest=dict(sorted(latest.items())),
         )
 
-    @property
+    @cached_property
+    def series(self) -> tuple[Series, ...]:
+        found: dict[tuple[Function, Reading, Scalar | None], dict[int, str]] = {}
+        for feature in self.group.features:
+            key = feature.function, Reading.of(feature), feature.argument
+            found.setdefault(key, {})[self.windows.index(feature.window)] = feature.name
+        return tuple(Series(*key, names) for key, names in found.items())
+
+    @cached_property
     def numbers(self) -> tuple[Reading, ...]:
         return tuple(reading for reading in self.readings if reading.kind is Kind.NUMBER)
 
-    @property
+    @cached_property
     def hashes(self) -> tuple[Reading, ...]:
         return tuple(reading for reading in self.readings if reading.kind is Kind.HASH)
 
-    @property
+    @cached_property
     def tile(self) -> np.dtype[Any]:
         """Sums come in pairs, ``high + low``; the squares' sums follow the sums."""
         sums = len(self.summed) + len(self.squared)
@@ -93,7 +113,7 @@ class Layout:
             ]
         )
 
-    @property
+    @cached_property
     def event(self) -> np.dtype[Any]:
         """An event that no tile holds yet, reduced to what features read of it."""
         return np.dtype(
@@ -106,7 +126,7 @@ class Layout:
             ]
         )
 
-    @property
+    @cached_property
     def recent(self) -> np.dtype[Any]:
         """One of the latest events of the reading at position ``slot`` of ``latest``."""
         return np.dtype([("slot", "u1"), ("time", "<i8"), ("tie", "<u8"), ("value", "<f8")])

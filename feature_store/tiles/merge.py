@@ -1,18 +1,21 @@
 """States and times into feature values."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from feature_store.definitions import LIFETIME
+from feature_store.double_double import Floats
 from feature_store.events import Features, Ints
-from feature_store.tiles.layout import LATEST, Layout, level
+from feature_store.tiles.layout import LATEST, LEVELS, Layout, Series, level
 from feature_store.tiles.recent import Recent
-from feature_store.tiles.rows import Rows, add_tiles, empty_tiles, tile_rows
-from feature_store.tiles.state import States, Status, Table, decode
-from feature_store.tiles.values import tile_value
-from feature_store.windows import first_tile, micros, tail
+from feature_store.tiles.rows import LIFETIME_LEVEL, Rows, add_tiles, empty_tiles, tile_rows
+from feature_store.tiles.state import Status, Table, decode
+from feature_store.tiles.values import tile_values
+from feature_store.windows import micros, tail
+
+EVER = np.iinfo(np.int64).min
 
 
 @dataclass(frozen=True)
@@ -34,39 +37,44 @@ def merge(layout: Layout, states: Sequence[bytes | None], times: Ints) -> Merged
     decoded = decode(layout, states)
     past = decoded.tables["events"]
     past = past.take(past.rows["time"] < times[past.owner])
-    windows = _windows(layout, decoded, past, times)
-    recent = Recent.of(layout, decoded.tables["recent"], past, times)
+    tails = _tails(layout, times)
+    windows = _windows(layout, decoded.tables["tiles"], past, tails)
+    recent = Recent.of(layout, decoded.tables["recent"], past, times, tails)
     status = decoded.status.copy()
     if layout.group.stale_after is not None:
         old = times - decoded.time > micros(layout.group.stale_after)
         status[old & (status == Status.OK)] = Status.STALE
-    nothing = (status == Status.UNREADABLE) | (status == Status.OTHER_FINGERPRINT)
-    features: Features = {}
-    for feature in layout.group.features:
-        if feature.function in LATEST:
-            values = recent.value(layout, feature, times)
-        else:
-            values = tile_value(layout, feature, windows[:, layout.windows.index(feature.window)])
-        features[feature.name] = np.where(nothing, np.nan, values)
+    features = {name: values for one in layout.series for name, values in _features(layout, one, windows, recent)}
+    for number in np.nonzero((status == Status.UNREADABLE) | (status == Status.OTHER_FINGERPRINT))[0]:
+        for values in features.values():
+            values[number] = np.nan
+    features = {feature.name: features[feature.name] for feature in layout.group.features}
     return Merged(features, status, decoded.version, decoded.time)
 
 
-def _windows(layout: Layout, states: States, past: Table, times: Ints) -> Rows:
+def _features(layout: Layout, series: Series, windows: Rows, recent: Recent) -> Iterator[tuple[str, Floats]]:
+    values = recent.values(layout, series) if series.function in LATEST else tile_values(layout, series, windows)
+    for position, name in series.names.items():
+        yield name, values[:, position].copy()
+
+
+def _windows(layout: Layout, tiles: Table, past: Table, tails: Ints) -> Rows:
     """For each entity and window, all of it as one tile: shape (entities, windows)."""
-    tiles = states.tables["tiles"]
-    keys, parts = [], []
-    for position, window in enumerate(layout.windows):
-        covered = tiles.rows["level"] == level(window)
-        since = np.ones(len(past.owner), dtype=np.bool_)
-        if window != LIFETIME:
-            covered &= tiles.rows["index"] >= first_tile(times, window)[tiles.owner]
-            since = past.rows["time"] >= tail(times, window)[past.owner]
-        keys += [
-            tiles.owner[covered] * len(layout.windows) + position,
-            past.owner[since] * len(layout.windows) + position,
-        ]
-        parts += [tiles.rows[covered], tile_rows(layout, past.rows[since], level(window))]
-    found, rows = add_tiles(layout, np.concatenate(keys), np.concatenate(parts))
-    result = empty_tiles(layout, len(times) * len(layout.windows))
-    result[found] = rows
-    return result.reshape(len(times), len(layout.windows))
+    levels = np.array([level(window) for window in layout.windows])
+    lengths = np.array([micros(LEVELS[one]) if one < LIFETIME_LEVEL else 1 for one in levels])
+    in_tiles = tiles.rows["level"] == levels[:, None]
+    in_tiles &= tiles.rows["index"] >= (tails // lengths)[tiles.owner].T
+    in_past = past.rows["time"] >= tails[past.owner].T
+    rows = np.concatenate([tiles.rows, tile_rows(layout, past.rows, 0)])
+    window, row = np.nonzero(np.hstack([in_tiles, in_past]))
+    owner = np.concatenate([tiles.owner, past.owner])[row]
+    found, merged = add_tiles(layout, owner * len(levels) + window, rows[row])
+    result = empty_tiles(layout, tails.size)
+    result[found] = merged
+    return result.reshape(tails.shape)
+
+
+def _tails(layout: Layout, times: Ints) -> Ints:
+    """Since when each window covers events, for each time: shape (times, windows)."""
+    since = [np.full(len(times), EVER) if window == LIFETIME else tail(times, window) for window in layout.windows]
+    return np.stack(since, axis=1)

@@ -9,15 +9,13 @@ from typing import Self
 
 import numpy as np
 
-from feature_store.definitions import LIFETIME, Feature, Function
+from feature_store.definitions import Function
 from feature_store.double_double import Floats
 from feature_store.events import Ints
-from feature_store.readings import Reading
-from feature_store.tiles.grouping import Groups
-from feature_store.tiles.layout import Layout
+from feature_store.grouping import Groups
+from feature_store.tiles.layout import Layout, Series
 from feature_store.tiles.rows import Rows
 from feature_store.tiles.state import Table
-from feature_store.windows import tail
 
 SECOND = 1_000_000
 NEVER = np.iinfo(np.int64).min
@@ -25,34 +23,37 @@ NEVER = np.iinfo(np.int64).min
 
 @dataclass(frozen=True)
 class Recent:
-    """The latest events of each entity and slot, the latest first: shape (entities, slots, k)."""
+    """The latest events of each entity and slot, the latest first: ``at`` and ``value``, (entities, slots, k).
 
+    ``times`` is the time of each entity's request; ``tails`` has shape (entities, windows).
+    """
+
+    at: Ints
+    value: Floats
     times: Ints
-    values: Floats
+    tails: Ints
 
     @classmethod
-    def of(cls, layout: Layout, table: Table, past: Table, times: Ints) -> Self:
+    def of(cls, layout: Layout, table: Table, past: Table, times: Ints, tails: Ints) -> Self:
         more_owner, more_rows = recent_rows(layout, past.owner, past.rows)
         owner, rows = np.concatenate([table.owner, more_owner]), np.concatenate([table.rows, more_rows])
         before = rows["time"] < times[owner]
         owner, rows, rank = keep_latest(layout, owner[before], rows[before])
         shape = (len(times), len(layout.latest), max(layout.latest.values(), default=0))
-        result = cls(np.full(shape, NEVER), np.full(shape, np.nan))
-        result.times[owner, rows["slot"], rank] = rows["time"]
-        result.values[owner, rows["slot"], rank] = rows["value"]
+        result = cls(np.full(shape, NEVER), np.full(shape, np.nan), times, tails)
+        result.at[owner, rows["slot"], rank] = rows["time"]
+        result.value[owner, rows["slot"], rank] = rows["value"]
         return result
 
-    def value(self, layout: Layout, feature: Feature, times: Ints) -> Floats:
-        slot = list(layout.latest).index(Reading.of(feature))
-        rank = feature.argument - 1 if isinstance(feature.argument, int) else 0
-        time = self.times[:, slot, rank]
-        covered = time != NEVER
-        if feature.window != LIFETIME:
-            covered &= time >= tail(times, feature.window)
-        value = self.values[:, slot, rank]
-        if feature.function is Function.TIME_SINCE_LAST:
-            value = (times - time) / SECOND
-        return np.where(covered, value, np.nan)
+    def values(self, layout: Layout, series: Series) -> Floats:
+        """Shape (entities, windows)."""
+        slot = list(layout.latest).index(series.reading)
+        rank = series.argument - 1 if isinstance(series.argument, int) else 0
+        at, value = self.at[:, slot, rank], self.value[:, slot, rank]
+        if series.function is Function.TIME_SINCE_LAST:
+            value = (self.times - at) / SECOND
+        covered = (at >= self.tails.T) & (at != NEVER)
+        return np.where(covered, value, np.nan).T
 
 
 def recent_rows(layout: Layout, owner: Ints, events: Rows) -> tuple[Ints, Rows]:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from feature_store.double_double import square
 from feature_store.events import Events, Ints
-from feature_store.tiles.grouping import Groups, group_sums
+from feature_store.grouping import Groups, group_sums
 from feature_store.tiles.layout import LEVELS, Layout
 from feature_store.windows import tile_index
 

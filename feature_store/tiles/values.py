@@ -4,17 +4,17 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from feature_store.definitions import Feature, Function
+from feature_store.definitions import Function
 from feature_store.double_double import Floats, sum_of_squared_deviations
 from feature_store.events import Ints
 from feature_store.readings import Reading
-from feature_store.tiles.layout import Layout
+from feature_store.tiles.layout import Layout, Series
 from feature_store.tiles.rows import Rows
 
 
-def tile_value(layout: Layout, feature: Feature, tiles: Rows) -> Floats:
-    """The value of ``feature`` for each tile."""
-    return FUNCTIONS[feature.function](layout, Reading.of(feature), tiles)
+def tile_values(layout: Layout, series: Series, tiles: Rows) -> Floats:
+    """The value of ``series`` for each tile, in the shape of ``tiles``."""
+    return FUNCTIONS[series.function](layout, series.reading, tiles)
 
 
 def count(layout: Layout, reading: Reading, tiles: Rows) -> Floats:
@@ -61,16 +61,16 @@ FUNCTIONS: Mapping[Function, Callable[[Layout, Reading, Rows], Floats]] = {
 
 
 def _counts(layout: Layout, reading: Reading, tiles: Rows) -> Ints:
-    counts: Ints = tiles["count"][:, layout.counted.index(reading)]
+    counts: Ints = tiles["count"][..., layout.counted.index(reading)]
     return counts
 
 
 def _part(tiles: Rows, field: str, slot: int) -> Floats:
-    values: Floats = tiles[field][:, slot]
+    values: Floats = tiles[field][..., slot]
     return values
 
 
 def _divide(numerator: Floats, denominator: Ints) -> Floats:
-    result = np.full(len(numerator), np.nan)
+    result = np.full(numerator.shape, np.nan)
     np.divide(numerator, denominator, out=result, where=denominator > 0)
     return result

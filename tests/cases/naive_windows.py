@@ -84,7 +84,7 @@ def passes(event: Happened, one: Filter) -> bool:
 
 def quantile(values: list[Any], share: float) -> float:
     """The smallest value that at least ``share`` of the values does not exceed."""
-    return next(x for x in sorted(values) if Fraction(sum(y <= x for y in values), len(values)) >= Fraction(share))
+    return next(x for x in sorted(values) if Fraction(sum(y <= x for y in values), len(values)) >= Fraction(str(share)))
 
 
 # Of the values of a window, the latest last, and the argument of the feature.

@@ -20,6 +20,7 @@ from feature_store.definitions import (
     days,
     hours,
     minutes,
+    time_since_last,
 )
 from feature_store.events import Column, Events, Queries
 from tests.cases.naive_windows import Happened, naive_value, naive_window
@@ -43,6 +44,24 @@ GROUP = FeatureGroup(
         amount.std(),
         amount.first(),
         amount.last(),
+    ),
+)
+
+RICH = FeatureGroup(
+    name="rich",
+    entity=GROUP.entity,
+    source=GROUP.source,
+    filters=(amount.is_not_null(),),
+    windows=(hours(1), days(7), LIFETIME),
+    aggregations=(
+        time_since_last(),
+        amount.last_k(3),
+        kind.count(windows=(days(30),)),
+        kind.time_since_last(),
+        kind.count_categories("card", "gift"),
+        amount.quantiles(0.1, 0.5, 0.99),
+        column("item").count_distinct(),
+        kind.count_distinct(windows=(hours(12), LIFETIME)),
     ),
 )
 
@@ -87,7 +106,7 @@ def histories(draw: st.DrawFn, most: int = 25) -> list[Happened]:
 
 
 def _item(value: float | None) -> int | None:
-    return None if value is None else int(value) % 7
+    return None if value is None else int(value) % 4
 
 
 @st.composite

@@ -63,3 +63,21 @@ def group_sums(groups: Groups, high: Floats, low: Floats) -> Pair:
         total, rounded = two_sum(total, groups.reduce(np.add, cut))
         lost = lost + rounded
     return two_sum(total, lost)
+
+
+def quantile_rank(count: Ints, share: float) -> Ints:
+    """Which of ``count`` ascending values, from 0, is the smallest that a share of them does not exceed.
+
+    Shares have four decimals, so what is a whole number but for float's sake is rounded to it.
+    """
+    return np.maximum(np.ceil(np.round(count * share, 6)).astype(np.int64) - 1, 0)
+
+
+def group_quantiles(key: Ints, values: Floats, share: float, number: int) -> Floats:
+    """The quantile of the values of each key from 0 to ``number`` - 1; NaN for a key without values."""
+    ordered = values[np.lexsort((values, key))]
+    counts = np.bincount(key, minlength=number)
+    some = counts > 0
+    result = np.full(number, np.nan)
+    result[some] = ordered[(np.cumsum(counts) - counts + quantile_rank(counts, share))[some]]
+    return result
