@@ -12,6 +12,10 @@ MICROSECOND: Final = timedelta(microseconds=1)
 LIFETIME: Final = timedelta.max
 """The window that covers every event before t."""
 
+EVER: Final = -(1 << 63)
+NEVER: Final = (1 << 63) - 1
+"""Before and after every time."""
+
 HOPS: Final = (timedelta(minutes=5), timedelta(hours=1), timedelta(days=1))
 SHORT: Final = timedelta(hours=12)
 MEDIUM: Final = timedelta(days=12)
@@ -39,5 +43,7 @@ def first_tile(time: Any, window: timedelta) -> Any:
 
 
 def tail(time: Any, window: timedelta) -> Any:
-    """The event time since which ``window`` covers events at ``time``; not for LIFETIME."""
+    """The event time since which ``window`` covers events at ``time``."""
+    if window == LIFETIME:
+        return time - time + EVER
     return first_tile(time, window) * micros(hop(window))

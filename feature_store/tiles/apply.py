@@ -1,17 +1,20 @@
 """Events into states."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from feature_store.definitions import LIFETIME
+from feature_store.definitions import LIFETIME, Function
 from feature_store.events import Events, Ints, Mask
 from feature_store.filters import passing
 from feature_store.grouping import Groups
+from feature_store.tiles.distinct import distinct_rows, keep_distinct
 from feature_store.tiles.layout import LEVELS, MARGIN, MOST_PENDING, Layout
+from feature_store.tiles.quantiles import Ranked, value_rows
 from feature_store.tiles.recent import keep_latest, recent_rows
-from feature_store.tiles.rows import Rows, add_tiles, event_rows, tile_rows
-from feature_store.tiles.state import StateError, States, Status, Table, decode, encode
+from feature_store.tiles.rows import add_tiles, event_rows, tile_rows
+from feature_store.tiles.state import StateError, Status, decode, encode
+from feature_store.tiles.table import Rows, Table
 from feature_store.windows import first_tile, micros
 
 INDICES = 1 << 32
@@ -39,21 +42,17 @@ def apply(
     fresh = commit_version > before.version[events.entity]
     fresh &= passing(layout.group.filters, events)
     arrived = events.take(fresh)
-    pending = _join(before.tables["events"], Table(arrived.entity, event_rows(layout, arrived)))
-    folded = _is_folded(pending, time)
+    pending = before.tables["events"].join(Table(arrived.entity, event_rows(layout, arrived)))
+    is_folded = _is_folded(pending, time)
+    folded = pending.take(is_folded)
     tables = {
-        "tiles": _tiles(layout, before.tables["tiles"], pending.take(folded), time),
-        "events": pending.take(~folded),
-        "recent": _recent(layout, before, pending.take(folded)),
+        "tiles": _tiles(layout, before.tables["tiles"], folded, time),
+        "events": pending.take(~is_folded),
+        "recent": _recent(layout, before.tables["recent"], folded),
+        "distinct": _distinct(layout, before.tables["distinct"], folded, time),
+        **_values(layout, before.tables, folded, time),
     }
     return encode(layout, version, time, tables)
-
-
-def _join(table: Table, more: Table) -> Table:
-    owner = np.concatenate([table.owner, more.owner])
-    rows: Rows = np.concatenate([table.rows, more.rows])
-    order = np.argsort(owner, kind="stable")
-    return Table(owner[order], rows[order])
 
 
 def _is_folded(pending: Table, time: Ints) -> Mask:
@@ -85,8 +84,18 @@ def _is_needed(layout: Layout, owner: Ints, rows: Rows, time: Ints) -> Mask:
     return needed
 
 
-def _recent(layout: Layout, before: States, events: Table) -> Table:
-    joined = _join(before.tables["recent"], Table(*recent_rows(layout, events.owner, events.rows)))
+def _recent(layout: Layout, recent: Table, events: Table) -> Table:
+    joined = recent.join(recent_rows(layout, events.owner, events.rows))
     owner, rows, _ = keep_latest(layout, joined.owner, joined.rows)
     order = np.argsort(owner, kind="stable")
     return Table(owner[order], rows[order])
+
+
+def _distinct(layout: Layout, distinct: Table, events: Table, time: Ints) -> Table:
+    joined = distinct.join(distinct_rows(layout, events.owner, events.rows))
+    return keep_distinct(layout, joined, layout.reach(Function.COUNT_DISTINCT, time - micros(MARGIN)))
+
+
+def _values(layout: Layout, tables: Mapping[str, Table], events: Table, time: Ints) -> Mapping[str, Table]:
+    ranked = Ranked.of(tables, value_rows(layout, events.owner, events.rows))
+    return ranked.fold(layout, time - micros(MARGIN)).tables(layout)

@@ -10,8 +10,9 @@ import numpy as np
 
 from feature_store.definitions import LIFETIME, Feature, FeatureGroup, Function
 from feature_store.definitions.filters import Scalar
+from feature_store.events import Ints
 from feature_store.readings import Kind, Reading
-from feature_store.windows import HOPS, hop
+from feature_store.windows import HOPS, hop, tail
 
 MARGIN: Final = timedelta(seconds=60)
 """An event younger than the time of the apply less this, or in its future, stays apart: requests may come before it."""
@@ -23,6 +24,7 @@ LEVELS: Final = (*HOPS, LIFETIME)
 
 SUMMED = frozenset((Function.SUM, Function.MEAN, Function.STD))
 LATEST = frozenset((Function.LAST, Function.LAST_K, Function.TIME_SINCE_LAST))
+TILED = frozenset(Function) - LATEST - {Function.COUNT_DISTINCT, Function.QUANTILE}
 COUNTED = frozenset((Function.COUNT, Function.COUNT_CATEGORY, Function.MEAN, Function.STD))
 
 
@@ -40,7 +42,7 @@ class Series:
 class Layout:
     """The readings that each part of a state is about, in a canonical order; and the row types of its tables.
 
-    ``depths`` is the longest window at each level in use.
+    ``depths`` is the longest window at each level that has tiles.
     """
 
     group: FeatureGroup
@@ -68,7 +70,10 @@ class Layout:
             group=group,
             readings=_readings(group, Function),
             windows=windows,
-            depths={level(window): window for window in windows},
+            depths={
+                level(window): window
+                for window in sorted(feature.window for feature in group.features if feature.function in TILED)
+            },
             counted=_readings(group, COUNTED),
             summed=_readings(group, SUMMED),
             squared=_readings(group, {Function.STD}),
@@ -93,6 +98,33 @@ class Layout:
     @cached_property
     def hashes(self) -> tuple[Reading, ...]:
         return tuple(reading for reading in self.readings if reading.kind is Kind.HASH)
+
+    @cached_property
+    def ranked(self) -> tuple[Reading, ...]:
+        """What there are quantiles of."""
+        return _readings(self.group, {Function.QUANTILE})
+
+    @cached_property
+    def ranked_levels(self) -> tuple[Mapping[int, timedelta], ...]:
+        """The levels at which each of ``ranked`` has sketches, and the longest window there."""
+        wanted = [one for one in self.series if one.function is Function.QUANTILE]
+        return tuple(
+            {
+                level(self.windows[at]): self.windows[at]
+                for at in sorted(at for one in wanted if one.reading == reading for at in one.names)
+            }
+            for reading in self.ranked
+        )
+
+    def reach(self, function: Function, times: Ints) -> Ints:
+        """The oldest time that a window of ``function`` reaches, for each time and reading it is of, in order."""
+        longest: dict[Reading, timedelta] = {}
+        for one in self.series:
+            if one.function is function:
+                window = self.windows[max(one.names)]
+                longest[one.reading] = max(window, longest.get(one.reading, window))
+        tails = [tail(times, longest[reading]) for reading in sorted(longest)]
+        return np.stack(tails, axis=1) if tails else np.zeros((len(times), 0), dtype=np.int64)
 
     @cached_property
     def tile(self) -> np.dtype[Any]:
@@ -130,6 +162,20 @@ class Layout:
     def recent(self) -> np.dtype[Any]:
         """One of the latest events of the reading at position ``slot`` of ``latest``."""
         return np.dtype([("slot", "u1"), ("time", "<i8"), ("tie", "<u8"), ("value", "<f8")])
+
+    @cached_property
+    def distinct(self) -> np.dtype[Any]:
+        """A value and when it was seen last; ``reduced`` when the key is no hash but a register and rank."""
+        return np.dtype([("slot", "u1"), ("reduced", "?"), ("last", "<i8"), ("key", "<u8")])
+
+    @cached_property
+    def value(self) -> np.dtype[Any]:
+        return np.dtype([("slot", "u1"), ("time", "<i8"), ("value", "<f8")])
+
+    @cached_property
+    def sketch(self) -> np.dtype[Any]:
+        """A sketch of the values in one tile; ``size`` is that of its bytes."""
+        return np.dtype([("slot", "u1"), ("level", "u1"), ("index", "<i4"), ("size", "<u4")])
 
 
 def level(window: timedelta) -> int:

@@ -1,21 +1,23 @@
 """States and times into feature values."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
-from feature_store.definitions import LIFETIME
+from feature_store.definitions import Function
 from feature_store.double_double import Floats
 from feature_store.events import Features, Ints
+from feature_store.tiles.distinct import count_distinct, distinct_rows
 from feature_store.tiles.layout import LATEST, LEVELS, Layout, Series, level
+from feature_store.tiles.quantiles import Ranked, value_rows
 from feature_store.tiles.recent import Recent
-from feature_store.tiles.rows import LIFETIME_LEVEL, Rows, add_tiles, empty_tiles, tile_rows
-from feature_store.tiles.state import Status, Table, decode
+from feature_store.tiles.rows import LIFETIME_LEVEL, add_tiles, empty_tiles, tile_rows
+from feature_store.tiles.state import Status, decode
+from feature_store.tiles.table import Rows, Table
 from feature_store.tiles.values import tile_values
 from feature_store.windows import micros, tail
-
-EVER = np.iinfo(np.int64).min
 
 
 @dataclass(frozen=True)
@@ -37,25 +39,53 @@ def merge(layout: Layout, states: Sequence[bytes | None], times: Ints) -> Merged
     decoded = decode(layout, states)
     past = decoded.tables["events"]
     past = past.take(past.rows["time"] < times[past.owner])
-    tails = _tails(layout, times)
-    windows = _windows(layout, decoded.tables["tiles"], past, tails)
-    recent = Recent.of(layout, decoded.tables["recent"], past, times, tails)
+    moment = _Moment.of(layout, decoded.tables, past, times)
     status = decoded.status.copy()
     if layout.group.stale_after is not None:
         old = times - decoded.time > micros(layout.group.stale_after)
         status[old & (status == Status.OK)] = Status.STALE
-    features = {name: values for one in layout.series for name, values in _features(layout, one, windows, recent)}
+    features: Features = {}
+    for one in layout.series:
+        values = moment.values(layout, one)
+        features |= {name: values[:, position].copy() for position, name in one.names.items()}
     for number in np.nonzero((status == Status.UNREADABLE) | (status == Status.OTHER_FINGERPRINT))[0]:
-        for values in features.values():
-            values[number] = np.nan
-    features = {feature.name: features[feature.name] for feature in layout.group.features}
-    return Merged(features, status, decoded.version, decoded.time)
+        for column in features.values():
+            column[number] = np.nan
+    ordered = {feature.name: features[feature.name] for feature in layout.group.features}
+    return Merged(ordered, status, decoded.version, decoded.time)
 
 
-def _features(layout: Layout, series: Series, windows: Rows, recent: Recent) -> Iterator[tuple[str, Floats]]:
-    values = recent.values(layout, series) if series.function in LATEST else tile_values(layout, series, windows)
-    for position, name in series.names.items():
-        yield name, values[:, position].copy()
+@dataclass(frozen=True)
+class _Moment:
+    """All that states hold, as of the times asked for; ``tails`` has shape (entities, windows)."""
+
+    tails: Ints
+    windows: Rows
+    recent: Recent
+    distinct: Table
+    ranked: Ranked
+
+    @classmethod
+    def of(cls, layout: Layout, tables: Mapping[str, Table], past: Table, times: Ints) -> Self:
+        tails = np.stack([tail(times, window) for window in layout.windows], axis=1)
+        return cls(
+            tails=tails,
+            windows=_windows(layout, tables["tiles"], past, tails),
+            recent=Recent.of(layout, tables["recent"], past, times, tails),
+            distinct=tables["distinct"].join(distinct_rows(layout, past.owner, past.rows)),
+            ranked=Ranked.of(tables, value_rows(layout, past.owner, past.rows)),
+        )
+
+    def values(self, layout: Layout, series: Series) -> Floats:
+        """Shape (entities, windows)."""
+        if series.function in LATEST:
+            return self.recent.values(layout, series)
+        match series.function, series.argument:
+            case Function.COUNT_DISTINCT, _:
+                return count_distinct(layout, self.distinct, layout.hashes.index(series.reading), self.tails)
+            case Function.QUANTILE, float(share):
+                return self.ranked.quantiles(layout, layout.ranked.index(series.reading), share, self.tails)
+        return tile_values(layout, series, self.windows)
 
 
 def _windows(layout: Layout, tiles: Table, past: Table, tails: Ints) -> Rows:
@@ -72,9 +102,3 @@ def _windows(layout: Layout, tiles: Table, past: Table, tails: Ints) -> Rows:
     result = empty_tiles(layout, tails.size)
     result[found] = merged
     return result.reshape(tails.shape)
-
-
-def _tails(layout: Layout, times: Ints) -> Ints:
-    """Since when each window covers events, for each time: shape (times, windows)."""
-    since = [np.full(len(times), EVER) if window == LIFETIME else tail(times, window) for window in layout.windows]
-    return np.stack(since, axis=1)

@@ -14,11 +14,10 @@ from feature_store.double_double import Floats
 from feature_store.events import Ints
 from feature_store.grouping import Groups
 from feature_store.tiles.layout import Layout, Series
-from feature_store.tiles.rows import Rows
-from feature_store.tiles.state import Table
+from feature_store.tiles.table import Rows, Table
+from feature_store.windows import EVER
 
 SECOND = 1_000_000
-NEVER = np.iinfo(np.int64).min
 
 
 @dataclass(frozen=True)
@@ -35,12 +34,12 @@ class Recent:
 
     @classmethod
     def of(cls, layout: Layout, table: Table, past: Table, times: Ints, tails: Ints) -> Self:
-        more_owner, more_rows = recent_rows(layout, past.owner, past.rows)
-        owner, rows = np.concatenate([table.owner, more_owner]), np.concatenate([table.rows, more_rows])
+        both = table.join(recent_rows(layout, past.owner, past.rows))
+        owner, rows = both.owner, both.rows
         before = rows["time"] < times[owner]
         owner, rows, rank = keep_latest(layout, owner[before], rows[before])
         shape = (len(times), len(layout.latest), max(layout.latest.values(), default=0))
-        result = cls(np.full(shape, NEVER), np.full(shape, np.nan), times, tails)
+        result = cls(np.full(shape, EVER), np.full(shape, np.nan), times, tails)
         result.at[owner, rows["slot"], rank] = rows["time"]
         result.value[owner, rows["slot"], rank] = rows["value"]
         return result
@@ -52,12 +51,12 @@ class Recent:
         at, value = self.at[:, slot, rank], self.value[:, slot, rank]
         if series.function is Function.TIME_SINCE_LAST:
             value = (self.times - at) / SECOND
-        covered = (at >= self.tails.T) & (at != NEVER)
+        covered = (at >= self.tails.T) & (at != EVER)
         return np.where(covered, value, np.nan).T
 
 
-def recent_rows(layout: Layout, owner: Ints, events: Rows) -> tuple[Ints, Rows]:
-    """Each event once for each reading that has it, with its owner."""
+def recent_rows(layout: Layout, owner: Ints, events: Rows) -> Table:
+    """Each event once for each reading that has it."""
     owners, tables = [owner[:0]], [np.zeros(0, dtype=layout.recent)]
     for slot, reading in enumerate(layout.latest):
         present = events["present"][:, layout.readings.index(reading)]
@@ -67,7 +66,7 @@ def recent_rows(layout: Layout, owner: Ints, events: Rows) -> tuple[Ints, Rows]:
             rows["value"] = events["number"][present, layout.numbers.index(reading)]
         owners.append(owner[present])
         tables.append(rows)
-    return np.concatenate(owners), np.concatenate(tables)
+    return Table(np.concatenate(owners), np.concatenate(tables))
 
 
 def keep_latest(layout: Layout, owner: Ints, rows: Rows) -> tuple[Ints, Rows, Ints]:

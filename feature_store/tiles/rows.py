@@ -9,11 +9,9 @@ from feature_store.double_double import square
 from feature_store.events import Events, Ints
 from feature_store.grouping import Groups, group_sums
 from feature_store.tiles.layout import LEVELS, Layout
-from feature_store.windows import tile_index
+from feature_store.tiles.table import Rows
+from feature_store.windows import NEVER, tile_index
 
-Rows = NDArray[np.void]
-
-NO_TIME = np.iinfo(np.int64).max
 LIFETIME_LEVEL = len(LEVELS) - 1
 
 
@@ -45,7 +43,7 @@ def tile_rows(layout: Layout, events: Rows, level: int) -> Rows:
     rows["max"] = _numbers(layout, events, layout.highest)
     first = _numbers(layout, events, layout.first)
     rows["first_value"] = first
-    rows["first_time"] = np.where(np.isnan(first), NO_TIME, events["time"][:, None])
+    rows["first_time"] = np.where(np.isnan(first), NEVER, events["time"][:, None])
     rows["first_tie"] = events["tie"][:, None]
     return rows
 
@@ -55,7 +53,7 @@ def empty_tiles(layout: Layout, number: int) -> Rows:
     rows = np.zeros(number, dtype=layout.tile)
     for field in ("min", "max", "first_value"):
         rows[field] = np.nan
-    rows["first_time"] = NO_TIME
+    rows["first_time"] = NEVER
     return rows
 
 

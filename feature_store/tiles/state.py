@@ -12,7 +12,7 @@ import numpy as np
 from config.errors import TerminalError
 from feature_store.events import Ints
 from feature_store.tiles.layout import Layout
-from feature_store.tiles.rows import Rows
+from feature_store.tiles.table import Table
 
 MAGIC = b"TMWS"
 FORMAT = 1
@@ -39,17 +39,6 @@ class Status(IntEnum):
 
 
 @dataclass(frozen=True)
-class Table:
-    """Rows of many entities, sorted by ``owner``, the entity's position."""
-
-    owner: Ints
-    rows: Rows
-
-    def take(self, chosen: Any) -> "Table":
-        return Table(self.owner[chosen], self.rows[chosen])
-
-
-@dataclass(frozen=True)
 class States:
     """The states of entities 0 to n - 1, taken apart."""
 
@@ -61,7 +50,15 @@ class States:
 
 def row_types(layout: Layout) -> dict[str, np.dtype[Any]]:
     """The tables of a state, in the order of their bytes."""
-    return {"tiles": layout.tile, "events": layout.event, "recent": layout.recent}
+    return {
+        "tiles": layout.tile,
+        "events": layout.event,
+        "recent": layout.recent,
+        "distinct": layout.distinct,
+        "values": layout.value,
+        "sketches": layout.sketch,
+        "sketch_bytes": np.dtype(np.uint8),
+    }
 
 
 def applied_version(state: bytes | None) -> int:

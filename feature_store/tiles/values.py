@@ -9,7 +9,7 @@ from feature_store.double_double import Floats, sum_of_squared_deviations
 from feature_store.events import Ints
 from feature_store.readings import Reading
 from feature_store.tiles.layout import Layout, Series
-from feature_store.tiles.rows import Rows
+from feature_store.tiles.table import Rows
 
 
 def tile_values(layout: Layout, series: Series, tiles: Rows) -> Floats:

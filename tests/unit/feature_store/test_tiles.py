@@ -1,43 +1,161 @@
 """Tiles, whatever the batches, replays and delays they are made from, give what the judge computes."""
 
+import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
-from feature_store.tiles import MARGIN, Layout, Status, apply, merge
+from feature_store.definitions import LIFETIME, FeatureGroup, column, days, hours, minutes
+from feature_store.events import Column, Events
+from feature_store.tiles import MARGIN, MOST_PENDING, Layout, StateError, Status, apply, merge, quantiles
 from feature_store.windows import micros
 from tests.cases.naive_windows import Happened
-from tests.cases.window_histories import GROUP, as_columns, assert_agrees, histories
+from tests.cases.window_histories import DAY, GROUP, HOUR, MINUTE, RICH, amount, as_columns, assert_agrees, histories
 
-LAYOUT = Layout.of(GROUP)
 ENTITIES = 4
+LAYOUT = Layout.of(GROUP)
+States = list[bytes | None]
 AHEAD = (0, 1, -micros(MARGIN), 1 - micros(MARGIN), 300_000_000, 3_600_000_000, 86_400_000_000, 13 * 86_400_000_000)
 
 
-def committed(states: list[bytes | None], batch: list[tuple[int, Happened]], now: int) -> list[bytes | None]:
+def committed(
+    layout: Layout, states: list[bytes | None], batch: list[tuple[int, Happened]], now: int
+) -> list[bytes | None]:
     """``states`` after the commits in ``batch``, given as (version, event)."""
     versions = np.array([version for version, _ in batch], dtype=np.int64)
-    return [*apply(LAYOUT, states, as_columns([event for _, event in batch]), versions, now)]
+    return [*apply(layout, states, as_columns([event for _, event in batch]), versions, now)]
 
 
-@settings(max_examples=300, deadline=None)
-@given(st.data())
-def test_tiles_agree_with_the_judge(data: Any) -> None:
+@pytest.mark.parametrize("group", [GROUP, RICH], ids=lambda group: group.name)
+@settings(max_examples=200, deadline=None)
+@given(data=st.data())
+def test_tiles_agree_with_the_judge(group: FeatureGroup, data: Any) -> None:
     history = data.draw(histories())
     commits = sorted((data.draw(st.integers(1, 5), label="commit"), number) for number in range(len(history)))
     batch = [(version, history[number]) for version, number in commits]
     clock = sorted(data.draw(st.lists(st.sampled_from(moments_near(history)), min_size=5, max_size=5), label="clock"))
-    states: list[bytes | None] = [None] * ENTITIES
+    layout = Layout.of(group)
+    states: States = [None] * ENTITIES
     for now, upto in zip(clock, range(1, 6), strict=True):
         since = data.draw(st.integers(1, upto), label="replayed from")
-        states = committed(states, [one for one in batch if since <= one[0] <= upto], now)
+        states = committed(layout, states, [one for one in batch if since <= one[0] <= upto], now)
     asked = [(entity, clock[-1] + data.draw(st.sampled_from(AHEAD))) for entity in range(ENTITIES)]
-    merged = merge(LAYOUT, states, np.array([time for _, time in asked]))
+    merged = merge(layout, states, np.array([time for _, time in asked]))
     assert list(merged.status) == [Status.OK] * ENTITIES
-    assert_agrees(merged.features, history, asked)
+    assert_agrees(merged.features, history, asked, group)
 
 
 def moments_near(history: list[Happened]) -> list[int]:
     return [event.time + ahead for event in history for ahead in AHEAD] or [0]
+
+
+def test_many_distinct_values_are_estimated_within_the_published_error() -> None:
+    group = FeatureGroup(
+        "wide", GROUP.entity, GROUP.source, (column("item").count_distinct(),), windows=(days(1), days(7), LIFETIME)
+    )
+    truth = {"1d": 300, "7d": 3_000, "all": 30_000}
+    now = 1_000 * DAY
+    items = np.concatenate([np.arange(truth["all"]), np.arange(truth["7d"]), np.arange(truth["1d"])])
+    ages = np.repeat([20 * DAY, 3 * DAY, HOUR], list(truth.values())[::-1])
+    merged = merged_in_batches(Layout.of(group), now - ages, Column(items, np.ones(len(items), dtype=np.bool_)), "item")
+    for window, expected in truth.items():
+        found = merged[f"wide__item_count_distinct_{window}"]
+        assert abs(found - expected) <= 3 * 1.04 / math.sqrt(2048) * expected
+
+
+def test_quantiles_of_many_values_have_a_rank_within_the_published_error() -> None:
+    group = FeatureGroup(
+        "deep", GROUP.entity, GROUP.source, (amount.quantiles(0.1, 0.5, 0.99),), windows=(days(1), days(30), LIFETIME)
+    )
+    numbers = np.random.default_rng(7).lognormal(size=20_000)
+    ages = np.linspace(40 * DAY, HOUR, len(numbers)).astype(np.int64)
+    now = 1_000 * DAY
+    merged = merged_in_batches(
+        Layout.of(group), now - ages, Column(numbers, np.ones(len(numbers), dtype=np.bool_)), "amount"
+    )
+    for window, length in {"1d": DAY, "30d": 30 * DAY, "all": 100 * DAY}.items():
+        seen = numbers[ages <= length]
+        for name, share in {"p10": 0.1, "p50": 0.5, "p99": 0.99}.items():
+            rank = float((seen <= merged[f"deep__amount_{name}_{window}"]).mean())
+            assert abs(rank - share) <= 0.0165 + 1 / len(seen)
+
+
+def merged_in_batches(layout: Layout, times: NDArray[np.int64], column: Column, name: str) -> dict[str, float]:
+    """The features of one entity whose events were applied in eleven commits, a day after the last one."""
+    state: States = [None]
+    order = np.argsort(times, kind="stable")
+    for version, chosen in enumerate(np.array_split(order, 11)):
+        ties = chosen.astype(np.uint64)
+        events = Events(np.zeros(len(chosen), dtype=np.int64), times[chosen], ties, {name: column.take(chosen)})
+        state = [*apply(layout, state, events, np.full(len(chosen), version), int(times[chosen[-1]]) + 2 * MINUTE)]
+    merged = merge(layout, state, np.array([1_000 * DAY]))
+    return {feature: float(values[0]) for feature, values in merged.features.items()}
+
+
+EVENT = Happened(0, 10 * DAY, 1, {"amount": 5.0, "kind": "card", "item": 1}, 10 * DAY)
+STATE = apply(LAYOUT, [None], as_columns([EVENT]), np.array([3]), 11 * DAY)[0]
+
+
+@given(st.binary(max_size=400))
+def test_random_bytes_are_unreadable(state: bytes) -> None:
+    merged = merge(LAYOUT, [state, STATE], np.array([11 * DAY, 11 * DAY]))
+    assert list(merged.status) == [Status.UNREADABLE, Status.OK]
+    assert all(math.isnan(values[0]) for values in merged.features.values())
+    assert merged.features["payments__amount_sum_7d"][1] == 5.0
+
+
+@given(st.integers(0, len(STATE) - 1), st.integers(1, 255))
+def test_a_damaged_state_is_never_taken_for_a_good_one(position: int, damage: int) -> None:
+    damaged = bytes([*STATE[:position], STATE[position] ^ damage, *STATE[position + 1 :]])
+    assert merge(LAYOUT, [damaged], np.array([11 * DAY])).status[0] == Status.UNREADABLE
+    assert merge(LAYOUT, [STATE[:position]], np.array([11 * DAY])).status[0] == Status.UNREADABLE
+
+
+def test_no_state_is_an_entity_without_events() -> None:
+    merged = merge(LAYOUT, [None], np.array([11 * DAY]))
+    assert list(merged.status) == [Status.NO_STATE]
+    assert_agrees(merged.features, [], [(0, 11 * DAY)])
+
+
+def test_the_state_of_another_definition_has_no_values_and_takes_no_events() -> None:
+    other = Layout.of(RICH)
+    merged = merge(other, [STATE], np.array([11 * DAY]))
+    assert list(merged.status) == [Status.OTHER_FINGERPRINT]
+    assert all(math.isnan(values[0]) for values in merged.features.values())
+    with pytest.raises(StateError, match=r"rich: state 0 is OTHER_FINGERPRINT, 1 in all: bootstrap"):
+        apply(other, [STATE], as_columns([EVENT]), np.array([4]), 11 * DAY)
+
+
+def test_a_state_is_stale_beyond_the_groups_limit_and_keeps_its_values() -> None:
+    layout = Layout.of(replace(GROUP, stale_after=hours(1)))
+    at = [11 * DAY + HOUR, 11 * DAY + HOUR + 1]
+    merged = merge(layout, [STATE, STATE], np.array(at))
+    assert list(merged.status) == [Status.OK, Status.STALE]
+    assert list(merged.features["payments__amount_sum_all"]) == [5.0, 5.0]
+
+
+def test_a_state_does_not_grow_with_what_no_window_reaches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quantiles, "MOST_EXACT", 4)
+    several = (*GROUP.aggregations, amount.quantiles(0.5), column("item").count_distinct(), amount.last_k(5))
+    layout = Layout.of(replace(GROUP, windows=(minutes(5), hours(12), days(13)), aggregations=several))
+    state: States = [None]
+    sizes = []
+    for number in range(4 * 40):
+        values = {"amount": float(number), "kind": "card", "item": number}
+        event = replace(EVENT, time=number * 6 * HOUR, values=values)
+        state = [*apply(layout, state, as_columns([event]), np.array([number]), number * 6 * HOUR)]
+        sizes.append(len(state[0] or b""))
+    assert max(sizes) <= 1.01 * max(sizes[: 4 * 20])
+
+
+def test_more_pending_events_than_allowed_go_into_tiles_the_oldest_first() -> None:
+    future = [replace(EVENT, time=20 * DAY + number, tie=number) for number in range(MOST_PENDING + 5)]
+    state = apply(LAYOUT, [None], as_columns(future), np.ones(len(future), dtype=np.int64), 11 * DAY)
+    merged = merge(LAYOUT, state, np.array([21 * DAY]))
+    assert merged.features["payments__count_all"][0] == MOST_PENDING + 5
+    assert merge(LAYOUT, state, np.array([12 * DAY])).features["payments__count_all"][0] == 5

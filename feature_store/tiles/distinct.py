@@ -1,0 +1,130 @@
+"""Distinct values: each value once, with the time it was seen last.
+
+All windows end at the time of the request, so a value is in a window if it was seen last since the window's tail.
+
+Beyond ``MOST_EXACT`` values of an entity, a value is reduced to what HyperLogLog keeps of it: the register it belongs
+to and the rank it offers it. A register's value over a window is then the highest rank seen since the tail, and a rank
+that is neither higher nor later than another can go.
+
+Sources: Flajolet et al., "HyperLogLog", 2007; Chabchoub, Hébrail, "Sliding HyperLogLog", 2010, for ranks with times;
+Ertl, "New cardinality estimation algorithms for HyperLogLog sketches", 2017, algorithm 6, for the estimate.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from feature_store.double_double import Floats
+from feature_store.events import Ints
+from feature_store.tiles.layout import Layout
+from feature_store.tiles.table import Rows, Table
+
+MOST_EXACT = 256
+REGISTER_BITS = 11
+"""2,048 registers: a standard error of 1.04 / sqrt(2048) = 2.3 %."""
+REGISTERS = 1 << REGISTER_BITS
+RANK_BITS = 64 - REGISTER_BITS
+REST = np.uint64((1 << RANK_BITS) - 1)
+RANKS = 64
+
+
+def distinct_rows(layout: Layout, owner: Ints, events: Rows) -> Table:
+    """Each event once for each reading it has a value of."""
+    owners, tables = [owner[:0]], [np.zeros(0, dtype=layout.distinct)]
+    for slot, reading in enumerate(layout.hashes):
+        present = events["present"][:, layout.readings.index(reading)]
+        rows = np.zeros(int(present.sum()), dtype=layout.distinct)
+        rows["slot"], rows["last"], rows["key"] = slot, events["time"][present], events["hash"][present, slot]
+        owners.append(owner[present])
+        tables.append(rows)
+    return Table(np.concatenate(owners), np.concatenate(tables))
+
+
+def keep_distinct(layout: Layout, table: Table, since: Ints) -> Table:
+    """Each value once, none that no window reaches; reduced where there are too many. ``since``: (entities, slots)."""
+    table = table.take(table.rows["last"] >= since[table.owner, table.rows["slot"]])
+    table = _each_once(layout, table)
+    set_of = _set_of(layout, table)
+    sizes = np.bincount(set_of, minlength=1)
+    return _each_once(layout, _reduce(layout, table, sizes[set_of] > MOST_EXACT))
+
+
+def count_distinct(layout: Layout, table: Table, slot: int, tails: Ints) -> Floats:
+    """How many values each entity has in each window: shape of ``tails``, (entities, windows)."""
+    table = _each_once(layout, _reduce(layout, table.take(table.rows["slot"] == slot), np.zeros(1, dtype=np.bool_)))
+    entities, windows = tails.shape
+    window, row = np.nonzero(table.rows["last"] >= tails[table.owner].T)
+    group = table.owner[row] * windows + window
+    rows = table.rows[row]
+    counts = np.bincount(group, minlength=entities * windows).astype(np.float64)
+    reduced = rows["reduced"]
+    if reduced.any():
+        estimated = np.unique(group[reduced])
+        counts[estimated] = estimate(np.searchsorted(estimated, group[reduced]), rows["key"][reduced], len(estimated))
+    return counts.reshape(entities, windows)
+
+
+def reduce_hash(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """``register * RANKS + rank``: the first bits choose the register, the zeros after them and one are the rank."""
+    rest = (values & REST).astype(np.float64)
+    rank = RANK_BITS - np.frexp(rest)[1] + 1
+    return (values >> np.uint64(RANK_BITS)) * np.uint64(RANKS) + rank.astype(np.uint64)
+
+
+def estimate(group: Ints, reduced: NDArray[np.uint64], number: int) -> Floats:
+    """HyperLogLog's estimate for each group from 0 to ``number`` - 1."""
+    registers = np.zeros(number * REGISTERS)
+    position = group * REGISTERS + (reduced // np.uint64(RANKS)).astype(np.int64)
+    np.maximum.at(registers, position, (reduced % np.uint64(RANKS)).astype(np.float64))
+    ranks = registers.reshape(number, REGISTERS)
+    filled = np.where(ranks > 0, 2.0**-ranks, 0.0).sum(axis=1)
+    z = filled + REGISTERS * _sigma((ranks == 0).mean(axis=1))
+    estimates: Floats = REGISTERS**2 / (2 * np.log(2) * z)
+    return estimates
+
+
+def _sigma(x: Floats) -> Floats:
+    """Ertl's correction for empty registers, ``x`` their share: x + sum of x ** (2 ** k) * 2 ** (k - 1) over k >= 1."""
+    total, weight = x.copy(), 1.0
+    for _ in range(60):
+        x = x * x
+        total += x * weight
+        weight *= 2
+    return total
+
+
+def _reduce(layout: Layout, table: Table, too_many: NDArray[np.bool_]) -> Table:
+    """Reduce whole sets: those ``too_many`` says, and those of which a part is reduced already."""
+    set_of = _set_of(layout, table)
+    if not len(set_of):
+        return table
+    of_set = np.zeros(int(set_of.max()) + 1, dtype=np.bool_)
+    np.logical_or.at(of_set, set_of, too_many | table.rows["reduced"])
+    chosen = of_set[set_of] & ~table.rows["reduced"]
+    if not chosen.any():
+        return table
+    rows = table.rows.copy()
+    rows["key"][chosen] = reduce_hash(rows["key"][chosen])
+    rows["reduced"][chosen] = True
+    return Table(table.owner, rows)
+
+
+def _each_once(layout: Layout, table: Table) -> Table:
+    """Of each key the row seen last; of a register only ranks higher than all that were seen later."""
+    rows = table.rows
+    key = np.where(rows["reduced"], rows["key"] // np.uint64(RANKS), rows["key"])
+    rank = np.where(rows["reduced"], rows["key"] % np.uint64(RANKS), 0).astype(np.int64)
+    set_of = _set_of(layout, table)
+    order = np.lexsort((-rank, -rows["last"], key, set_of))
+    changes = np.ones(len(order), dtype=np.bool_)
+    changes[1:] = (key[order][1:] != key[order][:-1]) | (set_of[order][1:] != set_of[order][:-1])
+    climbing = np.cumsum(changes) * RANKS + rank[order]
+    highest = np.maximum.accumulate(climbing)
+    higher = np.ones(len(order), dtype=np.bool_)
+    higher[1:] = climbing[1:] > highest[:-1]
+    return table.take(order[changes | higher])
+
+
+def _set_of(layout: Layout, table: Table) -> Ints:
+    """A number for each owner and slot, in their order."""
+    numbers: Ints = table.owner * max(len(layout.hashes), 1) + table.rows["slot"]
+    return numbers
