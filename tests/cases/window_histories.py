@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from random import Random
 
 import numpy as np
 from hypothesis import strategies as st
@@ -84,29 +85,43 @@ moments = st.builds(
     st.integers(-2, 2),
     st.sampled_from((0, 0, -1, 1, 30 * SECOND, -MINUTE)) | st.integers(-DAY, DAY),
 )
-delays = st.sampled_from((0, 0, 0, 1, SECOND, MINUTE, HOUR, DAY, 8 * DAY)) | st.integers(0, DAY)
+repeats = st.sampled_from((False, False, True))
+"""Whether an event is of the same entity and time as the one before."""
+delays = st.sampled_from((0, 0, 1, 2, SECOND, MINUTE, HOUR, DAY, 8 * DAY)) | st.integers(0, DAY)
 
 
 @st.composite
 def histories(draw: st.DrawFn, most: int = 25) -> list[Happened]:
     """Events in order of arrival, their ties unique."""
-    rows = draw(
-        st.lists(
-            st.tuples(
-                st.integers(0, 2), moments, values, st.sampled_from(("card", "cash", "card", None, "gift")), delays
-            ),
-            max_size=most,
-        )
-    )
+    kinds = st.sampled_from(("card", "cash", "card", None, "gift"))
+    rows = draw(st.lists(st.tuples(st.integers(0, 2), moments, values, kinds, delays, repeats), max_size=most))
     ties = draw(st.permutations(range(len(rows))))
+    history: list[Happened] = []
+    for (entity, time, value, of_kind, delay, repeat), tie in zip(rows, ties, strict=True):
+        if repeat and history:
+            entity, time = history[-1].entity, history[-1].time  # noqa: PLW2901
+        history.append(happened((entity, time), tie, value, of_kind, delay))
+    return history
+
+
+def mixed_magnitudes(largest: int) -> list[Happened]:
+    """Amounts from 1e-6 to ten to the power of ``largest`` next to each other, a few hours apart."""
+    random = Random(largest)
     return [
-        Happened(entity, time, tie, {"amount": value, "kind": of_kind, "item": _item(value)}, time + delay)
-        for (entity, time, value, of_kind, delay), tie in zip(rows, ties, strict=True)
+        happened((number % 3, ANCHORS[2] + number * 7 * HOUR), number, amount_of(random, largest), "card", 0)
+        for number in range(60)
     ]
 
 
-def _item(value: float | None) -> int | None:
-    return None if value is None else int(value) % 4
+def amount_of(random: Random, largest: int) -> float:
+    power = random.choice((-6, -3, 0, 0, 0, 3, largest))
+    return random.choice((-1, 1)) * random.random() * 10.0**power
+
+
+def happened(who_when: tuple[int, int], tie: int, value: float | None, of_kind: str | None, delay: int) -> Happened:
+    entity, time = who_when
+    item = None if value is None else int(value) % 4
+    return Happened(entity, time, tie, {"amount": value, "kind": of_kind, "item": item}, time + delay)
 
 
 @st.composite

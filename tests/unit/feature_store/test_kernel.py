@@ -1,14 +1,29 @@
 """The kernel computes what the judge computes."""
 
+import math
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from feature_store.definitions import FeatureGroup
+from feature_store.events import Column, EventColumnsError, Events
 from feature_store.kernel import compute
-from tests.cases.window_histories import GROUP, RICH, as_columns, as_queries, assert_agrees, histories, query_times
+from tests.cases.window_histories import (
+    GROUP,
+    HOUR,
+    RICH,
+    amount,
+    as_columns,
+    as_queries,
+    assert_agrees,
+    histories,
+    mixed_magnitudes,
+    query_times,
+)
 
 
 @pytest.mark.parametrize("as_known", [False, True], ids=["all events", "as known"])
@@ -20,3 +35,35 @@ def test_the_kernel_agrees_with_the_judge(group: FeatureGroup, as_known: bool, d
     asked = data.draw(query_times(history))
     found = compute(group, as_columns(history), as_queries(asked), as_known)
     assert_agrees(found, history, asked, group, as_known)
+
+
+@pytest.mark.parametrize("as_known", [False, True], ids=["all events", "as known"])
+@pytest.mark.parametrize("largest", [9, 15, 40])
+def test_a_sum_is_right_whatever_stands_before_it(largest: int, as_known: bool) -> None:
+    history = mixed_magnitudes(largest)
+    if as_known:
+        history = [replace(event, known_time=event.time + number % 5 * HOUR) for number, event in enumerate(history)]
+    asked = [(event.entity, event.time + 1) for event in history[::2]]
+    assert_agrees(compute(GROUP, as_columns(history), as_queries(asked), as_known), history, asked, GROUP, as_known)
+
+
+def test_values_as_known_need_the_known_time() -> None:
+    events = replace(as_columns(mixed_magnitudes(3)), known_time=None)
+    with pytest.raises(EventColumnsError, match="values as known need the events' known_time"):
+        compute(GROUP, events, as_queries([(0, 0)]), as_known=True)
+
+
+def test_a_feature_of_numbers_refuses_a_column_of_texts() -> None:
+    events = as_columns(mixed_magnitudes(3))
+    texts = replace(events, columns={**events.columns, "amount": events.columns["kind"]})
+    with pytest.raises(EventColumnsError, match="a column of object where a feature needs numbers"):
+        compute(replace(GROUP, filters=()), texts, as_queries([(0, 0)]))
+
+
+def test_what_is_no_measurement_counts_as_null() -> None:
+    numbers = np.array([1.0, math.nan, math.inf, -math.inf, 1e101, 2.0])
+    rows = np.arange(len(numbers))
+    events = Events(np.zeros_like(rows), rows, rows.astype(np.uint64), {"amount": Column(numbers, ~np.isnan(numbers))})
+    group = replace(GROUP, filters=(), aggregations=(amount.sum(), amount.max(), amount.mean()))
+    found = compute(group, events, as_queries([(0, 10)]))
+    assert [found[f"payments__amount_{one}_all"][0] for one in ("sum", "max", "mean")] == [3.0, 2.0, 1.5]

@@ -15,7 +15,18 @@ from feature_store.events import Column, Events
 from feature_store.tiles import MARGIN, MOST_PENDING, Layout, StateError, Status, apply, merge, quantiles
 from feature_store.windows import micros
 from tests.cases.naive_windows import Happened
-from tests.cases.window_histories import DAY, GROUP, HOUR, MINUTE, RICH, amount, as_columns, assert_agrees, histories
+from tests.cases.window_histories import (
+    DAY,
+    GROUP,
+    HOUR,
+    MINUTE,
+    RICH,
+    amount,
+    as_columns,
+    assert_agrees,
+    histories,
+    mixed_magnitudes,
+)
 
 ENTITIES = 4
 LAYOUT = Layout.of(GROUP)
@@ -48,6 +59,18 @@ def test_tiles_agree_with_the_judge(group: FeatureGroup, data: Any) -> None:
     merged = merge(layout, states, np.array([time for _, time in asked]))
     assert list(merged.status) == [Status.OK] * ENTITIES
     assert_agrees(merged.features, history, asked, group)
+
+
+@pytest.mark.parametrize("largest", [9, 15, 40])
+def test_a_sum_is_right_whatever_is_in_the_same_batch(largest: int) -> None:
+    history = mixed_magnitudes(largest)
+    states: States = [None] * ENTITIES
+    for version, since in enumerate(range(0, len(history), 15)):
+        batch = history[since : since + 15]
+        states = committed(LAYOUT, states, [(version, event) for event in batch], batch[-1].time + 1)
+        asked = [(entity, batch[-1].time + HOUR) for entity in range(ENTITIES)]
+        merged = merge(LAYOUT, states, np.array([time for _, time in asked]))
+        assert_agrees(merged.features, history[: since + 15], asked)
 
 
 def moments_near(history: list[Happened]) -> list[int]:
