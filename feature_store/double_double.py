@@ -25,7 +25,7 @@ def two_sum(a: Any, b: Any) -> tuple[Any, Any]:
 
 
 def square(x: Floats) -> Pair:
-    """``x * x``, exactly."""
+    """``x * x``, exactly, for numbers between 1e-130 and 1e130."""
     high = x * x
     scaled = SPLITTER * x
     top = scaled - (scaled - x)

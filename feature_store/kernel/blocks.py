@@ -1,23 +1,22 @@
 """Aggregates over those events of a range that a time limit lets in, in O(log² n) a range whatever the data.
 
-The positions are cut into blocks of 1, 2, 4, ... events, and inside each block the events are sorted by the time they
+The positions are cut into blocks of 1, 2, 4, ... events, and inside a block the events are sorted by the time they
 became known. A range is made of at most two blocks of each size; in each, the events known in time are a prefix, found
-by binary search, and running sums, minima and maxima along the block answer for the prefix: a merge-sort tree. Nothing
-outside a range enters its result, so nothing outside can cancel in it: without a limit the same blocks give the sums
-that prefix sums cannot.
+by binary search, and running sums, minima and maxima along the block answer for the prefix: a merge-sort tree, of which
+only the blocks in use are made.
+
+Nothing outside a range enters its result, so nothing outside can cancel in it: without a limit the same blocks give the
+sums that prefix sums cannot.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from feature_store.double_double import Floats, Pair, add, prefix_sums
 from feature_store.events import Ints
 from feature_store.kernel.timeline import first_at_least
-
-NEVER = np.iinfo(np.int64).max
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,7 @@ class Parts:
     def total(self, values: Floats, lost: Floats | None = None) -> Pair:
         result = np.zeros(self.number), np.zeros(self.number)
         for part in self.prefixes:
-            high, low = prefix_sums(_in_order(values, part), None if lost is None else _in_order(lost, part))
+            high, low = prefix_sums(values[part.order], None if lost is None else lost[part.order])
             so_far = result[0][part.ranges], result[1][part.ranges]
             more = add(so_far, (high.ravel()[part.last], low.ravel()[part.last]))
             result[0][part.ranges], result[1][part.ranges] = more
@@ -60,7 +59,7 @@ class Parts:
         """``better`` is np.fmin or np.fmax; NaN where nothing is let in."""
         result = np.full(self.number, np.nan)
         for part in self.prefixes:
-            found = better.accumulate(_in_order(values, part), axis=1).ravel()[part.last]
+            found = better.accumulate(values[part.order], axis=1).ravel()[part.last]
             result[part.ranges] = better(result[part.ranges], found)
         return result
 
@@ -71,19 +70,13 @@ def parts(start: Ints, end: Ints, known: Ints | None = None, limit: Ints | None 
 
 
 def _parts(start: Ints, end: Ints, known: Ints | None, limit: Ints | None) -> Iterator[Prefixes]:
-    positions = int(end.max(initial=0)) if known is None else len(known)
     for size, ranges, blocks in _cover(start, end):
-        rows = -(-positions // size)
-        if known is None or limit is None:
-            order = np.arange(rows * size).reshape(rows, size)
-            yield Prefixes(order, ranges, blocks * size + size - 1, np.full(len(ranges), size))
-            continue
-        padded = np.full(rows * size, NEVER)
-        padded[:positions] = known
-        within = np.argsort(padded.reshape(rows, size), axis=1, kind="stable")
-        order = within + np.arange(rows)[:, None] * size
-        first = blocks * size
-        counts = first_at_least(padded[order.ravel()], limit[ranges] + 1, first, first + size) - first
+        needed, row = np.unique(blocks, return_inverse=True)
+        order = needed[:, None] * size + np.arange(size)
+        first, counts = row * size, np.full(len(ranges), size)
+        if known is not None and limit is not None:
+            order = np.take_along_axis(order, np.argsort(known[order], axis=1, kind="stable"), axis=1)
+            counts = first_at_least(known[order.ravel()], limit[ranges] + 1, first, first + size) - first
         some = counts > 0
         yield Prefixes(order, ranges[some], (first + counts - 1)[some], counts[some])
 
@@ -103,7 +96,3 @@ def _cover(start: Ints, end: Ints) -> Iterator[tuple[int, Ints, Ints]]:
         high = high - odd
         left = low < high
         ranges, low, high, size = ranges[left], low[left] >> 1, high[left] >> 1, size * 2
-
-
-def _in_order(values: NDArray[np.float64], part: Prefixes) -> Floats:
-    return values.take(part.order, mode="clip")

@@ -76,7 +76,7 @@ STEPS = (0, 5 * MINUTE, HOUR, 12 * HOUR, DAY, 7 * DAY, 12 * DAY, 13 * DAY)
 values = st.one_of(
     st.none(),
     st.sampled_from((0.0, 1.0, -1.0, 0.1, 13.0, 1e15, -1e15, 1e-3, 1e9, 1e9 + 1e-3)),
-    st.floats(-1e6, 1e6, allow_subnormal=False),
+    st.floats(-1e6, 1e6).map(lambda value: value if abs(value) > 1e-100 else 0.0),
 )
 moments = st.builds(
     lambda anchor, step, times, offset: ANCHORS[anchor] + STEPS[step] * times + offset,
@@ -127,15 +127,18 @@ def happened(who_when: tuple[int, int], tie: int, value: float | None, of_kind: 
 @st.composite
 def query_times(draw: st.DrawFn, history: Sequence[Happened], most: int = 6) -> list[tuple[int, int]]:
     """(entity, time): near events, and near where events fall out of windows."""
-    near = [event.time for event in history] + [ANCHORS[1]]
-    windows = [feature.window // timedelta(microseconds=1) for feature in GROUP.features if feature.window != LIFETIME]
+    near = [(event.entity, event.time) for event in history] + [(3, ANCHORS[1])]
+    windows = sorted(
+        {feature.window // timedelta(microseconds=1) for feature in GROUP.features}
+        - {LIFETIME // timedelta(microseconds=1)}
+    )
     moment = st.builds(
-        lambda time, window, offset: time + window + offset,
+        lambda event, window, offset: (event[0], event[1] + window + offset),
         st.sampled_from(near),
-        st.sampled_from((0, 0, *windows)),
+        st.sampled_from((0, *windows)),
         st.sampled_from((0, 1, -1, 5 * MINUTE, HOUR - 1, HOUR, DAY - 1, DAY, 100 * DAY)),
     )
-    return draw(st.lists(st.tuples(st.integers(0, 3), moment), min_size=1, max_size=most))
+    return draw(st.lists(moment, min_size=1, max_size=most))
 
 
 def as_columns(history: Sequence[Happened]) -> Events:

@@ -31,7 +31,8 @@ from tests.cases.window_histories import (
 ENTITIES = 4
 LAYOUT = Layout.of(GROUP)
 States = list[bytes | None]
-AHEAD = (0, 1, -micros(MARGIN), 1 - micros(MARGIN), 300_000_000, 3_600_000_000, 86_400_000_000, 13 * 86_400_000_000)
+SOON = (0, 1, 30_000_000, MINUTE, HOUR, 13 * DAY)
+LATER = (-micros(MARGIN), -micros(MARGIN), 1 - micros(MARGIN), 0, 1, 5 * MINUTE, HOUR, DAY, 13 * DAY)
 
 
 def committed(
@@ -55,7 +56,7 @@ def test_tiles_agree_with_the_judge(group: FeatureGroup, data: Any) -> None:
     for now, upto in zip(clock, range(1, 6), strict=True):
         since = data.draw(st.integers(1, upto), label="replayed from")
         states = committed(layout, states, [one for one in batch if since <= one[0] <= upto], now)
-    asked = [(entity, clock[-1] + data.draw(st.sampled_from(AHEAD))) for entity in range(ENTITIES)]
+    asked = [(entity, clock[-1] + data.draw(st.sampled_from(LATER))) for entity in range(ENTITIES)]
     merged = merge(layout, states, np.array([time for _, time in asked]))
     assert list(merged.status) == [Status.OK] * ENTITIES
     assert_agrees(merged.features, history, asked, group)
@@ -74,7 +75,7 @@ def test_a_sum_is_right_whatever_is_in_the_same_batch(largest: int) -> None:
 
 
 def moments_near(history: list[Happened]) -> list[int]:
-    return [event.time + ahead for event in history for ahead in AHEAD] or [0]
+    return [event.time + ahead for event in history for ahead in SOON] or [0]
 
 
 def test_many_distinct_values_are_estimated_within_the_published_error() -> None:
