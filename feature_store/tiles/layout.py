@@ -84,6 +84,10 @@ class Layout:
         )
 
     @cached_property
+    def fingerprint(self) -> bytes:
+        return bytes.fromhex(self.group.fingerprint)
+
+    @cached_property
     def series(self) -> tuple[Series, ...]:
         found: dict[tuple[Function, Reading, Scalar | None], dict[int, str]] = {}
         for feature in self.group.features:

@@ -5,7 +5,8 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any
+from operator import mul
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -72,22 +73,23 @@ def applied_version(state: bytes | None) -> int:
 def decode(layout: Layout, states: Sequence[bytes | None]) -> States:
     """Never fails: what cannot be read has a status that says so, and no rows."""
     types = row_types(layout)
+    sizes = [kind.itemsize for kind in types.values()]
     status = np.zeros(len(states), dtype=np.int64)
     version, time = np.full(len(states), NO_VERSION), np.zeros(len(states), dtype=np.int64)
     lengths = np.zeros((len(types), len(states)), dtype=np.int64)
-    pieces: list[list[memoryview]] = [[] for _ in types]
-    sizes = [kind.itemsize for kind in types.values()]
-    counts = struct.Struct(f"<{len(types)}I")
+    pieces: list[list[bytes]] = [[] for _ in types]
     for number, state in enumerate(states):
-        status[number] = _status(layout, state, counts, sizes)
-        if state is None or status[number] != Status.OK:
+        header = _header(layout, state, sizes)
+        if isinstance(header, Status):
+            status[number] = header
             continue
-        version[number], time[number] = HEADER.unpack_from(state)[4:]
-        view, begin = memoryview(state), HEADER.size + counts.size
-        for table, rows in enumerate(counts.unpack_from(state, HEADER.size)):
-            end = begin + rows * sizes[table]
-            pieces[table].append(view[begin:end])
-            lengths[table, number], begin = rows, end
+        version[number], time[number], rows = header.version, header.time, header.rows
+        lengths[:, number] = rows
+        begin = HEADER.size + 4 * len(sizes)
+        for table, length in enumerate(map(mul, rows, sizes)):
+            if length and state:
+                pieces[table].append(state[begin : begin + length])
+                begin += length
     owners = np.arange(len(states))
     tables = {
         name: Table(np.repeat(owners, lengths[table]), np.frombuffer(b"".join(pieces[table]), dtype=kind))
@@ -99,7 +101,6 @@ def decode(layout: Layout, states: Sequence[bytes | None]) -> States:
 def encode(layout: Layout, version: Ints, time: Ints, tables: Mapping[str, Table]) -> list[bytes]:
     """The bytes of each entity's state."""
     types = row_types(layout)
-    fingerprint = bytes.fromhex(layout.group.fingerprint)
     entities = np.arange(len(version) + 1)
     limits = np.array([np.searchsorted(tables[name].owner, entities) for name in types])
     counts = np.diff(limits).astype("<u4")
@@ -109,22 +110,30 @@ def encode(layout: Layout, version: Ints, time: Ints, tables: Mapping[str, Table
     for number in range(len(version)):
         parts = [counts[:, number].tobytes()]
         parts += [content[at[number] : at[number + 1]] for content, at in zip(contents, offsets, strict=True)]
-        header = HEADER.pack(MAGIC, FORMAT, 0, fingerprint, int(version[number]), int(time[number]))
+        header = HEADER.pack(MAGIC, FORMAT, 0, layout.fingerprint, int(version[number]), int(time[number]))
         body = b"".join([header[CHECKED_FROM:], *parts])
         result.append(struct.pack("<4sHI", MAGIC, FORMAT, zlib.crc32(body)) + body)
     return result
 
 
-def _status(layout: Layout, state: bytes | None, counts: struct.Struct, sizes: Sequence[int]) -> Status:
+class _Header(NamedTuple):
+    version: int
+    time: int
+    rows: tuple[int, ...]
+
+
+def _header(layout: Layout, state: bytes | None, sizes: Sequence[int]) -> _Header | Status:
+    """What a state says of itself, or why it cannot be used."""
     if state is None:
         return Status.NO_STATE
-    if len(state) < HEADER.size:
+    if len(state) < HEADER.size + 4 * len(sizes):
         return Status.UNREADABLE
-    magic, version, checksum, fingerprint, *_ = HEADER.unpack_from(state)
-    if magic != MAGIC or version != FORMAT or zlib.crc32(memoryview(state)[CHECKED_FROM:]) != checksum:
+    magic, form, checksum, fingerprint, version, time = HEADER.unpack_from(state)
+    if magic != MAGIC or form != FORMAT or zlib.crc32(memoryview(state)[CHECKED_FROM:]) != checksum:
         return Status.UNREADABLE
-    if fingerprint.hex() != layout.group.fingerprint:
+    if fingerprint != layout.fingerprint:
         return Status.OTHER_FINGERPRINT
-    rows = counts.unpack_from(state, HEADER.size)
-    length = HEADER.size + counts.size + sum(n * size for n, size in zip(rows, sizes, strict=True))
-    return Status.OK if len(state) == length else Status.UNREADABLE
+    rows = struct.unpack_from(f"<{len(sizes)}I", state, HEADER.size)
+    if len(state) != HEADER.size + 4 * len(sizes) + sum(map(mul, rows, sizes)):
+        return Status.UNREADABLE
+    return _Header(version, time, rows)

@@ -20,6 +20,7 @@ from tests.cases.window_histories import (
     as_columns,
     as_queries,
     assert_agrees,
+    happened,
     histories,
     mixed_magnitudes,
     query_times,
@@ -67,3 +68,16 @@ def test_what_is_no_measurement_counts_as_null() -> None:
     group = replace(GROUP, filters=(), aggregations=(amount.sum(), amount.max(), amount.mean()))
     found = compute(group, events, as_queries([(0, 10)]))
     assert [found[f"payments__amount_{one}_all"][0] for one in ("sum", "max", "mean")] == [3.0, 2.0, 1.5]
+
+
+def test_an_event_is_known_from_its_known_time_on() -> None:
+    history = [happened((0, 100), 1, 5.0, "card", 900), happened((0, 200), 2, 7.0, "card", 0)]
+    found = compute(GROUP, as_columns(history), as_queries([(0, 999), (0, 1000), (0, 1001)]), as_known=True)
+    assert list(found["payments__amount_sum_all"]) == [7.0, 12.0, 12.0]
+
+
+def test_an_entity_without_events_and_one_never_seen_have_empty_windows() -> None:
+    history = [happened((2, 100), 1, 5.0, "card", 0)]
+    asked = [(0, 200), (1, 200), (7, 200), (-1, 200)]
+    assert_agrees(compute(GROUP, as_columns(history), as_queries(asked)), history, asked)
+    assert_agrees(compute(GROUP, as_columns([]), as_queries(asked)), [], asked)
