@@ -41,7 +41,7 @@ class Column:
         kind = object if isinstance(fill, str) else None
         return cls(np.array(filled, dtype=kind), valid)
 
-    def take(self, index: NDArray[Any]) -> "Column":
+    def take(self, index: NDArray[Any] | slice) -> "Column":
         return Column(self.values[index], self.valid[index])
 
     def numbers(self) -> "Column":
@@ -93,8 +93,8 @@ class Events:
         except KeyError:
             raise EventColumnsError(f"no column {name!r}; there are: {', '.join(self.columns)}") from None
 
-    def take(self, index: NDArray[Any]) -> "Events":
-        """The events at ``index``: positions or a mask."""
+    def take(self, index: NDArray[Any] | slice) -> "Events":
+        """The events at ``index``: positions, a mask or a slice."""
         columns = {name: column.take(index) for name, column in self.columns.items()}
         known = None if self.known_time is None else self.known_time[index]
         return Events(self.entity[index], self.time[index], self.tie[index], columns, known)

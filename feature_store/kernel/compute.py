@@ -1,16 +1,17 @@
 """From a group's definition, events and queries to feature values."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from itertools import groupby
 
 import numpy as np
+from numpy.typing import NDArray
 
 from feature_store.definitions import LIFETIME, FeatureGroup
 from feature_store.events import Events, Features, Ints, Queries
 from feature_store.filters import passing
 from feature_store.kernel.functions import apply
-from feature_store.kernel.timeline import Timeline
+from feature_store.kernel.timeline import Timeline, in_order, pieces
 from feature_store.kernel.view import Ranges, View
 from feature_store.readings import Reading
 from feature_store.windows import tail
@@ -24,28 +25,37 @@ def compute(group: FeatureGroup, events: Events, queries: Queries, as_known: boo
     Raises:
         EventColumnsError: a column is missing, or its type does not fit its features.
     """
-    timeline = Timeline.of(events.take(passing(group.filters, events)))
+    ordered = in_order(events.take(passing(group.filters, events)))
     order = np.lexsort((queries.time, queries.entity))
     entity, time = queries.entity[order], queries.time[order]
-    end = timeline.before(entity, time)
-    starts = _starts(group, timeline, entity, time)
-    result: Features = {}
+    result = {feature.name: np.empty(len(queries)) for feature in group.features}
+    for some_events, some in pieces(ordered.entity, entity):
+        timeline = Timeline.of(ordered.take(some_events))
+        for name, values in _values(group, timeline, Queries(entity[some], time[some]), as_known):
+            result[name][order[some]] = values
+    return result
+
+
+def _values(
+    group: FeatureGroup, timeline: Timeline, queries: Queries, as_known: bool
+) -> Iterator[tuple[str, NDArray[np.float64]]]:
+    """Feature by feature; queries are sorted."""
+    end = timeline.before(queries.entity, queries.time)
+    starts = _starts(group, timeline, queries)
     for reading, features in groupby(sorted(group.features, key=Reading.of), key=Reading.of):
         view = View.of(timeline.events, reading.read(timeline.events))
         ranges: dict[timedelta, Ranges] = {}
         for feature in features:
             if feature.window not in ranges:
                 start, stop = view.ranges(starts[feature.window], end)
-                ranges[feature.window] = Ranges(view, start, stop, time, as_known)
-            values = np.empty(len(queries))
-            values[order] = apply(feature, ranges[feature.window])
-            result[feature.name] = values
-    return {feature.name: result[feature.name] for feature in group.features}
+                ranges[feature.window] = Ranges(view, start, stop, queries.time, as_known)
+            yield feature.name, apply(feature, ranges[feature.window])
 
 
-def _starts(group: FeatureGroup, timeline: Timeline, entity: Ints, time: Ints) -> Mapping[timedelta, Ints]:
-    windows = {feature.window for feature in group.features}
+def _starts(group: FeatureGroup, timeline: Timeline, queries: Queries) -> Mapping[timedelta, Ints]:
+    """The position of the first event that each window covers at each query."""
+    entity, time = queries.entity, queries.time
     return {
         window: timeline.bounds(entity)[0] if window == LIFETIME else timeline.before(entity, tail(time, window))
-        for window in windows
+        for window in {feature.window for feature in group.features}
     }

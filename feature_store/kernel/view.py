@@ -7,7 +7,7 @@ from typing import Self
 
 import numpy as np
 
-from feature_store.double_double import Floats, Pair, square
+from feature_store.double_double import Floats, Pair, square, sum_of_squared_deviations
 from feature_store.events import Column, EventColumnsError, Events, Ints, Mask
 from feature_store.kernel.blocks import Parts, parts
 from feature_store.kernel.distinct import previous_positions
@@ -17,8 +17,9 @@ from feature_store.kernel.sums import PrefixSums
 
 SUM_PRECISION = 1e-11
 """Relative to the sum: above it, the difference of two prefix sums is not good enough."""
-STD_PRECISION = 1e-20
-"""Relative to the sum of squares."""
+STD_PRECISION = 1e-10
+"""Relative to the sum of squared deviations; where that is next to nothing, to the sum of squares:"""
+SQUARES_PRECISION = 1e-26
 
 
 @dataclass(frozen=True)
@@ -133,7 +134,9 @@ class Ranges:
         sums, squares = view.sums.between(start, end), view.sums_of_squares.between(start, end)
         mean = np.abs(sums[0]) / np.maximum(end - start, 1)
         error = view.sums_of_squares.error(start, end) + 2 * mean * view.sums.error(start, end)
-        off = error > STD_PRECISION * squares[0]
+        deviations = sum_of_squared_deviations(np.maximum(end - start, 1), sums, squares)
+        off = error > np.maximum(STD_PRECISION * deviations, SQUARES_PRECISION * squares[0])
+        off &= end - start > 1
         self._correct(sums, off, view.values)
         self._correct(squares, off, *view.squares)
         return sums, squares

@@ -185,4 +185,4 @@ def _tolerance(feature: Feature, expected: float, window: Sequence[Happened]) ->
     if feature.function not in (Function.SUM, Function.MEAN, Function.STD):
         return 0.0
     scale = math.sqrt(math.fsum((event.values["amount"] or 0.0) ** 2 for event in window))
-    return 1e-9 * abs(expected) + (1e-10 if feature.function is Function.STD else 1e-28) * scale
+    return 1e-9 * abs(expected) + (1e-13 if feature.function is Function.STD else 1e-28) * scale

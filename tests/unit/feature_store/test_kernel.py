@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from feature_store.definitions import FeatureGroup
 from feature_store.events import Column, EventColumnsError, Events
-from feature_store.kernel import compute
+from feature_store.kernel import compute, timeline
 from tests.cases.window_histories import (
     GROUP,
     HOUR,
@@ -81,3 +81,18 @@ def test_an_entity_without_events_and_one_never_seen_have_empty_windows() -> Non
     asked = [(0, 200), (1, 200), (7, 200), (-1, 200)]
     assert_agrees(compute(GROUP, as_columns(history), as_queries(asked)), history, asked)
     assert_agrees(compute(GROUP, as_columns([]), as_queries(asked)), [], asked)
+
+
+def test_a_small_spread_around_a_large_mean_keeps_its_digits() -> None:
+    history = [happened((0, number * HOUR), number, 1e9 + number % 7 / 1000, "card", 0) for number in range(100)]
+    asked = [(0, event.time + 1) for event in history]
+    assert_agrees(compute(GROUP, as_columns(history), as_queries(asked)), history, asked)
+
+
+def test_the_pieces_that_entities_are_cut_into_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
+    history = mixed_magnitudes(9)
+    events, queries = as_columns(history), as_queries([(event.entity - 1, event.time + 1) for event in history])
+    whole = compute(RICH, events, queries)
+    monkeypatch.setattr(timeline, "PIECE", 7)
+    for name, values in compute(RICH, events, queries).items():
+        np.testing.assert_array_equal(values, whole[name])

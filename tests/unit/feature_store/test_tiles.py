@@ -140,6 +140,13 @@ def test_a_damaged_state_is_never_taken_for_a_good_one(position: int, damage: in
     assert merge(LAYOUT, [STATE[:position]], np.array([11 * DAY])).status[0] == Status.UNREADABLE
 
 
+def test_an_apply_by_a_slow_clock_takes_no_event_for_older_than_it_was() -> None:
+    later = apply(LAYOUT, [STATE], as_columns([]), np.zeros(0, dtype=np.int64), 10 * DAY)
+    merged = merge(LAYOUT, later, np.array([11 * DAY]))
+    assert list(merged.applied_time) == [11 * DAY]
+    assert list(merged.applied_version) == [3]
+
+
 def test_no_state_is_an_entity_without_events() -> None:
     merged = merge(LAYOUT, [None], np.array([11 * DAY]))
     assert list(merged.status) == [Status.NO_STATE]
