@@ -1,0 +1,163 @@
+"""Window features of many entities at many times, point-in-time correct, computed by Spark with the kernel.
+
+Spine and events are brought together by the hash of the entity, and for each such group of entities the kernel computes
+all features over columns: no row passes through Python by itself, and nothing through the driver. An entity with more
+events than a task should hold is cut into spans of time (``feature_store.spans``).
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+from functools import reduce
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F  # noqa: N812
+from pyspark.sql.types import DecimalType, DoubleType, StructField, StructType
+
+from config.errors import TerminalError
+from config.settings import Settings
+from data_lake.tables import table
+from feature_store.arrow import column_of, floats
+from feature_store.definitions import FeatureGroup, FeatureService
+from feature_store.derived import service_features
+from feature_store.events import Events, Ints, Queries
+from feature_store.kernel import compute
+from feature_store.spans import ENTITY, SPAN, TIME, with_spans
+
+EVENT_TIMESTAMP = "event_timestamp"
+EVENTS_A_TASK = 1_000_000
+KNOWN, TIE, BUCKET = "_known", "_tie", "_bucket"
+Kernel = Callable[[tuple[pa.Scalar, ...], pa.Table, pa.Table], pa.Table]
+
+
+class SpineError(TerminalError):
+    """A spine that cannot be joined; the message names the column."""
+
+
+def training_frame(
+    spine: DataFrame,
+    service: FeatureService,
+    settings: Settings,
+    *,
+    as_known: bool = False,
+    events_a_task: int = EVENTS_A_TASK,
+) -> DataFrame:
+    """``spine`` with the features of ``service``: each row's are those of its entity at its ``event_timestamp``.
+
+    The spine has a column for the key of each entity, the time, and the inputs of derived features; its other columns
+    are kept. A feature without a value is null. With ``as_known`` an event counts from when the lake had it.
+
+    Raises:
+        SpineError: a column is missing, or would be written over.
+    """
+    _check(spine, service)
+    timeless = F.raise_error(F.lit(f"the spine has a row without {EVENT_TIMESTAMP}"))
+    timed = spine.withColumn(TIME, F.coalesce(F.unix_micros(EVENT_TIMESTAMP), timeless))
+
+    def with_group(frame: DataFrame, group: FeatureGroup) -> DataFrame:
+        return _with_group(frame, group, silver_events(spine.sparkSession, settings, group), as_known, events_a_task)
+
+    return _with_derived(reduce(with_group, service.groups, timed), spine.schema, service)
+
+
+def snapshot(
+    spark: SparkSession, settings: Settings, service: FeatureService, at: datetime, *, as_known: bool = False
+) -> DataFrame:
+    """The features at ``at`` (aware) of every entity with an event before it."""
+    groups = service.groups
+    keys = {group.entity.key for group in groups}
+    if len(keys) > 1:
+        raise SpineError(f"{service.name}: a snapshot is of one entity, not of {', '.join(sorted(keys))}")
+    (key,) = keys
+    seen = [silver_events(spark, settings, group).where(F.col(TIME) < F.unix_micros(F.lit(at))) for group in groups]
+    entities = reduce(DataFrame.union, (one.select(F.col(ENTITY).alias(key)) for one in seen)).distinct()
+    spine = entities.withColumn(EVENT_TIMESTAMP, F.lit(at))
+    return training_frame(spine, service, settings, as_known=as_known)
+
+
+def silver_events(spark: SparkSession, settings: Settings, group: FeatureGroup) -> DataFrame:
+    """The events of ``group`` under the names the kernel's columns are made from; numbers as they are summed."""
+    source = group.source
+    rows = spark.read.format("delta").load(table(source.table).path(settings))
+    columns = [
+        F.col(name).cast(
+            "double" if isinstance(rows.schema[name].dataType, DecimalType) else rows.schema[name].dataType
+        )
+        for name in group.columns
+    ]
+    return rows.where(F.col(group.entity_column).isNotNull()).select(
+        F.col(group.entity_column).alias(ENTITY),
+        F.unix_micros(source.event_time).alias(TIME),
+        F.unix_micros(source.known_time).alias(KNOWN),
+        F.xxhash64(source.tie_breaker).alias(TIE),
+        *(column.alias(name) for column, name in zip(columns, group.columns, strict=True)),
+    )
+
+
+def _check(spine: DataFrame, service: FeatureService) -> None:
+    needed = [group.entity.key for group in service.groups] + [EVENT_TIMESTAMP, *(one.name for one in service.inputs)]
+    if missing := [name for name in dict.fromkeys(needed) if name not in spine.columns]:
+        raise SpineError(f"the spine has no column {', '.join(missing)}; it has {', '.join(spine.columns)}")
+    if taken := [name for name in service.names if name in spine.columns]:
+        raise SpineError(f"the spine has a column {', '.join(taken)} already, which is a feature of {service.name}")
+
+
+def _with_group(
+    spine: DataFrame, group: FeatureGroup, events: DataFrame, as_known: bool, events_a_task: int
+) -> DataFrame:
+    schema = StructType([*spine.schema, *(StructField(feature.name, DoubleType()) for feature in group.features)])
+    queries, history, buckets = with_spans(
+        spine.withColumn(ENTITY, F.col(group.entity.key)), events, group, events_a_task
+    )
+    bucket = F.pmod(F.xxhash64(ENTITY, SPAN), F.lit(buckets)).alias(BUCKET)
+    left = queries.select("*", bucket).groupBy(BUCKET)
+    right = history.select("*", bucket).groupBy(BUCKET)
+    return left.cogroup(right).applyInArrow(_kernel(group, spine.columns, as_known), schema)
+
+
+def _kernel(group: FeatureGroup, kept: list[str], as_known: bool) -> Kernel:
+    def values(_: tuple[pa.Scalar, ...], spine: pa.Table, events: pa.Table) -> pa.Table:
+        asked, happened = _codes(spine, events)
+        history = Events(
+            entity=happened,
+            time=events[TIME].to_numpy(),
+            tie=events[TIE].to_numpy().view(np.uint64),
+            columns={name: column_of(events[name]) for name in group.columns},
+            known_time=events[KNOWN].to_numpy(),
+        )
+        features = compute(group, history, Queries(asked, spine[TIME].to_numpy()), as_known)
+        result = spine.select(kept)
+        for name, found in features.items():
+            result = result.append_column(name, floats(found))
+        return result
+
+    return values
+
+
+def _codes(spine: pa.Table, events: pa.Table) -> tuple[Ints, Ints]:
+    """A number from 0 for each entity and span, of the spine's rows and of the events."""
+    entities = pc.dictionary_encode(
+        pa.chunked_array([*spine[ENTITY].chunks, *events[ENTITY].chunks], spine[ENTITY].type)
+    )
+    whole = entities.combine_chunks() if entities.num_chunks != 1 else entities.chunk(0)
+    codes = pc.fill_null(whole.indices, len(whole.dictionary)).to_numpy().astype(np.int64)
+    spans = np.concatenate([spine[SPAN].to_numpy(), events[SPAN].to_numpy()]).astype(np.int64)
+    _, dense = np.unique(codes * (int(spans.max(initial=0)) + 1) + spans, return_inverse=True)
+    return dense[: len(spine)], dense[len(spine) :]
+
+
+def _with_derived(frame: DataFrame, spine: StructType, service: FeatureService) -> DataFrame:
+    names = [*(one.name for one in service.inputs), *(f.name for group in service.groups for f in group.features)]
+    kept = spine.names
+    schema = StructType([*spine, *(StructField(name, DoubleType()) for name in service.names)])
+
+    def derive(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            values = {name: batch[name].to_numpy(zero_copy_only=False).astype(np.float64) for name in names}
+            features = service_features(service, values, batch[TIME].to_numpy())
+            arrays = [*(batch[name] for name in kept), *(floats(found) for found in features.values())]
+            yield pa.RecordBatch.from_arrays(arrays, names=[*kept, *features])
+
+    return frame.mapInArrow(derive, schema)

@@ -1,0 +1,210 @@
+"""Window features through Spark, against the judge that loops over events."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from random import Random
+
+import pytest
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F  # noqa: N812
+
+from config import Settings
+from data_lake.delta_tables import ensure_table
+from data_lake.tables import silver
+from feature_store.definitions import (
+    HOUR_OF_DAY,
+    LIFETIME,
+    Derived,
+    Entity,
+    FeatureGroup,
+    FeatureService,
+    Source,
+    column,
+    count,
+    days,
+    hours,
+    time_since_last,
+)
+from feature_store.spans import ENTITY, SPAN, TIME, with_spans
+from feature_store.training import SpineError, snapshot, training_frame
+from tests.cases.naive_windows import Happened, naive_value
+from tests.cases.transactions import random_lines, silver_row
+
+CUSTOMER = Entity("customer", "customer_id")
+TRANSACTIONS = Source("silver/transactions")
+quantity, price = column("quantity"), column("unit_price")
+PURCHASES = FeatureGroup(
+    name="purchases",
+    entity=CUSTOMER,
+    source=TRANSACTIONS,
+    filters=(column("kind") == "purchase",),
+    windows=(hours(3), days(7), days(90), LIFETIME),
+    aggregations=(
+        count(),
+        quantity.sum(),
+        price.mean(),
+        price.max(),
+        price.std(),
+        time_since_last(),
+        column("product_id").count_distinct(),
+    ),
+)
+RETURNS = FeatureGroup(
+    name="returns",
+    entity=CUSTOMER,
+    source=TRANSACTIONS,
+    filters=(column("kind") == "return",),
+    windows=(days(90),),
+    aggregations=(count(), quantity.sum()),
+)
+RATE = RETURNS["count_90d"] / PURCHASES["count_90d"]
+SERVICE = FeatureService(
+    "shop", (*PURCHASES.features, *RETURNS.features, Derived("return_rate", RATE), Derived("hour", HOUR_OF_DAY + 0))
+)
+FIRST = date(2024, 1, 15)
+
+
+@dataclass(frozen=True)
+class Lake:
+    """Silver with random order lines, a spine of rows about them, and the same events for the judge."""
+
+    settings: Settings
+    spine: Sequence[tuple[str | None, datetime]]
+    history: Sequence[Happened]
+    customers: Sequence[str]
+
+
+@pytest.fixture(scope="module")
+def lake(spark: SparkSession, settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    own = settings.model_copy(update={"home": tmp_path_factory.mktemp("lake")})
+    rng = Random(2024)
+    lines = random_lines(rng, 600, FIRST, 200)
+    delays = [timedelta(hours=rng.choice((0, 0, 1, 30))) for _ in lines]
+    rows = [silver_row(line) | {"ingested_at": line.at + delay} for line, delay in zip(lines, delays, strict=True)]
+    path = _silver(spark, own)
+    schema = spark.read.format("delta").load(path).schema
+    frame = spark.createDataFrame([[row[name] for name in schema.names] for row in rows], schema)
+    frame.write.format("delta").mode("append").save(path)
+    customers = sorted({line.customer_id for line in lines if line.customer_id})
+    history = [
+        Happened(
+            customers.index(line.customer_id),
+            _micros(line.at),
+            number,
+            {
+                "kind": line.kind,
+                "quantity": line.quantity,
+                "unit_price": float(line.unit_price),
+                "product_id": line.product_id,
+            },
+            _micros(line.at + delay),
+        )
+        for number, (line, delay) in enumerate(zip(lines, delays, strict=True))
+        if line.customer_id
+    ]
+    asked = [
+        (rng.choice(lines).customer_id, rng.choice(lines).at + timedelta(hours=rng.randrange(72))) for _ in range(80)
+    ]
+    return Lake(own, [*asked, ("nobody", lines[0].at), (None, lines[0].at)], history, customers)
+
+
+def _silver(spark: SparkSession, settings: Settings) -> str:
+    table = silver("shop.transaction.v1")
+    ensure_table(spark, table, settings)
+    return table.path(settings)
+
+
+def _micros(at: datetime) -> int:
+    return (at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+
+
+@pytest.mark.parametrize("events_a_task", [1_000_000, 15], ids=["whole", "cut into spans"])
+@pytest.mark.parametrize("as_known", [False, True], ids=["as it was", "as known"])
+def test_every_value_is_the_judges(spark: SparkSession, lake: Lake, as_known: bool, events_a_task: int) -> None:
+    spine = spark.createDataFrame(list(lake.spine), "customer_id STRING, event_timestamp TIMESTAMP")
+    frame = training_frame(spine, SERVICE, lake.settings, as_known=as_known, events_a_task=events_a_task)
+    assert frame.columns == ["customer_id", "event_timestamp", *SERVICE.names]
+    rows = frame.collect()
+    assert len(rows) == len(lake.spine)
+    for row in rows:
+        entity = lake.customers.index(row.customer_id) if row.customer_id in lake.customers else -1
+        at = _micros(row.event_timestamp.astimezone(UTC))
+        for feature in (*PURCHASES.features, *RETURNS.features):
+            expected = naive_value(feature, lake.history, entity, at, as_known)
+            assert row[feature.name] == (None if expected is None else pytest.approx(expected, rel=1e-9)), feature.name
+        bought = row["purchases__count_90d"]
+        assert row.return_rate == (pytest.approx(row["returns__count_90d"] / bought) if bought else None)
+        assert row.hour == pytest.approx(at / 3_600_000_000 % 24)
+    assert any(row["purchases__count_7d"] > 1 for row in rows)
+
+
+def test_a_snapshot_has_every_customer_seen_before(spark: SparkSession, lake: Lake) -> None:
+    at = datetime(2024, 4, 1, 12, 30, tzinfo=UTC)
+    rows = snapshot(spark, lake.settings, SERVICE, at).collect()
+    seen = {event.entity for event in lake.history if event.time < _micros(at)}
+    assert sorted(row.customer_id for row in rows) == sorted(lake.customers[number] for number in seen)
+    feature = PURCHASES["count_90d"]
+    for row in rows:
+        entity = lake.customers.index(row.customer_id)
+        assert row[feature.name] == naive_value(feature, lake.history, entity, _micros(at))
+
+
+def test_a_spine_that_cannot_be_joined_is_refused_with_the_column(spark: SparkSession, lake: Lake) -> None:
+    with pytest.raises(SpineError, match="no column customer_id"):
+        training_frame(spark.sql("SELECT now() AS event_timestamp"), SERVICE, lake.settings)
+    taken = spark.sql("SELECT 'a' AS customer_id, now() AS event_timestamp, 1 AS return_rate")
+    with pytest.raises(SpineError, match="has a column return_rate already"):
+        training_frame(taken, SERVICE, lake.settings)
+
+
+SECOND = 1_000_000
+WHALE_EVENTS = 1_000_000
+
+
+@pytest.fixture(scope="module")
+def ocean(spark: SparkSession, settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """A whale with an event every second, and a thousand customers with one event each."""
+    own = settings.model_copy(update={"home": tmp_path_factory.mktemp("ocean")})
+    path = _silver(spark, own)
+    numbers = spark.range(WHALE_EVENTS + 1000)
+    schema = spark.read.format("delta").load(path).schema
+    one = silver_row(random_lines(Random(1), 1, FIRST, 1)[0])
+    constant = [F.lit(one[name]).cast(schema[name].dataType).alias(name) for name in schema.names]
+    whale = F.col("id") < WHALE_EVENTS
+    events = numbers.select("id", *constant).withColumns(
+        {
+            "event_time": F.timestamp_micros(F.when(whale, F.col("id")).otherwise(0) * SECOND),
+            "customer_id": F.when(whale, "whale").otherwise(F.concat(F.lit("c"), "id")),
+            "event_id": F.col("id").cast("string"),
+            "kind": F.lit("purchase"),
+            "quantity": F.lit(1),
+        }
+    )
+    typed = [F.col(field.name).cast(field.dataType) for field in schema]
+    events.select(*typed).write.format("delta").mode("append").save(path)
+    return own
+
+
+def test_no_task_holds_a_whale(spark: SparkSession, ocean: Settings) -> None:
+    bounded = FeatureGroup("bounded", CUSTOMER, TRANSACTIONS, (count(), quantity.sum()), (hours(1), days(1)))
+    limit = WHALE_EVENTS // 10
+    at = [datetime.fromtimestamp(second, UTC) for second in (0, 1, 100_000, 500_000, 777_777, 999_999, 2_000_000)]
+    spine = spark.createDataFrame([("whale", moment) for moment in at], "customer_id STRING, event_timestamp TIMESTAMP")
+    frame = training_frame(spine, FeatureService("w", bounded.features), ocean, events_a_task=limit)
+    for row in frame.collect():
+        second = int(row.event_timestamp.timestamp())
+        for window, hop, name in ((3600, 300, "1h"), (86_400, 3600, "1d")):
+            start = max(0, math.floor((second - window) / hop) * hop)
+            assert row[f"bounded__count_{name}"] == max(0, min(second, WHALE_EVENTS) - start), (second, name)
+
+    assert _largest_task(spark, ocean, bounded, limit) <= limit + 86_400 + 3_600 + limit // 10
+
+
+def _largest_task(spark: SparkSession, settings: Settings, group: FeatureGroup, limit: int) -> int:
+    from feature_store.training import silver_events
+
+    queries = spark.createDataFrame([("whale", 0)], f"{ENTITY} STRING, {TIME} BIGINT")
+    _, events, _ = with_spans(queries, silver_events(spark, settings, group), group, limit)
+    return max(row["count"] for row in events.groupBy(ENTITY, SPAN).count().collect() if row[ENTITY] == "whale")
