@@ -61,7 +61,7 @@ class Events:
     """Events of many entities, in any order.
 
     ``entity`` numbers entities from 0; ``time`` and ``known_time`` are microseconds since 1970; ``tie`` orders events
-    of equal time (the stable hash of the source's tie-breaker).
+    of equal time (a hash of the source's tie-breaker).
     """
 
     entity: Ints
