@@ -16,7 +16,7 @@ from config import Settings
 from config.environment import settings_environment
 from tests.integration.conftest import settings_on_free_ports
 from tests.integration.model_serving.registered import register
-from tests.integration.model_serving.rows import write_rows
+from tests.integration.model_serving.rows import KNOWN, write_rows
 from tidemill.stack.ports import free_ports
 from tidemill.stack.running import running
 from tidemill.stack.service import Service
@@ -144,6 +144,14 @@ def server(backends: Backends) -> Iterator[ModelServer]:
         yield server
     finally:
         server.stop()
+
+
+@pytest.fixture(autouse=True)
+def settled(request: pytest.FixtureRequest) -> None:
+    """A test on the shared server begins when it answers in full: after an outage, or long idle and paged out."""
+    if "server" in request.fixturenames:
+        server: ModelServer = request.getfixturevalue("server")
+        eventually(lambda: server.predict(KNOWN[0]).json()["predictions"][0]["degraded"] == [], "a whole answer")
 
 
 @pytest.fixture
