@@ -1,5 +1,6 @@
 """The features of a request, or the word that they cannot be had in time."""
 
+import logging
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,6 +12,7 @@ from feature_store.online import FeatureRow, OnlineReader, OnlineStoreUnavailabl
 from model_serving import metrics
 from model_serving.breaker import CircuitBreaker
 
+logger = logging.getLogger(__name__)
 FAILURES = 3
 PROBE_ID = "_probe"
 
@@ -58,8 +60,12 @@ class FeatureSource:
         try:
             rows = self._reader.read(ids)
         except OnlineStoreUnavailableError as error:
+            if self._breaker.error is None:
+                logger.warning("the feature store does not answer: %s", error)
             self._breaker.failed(str(error))
             raise FeaturesUnavailableError(str(error)) from error
+        if self._breaker.error is not None:
+            logger.info("the feature store answers again")
         self._breaker.succeeded()
         return rows
 

@@ -28,6 +28,7 @@ SERVICES: dict[str, Callable[[Settings], tuple[Service, ...]]] = {
     "kafka": kafka.services,
 }
 PATIENCE_S = 180.0
+FEATURE_TIMEOUT_S = 3.0  # longer than a busy machine keeps a Redis from answering
 
 
 class Backends:
@@ -124,7 +125,9 @@ def answers(server: ModelServer, path: str = "/healthz") -> bool:
 @pytest.fixture(scope="package")
 def backends(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backends]:
     """Redis with rows, MLflow with version 1 of churn as champion, Kafka."""
-    backends = Backends(settings_on_free_ports(tmp_path_factory.mktemp("serving")))
+    own = settings_on_free_ports(tmp_path_factory.mktemp("serving"))
+    serving = own.serving.model_copy(update={"feature_timeout_s": FEATURE_TIMEOUT_S})
+    backends = Backends(own.model_copy(update={"serving": serving}))
     try:
         for name in SERVICES:
             backends.start(name)
@@ -144,14 +147,6 @@ def server(backends: Backends) -> Iterator[ModelServer]:
         yield server
     finally:
         server.stop()
-
-
-@pytest.fixture(autouse=True)
-def settled(request: pytest.FixtureRequest) -> None:
-    """A test on the shared server begins when it answers in full: after an outage, or long idle and paged out."""
-    if "server" in request.fixturenames:
-        server: ModelServer = request.getfixturevalue("server")
-        eventually(lambda: server.predict(KNOWN[0]).json()["predictions"][0]["degraded"] == [], "a whole answer")
 
 
 @pytest.fixture

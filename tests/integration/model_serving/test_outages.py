@@ -48,7 +48,7 @@ def test_an_open_breaker_spares_requests_the_wait(server: ModelServer, backends:
             server.predict(KNOWN[0])
         waited = reads() - before
 
-    # A hundred waits of feature_timeout_s would be 25 s: this bounds how many requests asked Redis, not a speed.
+    # This bounds how many requests asked Redis, not a speed.
     assert waited < 10 * server.settings.serving.feature_timeout_s
 
 
