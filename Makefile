@@ -6,6 +6,7 @@ SHELL := /bin/bash
 PLATFORM := .venv/.synced
 AIRFLOW := .venv-airflow/.synced
 JARS := .jars/.fetched
+CLASSES := .jars/spark.jsa
 UV := .tools/bin/uv
 PY := .venv/bin/python
 PACKAGES := airflow_orchestration batch_processing config contracts data_lake data_sources feature_store \
@@ -24,7 +25,7 @@ help: ## list the targets
 bootstrap: ## install the prerequisites with apt-get (Debian, Ubuntu; as root or through sudo)
 	deployment/local/bootstrap
 
-setup: $(PLATFORM) $(AIRFLOW) $(JARS) ## make the Python environments and fetch the jars (a second time does nothing)
+setup: $(PLATFORM) $(AIRFLOW) $(JARS) $(CLASSES) ## make the Python environments and fetch the jars (a second time does nothing)
 
 $(UV): deployment/local/prerequisites
 	python="$$(deployment/local/prerequisites)"; "$$python" -m venv .tools
@@ -44,6 +45,9 @@ $(JARS): deployment/local/jars/spark/pom.xml deployment/local/jars/kafka/pom.xml
 	deployment/local/prerequisites > /dev/null
 	deployment/local/jars/fetch
 	mkdir -p .jars && touch $@
+
+$(CLASSES): $(PLATFORM) $(JARS)
+	PYTHONPATH=. $(PY) deployment/local/classes/archive $@
 
 lint: $(PLATFORM) ## ruff, mypy --strict, import-linter, lock check
 	$(UV) lock --check

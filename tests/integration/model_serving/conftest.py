@@ -16,7 +16,7 @@ from config import Settings
 from config.environment import settings_environment
 from tests.integration.conftest import settings_on_free_ports
 from tests.integration.model_serving.registered import register
-from tests.integration.model_serving.rows import KNOWN, write_rows
+from tests.integration.model_serving.rows import write_rows
 from tidemill.stack.ports import free_ports
 from tidemill.stack.running import running
 from tidemill.stack.service import Service
