@@ -4,7 +4,7 @@ Run it beside a stack that serves a model:
 
     tidemill up && python benchmarks/serving.py
 
-It asks ``serving.url`` for predictions of customers of gold/customer_snapshot (or of ``--ids FILE``, one a line) over
+It asks ``serving.url`` for predictions of customers of gold/customer_daily (or of ``--ids FILE``, one a line) over
 keep-alive connections on loopback, and prints requests/s and latency; the ratio is to the bare application.
 """
 
@@ -140,12 +140,12 @@ def serve_bare(port: int) -> None:
 
 
 def customers(settings: Settings) -> list[str]:
-    """Some customers of gold/customer_snapshot."""
+    """Some customers of gold/customer_daily."""
     from deltalake import DeltaTable
 
     from data_lake.tables import table
 
-    rows = DeltaTable(table("gold/customer_snapshot").path(settings)).to_pyarrow_dataset().head(2_000)
+    rows = DeltaTable(table("gold/customer_daily").path(settings)).to_pyarrow_dataset().head(2_000)
     return sorted(set(rows["customer_id"].to_pylist()))
 
 

@@ -59,6 +59,7 @@ class Spark(Section):
     master: str = "local[2]"
     driver_memory_mb: int = Field(1536, ge=512)
     shuffle_partitions: int = Field(4, ge=1)
+    events_a_task: int = Field(1_000_000, ge=1, description="of window features, that one task holds")
     jars: Path = Field(REPO / ".jars" / "spark", description="folder of jars that `make setup` fills")
     conf: dict[str, str] = Field(default_factory=dict, description="further Spark properties")
 
@@ -82,7 +83,7 @@ class Schedules(Section):
     """When each DAG runs: cron expressions, in UTC."""
 
     lakehouse_gold: str = "*/15 * * * *"
-    feature_materialize: str = Field("40 * * * *", description="beside every new customer snapshot")
+    feature_consistency: str = "30 4 * * *"
     train_churn: str = "0 3 * * 0"
     stream_keepalive: str = "*/5 * * * *"
 

@@ -102,10 +102,18 @@ class Events:
 
 @dataclass(frozen=True)
 class Queries:
-    """Which entity's features are wanted as of when, in any order."""
+    """Which entity's features are wanted as of when, in any order.
+
+    With ``known_until``, only events whose ``known_time`` is not above it count: what was known at a query.
+    """
 
     entity: Ints
     time: Ints
+    known_until: Ints | None = None
 
     def __len__(self) -> int:
         return len(self.entity)
+
+    def take(self, index: NDArray[Any] | slice) -> "Queries":
+        until = None if self.known_until is None else self.known_until[index]
+        return Queries(self.entity[index], self.time[index], until)

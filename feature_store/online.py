@@ -1,64 +1,108 @@
-"""The newest features of an entity, for a request: read from Feast's online store."""
+"""The features of a request: states read from the online store and merged at the request's time."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from feast.protos.feast.types.EntityKey_pb2 import EntityKey
-from feast.protos.feast.types.Value_pb2 import Value
-from redis.exceptions import RedisError
+import numpy as np
 
+from config.errors import TerminalError
 from config.settings import Settings
-from feature_store import repository
-from feature_store.online_store import OnlineStoreUnavailableError, connect, unavailable
-from feature_store.views import service
+from feature_store import catalog
+from feature_store.merging import merge_service, optional
+from feature_store.online_store import OnlineStoreUnavailableError
+from feature_store.states import Applied, StateStore
+from feature_store.tiles import Status
 
-__all__ = ["FeatureRow", "OnlineReader", "OnlineStoreUnavailableError"]
+__all__ = ["FeatureRequestError", "FeatureRow", "OnlineReader", "OnlineStoreUnavailableError"]
 
-NEVER = datetime.fromtimestamp(0, tz=UTC)
+Request = Mapping[str, str | float]
+"""The key of each entity and the inputs of a service, by name."""
+NOT_APPLIED = Applied("", -1, 0, 0)
 
 
-@dataclass(frozen=True)
+class FeatureRequestError(TerminalError):
+    """A request without a key or an input of the service."""
+
+
+@dataclass(frozen=True, slots=True)
 class FeatureRow:
-    """The features of one entity, ordered like :attr:`OnlineReader.names` (None: undefined), and their time."""
+    """The features of one request, ordered like :attr:`OnlineReader.names` (None: no value).
+
+    ``time`` is when they are as of, in microseconds since 1970; everything that the lake had learnt by ``known_until``
+    is in them. ``status`` and ``applied``, the last commit of silver taken in, are those of each group.
+    """
 
     values: tuple[float | None, ...]
-    as_of: datetime
+    time: int
+    known_until: datetime
+    status: Mapping[str, Status]
+    applied: Mapping[str, int]
+
+    @property
+    def is_unknown(self) -> bool:
+        """No event of any of its entities was ever seen."""
+        return all(status is Status.NO_STATE for status in self.status.values())
 
 
 class OnlineReader:
     """Reads the features of one service; made once, used by any number of threads."""
 
-    def __init__(self, settings: Settings, service_name: str) -> None:
-        wanted = service(service_name)
-        self.names: tuple[str, ...] = wanted.features
-        self._config = repository.repo_config(settings, settings.serving.feature_timeout_s)
-        self._view = repository.feature_view(wanted.view, settings)
-        self._join_key = wanted.view.join_key
-        self._settings = settings
-        self._store, _ = connect(self._config.online_store.connection_string, tries=1)
+    def __init__(self, settings: Settings, service_name: str, timeout_s: float | None = None) -> None:
+        self.service = catalog.service(service_name)
+        self.names = self.service.names
+        self.keys = tuple(dict.fromkeys(group.entity.key for group in self.service.groups))
+        self.inputs = tuple(one.name for one in self.service.inputs)
+        share = (timeout_s or settings.serving.feature_timeout_s) / len(self.service.groups)
+        self._stores = {group.name: StateStore(settings, group, share, tries=1) for group in self.service.groups}
+        self._applied = dict.fromkeys(self._stores, NOT_APPLIED)
 
-    def read(self, ids: Sequence[str]) -> list[FeatureRow | None]:
-        """The row of each id, in order; None for an entity the store does not know.
+    def refresh(self) -> None:
+        """Ask how far the stream has come: what a row says of that is what this last found.
 
         Raises:
-            OnlineStoreUnavailableError: no proper answer within ``serving.feature_timeout_s``.
+            OnlineStoreUnavailableError: no proper answer in time.
         """
-        if not ids:
+        for name, store in self._stores.items():
+            self._applied[name] = store.applied() or NOT_APPLIED
+
+    def read(self, requests: Sequence[Request], now: int | None = None) -> list[FeatureRow]:
+        """The row of each request, in order, as of ``now`` (microseconds since 1970; by default the present).
+
+        Raises:
+            FeatureRequestError: a key or an input is missing.
+            OnlineStoreUnavailableError: no proper answer within ``timeout_s``.
+        """
+        if not requests:
             return []
-        keys = [EntityKey(join_keys=[self._join_key], entity_values=[Value(string_val=key)]) for key in ids]
-        try:
-            rows = self._store.online_read(self._config, self._view, keys, list(self.names))
-        except RedisError as error:
-            raise unavailable(self._settings, error) from error
-        return [self._row(as_of, values) for as_of, values in rows]
+        self._check(requests)
+        applied = dict(self._applied)
+        states = {
+            group.name: self._stores[group.name].read([str(request[group.entity.key]) for request in requests])
+            for group in self.service.groups
+        }
+        # After the reads, so that no state is newer than the time it is asked about.
+        at = now if now is not None else time.time_ns() // 1000
+        inputs = {name: np.array([request[name] for request in requests], dtype=np.float64) for name in self.inputs}
+        answer = merge_service(self.service, states, inputs, np.full(len(requests), at))
+        until = datetime.fromtimestamp(min(one.known_until for one in applied.values()) / 1e6, UTC)
+        columns = zip(*(optional(values) for values in answer.features.values()), strict=True)
+        return [
+            FeatureRow(
+                values,
+                at,
+                until,
+                {name: Status(int(merged.status[number])) for name, merged in answer.groups.items()},
+                {
+                    name: max(int(merged.applied_version[number]), applied[name].version)
+                    for name, merged in answer.groups.items()
+                },
+            )
+            for number, values in enumerate(columns)
+        ]
 
-    def _row(self, as_of: datetime | None, values: dict[str, Value] | None) -> FeatureRow | None:
-        # Feast answers an unknown key with the epoch and empty values.
-        if as_of is None or values is None or as_of == NEVER:
-            return None
-        return FeatureRow(tuple(_number(values[name]) for name in self.names), as_of)
-
-
-def _number(value: Value) -> float | None:
-    return value.double_val if value.HasField("double_val") else None
+    def _check(self, requests: Sequence[Request]) -> None:
+        for number, request in enumerate(requests):
+            if missing := [name for name in (*self.keys, *self.inputs) if name not in request]:
+                raise FeatureRequestError(f"request {number} has no {', '.join(missing)}")

@@ -5,23 +5,29 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import feast
 from feast.infra.offline_stores.contrib.spark_offline_store.spark import SparkSource
 from feast.repo_config import RegistryConfig, RepoConfig
 from feast.table_format import DeltaFormat
-from feast.types import Float64, String
+from feast.transformation.python_transformation import PythonTransformation
+from feast.types import Bytes, Float64, Int64, String
 from google.protobuf.json_format import MessageToDict  # type: ignore[import-untyped]
 
 from config.settings import Settings
+from data_lake.tables import table
+from feature_store import catalog
+from feature_store.catalog import state_feature_name, state_view_name
+from feature_store.definitions import Entity, FeatureGroup, FeatureService
+from feature_store.merging import REQUEST_TIME
 from feature_store.online_store import connection_string
-from feature_store.views import VIEWS, Service, View, services
 
 PROJECT = "tidemill"
 
-# Feast says at every use that its Spark support is in alpha; docs/adr/0009 says why it is used all the same. Its
+# Feast says at every use that its Spark support is in alpha; docs/adr/0009 says what it is used for. Its
 # module shows such warnings when it is imported, so this comes after.
+warnings.filterwarnings("ignore", message="On demand feature view is an experimental feature", category=RuntimeWarning)
 warnings.filterwarnings("ignore", message="The spark .* experimental feature", category=RuntimeWarning)
 
 
@@ -48,10 +54,12 @@ def store(settings: Settings) -> feast.FeatureStore:
 
 def apply(settings: Settings) -> list[str]:
     """Write entities, views and services to the registry, unless they stand there; returns their names."""
-    views = {view.name: feature_view(view, settings) for view in VIEWS.values()}
-    entities = {view.entity: entity(view) for view in VIEWS.values()}
-    found = [feature_service(service, views[service.view.name]) for service in services().values()]
-    objects: list[Any] = [*entities.values(), *views.values(), *found]
+    views = {group.name: state_view(group, settings) for group in catalog.groups().values()}
+    entities = {one.name: entity(one) for one in (group.entity for group in catalog.groups().values())}
+    objects: list[Any] = [*entities.values(), *views.values()]
+    for one in catalog.services().values():
+        merged = merged_view(one, [views[group.name] for group in one.groups])
+        objects += [merged, feast.FeatureService(name=one.name, features=[merged])]
     with _registry_locked(settings):
         feast_store = store(settings)
         if not _is_applied(feast_store, objects):
@@ -63,6 +71,7 @@ def _is_applied(feast_store: feast.FeatureStore, objects: Sequence[Any]) -> bool
     registered = [
         *feast_store.list_entities(),
         *feast_store.list_feature_views(),
+        *feast_store.list_on_demand_feature_views(),
         *feast_store.list_feature_services(),
     ]
     definitions = [_definition(item) for item in registered]
@@ -94,23 +103,58 @@ def _registry_locked(settings: Settings) -> Iterator[None]:
         yield
 
 
-def entity(view: View) -> feast.Entity:
-    return feast.Entity(name=view.entity, join_keys=[view.join_key], value_type=feast.ValueType.STRING)
+def entity(one: Entity) -> feast.Entity:
+    return feast.Entity(name=one.name, join_keys=[one.key], value_type=feast.ValueType.STRING)
 
 
-def feature_view(view: View, settings: Settings) -> feast.FeatureView:
-    """Feast's form of ``view``, read from its Delta table by path."""
+def state_view(group: FeatureGroup, settings: Settings) -> feast.FeatureView:
+    """The packed states of ``group``."""
     source = SparkSource(
-        name=view.table_name.replace("/", "_"),
-        path=view.table.path(settings),
+        name=state_view_name(group),
+        path=table(group.source.table).path(settings),
         table_format=DeltaFormat(),
-        timestamp_field=view.timestamp,
-        description=view.table.description,
+        timestamp_field=group.source.event_time,
+        description=f"the events of {group.name}; its states are kept up to date by the stream",
     )
-    schema = [feast.Field(name=view.join_key, dtype=String)]
-    schema += [feast.Field(name=name, dtype=Float64) for name in view.features]
-    return feast.FeatureView(name=view.name, entities=[entity(view)], ttl=view.ttl, schema=schema, source=source)
+    schema = [
+        feast.Field(name=group.entity.key, dtype=String),
+        feast.Field(name=state_feature_name(group), dtype=Bytes),
+    ]
+    return feast.FeatureView(name=source.name, entities=[entity(group.entity)], schema=schema, source=source)
 
 
-def feature_service(service: Service, view: feast.FeatureView) -> feast.FeatureService:
-    return feast.FeatureService(name=service.name, features=[view[list(service.features)]])
+def merged_view(service: FeatureService, states: Sequence[feast.FeatureView]) -> feast.OnDemandFeatureView:
+    """The features of ``service`` for Feast's own clients: its states merged at the request's time."""
+    inputs = [feast.Field(name=REQUEST_TIME, dtype=Int64)]
+    inputs += [feast.Field(name=one.name, dtype=Float64) for one in service.inputs]
+    return feast.OnDemandFeatureView(
+        name=f"{service.name}_features",
+        sources=[*states, feast.RequestSource(name=f"{service.name}_request", schema=inputs)],
+        schema=[feast.Field(name=name, dtype=Float64) for name in service.names],
+        mode="python",
+        feature_transformation=_Merge.of(service),
+    )
+
+
+class _Merge(PythonTransformation):  # type: ignore[misc]
+    """Feast finds out the types of a transformation by calling it with random bytes, which are no state."""
+
+    fields: list[feast.Field]
+
+    @classmethod
+    def of(cls, service: FeatureService) -> Self:
+        made: dict[str, Any] = {}
+        source = MERGE.format(service=service.name)
+        exec(source, made)  # noqa: S102 - as Feast does, which keeps the source
+        merge = cls(udf=made["merge_states"], udf_string=source)
+        merge.fields = [feast.Field(name=name, dtype=Float64) for name in service.names]
+        return merge
+
+    def infer_features(self, *_: Any, **__: Any) -> list[feast.Field]:
+        return self.fields
+
+
+MERGE = """def merge_states(inputs):
+    from feature_store.merging import feast_features
+    return feast_features({service!r}, inputs)
+"""

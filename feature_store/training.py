@@ -5,30 +5,31 @@ all features over columns: no row passes through Python by itself, and nothing t
 events than a task should hold is cut into spans of time (``feature_store.spans``).
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import reduce
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
-from pyspark.sql.types import DecimalType, DoubleType, StructField, StructType
+from pyspark.sql.types import DoubleType, StructField, StructType
 
 from config.errors import TerminalError
 from config.settings import Settings
-from data_lake.tables import table
-from feature_store.arrow import column_of, floats
+from feature_store.arrow import floats
 from feature_store.definitions import FeatureGroup, FeatureService
 from feature_store.derived import service_features
-from feature_store.events import Events, Ints, Queries
+from feature_store.events import Ints, Queries
 from feature_store.kernel import compute
+from feature_store.silver import as_events, silver_events
 from feature_store.spans import ENTITY, SPAN, TIME, with_spans
 
 EVENT_TIMESTAMP = "event_timestamp"
-EVENTS_A_TASK = 1_000_000
-KNOWN, TIE, BUCKET = "_known", "_tie", "_bucket"
+BUCKET, KNOWN_UNTIL = "_bucket", "_known_until"
+EventsOf = Callable[[FeatureGroup], DataFrame]
+KnownUntil = Callable[[FeatureGroup], Column]
 Kernel = Callable[[tuple[pa.Scalar, ...], pa.Table, pa.Table], pa.Table]
 
 
@@ -42,12 +43,35 @@ def training_frame(
     settings: Settings,
     *,
     as_known: bool = False,
-    events_a_task: int = EVENTS_A_TASK,
+    versions: Mapping[str, int] | None = None,
 ) -> DataFrame:
     """``spine`` with the features of ``service``: each row's are those of its entity at its ``event_timestamp``.
 
     The spine has a column for the key of each entity, the time, and the inputs of derived features; its other columns
-    are kept. A feature without a value is null. With ``as_known`` an event counts from when the lake had it.
+    are kept. A feature without a value is null. With ``as_known`` an event counts from when the lake had it;
+    ``versions`` says at which version to read a table.
+
+    Raises:
+        SpineError: a column is missing, or would be written over.
+    """
+
+    def events_of(group: FeatureGroup) -> DataFrame:
+        return silver_events(spine.sparkSession, settings, group, (versions or {}).get(group.source.table))
+
+    known_until: KnownUntil | None = (lambda _: F.col(TIME)) if as_known else None
+    return features_at(spine, service, events_of, known_until, settings.spark.events_a_task)
+
+
+def features_at(
+    spine: DataFrame,
+    service: FeatureService,
+    events_of: EventsOf,
+    known_until: KnownUntil | None,
+    events_a_task: int,
+) -> DataFrame:
+    """:func:`training_frame` over given events, in the columns of ``feature_store.silver``.
+
+    An event counts for a row when its known time is not above what ``known_until`` makes of the row.
 
     Raises:
         SpineError: a column is missing, or would be written over.
@@ -57,7 +81,7 @@ def training_frame(
     timed = spine.withColumn(TIME, F.coalesce(F.unix_micros(EVENT_TIMESTAMP), timeless))
 
     def with_group(frame: DataFrame, group: FeatureGroup) -> DataFrame:
-        return _with_group(frame, group, silver_events(spine.sparkSession, settings, group), as_known, events_a_task)
+        return _with_group(frame, group, events_of(group), known_until, events_a_task)
 
     return _with_derived(reduce(with_group, service.groups, timed), spine.schema, service)
 
@@ -77,25 +101,6 @@ def snapshot(
     return training_frame(spine, service, settings, as_known=as_known)
 
 
-def silver_events(spark: SparkSession, settings: Settings, group: FeatureGroup) -> DataFrame:
-    """The events of ``group`` under the names the kernel's columns are made from; numbers as they are summed."""
-    source = group.source
-    rows = spark.read.format("delta").load(table(source.table).path(settings))
-    columns = [
-        F.col(name).cast(
-            "double" if isinstance(rows.schema[name].dataType, DecimalType) else rows.schema[name].dataType
-        )
-        for name in group.columns
-    ]
-    return rows.where(F.col(group.entity_column).isNotNull()).select(
-        F.col(group.entity_column).alias(ENTITY),
-        F.unix_micros(source.event_time).alias(TIME),
-        F.unix_micros(source.known_time).alias(KNOWN),
-        F.xxhash64(source.tie_breaker).alias(TIE),
-        *(column.alias(name) for column, name in zip(columns, group.columns, strict=True)),
-    )
-
-
 def _check(spine: DataFrame, service: FeatureService) -> None:
     needed = [group.entity.key for group in service.groups] + [EVENT_TIMESTAMP, *(one.name for one in service.inputs)]
     if missing := [name for name in dict.fromkeys(needed) if name not in spine.columns]:
@@ -105,29 +110,28 @@ def _check(spine: DataFrame, service: FeatureService) -> None:
 
 
 def _with_group(
-    spine: DataFrame, group: FeatureGroup, events: DataFrame, as_known: bool, events_a_task: int
+    spine: DataFrame, group: FeatureGroup, events: DataFrame, known_until: KnownUntil | None, events_a_task: int
 ) -> DataFrame:
     schema = StructType([*spine.schema, *(StructField(feature.name, DoubleType()) for feature in group.features)])
+    known = known_until(group) if known_until else F.lit(None)
     queries, history, buckets = with_spans(
-        spine.withColumn(ENTITY, F.col(group.entity.key)), events, group, events_a_task
+        spine.withColumns({ENTITY: F.col(group.entity.key), KNOWN_UNTIL: known.cast("long")}),
+        events,
+        group,
+        events_a_task,
     )
     bucket = F.pmod(F.xxhash64(ENTITY, SPAN), F.lit(buckets)).alias(BUCKET)
     left = queries.select("*", bucket).groupBy(BUCKET)
     right = history.select("*", bucket).groupBy(BUCKET)
-    return left.cogroup(right).applyInArrow(_kernel(group, spine.columns, as_known), schema)
+    return left.cogroup(right).applyInArrow(_kernel(group, spine.columns, known_until is not None), schema)
 
 
 def _kernel(group: FeatureGroup, kept: list[str], as_known: bool) -> Kernel:
     def values(_: tuple[pa.Scalar, ...], spine: pa.Table, events: pa.Table) -> pa.Table:
         asked, happened = _codes(spine, events)
-        history = Events(
-            entity=happened,
-            time=events[TIME].to_numpy(),
-            tie=events[TIE].to_numpy().view(np.uint64),
-            columns={name: column_of(events[name]) for name in group.columns},
-            known_time=events[KNOWN].to_numpy(),
-        )
-        features = compute(group, history, Queries(asked, spine[TIME].to_numpy()), as_known)
+        until = spine[KNOWN_UNTIL].to_numpy() if as_known else None
+        queries = Queries(asked, spine[TIME].to_numpy(), until)
+        features = compute(group, as_events(events, group, happened), queries)
         result = spine.select(kept)
         for name, found in features.items():
             result = result.append_column(name, floats(found))

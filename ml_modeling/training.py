@@ -90,7 +90,8 @@ def _serving(use_case: UseCase, threshold: float, fitted: Examples) -> ServingSp
     rule = use_case.spec.cold_start
     return ServingSpec(
         use_case=use_case.name,
-        feature_service=use_case.feature_service,
+        feature_service=use_case.service.name,
+        feature_fingerprint=use_case.service.fingerprint,
         features=use_case.features,
         threshold=threshold,
         decisions=use_case.spec.decisions,

@@ -11,6 +11,8 @@ from types import ModuleType
 import use_cases
 from config.errors import TerminalError
 from contracts import contract, data_columns
+from feature_store import catalog
+from feature_store.definitions import FeatureService
 from ml_modeling.specification import ModelSpec, SpecificationError, read_specification
 
 FILES = ("features.py", "labels.py", "model.yaml")
@@ -43,11 +45,15 @@ class UseCase:
     """``digest`` is the SHA-256 of the definition's files: two runs with the same one had the same definition."""
 
     name: str
-    feature_service: str
-    features: tuple[str, ...]
+    service: FeatureService
     label: Label
     spec: ModelSpec
     digest: str
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """What the model reads, in the order it reads it."""
+        return self.service.names
 
     def with_budget(self, trials: int | None, timeout_s: float | None) -> "UseCase":
         """The same use case with another budget for the search, where given."""
@@ -66,6 +72,7 @@ def load_use_case(name: str) -> UseCase:
 
     Raises:
         UnknownUseCaseError: there is no such folder, or it lacks a file.
+        FeatureCatalogError: ``features.py`` has no feature service of the use case's name.
         SpecificationError: ``labels.py`` or ``model.yaml`` cannot be used.
     """
     folder = FOLDER / name
@@ -73,16 +80,16 @@ def load_use_case(name: str) -> UseCase:
     if missing:
         known = ", ".join(use_case_names())
         raise UnknownUseCaseError(f"no use case {name!r}: {folder} lacks {', '.join(missing)}; known: {known}")
-    features = importlib.import_module(f"use_cases.{name}.features")
+    service = catalog.service(name)
     spec = read_specification(folder / "model.yaml")
-    if spec.baseline.feature not in features.FEATURES:
+    if spec.baseline.feature not in service.names:
         raise SpecificationError(
             f"{folder / 'model.yaml'}: baseline.feature = {spec.baseline.feature!r} is not one of the features "
-            f"{', '.join(features.FEATURES)}"
+            f"{', '.join(service.names)}"
         )
     label = _label(importlib.import_module(f"use_cases.{name}.labels"))
     digest = hashlib.sha256(b"".join((folder / file).read_bytes() for file in FILES)).hexdigest()
-    return UseCase(name, features.FEATURE_SERVICE, tuple(features.FEATURES), label, spec, digest)
+    return UseCase(name, service, label, spec, digest)
 
 
 def _label(module: ModuleType) -> Label:

@@ -97,7 +97,9 @@ class ChampionHolder:
         self.load_error = error
 
     def _prepare(self, model: ServedModel) -> Champion:
-        source = FeatureSource(self._settings, model.feature_service, model.features, self._breaker)
+        source = FeatureSource(
+            self._settings, model.feature_service, model.spec.feature_fingerprint, model.features, self._breaker
+        )
         warm(model)
         source.probe()
         return Champion(model, source, datetime.now(UTC), model.is_fallback)

@@ -1,7 +1,9 @@
 """The features of a request, or the word that they cannot be had in time."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,11 +16,11 @@ from model_serving.breaker import CircuitBreaker
 
 logger = logging.getLogger(__name__)
 FAILURES = 3
-PROBE_ID = "_probe"
+Result = TypeVar("Result")
 
 
 class FeatureMismatchError(TerminalError):
-    """A model that wants a feature its feature service does not have."""
+    """A model that wants a feature its feature service does not have, or that has another meaning now."""
 
 
 class FeaturesUnavailableError(TransientError):
@@ -28,37 +30,43 @@ class FeaturesUnavailableError(TransientError):
 class FeatureSource:
     """The columns one model takes, from the online store; any number of threads may use it."""
 
-    def __init__(self, settings: Settings, service: str, features: Sequence[str], breaker: CircuitBreaker) -> None:
+    def __init__(
+        self, settings: Settings, service: str, fingerprint: str, features: Sequence[str], breaker: CircuitBreaker
+    ) -> None:
         self._reader = OnlineReader(settings, service)
         self._breaker = breaker
         self._columns = _columns(service, features, self._reader.names)
+        if self._reader.service.fingerprint != fingerprint:
+            raise FeatureMismatchError(
+                f"the model learnt from other features of the same names: feature service {service!r} has changed since"
+            )
 
-    def fetch(self, ids: Sequence[str]) -> list[FeatureRow | None]:
-        """The row of each id, in the order of the model's features; None for an unknown one.
+    def fetch(self, ids: Sequence[str]) -> list[FeatureRow]:
+        """The row of each id, in the order of the model's features.
 
         Raises:
             FeaturesUnavailableError: at once while the breaker is open, else within ``feature_timeout_s``.
         """
         if self._breaker.is_open:
             raise FeaturesUnavailableError(f"the feature store is away: {self._breaker.error}")
-        rows = self._read(ids)
+        rows = self._call(lambda: self._reader.read([dict.fromkeys(self._reader.keys, one) for one in ids]))
         if self._columns is None:
             return rows
         columns = self._columns
-        return [row and FeatureRow(tuple(row.values[c] for c in columns), row.as_of) for row in rows]
+        return [replace(row, values=tuple(row.values[c] for c in columns)) for row in rows]
 
     def probe(self) -> None:
-        """Ask the store for a row nobody has: this is what closes an open breaker."""
+        """Ask the store how far the stream has come: this is what closes an open breaker."""
         try:
-            self._read([PROBE_ID])
+            self._call(self._reader.refresh)
         except FeaturesUnavailableError:
             metrics.dependency_up.labels("feature_store").set(0)
         else:
             metrics.dependency_up.labels("feature_store").set(1)
 
-    def _read(self, ids: Sequence[str]) -> list[FeatureRow | None]:
+    def _call(self, ask: Callable[[], Result]) -> Result:
         try:
-            rows = self._reader.read(ids)
+            result = ask()
         except OnlineStoreUnavailableError as error:
             if self._breaker.error is None:
                 logger.warning("the feature store does not answer: %s", error)
@@ -67,7 +75,7 @@ class FeatureSource:
         if self._breaker.error is not None:
             logger.info("the feature store answers again")
         self._breaker.succeeded()
-        return rows
+        return result
 
 
 def feature_matrix(rows: Sequence[FeatureRow]) -> NDArray[np.float64]:

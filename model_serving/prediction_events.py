@@ -1,11 +1,13 @@
 """What the log says of a prediction: the contract ``serving.prediction.v1``."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from contracts import contract, event
 from model_serving.scoring import Answer, Scored
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 TOPIC = "serving.prediction.v1"
 SOURCE = "urn:tidemill:model_serving"
 
@@ -34,7 +36,17 @@ def _data(answer: Answer, scored: Scored) -> dict[str, Any]:
         "model_name": model.name,
         "model_version": model.version,
         "model_alias": model.alias,
-        "features_as_of": row.as_of.isoformat() if row is not None else None,
+        "features_as_of": scored.features_as_of and scored.features_as_of.isoformat(),
+        "features_at": _timestamp(row.time) if row is not None else None,
+        "feature_service": model.feature_service,
+        "feature_fingerprint": model.spec.feature_fingerprint,
+        "entities": {"customer_id": scored.customer_id},
+        "inputs": {},
+        "applied": dict(row.applied) if row is not None else {},
         "features": dict(zip(model.features, values, strict=True)),
         "degraded": [str(reason) for reason in scored.degraded],
     }
+
+
+def _timestamp(micros: int) -> str:
+    return (EPOCH + timedelta(microseconds=micros)).isoformat(timespec="microseconds")

@@ -152,7 +152,7 @@ def _document(answer: Answer) -> bytes:
                     "customer_id": scored.customer_id,
                     "score": scored.score,
                     "decision": scored.decision,
-                    "features_as_of": scored.row and scored.row.as_of,
+                    "features_as_of": scored.features_as_of,
                     "degraded": scored.degraded,
                 }
                 for scored in answer.scored

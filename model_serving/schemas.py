@@ -18,12 +18,16 @@ class DegradedReason(StrEnum):
 
     - `cold_start`: the customer has no features; the score is the model's cold-start score.
     - `feature_store_unavailable`: the features could not be read in time; the score is the cold-start score.
+    - `unreadable_state`: what the store holds of the customer is damaged; the score is the cold-start score.
+    - `stale_features`: the stream has not confirmed the features for longer than their group allows.
     - `registry_unavailable`: the model registry does not answer, so a newer champion may exist.
     - `cached_model`: the server started without the registry and uses the champion it last saved on disk.
     """
 
     COLD_START = "cold_start"
     FEATURE_STORE_UNAVAILABLE = "feature_store_unavailable"
+    UNREADABLE_STATE = "unreadable_state"
+    STALE_FEATURES = "stale_features"
     REGISTRY_UNAVAILABLE = "registry_unavailable"
     CACHED_MODEL = "cached_model"
 
@@ -46,7 +50,9 @@ class Prediction(Body):
     customer_id: str
     score: float = Field(ge=0, le=1, description="the model's score; what it means is in the use case's README")
     decision: str = Field(description="which side of the model's threshold the score is on")
-    features_as_of: datetime | None = Field(description="the time the features describe; null when there were none")
+    features_as_of: datetime | None = Field(
+        description="all that the lake had learnt until then is in the features; null when they could not be read"
+    )
     degraded: list[DegradedReason] = Field(description="empty when the answer is the best one")
 
 

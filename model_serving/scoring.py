@@ -5,25 +5,32 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from feature_store.online import FeatureRow
+from feature_store.tiles import Status
 from ml_modeling.registry import ServedModel
 from model_serving import metrics
 from model_serving.champion import Champion
 from model_serving.features import FeaturesUnavailableError, feature_matrix
 from model_serving.schemas import DegradedReason
 
+UNREADABLE = frozenset((Status.UNREADABLE, Status.OTHER_FINGERPRINT))
 _features_seconds = metrics.stage_seconds.labels("features")
 _score_seconds = metrics.stage_seconds.labels("score")
 
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """The answer for one customer; ``row`` is None when there were no features."""
+    """The answer for one customer; ``row`` is None when the features could not be read."""
 
     customer_id: str
     score: float
     decision: str
     row: FeatureRow | None
     degraded: tuple[DegradedReason, ...]
+
+    @property
+    def features_as_of(self) -> datetime | None:
+        """What the lake had learnt until then is in the features; None where there were none."""
+        return None if self.row is None or self.row.is_unknown else self.row.known_until
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,23 +50,36 @@ def score(champion: Champion, ids: Sequence[str], standing: tuple[DegradedReason
     A customer without features, unknown or unreadable, gets the model's cold-start score.
     """
     with _features_seconds.time():
-        rows, missing = _rows(champion, ids)
+        rows = _rows(champion, ids)
     with _score_seconds.time():
-        scores = iter(_known_scores(champion.model, [row for row in rows if row is not None]))
+        scores = iter(_known_scores(champion.model, [row for row, reason in rows if row is not None and not reason]))
     model = champion.model
     return tuple(
-        _scored(model, customer_id, model.cold_start_score, None, (*standing, missing))
-        if row is None
-        else _scored(model, customer_id, next(scores), row, standing)
-        for customer_id, row in zip(ids, rows, strict=True)
+        _scored(model, customer_id, next(scores), row, (*standing, *_stale(row)))
+        if reason is None
+        else _scored(model, customer_id, model.cold_start_score, row, (*standing, reason))
+        for customer_id, (row, reason) in zip(ids, rows, strict=True)
     )
 
 
-def _rows(champion: Champion, ids: Sequence[str]) -> tuple[Sequence[FeatureRow | None], DegradedReason]:
+def _rows(champion: Champion, ids: Sequence[str]) -> list[tuple[FeatureRow | None, DegradedReason | None]]:
+    """The row of each customer, and why it is not one to score."""
     try:
-        return champion.source.fetch(ids), DegradedReason.COLD_START
+        return [(row, _reason(row)) for row in champion.source.fetch(ids)]
     except FeaturesUnavailableError:
-        return [None] * len(ids), DegradedReason.FEATURE_STORE_UNAVAILABLE
+        return [(None, DegradedReason.FEATURE_STORE_UNAVAILABLE)] * len(ids)
+
+
+def _reason(row: FeatureRow) -> DegradedReason | None:
+    if row.is_unknown:
+        return DegradedReason.COLD_START
+    if not UNREADABLE.isdisjoint(row.status.values()):
+        return DegradedReason.UNREADABLE_STATE
+    return None
+
+
+def _stale(row: FeatureRow | None) -> tuple[DegradedReason, ...]:
+    return (DegradedReason.STALE_FEATURES,) if row and Status.STALE in row.status.values() else ()
 
 
 def _known_scores(model: ServedModel, rows: Sequence[FeatureRow]) -> list[float]:

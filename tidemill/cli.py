@@ -12,7 +12,7 @@ COMMANDS = {
     "demo": "Run the whole loop: events, lake, features, model, predictions.",
     "doctor": "Check this machine and say what to do about each failure.",
     "down": "Stop the local stack.",
-    "features": "Apply, materialize and read features.",
+    "features": "Register, bootstrap, read and check features.",
     "lake": "List, describe and query the lake's tables.",
     "logs": "Print the log of a service.",
     "models": "Train, list, promote and roll back models.",

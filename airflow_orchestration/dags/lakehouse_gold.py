@@ -11,11 +11,9 @@ which silver version it has read.
 """
 
 from datetime import timedelta
-from typing import Any
 
 from airflow.sdk import DAG
 
-from airflow_orchestration.assets import CUSTOMER_SNAPSHOT
 from airflow_orchestration.defaults import DEFAULT_ARGS
 from airflow_orchestration.plugins.operators.platform_command import PlatformCommandOperator
 from airflow_orchestration.plugins.operators.record_handled import RecordHandledOperator
@@ -24,7 +22,7 @@ from airflow_orchestration.processes import SPARK_POOL
 from airflow_orchestration.schedules import schedule
 
 
-def spark_job(name: str, doc: str, **kwargs: Any) -> PlatformCommandOperator:
+def spark_job(name: str, doc: str) -> PlatformCommandOperator:
     """The task that runs ``batch_processing/<name>.py`` with spark-submit."""
     return PlatformCommandOperator(
         task_id=name,
@@ -32,7 +30,6 @@ def spark_job(name: str, doc: str, **kwargs: Any) -> PlatformCommandOperator:
         pool=SPARK_POOL,
         execution_timeout=timedelta(minutes=30),
         doc_md=doc,
-        **kwargs,
     )
 
 
@@ -60,16 +57,9 @@ with DAG(
     customer_daily = spark_job(
         "customer_daily", "What each known customer bought and returned a day: `gold/customer_daily`."
     )
-    customer_snapshot = spark_job(
-        "customer_snapshot",
-        "Each customer's features at the start of a day, from `gold/customer_daily`: `gold/customer_snapshot`.",
-        outlets=[CUSTOMER_SNAPSHOT],
-    )
     record_handled = RecordHandledOperator(
         task_id="record_handled",
         sensor="new_silver_commits",
         doc_md="Notes the silver versions seen at the start of the run as handled, now that all jobs have succeeded.",
     )
-    new_silver_commits >> [daily_product_sales, customer_daily]
-    customer_daily >> customer_snapshot
-    [daily_product_sales, customer_snapshot] >> record_handled
+    new_silver_commits >> [daily_product_sales, customer_daily] >> record_handled

@@ -9,7 +9,7 @@ from feature_store.definitions.expressions import DAY_OF_WEEK, HOUR_OF_DAY, Deri
 from feature_store.definitions.filters import Filter
 from feature_store.definitions.group import Feature, FeatureGroup
 from feature_store.definitions.service import FeatureService
-from feature_store.definitions.source import Entity, Source
+from feature_store.definitions.source import Entity, Product, Source
 from feature_store.definitions.spelling import days, hours, minutes
 from feature_store.windows import LIFETIME
 
@@ -28,6 +28,7 @@ __all__ = [
     "Filter",
     "Function",
     "Input",
+    "Product",
     "Source",
     "column",
     "count",

@@ -18,12 +18,26 @@ class Entity:
 
 
 @dataclass(frozen=True)
+class Product:
+    """A column that the table does not have: the product of two number columns that it has."""
+
+    name: str
+    left: str
+    right: str
+
+    def __post_init__(self) -> None:
+        for field in ("name", "left", "right"):
+            check_column(f"Product.{field}", getattr(self, field))
+
+
+@dataclass(frozen=True)
 class Source:
     """A silver table of events.
 
     ``known_time`` is the column that says when the platform learnt of the event: an as-known value leaves out what was
     not known yet. Events of equal time are ordered by ``tie_breaker``, a column that is unique. ``entity_column`` is
-    needed where the table calls the entity something else than the entity's own key.
+    needed where the table calls the entity something else than the entity's own key. Filters and features may read
+    ``computed`` columns like those of the table.
     """
 
     table: str
@@ -31,6 +45,7 @@ class Source:
     known_time: str = "ingested_at"
     tie_breaker: str = "event_id"
     entity_column: str | None = None
+    computed: tuple[Product, ...] = ()
 
     def __post_init__(self) -> None:
         if not isinstance(self.table, str) or not self.table.startswith("silver/"):
@@ -39,3 +54,13 @@ class Source:
             check_column(f"Source.{field}", getattr(self, field))
         if self.entity_column is not None:
             check_column("Source.entity_column", self.entity_column)
+        if not isinstance(self.computed, tuple) or not all(isinstance(one, Product) for one in self.computed):
+            raise DefinitionError(f"Source.computed: {self.computed!r} is not made of Product")
+        names = [one.name for one in self.computed]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise DefinitionError(f"Source.computed: {', '.join(twice)} stands there twice")
+
+    def meaning_of(self, column: str) -> object:
+        """For the fingerprint: what ``column`` is made of when it is computed."""
+        made_of = [[one.left, one.right] for one in self.computed if one.name == column]
+        return sorted(made_of[0]) if made_of else column

@@ -17,28 +17,24 @@ from feature_store.readings import Reading
 from feature_store.windows import tail
 
 
-def compute(group: FeatureGroup, events: Events, queries: Queries, as_known: bool = False) -> Features:
+def compute(group: FeatureGroup, events: Events, queries: Queries) -> Features:
     """Every feature of ``group`` at every query, in the order of the queries.
-
-    With ``as_known``, only events with ``known_time <= t`` count: what the platform could have seen at t.
 
     Raises:
         EventColumnsError: a column is missing, or its type does not fit its features.
     """
     ordered = in_order(events.take(passing(group.filters, events)))
     order = np.lexsort((queries.time, queries.entity))
-    entity, time = queries.entity[order], queries.time[order]
+    sorted_queries = queries.take(order)
     result = {feature.name: np.empty(len(queries)) for feature in group.features}
-    for some_events, some in pieces(ordered.entity, entity):
+    for some_events, some in pieces(ordered.entity, sorted_queries.entity):
         timeline = Timeline.of(ordered.take(some_events))
-        for name, values in _values(group, timeline, Queries(entity[some], time[some]), as_known):
+        for name, values in _values(group, timeline, sorted_queries.take(some)):
             result[name][order[some]] = values
     return result
 
 
-def _values(
-    group: FeatureGroup, timeline: Timeline, queries: Queries, as_known: bool
-) -> Iterator[tuple[str, NDArray[np.float64]]]:
+def _values(group: FeatureGroup, timeline: Timeline, queries: Queries) -> Iterator[tuple[str, NDArray[np.float64]]]:
     """Feature by feature; queries are sorted."""
     end = timeline.before(queries.entity, queries.time)
     starts = _starts(group, timeline, queries)
@@ -48,7 +44,7 @@ def _values(
         for feature in features:
             if feature.window not in ranges:
                 start, stop = view.ranges(starts[feature.window], end)
-                ranges[feature.window] = Ranges(view, start, stop, queries.time, as_known)
+                ranges[feature.window] = Ranges(view, start, stop, queries.time, queries.known_until)
             yield feature.name, apply(feature, ranges[feature.window])
 
 

@@ -80,37 +80,42 @@ class View:
 
 @dataclass(frozen=True)
 class Ranges:
-    """The range of ``view`` that one window covers at each query; ``as_known``, only what was known by then."""
+    """The range of ``view`` that one window covers at each query; of it only what was ``known_until`` then."""
 
     view: View
     start: Ints
     end: Ints
     time: Ints
-    as_known: bool
+    known_until: Ints | None
 
     @cached_property
     def withheld(self) -> Mask:
         """True for the ranges that hold something not known yet."""
-        if not self.as_known:
+        if self.known_until is None:
             return np.zeros(len(self.start), dtype=np.bool_)
         latest = extreme(self.view.known.astype(np.float64), self.start, self.end, np.maximum)
-        return latest > self.time
+        return latest > self.known_until
 
     @cached_property
     def some_withheld(self) -> Ints:
         return np.nonzero(self.withheld)[0]
 
     @cached_property
+    def limits(self) -> Ints:
+        """Until when the ranges at ``some_withheld`` know."""
+        return np.zeros(0, np.int64) if self.known_until is None else self.known_until[self.some_withheld]
+
+    @cached_property
     def known_parts(self) -> Parts:
         """Of the ranges at ``some_withheld``, what was known."""
         chosen = self.some_withheld
-        return parts(self.start[chosen], self.end[chosen], self.view.known, self.time[chosen])
+        return parts(self.start[chosen], self.end[chosen], self.view.known, self.limits)
 
     def known_events(self) -> Iterator[tuple[Ints, Ints, Ints]]:
         """Of the ranges at ``some_withheld``, a piece at a time: which ranges, and (range in the piece, position)."""
         chosen = self.some_withheld
         for owner, position in expand(self.start[chosen], self.end[chosen]):
-            known = self.view.known[position] <= self.time[chosen][owner]
+            known = self.view.known[position] <= self.limits[owner]
             yield chosen[owner[0] : owner[-1] + 1], (owner - owner[0])[known], position[known]
 
     @cached_property

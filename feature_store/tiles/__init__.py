@@ -7,7 +7,7 @@ docs/windows.md explains tiles.
 from feature_store.tiles.apply import apply
 from feature_store.tiles.layout import MARGIN, MOST_PENDING, Layout
 from feature_store.tiles.merge import Merged, merge
-from feature_store.tiles.state import StateError, Status, applied_version
+from feature_store.tiles.state import StateError, Status, is_at_least
 
 __all__ = [
     "MARGIN",
@@ -16,7 +16,7 @@ __all__ = [
     "Merged",
     "StateError",
     "Status",
-    "applied_version",
     "apply",
+    "is_at_least",
     "merge",
 ]

@@ -34,8 +34,9 @@ def apply(
     """
     before = decode(layout, states)
     if wrong := [number for number, status in enumerate(before.status) if status > Status.NO_STATE]:
-        reasons = f"state {wrong[0]} is {Status(before.status[wrong[0]]).name}"
-        raise StateError(f"{layout.group.name}: {reasons}, {len(wrong)} in all: bootstrap the group again")
+        reasons = f"state {wrong[0]} is {Status(before.status[wrong[0]]).name}, {len(wrong)} in all"
+        advice = f"stop the stream and run `tidemill features bootstrap --anew {layout.group.name}`"
+        raise StateError(f"{layout.group.name}: {reasons}: {advice}")
     version, time = before.version.copy(), np.maximum(before.time, applied_time)
     time[before.status == Status.NO_STATE] = applied_time
     np.maximum.at(version, events.entity, commit_version)

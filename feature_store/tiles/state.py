@@ -62,12 +62,10 @@ def row_types(layout: Layout) -> dict[str, np.dtype[Any]]:
     }
 
 
-def applied_version(state: bytes | None) -> int:
-    """The last commit that ``state`` has taken in; -1 for none. What it holds is not looked at."""
-    if state is None or len(state) < HEADER.size:
-        return NO_VERSION
-    version: int = HEADER.unpack_from(state)[4]
-    return version
+def is_at_least(layout: Layout, state: bytes | None, version: int) -> bool:
+    """Whether ``state`` can be read and has taken in commit ``version``."""
+    header = _header(layout, state, [kind.itemsize for kind in row_types(layout).values()])
+    return not isinstance(header, Status) and header.version >= version
 
 
 def decode(layout: Layout, states: Sequence[bytes | None]) -> States:

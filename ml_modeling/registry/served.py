@@ -53,6 +53,7 @@ class ServingSpec(BaseModel):
 
     use_case: str
     feature_service: str
+    feature_fingerprint: str = Field(description="of the meaning of the features that the model learnt from")
     features: tuple[str, ...] = Field(min_length=1, description="the columns of the matrix, in this order")
     threshold: float = Field(description="a score at or above it is the positive decision")
     decisions: tuple[str, str] = Field(description="names of the negative and the positive decision")

@@ -1,4 +1,6 @@
-"""The stream application: for every topic a query from Kafka to bronze, and one on to silver and quarantine.
+"""The stream application: from Kafka to bronze, on to silver and quarantine, and on to the states of features.
+
+A query a topic and layer, and one a feature group.
 
 Run it with ``tidemill submit stream_processing/spark_streaming/app.py``; stop it with SIGTERM.
 """
@@ -19,11 +21,13 @@ from contracts.registry import contracts
 from data_lake import tables
 from data_lake.delta_tables import ensure_table
 from data_lake.spark import session
+from feature_store import catalog, repository
 from ingestion_layer.kafka.topics import ensure_topics
 from stream_processing.spark_streaming.bronze import start_bronze
+from stream_processing.spark_streaming.features import query_name, start_features
 from stream_processing.spark_streaming.lag import lag_rows
 from stream_processing.spark_streaming.progress import ProgressGauges
-from stream_processing.spark_streaming.restarts import QueryRunner, StartQuery
+from stream_processing.spark_streaming.restarts import QueryRunner, RestartPolicy, StartQuery
 from stream_processing.spark_streaming.shutdown import held_shutdown
 from stream_processing.spark_streaming.silver import start_silver
 
@@ -45,8 +49,12 @@ def run(settings: Settings, stop: threading.Event) -> None:
     spark = session("tidemill-stream", settings, CONF)
     with held_shutdown(spark, stop):
         ensure_stream_tables(spark, settings)
+        repository.apply(settings)
         export_progress(spark, settings)
-        QueryRunner(query_starts(spark, settings)).run(stop)
+        starts = query_starts(spark, settings)
+        # While Redis is away the lake goes on.
+        patient = {name: RestartPolicy(attempts=None) for name in starts if name.startswith("features/")}
+        QueryRunner(starts, policies=patient).run(stop)
 
 
 def ensure_stream_tables(spark: SparkSession, settings: Settings) -> None:
@@ -62,6 +70,8 @@ def query_starts(spark: SparkSession, settings: Settings) -> dict[str, StartQuer
     for topic in contracts():
         starts[f"bronze/{topic}"] = partial(start_bronze, spark, settings, topic)
         starts[f"silver/{topic}"] = partial(start_silver, spark, settings, topic)
+    for group in catalog.groups().values():
+        starts[query_name(group)] = partial(start_features, spark, settings, group)
     return starts
 
 

@@ -9,21 +9,26 @@ from pyspark.sql.streaming.listener import StreamingQueryProgress
 from config.settings import Settings
 from data_lake import tables
 from data_lake.delta_rs import open_table
+from feature_store.catalog import group_of_view
+
+ADDED_ROWS = {"STREAMING UPDATE": "numOutputRows", "MERGE": "numTargetRowsInserted"}
+"""The metric of a commit that counts the rows it added: bronze is appended to, silver is merged into."""
 
 
 def lag_rows(progress: StreamingQueryProgress, settings: Settings) -> int | None:
-    """Messages in the broker that bronze has not read, or rows of bronze that silver has not read.
+    """Messages in the broker that bronze has not read, or rows that silver has not read of bronze, features of silver.
 
     None when Spark does not say: in the first batch after a restart it repeats a batch without asking the broker.
     """
-    layer, topic = str(progress.name).split("/", 1)
-    source = progress.sources[0]
-    end, latest = _offsets(source.endOffset), _offsets(source.latestOffset)
+    layer, name = str(progress.name).split("/", 1)
+    read = progress.sources[0]
+    end, latest = _offsets(read.endOffset), _offsets(read.latestOffset)
     if end is None:
         return None
     if layer == "bronze":
         return offsets_behind(end, latest) if latest is not None else None
-    return rows_since(open_table(tables.bronze(topic), settings), end)
+    source = tables.bronze(name) if layer == "silver" else tables.table(group_of_view(name).source.table)
+    return rows_since(open_table(source, settings), end)
 
 
 def offsets_behind(end: dict[str, Any], latest: dict[str, Any]) -> int:
@@ -36,12 +41,12 @@ def offsets_behind(end: dict[str, Any], latest: dict[str, Any]) -> int:
 
 
 def rows_since(table: DeltaTable, end: dict[str, Any]) -> int:
-    """Rows that the streaming commits of ``table`` added from the version on that Delta's source reads next."""
+    """Rows that streams added to ``table`` from the version on that Delta's source reads next."""
     newer = table.version() - end.get("reservoirVersion", 0) + 1
     if newer <= 0:
         return 0
-    commits = [commit for commit in table.history(newer) if commit["operation"] == "STREAMING UPDATE"]
-    return sum(int(commit["operationMetrics"]["numOutputRows"]) for commit in commits)
+    commits = [commit for commit in table.history(newer) if commit["operation"] in ADDED_ROWS]
+    return sum(int(commit["operationMetrics"][ADDED_ROWS[commit["operation"]]]) for commit in commits)
 
 
 def _offsets(text: str | None) -> dict[str, Any] | None:

@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 
 from pyspark.sql.streaming.query import StreamingQuery
@@ -21,72 +22,72 @@ class QueryFailedError(TransientError):
     """A query failed again and again; its batch is still noted in the checkpoint, and the next start takes it up."""
 
 
-@dataclass
-class _Running:
-    """One query, and how often it failed since its last finished batch."""
-
-    start: StartQuery
-    query: StreamingQuery
-    failures: int = 0
-    resume_at: float = 0.0
-
-
 @dataclass(frozen=True)
 class RestartPolicy:
-    """``attempts`` starts in a row without a finished batch, with pauses doubling from ``pause_s``."""
+    """Pauses before starts in a row without a finished batch double from ``pause_s`` up to ``longest_s``.
 
-    attempts: int = 5
+    After ``attempts`` of them a query is given up; with None, never.
+    """
+
+    attempts: int | None = 5
     pause_s: float = 1.0
+    longest_s: float = 60.0
 
     def pause(self, failures: int) -> float:
         """Seconds to wait after the ``failures``-th failure in a row."""
-        return float(self.pause_s * 2 ** (failures - 1))
+        return float(min(self.pause_s * 2 ** (failures - 1), self.longest_s))
 
 
-@dataclass
+@dataclass(frozen=True)
 class QueryRunner:
-    """Runs the queries of ``starts`` until told to stop."""
+    """Runs the queries of ``starts``, each in a thread of its own, until told to stop.
+
+    ``policies`` are those of queries that have another than ``policy``.
+    """
 
     starts: Mapping[str, StartQuery]
     policy: RestartPolicy = RestartPolicy()
-    _running: dict[str, _Running] = field(default_factory=dict)
+    policies: Mapping[str, RestartPolicy] = field(default_factory=dict)
 
     def run(self, stop: threading.Event) -> None:
         """Start every query and keep it running until ``stop`` is set, then let running batches finish.
 
         Raises:
-            QueryFailedError: a query failed ``policy.attempts`` times in a row.
+            QueryFailedError: a query failed too often in a row; the others were stopped.
         """
-        self._running = {name: _Running(start, start()) for name, start in self.starts.items()}
+        with ThreadPoolExecutor(len(self.starts), thread_name_prefix="query") as pool:
+            kept = [pool.submit(self._keep, name, start, stop) for name, start in self.starts.items()]
+            wait(kept, return_when=FIRST_EXCEPTION)
+            stop.set()
+        for one in kept:
+            one.result()
+
+    def _keep(self, name: str, start: StartQuery, stop: threading.Event) -> None:
+        policy, failures = self.policies.get(name, self.policy), 0
+        while not stop.is_set():
+            query, cause = self._run_once(start, stop)
+            if stop.is_set():
+                return
+            failures = 1 if query is not None and query.lastProgress is not None else failures + 1
+            if policy.attempts is not None and failures >= policy.attempts:
+                raise QueryFailedError(f"query {name} failed {failures} times in a row: {cause}")
+            pause = policy.pause(failures)
+            logger.error("query %s failed (%d in a row), again in %.0f s: %s", name, failures, pause, cause)
+            stop.wait(pause)
+
+    def _run_once(self, start: StartQuery, stop: threading.Event) -> tuple[StreamingQuery | None, str]:
+        """The query, when it could be started, and why it ended."""
         try:
-            while not stop.wait(POLL_S):
-                for name, running in self._running.items():
-                    self._watch(name, running)
-        finally:
-            self._stop()
-
-    def _watch(self, name: str, running: _Running) -> None:
-        if running.query.isActive:
-            return
-        if not running.resume_at:
-            self._note_failure(name, running)
-        elif time.monotonic() >= running.resume_at:
-            running.query, running.resume_at = running.start(), 0.0
-
-    def _note_failure(self, name: str, running: _Running) -> None:
-        progressed = running.query.lastProgress is not None
-        running.failures = 1 if progressed else running.failures + 1
-        cause = _cause(running.query.exception())
-        if running.failures >= self.policy.attempts:
-            raise QueryFailedError(f"query {name} failed {running.failures} times in a row: {cause}")
-        pause = self.policy.pause(running.failures)
-        running.resume_at = time.monotonic() + pause
-        logger.error("query %s failed (%d in a row), starts again in %.0f s: %s", name, running.failures, pause, cause)
-
-    def _stop(self) -> None:
-        for running in self._running.values():
-            _wait_for_batch(running.query)
-            running.query.stop()
+            query = start()
+        except TransientError as error:
+            return None, str(error)
+        while query.isActive and not stop.wait(POLL_S):
+            pass
+        if query.isActive:
+            _wait_for_batch(query)
+            query.stop()
+            return query, "it was told to stop"
+        return query, _cause(query.exception())
 
 
 def _wait_for_batch(query: StreamingQuery, timeout_s: float = 15.0) -> None:

@@ -60,9 +60,8 @@ def test_tasks_that_start_spark_share_the_pool_of_one_slot(dag_bag: DagBag) -> N
         f"{dag_id}.{task.task_id}" for dag_id, dag in dag_bag.dags.items() for task in dag.tasks if task.pool == "spark"
     }
     assert pooled == {
-        "feature_materialize.materialize",
+        "feature_consistency.compare_churn",
         "lakehouse_gold.customer_daily",
-        "lakehouse_gold.customer_snapshot",
         "lakehouse_gold.daily_product_sales",
         "train_churn.train",
     }

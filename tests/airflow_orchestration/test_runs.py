@@ -15,11 +15,11 @@ import pytest
 from config.settings import Settings
 from tests.airflow_orchestration.delta_tables import commit, table_id
 from tests.airflow_orchestration.platform_double import PlatformDouble
-from tests.airflow_orchestration.rest import active_runs, eventually, forget_handled, handled_commits, next_run, run_ids
+from tests.airflow_orchestration.rest import eventually, forget_handled, handled_commits, next_run, run_ids
 from tidemill.airflow_api import AirflowApi, AirflowRefusedError
 from tidemill.airflow_client import AirflowClient, DagRun, DagRunFailedError
 
-GOLD_JOBS = ["daily_product_sales", "customer_daily", "customer_snapshot"]
+GOLD_JOBS = ["daily_product_sales", "customer_daily"]
 SUBMIT = "submit batch_processing/{}.py"
 # The schedule's newest time (``conftest`` sets it to yearly): after an older one, Airflow would make a run of this one.
 NEW_YEAR = f"{datetime.now(UTC).year}-01-01T00:00:00Z"
@@ -37,28 +37,13 @@ def silver(lake: Path, api: AirflowApi) -> Iterator[Path]:
     yield lake
 
 
-@pytest.fixture
-def snapshots(lake: Path, api: AirflowApi, client: AirflowClient) -> Iterator[Path]:
-    """A lake with one commit in ``gold/customer_snapshot`` that no DAG has handled.
-
-    The DAG is paused again afterwards: else the tests of ``lakehouse_gold`` would start it.
-    """
-    forget_handled(api, "feature_materialize")
-    commit(lake, "gold/customer_snapshot")
-    yield lake
-    api.request("PATCH", "/dags/feature_materialize", json={"is_paused": True})
-    eventually(lambda: not active_runs(api, "feature_materialize"), "its runs to end")
-
-
-def test_gold_runs_its_jobs_in_order_one_at_a_time_and_records_what_it_handled(
+def test_gold_runs_its_jobs_one_at_a_time_and_records_what_it_handled(
     silver: Path, platform: PlatformDouble, client: AirflowClient, api: AirflowApi
 ) -> None:
     ended = run(client, "lakehouse_gold")
     ended.raise_for_failure()
     calls = [call for call in platform.calls() if call.arguments[0] == "submit"]
     assert sorted(call.arguments[1] for call in calls) == sorted(f"batch_processing/{job}.py" for job in GOLD_JOBS)
-    order = [call.arguments[1] for call in calls]
-    assert order.index("batch_processing/customer_daily.py") < order.index("batch_processing/customer_snapshot.py")
     by_start = sorted(calls, key=lambda call: call.started)
     assert all(first.ended <= second.started for first, second in pairwise(by_start))
     handled = json.loads(handled_commits(api, "lakehouse_gold"))
@@ -93,7 +78,7 @@ def test_a_job_that_says_stop_is_not_tried_again_and_nothing_is_recorded(
     platform.answer({command: [{"exit": 1, "stderr": ["tidemill: no column unit_price"]}]})
     ended = run(client, "lakehouse_gold")
     assert ended.state == "failed"
-    assert ended.tasks["customer_snapshot"] == "upstream_failed"
+    assert ended.tasks["record_handled"] == "upstream_failed"
     assert ended.tasks["daily_product_sales"] == "success"
     assert platform.command_lines().count(command) == 1
     assert handled_commits(api, "lakehouse_gold") is None
@@ -119,37 +104,25 @@ def test_a_scheduled_run_waits_for_a_commit_in_the_triggerer_and_goes_on_when_it
     assert json.loads(handled_commits(api, "lakehouse_gold"))["silver/transactions"]["version"] == 1
 
 
-def asset_event(api: AirflowApi) -> None:
-    """What Airflow notes when ``customer_snapshot`` succeeds."""
-    (asset,) = api.get("/assets", name_pattern="gold/customer_snapshot")["assets"]
-    api.request("POST", "/assets/events", json={"asset_id": asset["id"]})
-
-
-def test_features_follow_an_asset_event_and_a_second_event_without_a_commit_is_skipped(
-    snapshots: Path, platform: PlatformDouble, client: AirflowClient, api: AirflowApi
+def test_consistency_compares_each_use_case_and_returns_what_it_found(
+    platform: PlatformDouble, client: AirflowClient
 ) -> None:
-    client.wait_for_dag("feature_materialize")
-    client.unpause("feature_materialize")
-    before = run_ids(api, "feature_materialize")
-    asset_event(api)
-    first = next_run(api, client, "feature_materialize", before)
-    first.raise_for_failure()
-    assert platform.command_lines() == ["features apply --json", "features materialize --json"]
-    before.add(first.run_id)
-    asset_event(api)
-    second = next_run(api, client, "feature_materialize", before)
-    assert second.state == "success"
-    assert set(second.tasks.values()) == {"skipped"}
-    assert len(platform.calls()) == 2
-
-
-def test_features_return_what_materialisation_reports(
-    snapshots: Path, platform: PlatformDouble, client: AirflowClient
-) -> None:
-    platform.answer({"features materialize": [{"stdout": ["reading", '{"rows": 4321}']}]})
-    ended = run(client, "feature_materialize")
+    platform.answer({"features consistency churn": [{"stdout": ["reading", '{"fetches": 4321, "rate": 0.0}']}]})
+    ended = run(client, "feature_consistency", {"begin": "2026-01-01T00:00:00"})
     ended.raise_for_failure()
-    assert client.returned(ended, "materialize") == {"rows": 4321}
+    assert client.returned(ended, "compare_churn") == {"fetches": 4321, "rate": 0.0}
+    (line,) = platform.command_lines()
+    assert line == "features consistency churn --at-least 0 --json --from 2026-01-01T00:00:00 --allowed 0.0"
+
+
+def test_values_that_differ_fail_the_run_without_another_try(platform: PlatformDouble, client: AirflowClient) -> None:
+    complaint = "tidemill: 3.00% of the values differ from the lake's"
+    platform.answer({"features consistency churn": [{"exit": 1, "stderr": [complaint]}]})
+    ended = run(client, "feature_consistency")
+    assert ended.state == "failed"
+    assert len(platform.calls()) == 1
+    with pytest.raises(DagRunFailedError, match="task compare_churn failed"):
+        ended.raise_for_failure()
 
 
 def trained(passed: bool, reasons: list[str]) -> dict[str, list[dict[str, Any]]]:

@@ -1,9 +1,7 @@
-"""Order lines for tests, and what gold should make of them, computed line by line in plain Python."""
+"""Order lines for tests."""
 
 import random
 import uuid
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -79,49 +77,3 @@ def random_lines(rng: random.Random, count: int, first: date, days: int) -> list
             )
         )
     return lines
-
-
-Row = Mapping[str, Any]
-
-
-def naive_snapshot(lines: Iterable[Line], day: date) -> dict[str, Row]:
-    """Features by customer at the start of ``day``, by looking back over all lines once for each customer."""
-    by_customer: dict[str, list[Line]] = defaultdict(list)
-    for line in lines:
-        if line.customer_id is not None and line.day < day:
-            by_customer[line.customer_id].append(line)
-    return {
-        customer: _naive_features(own, day)
-        for customer, own in by_customer.items()
-        if any(line.kind == "purchase" for line in own)
-    }
-
-
-def _naive_features(lines: Sequence[Line], day: date) -> Row:
-    def within(window: int, kind: str) -> list[Line]:
-        return [line for line in lines if line.kind == kind and line.day >= day - timedelta(days=window)]
-
-    def money(window: int, kind: str) -> float:
-        return float(sum((line.value for line in within(window, kind)), Decimal()))
-
-    def net(window: int) -> float:
-        bought, returned = (
-            sum((line.value for line in within(window, kind)), Decimal()) for kind in ("purchase", "return")
-        )
-        return float(bought - returned)
-
-    purchase_days = sorted({line.day for line in lines if line.kind == "purchase"})
-    has_one_currency = len({line.currency for line in lines}) == 1
-    orders = {window: len({line.order_id for line in within(window, "purchase")}) for window in (30, 90, 365)}
-    return {
-        "recency_days": float((day - purchase_days[-1]).days),
-        "tenure_days": float((day - purchase_days[0]).days),
-        **{f"frequency_{window}d": float(count) for window, count in orders.items()},
-        **{f"monetary_{window}d": net(window) if has_one_currency else None for window in (30, 90, 365)},
-        **{f"returns_{window}d": money(window, "return") if has_one_currency else None for window in (90, 365)},
-        "basket_mean_365d": money(365, "purchase") / orders[365] if has_one_currency and orders[365] else None,
-        "products_365d": float(len({line.product_id for line in within(365, "purchase")})),
-        "gap_mean_days": (purchase_days[-1] - purchase_days[0]).days / (len(purchase_days) - 1)
-        if len(purchase_days) > 1
-        else None,
-    }

@@ -155,8 +155,9 @@ def as_columns(history: Sequence[Happened]) -> Events:
     )
 
 
-def as_queries(asked: Sequence[tuple[int, int]]) -> Queries:
-    return Queries(*np.array(asked, dtype=np.int64).reshape(-1, 2).T)
+def as_queries(asked: Sequence[tuple[int, int]], as_known: bool = False) -> Queries:
+    entity, time = np.array(asked, dtype=np.int64).reshape(-1, 2).T
+    return Queries(entity, time, time if as_known else None)
 
 
 def assert_agrees(

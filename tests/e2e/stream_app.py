@@ -25,7 +25,7 @@ class StreamApp:
     """``tidemill submit app.py`` in a process group of its own."""
 
     def __init__(self, settings: Settings, environment: Mapping[str, str]) -> None:
-        self._settings = settings
+        self.settings = settings
         self._environment = {**os.environ, **environment}
         self._tidemill = str(settings.platform_environment / "bin" / "tidemill")
         self.log = settings.home / "stream.log"

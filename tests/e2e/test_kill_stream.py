@@ -7,6 +7,7 @@ import subprocess
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,18 +18,25 @@ from config import Settings
 from config.environment import settings_environment
 from config.settings import REPO
 from data_lake import tables
+from feature_store.online import OnlineReader
+from feature_store.states import Applied, StateStore
 from ingestion_layer.kafka.topics import ensure_topics
 from tests.e2e.stream_app import TOPIC, Progress, StreamApp, produce
 from tests.integration.conftest import settings_on_free_ports
 from tests.integration.stream_processing.conftest import encode, transaction
 from tidemill.stack.running import running, stop_group
 from tidemill.stack.services import kafka as kafka_service
+from tidemill.stack.services import redis as redis_service
+from use_cases.churn.features import SERVICE
 
 pytestmark = pytest.mark.timeout(1200)
 IN_A_BATCH, AFTER_THE_WRITE = "in a batch", "after the silver write and before the checkpoint's commit"
 ROUNDS = itertools.count()
 ROWS = 3000
+PRICE = 2.55
+NONE = Applied("", -1, 0, 0)
 GOLD = "gold/customer_daily"
+NEWEST = datetime.now(UTC).date() - timedelta(days=1)
 
 
 class Broker:
@@ -50,9 +58,12 @@ class Broker:
 
 
 @pytest.fixture(scope="module")
-def stream_settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    settings = settings_on_free_ports(tmp_path_factory.mktemp("kill"))
-    return settings.model_copy(update={"stream": settings.stream.model_copy(update={"trigger_s": 0.5})})
+def stream_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """Settings of their own, and a Redis at them."""
+    own = settings_on_free_ports(tmp_path_factory.mktemp("kill"))
+    settings = own.model_copy(update={"stream": own.stream.model_copy(update={"trigger_s": 0.5})})
+    with running(redis_service.services(settings)[0], settings):
+        yield settings
 
 
 @pytest.fixture(scope="module")
@@ -83,8 +94,8 @@ def chunk() -> list[bytes | None]:
 
 def purchase(number: int, row: int) -> dict[str, Any]:
     """The event ``row`` of chunk ``number``: customers, days and quantities go round at different speeds."""
-    time = f"2024-05-{1 + (number + row) % 28:02}T09:30:00Z"
-    return transaction(f"{number}/{row}", time, customer_id=f"c{row % 11}", quantity=1 + row % 5)
+    time = f"{NEWEST - timedelta(days=(number + row) % 28)}T09:30:00Z"
+    return transaction(f"{number}/{row}", time, customer_id=f"c{row % 11}", quantity=1 + row % 5, unit_price=PRICE)
 
 
 def assert_each_event_once(stream: StreamApp) -> None:
@@ -94,6 +105,24 @@ def assert_each_event_once(stream: StreamApp) -> None:
     assert topic["duplicate_rows"] == ROWS // 10 * _rounds()
     assert topic["silver_rows"] == ROWS * _rounds()
     assert topic["quarantine_by_reason"] == {"not_json": ROWS // 50 * _rounds()}
+    assert_states_sum_what_was_sent(stream)
+
+
+def assert_states_sum_what_was_sent(stream: StreamApp) -> None:
+    """Each customer's spending, counted from the chunks and read as the model server does; the lake is not asked."""
+    settings = stream.settings
+    silver = DeltaTable(tables.silver(TOPIC).path(settings)).version()
+    stores = [StateStore(settings, group) for group in SERVICE.groups]
+    stream.wait_for(lambda: all((one.applied() or NONE).version >= silver for one in stores), "the states")
+    expected: Counter[str] = Counter()
+    for number, row in itertools.product(range(_rounds()), range(ROWS)):
+        data = purchase(number, row)["data"]
+        expected[data["customer_id"]] += data["quantity"]
+    reader = OnlineReader(settings, SERVICE.name, 20)
+    rows = reader.read([{"customer_id": customer} for customer in expected])
+    spent = SERVICE.names.index("purchases__amount_sum_365d")
+    found = {customer: row.values[spent] for customer, row in zip(expected, rows, strict=True)}
+    assert found == {customer: pytest.approx(PRICE * units, rel=1e-9) for customer, units in expected.items()}
 
 
 def gold_job(settings: Settings) -> "subprocess.Popen[bytes]":

@@ -1,20 +1,34 @@
-"""``tidemill features apply | materialize | get``."""
+"""``tidemill features apply | bootstrap | get | consistency``."""
 
 import json
-import os
-import sys
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import click
 
 from config import load_settings
-from config.settings import REPO
+from config.errors import TerminalError
 
-MATERIALIZE = REPO / "feature_store" / "materialize.py"
+if TYPE_CHECKING:
+    from feature_store.bootstrap import Bootstrapped
+    from feature_store.consistency import Consistency
+
+TIME = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S.%f"])
+TIMEOUT_S = 10.0
+
+
+class NothingToCompareError(TerminalError):
+    """Fewer predictions than wanted were logged in the period."""
+
+
+class InconsistentError(TerminalError):
+    """More of the logged features differ from the lake's than is allowed."""
 
 
 @click.group(name="features")
 def command() -> None:
-    """Apply, materialize and read features."""
+    """Register, bootstrap, read and check features."""
 
 
 @command.command()
@@ -28,52 +42,127 @@ def apply(as_json: bool) -> None:
 
 
 @command.command()
-@click.option("--json", is_flag=True, expose_value=False, help="Print JSON, which it does without, too.")
-@click.option("--driver-memory-mb", type=click.IntRange(min=512), help="Heap of the driver, in MiB.")
-def materialize(driver_memory_mb: int | None) -> None:
-    """Write the newest features to the online store, with spark-submit.
+@click.argument("group_names", metavar="[GROUP]...", nargs=-1)
+@click.option("--anew", is_flag=True, help="Also where they are; stop the stream first.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def bootstrap(group_names: tuple[str, ...], anew: bool, as_json: bool) -> None:
+    """Make the online states of feature groups (all without a name) from silver, where they are not there yet.
 
-    The process becomes spark-submit, so that its exit status and its signals are the job's.
+    The stream application does so when it starts; run this before it starts with a changed definition, and the new
+    states are there from its first second.
     """
-    from data_lake.spark import spark_environment, submit_command
+    from data_lake.spark import session
+    from feature_store import catalog
+    from feature_store.bootstrap import bootstrap as make
+    from feature_store.repository import apply as apply_definitions
 
     settings = load_settings()
-    line = submit_command(settings, MATERIALIZE, (), driver_memory_mb)
-    os.environ.update(spark_environment(settings))
-    sys.stdout.flush()
-    os.execv(line[0], line)  # noqa: S606
+    groups = [catalog.group(name) for name in group_names] or list(catalog.groups().values())
+    apply_definitions(settings)
+    spark = session("features/bootstrap", settings)
+    try:
+        for group in groups:
+            made = make(spark, settings, group, anew=anew)
+            click.echo(json.dumps(asdict(made)) if as_json else _bootstrapped(made))
+    finally:
+        spark.stop()
 
 
 @command.command()
-@click.argument("customer_ids", metavar="CUSTOMER_ID...", nargs=-1, required=True)
+@click.argument("ids", metavar="ID...", nargs=-1, required=True)
 @click.option("--service", "service_name", default="churn", show_default=True, help="The feature service to read.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def get(customer_ids: tuple[str, ...], service_name: str, as_json: bool) -> None:
-    """Print what the online store knows of each customer."""
+def get(ids: tuple[str, ...], service_name: str, as_json: bool) -> None:
+    """Print the features of each entity as of now."""
     from feature_store.online import OnlineReader
 
-    reader = OnlineReader(load_settings(), service_name)
-    rows = [
-        {
-            "customer_id": customer_id,
-            "as_of": row.as_of.isoformat() if row else None,
-            "features": dict(zip(reader.names, row.values, strict=True)) if row else None,
-        }
-        for customer_id, row in zip(customer_ids, reader.read(customer_ids), strict=True)
-    ]
+    reader = OnlineReader(load_settings(), service_name, TIMEOUT_S)
+    reader.refresh()
+    rows = reader.read([dict.fromkeys(reader.keys, one) for one in ids])
     if as_json:
-        click.echo(json.dumps(rows))
+        shown = [
+            {
+                "id": one,
+                "known_until": row.known_until.isoformat(),
+                "status": {group: status.name for group, status in row.status.items()},
+                "features": dict(zip(reader.names, row.values, strict=True)),
+            }
+            for one, row in zip(ids, rows, strict=True)
+        ]
+        click.echo(json.dumps(shown))
         return
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("", *customer_ids)
-    table.add_row("as of", *(str(row["as_of"] or "unknown") for row in rows))
-    for name in reader.names:
-        table.add_row(name, *(_cell(row["features"], name) for row in rows))
+    table = Table("", *ids)
+    for group in rows[0].status:
+        table.add_row(f"state of {group}", *(row.status[group].name for row in rows))
+    for position, name in enumerate(reader.names):
+        table.add_row(name, *(_cell(row.values[position]) for row in rows))
     Console().print(table)
 
 
-def _cell(features: object, name: str) -> str:
-    number = features[name] if isinstance(features, dict) else None
+@command.command()
+@click.argument("service_name", metavar="[SERVICE]", default="churn")
+@click.option("--from", "begin", type=TIME, help="Fetches from this time on, UTC. [default: a day before --to]")
+@click.option("--to", "end", type=TIME, help="Fetches before this time, UTC. [default: now]")
+@click.option("--allowed", type=click.FloatRange(0, 1), default=0.0, show_default=True, help="Share of wrong values.")
+@click.option("--at-least", type=click.IntRange(min=0), default=1, show_default=True, help="Fetches to compare.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def consistency(  # noqa: PLR0913, PLR0917 - click hands over every option
+    service_name: str, begin: datetime | None, end: datetime | None, allowed: float, at_least: int, as_json: bool
+) -> None:
+    """Compare the features of logged predictions with those of the lake; exit 1 above the allowed share."""
+    from data_lake.spark import session
+    from feature_store import catalog
+    from feature_store.consistency import measure
+
+    until = (end or datetime.now(UTC)).replace(tzinfo=UTC)
+    since = begin.replace(tzinfo=UTC) if begin else until - timedelta(days=1)
+    settings, service = load_settings(), catalog.service(service_name)
+    spark = session("features/consistency", settings)
+    try:
+        found = measure(spark, settings, service, since, until)
+    finally:
+        spark.stop()
+    if as_json:
+        click.echo(json.dumps(asdict(found) | {"rate": found.rate}, default=str))
+    else:
+        _print_consistency(found)
+    if found.fetches < at_least:
+        raise NothingToCompareError(
+            f"{found.fetches} predictions of {service_name} with features of today's definition from {since} to {until}"
+            f", {at_least} are wanted: ask the model server for some, and wait until the lake has them"
+        )
+    if found.rate > allowed:
+        worst = max(found.features, key=lambda one: one.mismatched + one.missing + one.extra)
+        raise InconsistentError(
+            f"{found.rate:.2%} of the values differ from the lake's, {allowed:.2%} are allowed; most often "
+            f"{worst.feature}: the table gold/feature_consistency has examples of each"
+        )
+
+
+def _bootstrapped(made: "Bootstrapped") -> str:
+    if made.reason:
+        return f"{made.view}: {made.reason}"
+    return (
+        f"{made.view}: {made.entities:,} entities from {made.events:,} events at version {made.version}; "
+        f"a state has {made.mean_bytes:,} bytes, the largest {made.largest_bytes:,}"
+    )
+
+
+def _print_consistency(found: "Consistency") -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("feature", "matched", "mismatched", "missing", "extra", title=f"{found.fetches:,} fetches")
+    for one in found.features:
+        table.add_row(one.feature, *(f"{n:,}" for n in (one.matched, one.mismatched, one.missing, one.extra)))
+    console = Console()
+    console.print(table)
+    lag = f", by {found.lag_s['median']} s (median) and at most {found.lag_s['max']} s" if found.lag_s else ""
+    console.print(f"behind the lake at {found.behind:,} of {found.fetches:,} fetches{lag}")
+
+
+def _cell(number: float | None) -> str:
     return "-" if number is None else f"{number:.6g}"

@@ -1,7 +1,9 @@
 """Asks the model server for predictions as a client would, once it serves the promoted champion."""
 
+import itertools
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -14,6 +16,10 @@ from tidemill.demo.runner import Say
 USE_CASE = "churn"
 STRANGER = "nobody-we-know"
 KNOWN_CUSTOMERS = 5
+MANY_CUSTOMERS = 500
+A_REQUEST = 50
+FEWEST_PREDICTIONS = 500
+PAUSE_S = 0.5
 READY_S = 60.0
 
 
@@ -22,30 +28,56 @@ class PredictionError(TerminalError):
 
 
 def ask_for_predictions(plan: Plan, say: Say) -> Mapping[str, Any]:
-    """Predictions for a few customers of the newest snapshot and for one nobody knows."""
-    from data_lake.sql import connect
-
+    """Predictions for the customers who came last and for one nobody knows."""
     settings = plan.settings
-    newest = "(select max(snapshot_date) from gold.customer_snapshot)"
-    sql = (
-        f"select customer_id from gold.customer_snapshot where snapshot_date = {newest} "  # noqa: S608 - no input in it
-        f"order by recency_days, customer_id limit {KNOWN_CUSTOMERS}"
-    )
-    with connect(settings, sql) as lake:
-        customers = [str(customer) for (customer,) in lake.execute(sql).fetchall()]
-    if not customers:
-        raise PredictionError("gold/customer_snapshot has no customers: look at the DAG lakehouse_gold")
+    customers = _customers(settings, KNOWN_CUSTOMERS)
     with httpx.Client(base_url=settings.serving.url, timeout=10, trust_env=False) as http:
         _wait_for_champion(http, settings, say)
-        body = {"instances": [{"customer_id": customer} for customer in [*customers, STRANGER]]}
         started = time.perf_counter()
-        response = http.post(f"/predict/{USE_CASE}", json=body)
+        answer = _ask(http, [*customers, STRANGER])
         latency_ms = (time.perf_counter() - started) * 1000
+    _check(answer, customers)
+    return answer | {"latency_ms": round(latency_ms, 2)}
+
+
+def ask_meanwhile(plan: Plan, live: Callable[[Say], Mapping[str, Any]] | None, say: Say) -> Mapping[str, Any]:
+    """Ask for predictions again and again while ``live`` sends events, so that some ask about what has just come."""
+    customers = _customers(plan.settings, MANY_CUSTOMERS)
+    batches = itertools.cycle([customers[first : first + A_REQUEST] for first in range(0, len(customers), A_REQUEST)])
+    asked = 0
+    http = httpx.Client(base_url=plan.settings.serving.url, timeout=10, trust_env=False)
+    with ThreadPoolExecutor(1) as pool, http:
+        sending = pool.submit(live, say) if live else None
+        for batch in batches:
+            asked += len(_ask(http, batch)["predictions"])
+            if asked >= FEWEST_PREDICTIONS and (sending is None or sending.done()):
+                break
+            time.sleep(PAUSE_S)
+        sent = sending.result() if sending else {}
+    return {"asked": asked, **sent}
+
+
+def _customers(settings: Settings, number: int) -> list[str]:
+    """Customers who bought or returned something last, by the gold table."""
+    from data_lake.sql import connect
+
+    sql = (
+        "select customer_id from gold.customer_daily group by customer_id "
+        "order by max(event_date) desc, customer_id limit ?"
+    )
+    with connect(settings, sql) as lake:
+        customers = [str(customer) for (customer,) in lake.execute(sql, [number]).fetchall()]
+    if not customers:
+        raise PredictionError("gold/customer_daily has no customers: look at the DAG lakehouse_gold")
+    return customers
+
+
+def _ask(http: httpx.Client, customers: list[str]) -> dict[str, Any]:
+    response = http.post(f"/predict/{USE_CASE}", json={"instances": [{"customer_id": one} for one in customers]})
     if response.status_code != httpx.codes.OK:
         raise PredictionError(f"POST /predict/{USE_CASE} answered {response.status_code}: {response.text[:300]}")
     answer: dict[str, Any] = response.json()
-    _check(answer, customers)
-    return answer | {"latency_ms": round(latency_ms, 2)}
+    return answer
 
 
 def _wait_for_champion(http: httpx.Client, settings: Settings, say: Say) -> None:

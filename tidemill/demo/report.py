@@ -36,9 +36,20 @@ def _rows(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "answered in", f"{summary['prediction_latency_ms']} ms for {len(summary['predictions'])} customers"
     fresh = summary["freshness_s"]
     yield "freshness", f"broker to lake: median {fresh['median']} s, p99 {fresh['p99']} s"
+    yield "features", _consistency(summary["consistency"])
     yield "memory", f"{summary['memory_mb']:,} MB for the whole stack"
     yield "addresses", "\n".join(f"{name}: {address}" for name, address in summary["addresses"].items())
     yield "took", f"{sum(summary['seconds'].values()):.0f} s"
+
+
+def _consistency(found: Mapping[str, Any]) -> str:
+    features, fetches = found["features"], found["fetches"]
+    wrong = sum(one["mismatched"] + one["missing"] + one["extra"] for one in features)
+    lag = f", by up to {found['lag_s']['max']} s" if found["lag_s"] else ""
+    return (
+        f"{wrong:,} of {fetches * len(features):,} values differ from the lake's\n"
+        f"{found['behind']:,} of {fetches:,} fetches were behind the lake{lag}"
+    )
 
 
 def _counts(counts: Mapping[str, int]) -> str:

@@ -9,28 +9,31 @@ from typing import Any
 from config.settings import Settings
 from tidemill.airflow_client import AirflowClient, DagRun
 from tidemill.demo.plan import Plan
-from tidemill.demo.predictions import ask_for_predictions
+from tidemill.demo.predictions import ask_for_predictions, ask_meanwhile
 from tidemill.demo.process import run_json
 from tidemill.demo.runner import Say, Step
 
 CATCH_UP_S = 900
+LIVE = "Send live events, faults among them, and ask for predictions meanwhile"
+ASK = "Ask for more predictions"
+COMPARE = "Airflow: were their features those of the lake? (feature_consistency)"
 DAG_TIMEOUT_S = 1800.0
 
 
 def demo_steps(plan: Plan) -> list[Step]:
     """The steps of ``plan``, in order."""
-    live = [Step("live", "Send live events, faults among them", partial(_produce, plan, "live"))]
+    live = partial(_produce, plan, "live") if plan.live_arguments() else None
     training = {"trials": plan.size.trials, "timeout_s": plan.size.search_s}
     return [
         Step("stack", "Start the local stack", partial(_start_stack, plan.settings)),
         Step("history", "Send the shop's history to Kafka", partial(_produce, plan, "history")),
-        *(live if plan.live_arguments() else []),
         Step("lake", "Wait until the lake has every event", partial(_reconcile, plan)),
         Step("gold", "Airflow: silver to gold (lakehouse_gold)", _dag(plan, "lakehouse_gold")),
-        Step("features", "Airflow: gold to the online store (feature_materialize)", _dag(plan, "feature_materialize")),
         Step("model", "Airflow: train, gate, promote (train_churn)", _dag(plan, "train_churn", training)),
         Step("predictions", "Ask for predictions over REST", partial(ask_for_predictions, plan)),
+        Step("live", LIVE if live else ASK, partial(ask_meanwhile, plan, live)),
         Step("reconciled", "Reconcile broker and lake, predictions included", partial(_reconcile, plan)),
+        Step("consistency", COMPARE, _dag(plan, "feature_consistency")),
     ]
 
 
@@ -75,12 +78,11 @@ def _dag(plan: Plan, dag_id: str, conf: Mapping[str, Any] | None = None) -> Call
 RETURNING = (
     "daily_product_sales",
     "customer_daily",
-    "customer_snapshot",
-    "materialize",
     "evaluate",
     "gate",
     "register",
     "promote",
+    "compare_churn",
 )
 
 

@@ -42,6 +42,7 @@ def summarize(plan: Plan, facts: Mapping[str, Mapping[str, Any]]) -> dict[str, A
         "predictions": predictions["predictions"],
         "prediction_latency_ms": predictions["latency_ms"],
         "freshness_s": _freshness(settings),
+        "consistency": facts["consistency"]["returned"]["compare_churn"],
         "addresses": {service.title: service.address for service in stack.services if service.address},
         "memory_mb": round(stack.memory_bytes / 2**20),
         "seconds": {name: step["seconds"] for name, step in facts.items()},

@@ -5,7 +5,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -14,31 +14,28 @@ from delta.tables import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
-from batch_processing import customer_daily, customer_snapshot, daily, daily_product_sales
+from batch_processing import customer_daily, daily, daily_product_sales
 from batch_processing.gold_table import ConcurrentRunError
 from batch_processing.incremental import SourceMissingError
 from batch_processing.outcome import Outcome
-from batch_processing.snapshot_dates import grid
 from config import Settings
 from data_lake import commits
 from data_lake.tables import silver, table
-from tests.cases.transactions import Line, naive_snapshot, random_lines
+from tests.cases.transactions import Line, random_lines
 from tests.integration.batch_processing.conftest import AppendLines
 
 FIRST = date(2010, 12, 1)
-EVERY = 14  # days between snapshots
 
 
 def run_all(spark: SparkSession, lake: Settings, full: bool = False) -> list[Outcome]:
     return [
         daily.refresh(spark, lake, daily_product_sales.DAILY, full),
         daily.refresh(spark, lake, customer_daily.DAILY, full),
-        customer_snapshot.refresh(spark, lake, every=EVERY, full=full),
     ]
 
 
 def versions(spark: SparkSession, lake: Settings) -> list[int]:
-    names = ("gold/daily_product_sales", "gold/customer_daily", "gold/customer_snapshot")
+    names = ("gold/daily_product_sales", "gold/customer_daily")
     return [commits.current_version(spark, table(name).path(lake)) for name in names]
 
 
@@ -47,25 +44,38 @@ def rows(spark: SparkSession, lake: Settings, name: str) -> list[dict[str, objec
     return [row.asDict() for row in frame.collect()]
 
 
-def expected_snapshots(lines: Sequence[Line]) -> list[dict[str, object]]:
-    known = [line for line in lines if line.customer_id]
-    days = grid(min(line.day for line in known), max(line.day for line in known), EVERY)
-    return [
-        {"snapshot_date": day, "customer_id": customer, **features}
-        for day in days
-        for customer, features in sorted(naive_snapshot(lines, day).items())
-    ]
+def naive_customer_days(lines: Sequence[Line]) -> dict[tuple[date, str, str], tuple[object, ...]]:
+    groups = defaultdict(list)
+    for line in lines:
+        if line.customer_id:
+            groups[line.day, line.customer_id, line.currency].append(line)
+    return {key: _customer_day(group) for key, group in groups.items()}
 
 
-def assert_snapshots_equal_the_naive_ones(spark: SparkSession, lake: Settings, lines: Sequence[Line]) -> None:
-    found = rows(spark, lake, "gold/customer_snapshot")
-    for row in found:
-        moment = row.pop("snapshot_time")
-        assert isinstance(moment, datetime)
-        assert moment.astimezone(UTC).replace(tzinfo=None) == datetime.combine(
-            row["snapshot_date"], datetime.min.time()
+def _customer_day(lines: Sequence[Line]) -> tuple[object, ...]:
+    bought = [line for line in lines if line.kind == "purchase"]
+    returned = [line for line in lines if line.kind == "return"]
+    gross, back = (sum((line.value for line in side), Decimal()) for side in (bought, returned))
+    return (
+        sorted({line.order_id for line in bought}),
+        sorted({line.product_id for line in bought}),
+        sum(line.quantity for line in bought),
+        sum(line.quantity for line in returned),
+        gross,
+        back,
+        gross - back,
+    )
+
+
+def assert_customer_days_equal_the_naive_ones(spark: SparkSession, lake: Settings, lines: Sequence[Line]) -> None:
+    measures = [c.name for c in table("gold/customer_daily").columns[3:-1]]
+    found = {
+        (row["event_date"], row["customer_id"], row["currency"]): tuple(
+            sorted(row[name]) if isinstance(row[name], list) else row[name] for name in measures
         )
-    assert found == expected_snapshots(lines)
+        for row in rows(spark, lake, "gold/customer_daily")
+    }
+    assert found == naive_customer_days(lines)
 
 
 def naive_product_sales(lines: Sequence[Line]) -> dict[tuple[date, str, str], tuple[object, ...]]:
@@ -105,54 +115,30 @@ def test_gold_equals_plain_python_before_and_after_late_events(
     rng = random.Random(20101201)
     lines = random_lines(rng, 400, FIRST, 420)
     append(lines)
-    assert [done.dates for done in run_all(spark, lake)] == [None, None, None]
+    assert [done.dates for done in run_all(spark, lake)] == [None, None]
     assert_product_sales_equal_the_naive_ones(spark, lake, lines)
-    assert_snapshots_equal_the_naive_ones(spark, lake, lines)
+    assert_customer_days_equal_the_naive_ones(spark, lake, lines)
 
     late = random_lines(rng, 10, FIRST + timedelta(days=200), 60)
     newer = random_lines(rng, 25, FIRST + timedelta(days=420), 20)
     for batch in (late, newer):
         append(batch)
         lines += batch
-        sales, days, snapshots = run_all(spark, lake)
+        sales, days = run_all(spark, lake)
         assert sales.dates == days.dates == len({line.day for line in batch})
-        assert snapshots.dates is not None
         assert_product_sales_equal_the_naive_ones(spark, lake, lines)
-        assert_snapshots_equal_the_naive_ones(spark, lake, lines)
+        assert_customer_days_equal_the_naive_ones(spark, lake, lines)
 
-    incremental = [rows(spark, lake, name) for name in ("gold/customer_daily", "gold/customer_snapshot")]
+    incremental = rows(spark, lake, "gold/customer_daily")
     run_all(spark, lake, full=True)
-    assert [rows(spark, lake, name) for name in ("gold/customer_daily", "gold/customer_snapshot")] == incremental
-
-
-def test_only_snapshots_after_the_change_are_written(spark: SparkSession, lake: Settings, append: AppendLines) -> None:
-    append([line("2011-01-03", "a"), line("2011-03-01", "a")])
-    run_all(spark, lake)
-    path = table("gold/customer_snapshot").path(lake)
-    before = {row.snapshot_date: row.file for row in files_by_date(spark, path)}
-    append([line("2011-02-10", "a")])
-    done = customer_snapshot_after_daily(spark, lake)
-    after = {row.snapshot_date: row.file for row in files_by_date(spark, path)}
-    changed = {day for day in after if after[day] != before[day]}
-    assert changed == {day for day in before if day > date(2011, 2, 10)}
-    assert done.dates == len(changed)
-
-
-def customer_snapshot_after_daily(spark: SparkSession, lake: Settings) -> Outcome:
-    daily.refresh(spark, lake, customer_daily.DAILY, full=False)
-    return customer_snapshot.refresh(spark, lake, every=EVERY, full=False)
-
-
-def files_by_date(spark: SparkSession, path: str) -> list:  # type: ignore[type-arg]
-    frame = spark.read.format("delta").load(path).selectExpr("snapshot_date", "_metadata.file_name file").distinct()
-    return frame.collect()
+    assert rows(spark, lake, "gold/customer_daily") == incremental
 
 
 def test_a_second_run_makes_no_commit(spark: SparkSession, lake: Settings, append: AppendLines) -> None:
     append([line("2011-01-03", "a"), line("2011-02-01", None)])
     run_all(spark, lake)
     before = versions(spark, lake)
-    assert [done.rows for done in run_all(spark, lake)] == [0, 0, 0]
+    assert [done.rows for done in run_all(spark, lake)] == [0, 0]
     assert versions(spark, lake) == before
 
 
@@ -166,7 +152,7 @@ def test_maintenance_of_silver_and_gold_changes_nothing(
         spark.sql(f"OPTIMIZE delta.`{table(name).path(lake)}`")
         spark.sql(f"VACUUM delta.`{table(name).path(lake)}`")
     before = versions(spark, lake)
-    assert [(done.rows, done.dates) for done in run_all(spark, lake)] == [(0, 0)] * 3
+    assert [(done.rows, done.dates) for done in run_all(spark, lake)] == [(0, 0)] * 2
     assert versions(spark, lake) == before
 
 
@@ -263,29 +249,18 @@ def test_runs_at_the_same_time_leave_the_right_rows(spark: SparkSession, lake: S
     assert [row["customer_id"] for row in rows(spark, lake, "gold/customer_daily")] == ["a", "b"]
 
 
-def test_another_grid_recomputes_every_snapshot(spark: SparkSession, lake: Settings, append: AppendLines) -> None:
+def test_another_revision_recomputes_every_day(spark: SparkSession, lake: Settings, append: AppendLines) -> None:
     append([line("2011-01-03", "a"), line("2011-01-20", "a")])
     run_all(spark, lake)
-    done = customer_snapshot.refresh(spark, lake, every=1, full=False)
-    assert (done.rows, done.dates) == (17, None)
+    revised = replace(customer_daily.DAILY, revision=customer_daily.DAILY.revision + 1)
+    done = daily.refresh(spark, lake, revised, full=False)
+    assert (done.rows, done.dates) == (2, None)
     assert "parameters changed" in done.reason
-
-
-def test_events_of_the_newest_day_leave_the_snapshots_alone(
-    spark: SparkSession, lake: Settings, append: AppendLines
-) -> None:
-    append([line("2011-01-03", "a"), line("2011-01-20", "a")])
-    run_all(spark, lake)
-    before = commits.current_version(spark, table("gold/customer_snapshot").path(lake))
-    append([line("2011-01-20", "b")])
-    done = customer_snapshot_after_daily(spark, lake)
-    assert (done.rows, done.dates) == (0, 0)
-    assert commits.current_version(spark, table("gold/customer_snapshot").path(lake)) == before
 
 
 def test_an_empty_silver_gives_empty_tables(spark: SparkSession, lake: Settings, append: AppendLines) -> None:
     append([])
-    assert [done.rows for done in run_all(spark, lake)] == [0, 0, 0]
+    assert [done.rows for done in run_all(spark, lake)] == [0, 0]
 
 
 def test_a_missing_silver_is_said_and_may_be_tried_again(spark: SparkSession, lake: Settings) -> None:

@@ -1,6 +1,7 @@
-"""Gold of a real year of a real shop against DuckDB's plain SQL over the same lines."""
+"""Gold and features of a real year of a real shop against DuckDB's plain SQL over the same lines."""
 
-from datetime import date
+import math
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import duckdb
@@ -8,12 +9,13 @@ import pytest
 from deltalake import DeltaTable
 from pyspark.sql import SparkSession
 
-from batch_processing import customer_daily, customer_snapshot, daily, daily_product_sales
+from batch_processing import customer_daily, daily, daily_product_sales
 from config import Settings
 from config.settings import REPO
 from data_lake.delta_tables import ensure_table
 from data_lake.tables import silver, table
-from use_cases.churn.features import FEATURES
+from feature_store.training import snapshot
+from use_cases.churn.features import SERVICE
 
 FILE = REPO.parent / "shared" / "data" / "online-retail.csv.gz"
 NEWEST = date(2011, 12, 9)
@@ -44,28 +46,28 @@ MONTHS = """
 SELECT strftime(day, '%Y-%m') AS event_month, sum(CASE kind WHEN 'purchase' THEN value ELSE -value END) AS net_revenue
 FROM lines GROUP BY ALL ORDER BY ALL
 """
+# At midnight the tail of a window of days is a midnight too.
 FEATURES_AT = """
 WITH past AS (SELECT *, kind = 'purchase' AS bought, $day - day AS age FROM lines WHERE day < $day)
 SELECT customer_id,
-    min(age) FILTER (bought) AS recency_days,
-    max(age) FILTER (bought) AS tenure_days,
-    count(DISTINCT order_id) FILTER (bought AND age <= 30) AS frequency_30d,
-    count(DISTINCT order_id) FILTER (bought AND age <= 90) AS frequency_90d,
-    count(DISTINCT order_id) FILTER (bought AND age <= 365) AS frequency_365d,
-    coalesce(sum(if(bought, value, -value)) FILTER (age <= 30), 0)::DOUBLE AS monetary_30d,
-    coalesce(sum(if(bought, value, -value)) FILTER (age <= 90), 0)::DOUBLE AS monetary_90d,
-    coalesce(sum(if(bought, value, -value)) FILTER (age <= 365), 0)::DOUBLE AS monetary_365d,
-    coalesce(sum(value) FILTER (NOT bought AND age <= 90), 0)::DOUBLE AS returns_90d,
-    coalesce(sum(value) FILTER (NOT bought AND age <= 365), 0)::DOUBLE AS returns_365d,
-    (sum(value) FILTER (bought AND age <= 365))::DOUBLE / nullif(frequency_365d, 0) AS basket_mean_365d,
-    count(DISTINCT product_id) FILTER (bought AND age <= 365) AS products_365d,
-    (tenure_days - recency_days)::DOUBLE / nullif(count(DISTINCT day) FILTER (bought) - 1, 0) AS gap_mean_days
-FROM past WHERE customer_id IS NOT NULL GROUP BY customer_id HAVING bool_or(bought) ORDER BY customer_id
+    epoch($day::TIMESTAMP - max(event_time) FILTER (bought)) AS purchases__time_since_last_all,
+    count(DISTINCT order_id) FILTER (bought AND age <= 30) AS purchases__order_id_count_distinct_30d,
+    count(DISTINCT order_id) FILTER (bought AND age <= 90) AS purchases__order_id_count_distinct_90d,
+    count(DISTINCT order_id) FILTER (bought AND age <= 365) AS purchases__order_id_count_distinct_365d,
+    coalesce(sum(value) FILTER (bought AND age <= 30), 0)::DOUBLE AS purchases__amount_sum_30d,
+    coalesce(sum(value) FILTER (bought AND age <= 90), 0)::DOUBLE AS purchases__amount_sum_90d,
+    coalesce(sum(value) FILTER (bought AND age <= 365), 0)::DOUBLE AS purchases__amount_sum_365d,
+    count(DISTINCT product_id) FILTER (bought AND age <= 365) AS purchases__product_id_count_distinct_365d,
+    count(*) FILTER (NOT bought AND age <= 90) AS returns__count_90d,
+    count(*) FILTER (NOT bought AND age <= 365) AS returns__count_365d,
+    purchases__amount_sum_365d / nullif(purchases__order_id_count_distinct_365d, 0) AS basket_mean_365d,
+    purchases__order_id_count_distinct_90d / nullif(purchases__order_id_count_distinct_365d, 0) AS orders_share_90d
+FROM past WHERE customer_id IS NOT NULL GROUP BY customer_id ORDER BY customer_id
 """
 
 
 @pytest.mark.skipif(not FILE.exists(), reason=f"needs {FILE.name} beside the checkout")
-def test_gold_of_online_retail_equals_duckdb(spark: SparkSession, lake: Settings, tmp_path: Path) -> None:
+def test_gold_and_features_of_online_retail_equal_duckdb(spark: SparkSession, lake: Settings, tmp_path: Path) -> None:
     lines = duckdb.connect()
     lines.execute(LINES, {"file": str(FILE)})
     lines.execute(SILVER.format(path=tmp_path / "silver.parquet"))
@@ -75,23 +77,22 @@ def test_gold_of_online_retail_equals_duckdb(spark: SparkSession, lake: Settings
 
     daily.refresh(spark, lake, daily_product_sales.DAILY, full=False)
     daily.refresh(spark, lake, customer_daily.DAILY, full=False)
-    customer_snapshot.refresh(spark, lake, every=7, full=False)
 
     sales = gold(lake, "gold/daily_product_sales")
     assert (
         sales.sql("SELECT event_month, sum(net_revenue) FROM gold GROUP BY ALL ORDER BY ALL").fetchall()
         == lines.execute(MONTHS).fetchall()
     )
-    snapshots = gold(lake, "gold/customer_snapshot")
     for day in (MONDAY, NEWEST):
         wanted = lines.execute(FEATURES_AT, {"day": day}).fetchall()
-        columns = ", ".join(("customer_id", *FEATURES))
-        found = snapshots.execute(
-            f"SELECT {columns} FROM gold WHERE snapshot_date = $day ORDER BY customer_id",  # noqa: S608
-            {"day": day},
-        ).fetchall()
+        at = datetime(day.year, day.month, day.day, tzinfo=UTC)
+        found = snapshot(spark, lake, SERVICE, at).orderBy("customer_id").collect()
         assert len(found) > 2_000
-        assert found == wanted
+        assert [row["customer_id"] for row in found] == [customer for customer, *_ in wanted]
+        for position, name in enumerate(SERVICE.names, 1):
+            expected = [math.nan if row[position] is None else float(row[position]) for row in wanted]
+            values = [math.nan if row[name] is None else row[name] for row in found]
+            assert values == pytest.approx(expected, rel=1e-9, nan_ok=True), name
 
 
 def gold(lake: Settings, name: str) -> duckdb.DuckDBPyConnection:

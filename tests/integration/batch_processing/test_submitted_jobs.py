@@ -43,7 +43,6 @@ def test_a_job_without_its_source_asks_to_be_tried_again(lake: Settings) -> None
 
 
 def test_help_documents_the_arguments(lake: Settings) -> None:
-    done = submit(lake, "customer_snapshot", "--help")
+    done = submit(lake, "customer_daily", "--help")
     assert done.returncode == 0
     assert "--full" in done.stdout
-    assert "--every" in done.stdout

@@ -1,20 +1,14 @@
 """A lake and a Redis of one's own."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from pyspark.sql import SparkSession
 
 from config import Settings
-from data_lake.delta_tables import ensure_table
-from data_lake.tables import table
-from tests.cases.snapshots import Snapshot, rows
 from tests.integration.conftest import settings_on_free_ports
 from tidemill.stack.running import running
 from tidemill.stack.services import redis as redis_service
-
-WriteSnapshots = Callable[[Sequence[Snapshot]], None]
 
 
 @pytest.fixture
@@ -31,17 +25,3 @@ def redis_home(home: Settings) -> Iterator[Settings]:
     """The same with an empty Redis."""
     with running(redis_service.services(home)[0], home):
         yield home
-
-
-@pytest.fixture
-def write(spark: SparkSession, home: Settings) -> WriteSnapshots:
-    """Make ``gold/customer_snapshot`` hold these rows and no others, in one commit."""
-    target = table("gold/customer_snapshot")
-
-    def commit(snapshots: Sequence[Snapshot]) -> None:
-        ensure_table(spark, target, home)
-        schema = spark.read.format("delta").load(target.path(home)).schema
-        frame = spark.createDataFrame(rows(snapshots), schema)
-        frame.coalesce(1).write.format("delta").mode("overwrite").save(target.path(home))
-
-    return commit

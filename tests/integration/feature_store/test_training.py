@@ -120,11 +120,15 @@ def _micros(at: datetime) -> int:
     return (at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
 
 
+def with_tasks_of(events: int, settings: Settings) -> Settings:
+    return settings.model_copy(update={"spark": settings.spark.model_copy(update={"events_a_task": events})})
+
+
 @pytest.mark.parametrize("events_a_task", [1_000_000, 15], ids=["whole", "cut into spans"])
 @pytest.mark.parametrize("as_known", [False, True], ids=["as it was", "as known"])
 def test_every_value_is_the_judges(spark: SparkSession, lake: Lake, as_known: bool, events_a_task: int) -> None:
     spine = spark.createDataFrame(list(lake.spine), "customer_id STRING, event_timestamp TIMESTAMP")
-    frame = training_frame(spine, SERVICE, lake.settings, as_known=as_known, events_a_task=events_a_task)
+    frame = training_frame(spine, SERVICE, with_tasks_of(events_a_task, lake.settings), as_known=as_known)
     assert frame.columns == ["customer_id", "event_timestamp", *SERVICE.names]
     rows = frame.collect()
     assert len(rows) == len(lake.spine)
@@ -192,7 +196,7 @@ def test_no_task_holds_a_whale(spark: SparkSession, ocean: Settings) -> None:
     limit = WHALE_EVENTS // 10
     at = [datetime.fromtimestamp(second, UTC) for second in (0, 1, 100_000, 500_000, 777_777, 999_999, 2_000_000)]
     spine = spark.createDataFrame([("whale", moment) for moment in at], "customer_id STRING, event_timestamp TIMESTAMP")
-    frame = training_frame(spine, FeatureService("w", bounded.features), ocean, events_a_task=limit)
+    frame = training_frame(spine, FeatureService("w", bounded.features), with_tasks_of(limit, ocean))
     for row in frame.collect():
         second = int(row.event_timestamp.timestamp())
         for window, hop, name in ((3600, 300, "1h"), (86_400, 3600, "1d")):
@@ -203,7 +207,7 @@ def test_no_task_holds_a_whale(spark: SparkSession, ocean: Settings) -> None:
 
 
 def _largest_task(spark: SparkSession, settings: Settings, group: FeatureGroup, limit: int) -> int:
-    from feature_store.training import silver_events
+    from feature_store.silver import silver_events
 
     queries = spark.createDataFrame([("whale", 0)], f"{ENTITY} STRING, {TIME} BIGINT")
     _, events, _ = with_spans(queries, silver_events(spark, settings, group), group, limit)

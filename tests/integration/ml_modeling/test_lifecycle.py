@@ -41,14 +41,14 @@ def data(signal: float = 1.0, seed: int = 0, **changes) -> SplitFrame:
     parts = []
     for day in DAYS:
         values = {feature: random.gamma(2.0, 10.0, 500) for feature in CHURN.features}
-        pull = signal * (values["frequency_90d"] + values["monetary_90d"]) / 20
+        pull = signal * (values["returns__count_90d"] + values["purchases__amount_sum_90d"]) / 20
         label = (random.normal(0, 1, 500) > pull - 2 * signal).astype(int)
         parts.append(pd.DataFrame({"entity": [f"c{i:03}" for i in range(500)], "cutoff": day, "label": label} | values))
     rows = pd.concat(parts, ignore_index=True)
     if changes:
         rows = rows.assign(**{key: value(rows) for key, value in changes.items()})
     frame = TrainingFrame(rows, CHURN.features)
-    return SplitFrame(frame, SPLIT, {"silver/transactions": 4, "gold/customer_snapshot": 7}, DAYS[0], date(2027, 1, 4))
+    return SplitFrame(frame, SPLIT, {"silver/transactions": 4}, DAYS[0], date(2027, 1, 4))
 
 
 def quiet(*_):
@@ -87,7 +87,7 @@ def test_the_run_holds_lineage_plots_and_the_model_card(settings, use_case):
     run_id = passed_run(settings, use_case)
     found = connect(settings).get_run(run_id).data
     assert found.params["table.silver/transactions"] == "version 4"
-    assert found.params["table.gold/customer_snapshot"] == "version 7"
+    assert found.params["table.silver/transactions"] == "version 4"
     assert (found.params["feature_service"], found.params["definition.sha256"]) == ("churn", CHURN.digest)
     assert artefacts(settings, run_id) >= {
         "evaluation/calibration.png",
@@ -101,7 +101,10 @@ def test_the_run_holds_lineage_plots_and_the_model_card(settings, use_case):
         "search/trials.json",
     }
     importance = existing_run(settings, use_case.name, run_id).read_json("evaluation/shap_importance.json")
-    assert set(list(importance)[:2]) == {"frequency_90d", "monetary_90d"}  # what the label was made of
+    assert set(list(importance)[:2]) == {
+        "returns__count_90d",
+        "purchases__amount_sum_90d",
+    }  # what the label was made of
 
 
 def test_the_same_data_trains_the_same_model(settings, use_case):
@@ -144,13 +147,13 @@ def test_a_run_against_itself_as_champion_passes(settings, use_case):
 
 
 def test_a_planted_leak_stops_the_run_which_says_why(settings, use_case):
-    leaked = data(frequency_30d=lambda rows: 1.0 - rows["label"])
+    leaked = data(purchases__amount_sum_30d=lambda rows: 1.0 - rows["label"])
     with pytest.raises(LeakageError):
         train(settings, use_case, lambda: leaked, quiet)
     experiment = connect(settings).get_experiment_by_name(use_case.name)
     (run,) = connect(settings).search_runs([experiment.experiment_id])
     assert run.info.status == "FAILED"
-    assert "LeakageError: feature frequency_30d" in run.data.tags[tags.ERROR]
+    assert "LeakageError: feature purchases__amount_sum_30d" in run.data.tags[tags.ERROR]
     with pytest.raises(UnusableRunError, match="is FAILED, not FINISHED: LeakageError"):
         evaluate_run(settings, use_case, run.info.run_id)
 

@@ -39,6 +39,7 @@ def champion(settings: Settings, name: str):
         spec = ServingSpec(
             use_case=name,
             feature_service="churn",
+            feature_fingerprint="00ff",
             features=("recency_days",),
             threshold=0.5,
             decisions=("stays", "churns"),

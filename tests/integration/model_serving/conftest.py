@@ -16,7 +16,7 @@ from config import Settings
 from config.environment import settings_environment
 from tests.integration.conftest import settings_on_free_ports
 from tests.integration.model_serving.registered import register
-from tests.integration.model_serving.rows import write_rows
+from tests.integration.model_serving.rows import write_states
 from tidemill.stack.ports import free_ports
 from tidemill.stack.running import running
 from tidemill.stack.service import Service
@@ -131,7 +131,7 @@ def backends(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backends]:
     try:
         for name in SERVICES:
             backends.start(name)
-        write_rows(backends.settings)
+        write_states(backends.settings)
         register(backends.settings, bias=0.0, promote=True)
         yield backends
     finally:

@@ -1,43 +1,70 @@
-"""Rows of the online store, written by Feast itself."""
+"""States of customers in the online store, made without Spark."""
 
-from datetime import UTC, datetime
+import time
+from datetime import UTC, datetime, timedelta
 
-from feast.infra.online_stores.redis import RedisOnlineStore
-from feast.protos.feast.types.EntityKey_pb2 import EntityKey
-from feast.protos.feast.types.Value_pb2 import Value
+import numpy as np
 
 from config import Settings
-from feature_store import repository
-from feature_store.views import CUSTOMER_SNAPSHOT
-from use_cases.churn.features import FEATURES
+from feature_store.definitions import FeatureGroup
+from feature_store.events import Column, Events
+from feature_store.states import Applied, StateStore
+from feature_store.tiles import Layout, apply
+from feature_store.windows import micros
+from use_cases.churn.features import PURCHASES, RETURNS
 
 AS_OF = datetime(2026, 1, 4, tzinfo=UTC)
+COMMIT = 5
 KNOWN = tuple(f"known-{number}" for number in range(200))
 
 
-def feature_values(customer_id: str) -> dict[str, float | None]:
-    """Values that differ by customer and by feature; some are undefined."""
+def amount(customer_id: str) -> float:
+    """What a customer bought a day ago; who has a number like 3, 10, 17 only returned something."""
     number = int(customer_id.removeprefix("known-"))
-    values: dict[str, float | None] = {name: float(number * 10 + position) for position, name in enumerate(FEATURES)}
-    if number % 7 == 3:
-        values["gap_mean_days"] = None
-    return values
+    return 0.0 if number % 7 == 3 else number * 10.0
 
 
-def write_rows(settings: Settings) -> None:
-    view = CUSTOMER_SNAPSHOT
-    rows = [
-        (
-            EntityKey(join_keys=[view.join_key], entity_values=[Value(string_val=customer_id)]),
-            {name: _value(value) for name, value in feature_values(customer_id).items()},
-            AS_OF,
-            AS_OF,
-        )
-        for customer_id in KNOWN
-    ]
-    store = RedisOnlineStore()
-    store.online_write_batch(repository.repo_config(settings), repository.feature_view(view, settings), rows, None)
+def feature_values(customer_id: str) -> dict[str, float | None]:
+    """The features of a customer, but for the time since the purchase, which goes on."""
+    spent = amount(customer_id)
+    orders = float(spent > 0 or customer_id == KNOWN[0])
+    days = ("30d", "90d", "365d")
+    return {
+        **{f"purchases__order_id_count_distinct_{window}": orders for window in days},
+        **{f"purchases__amount_sum_{window}": spent for window in days},
+        "purchases__product_id_count_distinct_365d": orders,
+        **{f"returns__count_{window}": 1.0 - orders for window in days[1:]},
+        "basket_mean_365d": spent if orders else None,
+        "orders_share_90d": 1.0 if orders else None,
+    }
 
 
-def _value(value: float | None) -> Value:
-    return Value() if value is None else Value(double_val=value)
+def write_states(settings: Settings) -> None:
+    now = time.time_ns() // 1000
+    for group in (PURCHASES, RETURNS):
+        store = StateStore(settings, group)
+        known = [one for one in KNOWN if _kind(one) == ("purchase" if group is PURCHASES else "return")]
+        layout = Layout.of(group)
+        states = apply(layout, [None] * len(known), _events(group, known, now), np.full(len(known), COMMIT), now)
+        store.write(known, states, now)
+        store.note_applied(Applied("by hand", COMMIT, micros(AS_OF - datetime(1970, 1, 1, tzinfo=UTC)), now))
+
+
+def _kind(customer_id: str) -> str:
+    return "purchase" if feature_values(customer_id)["orders_share_90d"] else "return"
+
+
+def _events(group: FeatureGroup, customers: list[str], now: int) -> Events:
+    number = len(customers)
+    values = {
+        "amount": [amount(one) for one in customers],
+        "kind": [_kind(one) for one in customers],
+        "order_id": [f"o-{one}" for one in customers],
+        "product_id": ["p"] * number,
+    }
+    return Events(
+        entity=np.arange(number),
+        time=np.full(number, now - micros(timedelta(days=1))),
+        tie=np.arange(number, dtype=np.uint64),
+        columns={name: Column.of(values[name]) for name in group.columns},
+    )

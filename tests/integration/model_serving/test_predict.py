@@ -10,12 +10,12 @@ from contracts import checker
 from tests.integration.model_serving.conftest import Backends, ModelServer, eventually
 from tests.integration.model_serving.prediction_topic import messages
 from tests.integration.model_serving.registered import COLD_START_SCORE
-from tests.integration.model_serving.rows import KNOWN, feature_values
-from use_cases.churn.features import FEATURES
+from tests.integration.model_serving.rows import COMMIT, KNOWN, amount, feature_values
+from use_cases.churn.features import SERVICE
 
 
-def by_hand(recency_days: float) -> float:
-    return 1 / (1 + math.exp(-0.01 * recency_days))
+def by_hand(customer_id: str) -> float:
+    return 1 / (1 + math.exp(-0.01 * amount(customer_id)))
 
 
 def test_known_customers_are_scored_in_the_order_asked_also_twice(server: ModelServer) -> None:
@@ -24,7 +24,7 @@ def test_known_customers_are_scored_in_the_order_asked_also_twice(server: ModelS
     answer = server.predict(*ids).json()
 
     assert [prediction["customer_id"] for prediction in answer["predictions"]] == ids
-    expected = [by_hand(float(identifier.removeprefix("known-")) * 10) for identifier in ids]
+    expected = [by_hand(one) for one in ids]
     assert [prediction["score"] for prediction in answer["predictions"]] == pytest.approx(expected)
     assert {prediction["decision"] for prediction in answer["predictions"]} == {"leaves"}
     assert {prediction["features_as_of"] for prediction in answer["predictions"]} == {"2026-01-04T00:00:00+00:00"}
@@ -45,7 +45,7 @@ def test_an_unknown_customer_gets_the_cold_start_score_and_is_told_so(server: Mo
 
 
 def test_undefined_features_are_the_models_to_fill(server: ModelServer) -> None:
-    assert server.predict("known-3").json()["predictions"][0]["score"] == pytest.approx(by_hand(30.0))
+    assert server.predict("known-3").json()["predictions"][0]["score"] == pytest.approx(by_hand("known-3"))
 
 
 def test_every_prediction_is_logged_once_valid_under_its_contract_keyed_by_its_customer(
@@ -67,7 +67,12 @@ def test_every_prediction_is_logged_once_valid_under_its_contract_keyed_by_its_c
         (prediction["customer_id"], prediction["score"]) for prediction in answer["predictions"]
     )
     known_3 = next(data for data in by_id.values() if data["entity_id"] == "known-3")
-    assert known_3["features"] == feature_values("known-3")
+    features = known_3["features"]
+    assert features.pop("purchases__time_since_last_all") is None
+    assert features == feature_values("known-3")
+    assert known_3["applied"] == {"purchases": COMMIT, "returns": COMMIT}
+    assert (known_3["feature_service"], known_3["feature_fingerprint"]) == ("churn", SERVICE.fingerprint)
+    assert known_3["entities"] == {"customer_id": "known-3"}
     assert known_3["model_version"] == answer["model"]["version"]
 
 
@@ -86,7 +91,7 @@ def test_model_info_describes_the_champion_that_answers(server: ModelServer) -> 
 
     answering = server.predict(KNOWN[0]).json()["model"]
     assert {key: info[key] for key in answering} == answering
-    assert info["features"] == list(FEATURES)
+    assert info["features"] == list(SERVICE.names)
     assert (info["threshold"], info["decisions"], info["cold_start_score"]) == (0.5, ["stays", "leaves"], 0.375)
 
 

@@ -86,7 +86,7 @@ def test_a_model_that_cannot_be_served_leaves_the_champion_in_place_and_readyz_s
     server: ModelServer, backends: Backends, alias_restored: None
 ) -> None:
     before = version_of(server)
-    wrong = register(backends.settings, bias=0.0, promote=True, features=("recency_days", "shoe_size"))
+    wrong = register(backends.settings, bias=0.0, promote=True, features=("purchases__amount_sum_365d", "shoe_size"))
 
     eventually(lambda: server.dependency("model/churn") == "degraded", "readyz that tells")
     detail = server.client.get("/readyz").json()["dependencies"]["model/churn"]["detail"]

@@ -1,7 +1,7 @@
 """A lake of its own for each test, and messages as bronze holds them."""
 
 import itertools
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,13 @@ from config import Settings
 from contracts import contract, event
 from data_lake import tables
 from data_lake.delta_tables import ensure_table
+from feature_store.states import StateStore
 from stream_processing.spark_streaming.silver import batch_writer
+from tests.integration.conftest import settings_on_free_ports
+from tests.integration.stream_processing.shop import Shop
+from tidemill.stack.running import running
+from tidemill.stack.services import redis as redis_service
+from use_cases.churn.features import PURCHASES
 
 TOPIC = "shop.transaction.v1"
 BROKER_TIME = datetime(2024, 5, 2, 12, 0, 0)
@@ -95,3 +101,25 @@ def transaction(record: str, time: str | None = None, **data: Any) -> dict[str, 
 
 def encode(value: Mapping[str, Any]) -> bytes:
     return orjson.dumps(value)
+
+
+@pytest.fixture(scope="package")
+def redis_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    own = settings_on_free_ports(tmp_path_factory.mktemp("states"))
+    serving = own.serving.model_copy(update={"feature_timeout_s": 20.0})
+    feast_section = own.feast.model_copy(update={"write_chunk_rows": 3})
+    stream = own.stream.model_copy(update={"trigger_s": 0.2})
+    settings = own.model_copy(update={"serving": serving, "feast": feast_section, "stream": stream})
+    with running(redis_service.services(settings)[0], settings):
+        yield settings
+
+
+@pytest.fixture
+def shop(spark: SparkSession, redis_settings: Settings, tmp_path: Path) -> Shop:
+    """An empty silver and an empty store."""
+    lake = redis_settings.lake.model_copy(update={"root": str(tmp_path / "lake")})
+    stream = redis_settings.stream.model_copy(update={"checkpoints": str(tmp_path / "checkpoints")})
+    settings = redis_settings.model_copy(update={"lake": lake, "stream": stream})
+    ensure_table(spark, tables.silver(TOPIC), settings)
+    StateStore(settings, PURCHASES)._redis.flushall()
+    return Shop(spark, settings)

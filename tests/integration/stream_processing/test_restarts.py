@@ -2,12 +2,14 @@
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
+from feature_store.online_store import OnlineStoreUnavailableError
 from stream_processing.spark_streaming.restarts import QueryFailedError, QueryRunner, RestartPolicy
 
 Batch = Callable[[DataFrame, int], None]
@@ -61,5 +63,22 @@ def test_a_query_that_keeps_failing_ends_the_run_and_names_the_cause(spark: Spar
     assert not [query for query in spark.streams.active if query.name in starts]
 
 
-def test_pauses_double() -> None:
-    assert [RestartPolicy(pause_s=1).pause(n) for n in (1, 2, 3, 4)] == [1, 2, 4, 8]
+def test_a_patient_query_is_started_until_what_it_needs_is_back_and_the_others_go_on(starting: Starting) -> None:
+    stop, tries, steady = threading.Event(), [0], []
+    works = starting("patient", lambda *_: stop.set())
+
+    def patient() -> StreamingQuery:
+        tries[0] += 1
+        if tries[0] < 8:
+            raise OnlineStoreUnavailableError("Redis is away")
+        return works()
+
+    starts = {"patient": patient, "steady": starting("steady", lambda _, n: steady.append(n))}
+    policy = RestartPolicy(attempts=2, pause_s=0.1)
+    QueryRunner(starts, policy, {"patient": replace(policy, attempts=None, longest_s=0.2)}).run(stop)
+    assert tries == [8]
+    assert steady == sorted(set(steady))
+
+
+def test_pauses_double_up_to_a_bound() -> None:
+    assert [RestartPolicy(pause_s=1, longest_s=5).pause(n) for n in (1, 2, 3, 4)] == [1, 2, 4, 5]

@@ -34,7 +34,7 @@ from tests.cases.window_histories import (
 def test_the_kernel_agrees_with_the_judge(group: FeatureGroup, as_known: bool, data: Any) -> None:
     history = data.draw(histories())
     asked = data.draw(query_times(history))
-    found = compute(group, as_columns(history), as_queries(asked), as_known)
+    found = compute(group, as_columns(history), as_queries(asked, as_known))
     assert_agrees(found, history, asked, group, as_known)
 
 
@@ -45,13 +45,13 @@ def test_a_sum_is_right_whatever_stands_before_it(largest: int, as_known: bool) 
     if as_known:
         history = [replace(event, known_time=event.time + number % 5 * HOUR) for number, event in enumerate(history)]
     asked = [(event.entity, event.time + 1) for event in history[::2]]
-    assert_agrees(compute(GROUP, as_columns(history), as_queries(asked), as_known), history, asked, GROUP, as_known)
+    assert_agrees(compute(GROUP, as_columns(history), as_queries(asked, as_known)), history, asked, GROUP, as_known)
 
 
 def test_values_as_known_need_the_known_time() -> None:
     events = replace(as_columns(mixed_magnitudes(3)), known_time=None)
     with pytest.raises(EventColumnsError, match="values as known need the events' known_time"):
-        compute(GROUP, events, as_queries([(0, 0)]), as_known=True)
+        compute(GROUP, events, as_queries([(0, 0)], as_known=True))
 
 
 def test_a_feature_of_numbers_refuses_a_column_of_texts() -> None:
@@ -72,7 +72,7 @@ def test_what_is_no_measurement_counts_as_null() -> None:
 
 def test_an_event_is_known_from_its_known_time_on() -> None:
     history = [happened((0, 100), 1, 5.0, "card", 900), happened((0, 200), 2, 7.0, "card", 0)]
-    found = compute(GROUP, as_columns(history), as_queries([(0, 999), (0, 1000), (0, 1001)]), as_known=True)
+    found = compute(GROUP, as_columns(history), as_queries([(0, 999), (0, 1000), (0, 1001)], as_known=True))
     assert list(found["payments__amount_sum_all"]) == [7.0, 12.0, 12.0]
 
 

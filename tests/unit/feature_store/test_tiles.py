@@ -158,7 +158,7 @@ def test_the_state_of_another_definition_has_no_values_and_takes_no_events() -> 
     merged = merge(other, [STATE], np.array([11 * DAY]))
     assert list(merged.status) == [Status.OTHER_FINGERPRINT]
     assert all(math.isnan(values[0]) for values in merged.features.values())
-    with pytest.raises(StateError, match=r"rich: state 0 is OTHER_FINGERPRINT, 1 in all: bootstrap"):
+    with pytest.raises(StateError, match=r"rich: state 0 is OTHER_FINGERPRINT, 1 in all: stop the stream"):
         apply(other, [STATE], as_columns([EVENT]), np.array([4]), 11 * DAY)
 
 

@@ -11,6 +11,7 @@ from ml_modeling.registry.served import METADATA_KEY, ServedModel, ServingSpec, 
 SPEC = ServingSpec(
     use_case="churn",
     feature_service="churn",
+    feature_fingerprint="0" * 32,
     features=("a", "b", "c"),
     threshold=0.4,
     decisions=("stays", "churns"),

@@ -28,7 +28,7 @@ def frame(**changes):
     parts = []
     for day in DAYS:
         values = {name: random.gamma(2.0, 10.0, 600) for name in CHURN.features}
-        label = (values["recency_days"] / 20 + random.normal(0, 1, 600) > 1).astype(int)
+        label = (values["purchases__time_since_last_all"] / 20 + random.normal(0, 1, 600) > 1).astype(int)
         rows = pd.DataFrame({"entity": [f"c{i:03}" for i in range(600)], "cutoff": day, "label": label, **values})
         rows.loc[rows.index % 10 == 0, "gap_mean_days"] = np.nan
         parts.append(rows)
@@ -65,8 +65,8 @@ def test_the_order_rows_arrive_in_does_not_matter():
 
 def test_a_planted_leak_stops_the_training():
     leaked = frame()
-    future = TrainingFrame(leaked.rows.assign(frequency_30d=1.0 - leaked.rows.label), CHURN.features)
-    with pytest.raises(LeakageError, match="frequency_30d"):
+    future = TrainingFrame(leaked.rows.assign(purchases__amount_sum_30d=1.0 - leaked.rows.label), CHURN.features)
+    with pytest.raises(LeakageError, match="purchases__amount_sum_30d"):
         fit(use_case(), future, SPLIT, quiet)
 
 
@@ -87,8 +87,8 @@ def test_a_part_with_one_label_only_is_named():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"tenure_days": np.nan}, "feature tenure_days has no value in any row"),
-        ({"tenure_days": np.inf}, "feature tenure_days is infinite in 2400 rows"),
+        ({"basket_mean_365d": np.nan}, "feature basket_mean_365d has no value in any row"),
+        ({"basket_mean_365d": np.inf}, "feature basket_mean_365d is infinite in 2400 rows"),
         ({"label": 2}, "column label has values beside 0 and 1"),
         ({"entity": "one"}, "2396 rows repeat an entity at the same cutoff"),
     ],

@@ -6,11 +6,13 @@ import numpy as np
 import numpy.typing as npt
 
 from feature_store.online import FeatureRow
+from feature_store.tiles import Status
 from ml_modeling.registry import ServedModel, ServingSpec
 from model_serving.schemas import DegradedReason
 from model_serving.scoring import Answer, Scored
 
 FEATURES = ("recency_days", "tenure_days")
+FINGERPRINT = "00ff"
 AT = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
 AS_OF = datetime(2026, 2, 28, tzinfo=UTC)
 
@@ -27,6 +29,7 @@ def served_model(version: str = "7", classifier: object | None = None) -> Served
     spec = ServingSpec(
         use_case="churn",
         feature_service="churn",
+        feature_fingerprint=FINGERPRINT,
         features=FEATURES,
         threshold=0.5,
         decisions=("stays", "leaves"),
@@ -35,9 +38,16 @@ def served_model(version: str = "7", classifier: object | None = None) -> Served
     return ServedModel("churn", version, "champion", "run", spec, classifier or Tenth())
 
 
+def feature_row(*values: float | None, status: Status = Status.OK) -> FeatureRow:
+    time = int(AT.timestamp() * 1_000_000) + 17
+    return FeatureRow(
+        values, time, AS_OF, {"purchases": status, "returns": Status.NO_STATE}, {"purchases": 5, "returns": -1}
+    )
+
+
 def answer(count: int, request_id: str = "r-1", time: datetime = AT) -> Answer:
-    """``count`` predictions: the first has features, the others are cold starts."""
-    row = FeatureRow((8.0, None), AS_OF)
-    known = Scored("c-0", 0.8, "leaves", row, ())
-    unknown = [Scored(f"c-{n}", 0.25, "stays", None, (DegradedReason.COLD_START,)) for n in range(1, count)]
+    """``count`` predictions: the first has features, for the others they could not be read."""
+    known = Scored("c-0", 0.8, "leaves", feature_row(8.0, None), ())
+    away = (DegradedReason.FEATURE_STORE_UNAVAILABLE,)
+    unknown = [Scored(f"c-{n}", 0.25, "stays", None, away) for n in range(1, count)]
     return Answer(request_id, "churn", time, served_model(), (known, *unknown))

@@ -8,11 +8,14 @@ import numpy.typing as npt
 import pytest
 
 from feature_store.online import FeatureRow
+from feature_store.tiles import Status
 from model_serving.batching import Batcher
 from model_serving.champion import Champion
 from model_serving.features import FeatureSource, FeaturesUnavailableError
 from model_serving.schemas import DegradedReason
-from tests.unit.model_serving.answers import AS_OF, AT, Tenth, served_model
+from tests.unit.model_serving.answers import AS_OF, AT, Tenth, feature_row, served_model
+
+UNKNOWN = {"?": Status.NO_STATE, "!": Status.UNREADABLE, "~": Status.OTHER_FINGERPRINT}
 
 
 class Rows:
@@ -25,13 +28,16 @@ class Rows:
         self.gate.set()
         self.is_away = False
 
-    def fetch(self, ids: Sequence[str]) -> list[FeatureRow | None]:
+    def fetch(self, ids: Sequence[str]) -> list[FeatureRow]:
         self.asked.append(list(ids))
         self.entered.set()
         assert self.gate.wait(10)
         if self.is_away:
             raise FeaturesUnavailableError("away")
-        return [None if each == "?" else FeatureRow((float(each), None), AS_OF) for each in ids]
+        return [
+            feature_row(None, None, status=UNKNOWN[each]) if each in UNKNOWN else feature_row(float(each), None)
+            for each in ids
+        ]
 
 
 class FailsAtNine(Tenth):
@@ -113,6 +119,21 @@ def test_without_features_every_customer_gets_the_cold_start_score_and_the_reaso
     assert scores(result) == [0.25, 0.25]
     assert isinstance(result, tuple)
     assert [scored.degraded for scored in result] == [(DegradedReason.FEATURE_STORE_UNAVAILABLE,)] * 2
+
+
+def test_what_a_state_says_of_itself_is_the_reason_of_the_answer() -> None:
+    rows = Rows()
+
+    (result,) = run_while_busy(rows, (champion(rows), ["?", "3", "!", "~"]))
+
+    assert isinstance(result, tuple)
+    assert [scored.degraded for scored in result] == [
+        (DegradedReason.COLD_START,),
+        (),
+        (DegradedReason.UNREADABLE_STATE,),
+        (DegradedReason.UNREADABLE_STATE,),
+    ]
+    assert [scored.features_as_of for scored in result][:2] == [None, AS_OF]
 
 
 @pytest.mark.parametrize("threads", [1, 3])

@@ -2,7 +2,7 @@ from datetime import timedelta
 
 from contracts import checker
 from model_serving.prediction_events import TOPIC, prediction_events
-from tests.unit.model_serving.answers import AT, answer
+from tests.unit.model_serving.answers import AT, FINGERPRINT, answer
 
 
 def test_an_event_says_what_was_answered_and_from_what() -> None:
@@ -19,12 +19,19 @@ def test_an_event_says_what_was_answered_and_from_what() -> None:
         "model_version": "7",
         "model_alias": "champion",
         "features_as_of": "2026-02-28T00:00:00+00:00",
+        "features_at": "2026-03-01T12:30:00.000017+00:00",
+        "feature_service": "churn",
+        "feature_fingerprint": FINGERPRINT,
+        "entities": {"customer_id": "c-0"},
+        "inputs": {},
+        "applied": {"purchases": 5, "returns": -1},
         "features": {"recency_days": 8.0, "tenure_days": None},
         "degraded": [],
     }
     assert second["data"]["features"] == {"recency_days": None, "tenure_days": None}
     assert second["data"]["features_as_of"] is None
-    assert second["data"]["degraded"] == ["cold_start"]
+    assert (second["data"]["features_at"], second["data"]["applied"]) == (None, {})
+    assert second["data"]["degraded"] == ["feature_store_unavailable"]
 
 
 def test_every_event_is_valid_under_the_contract() -> None:

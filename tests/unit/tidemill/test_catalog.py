@@ -15,7 +15,7 @@ def test_a_service_comes_after_those_it_needs(settings: Settings) -> None:
 
 
 def test_asking_for_a_service_selects_what_it_needs(settings: Settings) -> None:
-    assert _names(settings, "stream") == ["kafka", "stream"]
+    assert _names(settings, "stream") == ["kafka", "redis", "stream"]
     assert _names(settings, "airflow-triggerer") == ["airflow-api-server", "airflow-triggerer"]
     assert _names(settings, "model-server", "redis") == ["kafka", "redis", "mlflow", "model-server"]
 

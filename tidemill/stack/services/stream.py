@@ -1,4 +1,4 @@
-"""The Spark streaming application: Kafka to bronze to silver."""
+"""The Spark streaming application: Kafka to bronze to silver, and on to the states of features."""
 
 from functools import partial
 
@@ -20,7 +20,7 @@ def services(settings: Settings) -> tuple[Service, ...]:
         endpoints=(endpoint(settings.stream.metrics_address, "stream.metrics_address"),),
         launch=partial(launch, settings),
         probe=partial(probe, settings),
-        after=("kafka",),
+        after=("kafka", "redis"),
         ready_timeout_s=600,
         stop_timeout_s=60,
     )
@@ -38,11 +38,13 @@ def launch(settings: Settings) -> Launch:
 
 
 def probe(settings: Settings, _since: float) -> None:
-    """The application serves its metrics, and a bronze and a silver query run for each contract."""
+    """The application serves its metrics, and its queries run: two for each contract, one for each feature group."""
     from contracts.registry import contracts
+    from feature_store import catalog
 
     running = {progress.query for progress in stream_progress(settings) if progress.is_up}
     expected = [f"{layer}/{topic}" for topic in contracts() for layer in ("bronze", "silver")]
+    expected += [f"features/{catalog.state_view_name(group)}" for group in catalog.groups().values()]
     missing = [query for query in expected if query not in running]
     if missing:
         raise NotReadyError(f"not running: {', '.join(missing)}")

@@ -1,0 +1,90 @@
+"""The feature services of all use cases, found by their ``features.py``, and the groups these read."""
+
+import importlib
+import importlib.util
+import pkgutil
+from collections.abc import Mapping
+from functools import cache
+
+import use_cases
+from config.errors import TerminalError
+from feature_store.definitions import FeatureGroup, FeatureService
+
+
+class FeatureCatalogError(TerminalError):
+    """A use case without a proper feature service, or a name that nothing has."""
+
+
+@cache
+def services() -> Mapping[str, FeatureService]:
+    """The ``SERVICE`` of every use case that has a ``features.py``, by name.
+
+    Raises:
+        FeatureCatalogError: it is missing, or two different groups or services share a name.
+    """
+    found: dict[str, FeatureService] = {}
+    for module in pkgutil.iter_modules(use_cases.__path__):
+        name = f"use_cases.{module.name}.features"
+        if not module.ispkg or importlib.util.find_spec(name) is None:
+            continue
+        one = getattr(importlib.import_module(name), "SERVICE", None)
+        if not isinstance(one, FeatureService):
+            raise FeatureCatalogError(f"{name} has no SERVICE, a FeatureService")
+        if one.name in found:
+            raise FeatureCatalogError(f"{name}: another use case has a FeatureService {one.name!r} already")
+        found[one.name] = one
+    return found
+
+
+def service(name: str) -> FeatureService:
+    """The feature service called ``name``.
+
+    Raises:
+        FeatureCatalogError: no use case has it.
+    """
+    try:
+        return services()[name]
+    except KeyError:
+        raise FeatureCatalogError(f"no feature service {name!r}; known: {', '.join(services())}") from None
+
+
+@cache
+def groups() -> Mapping[str, FeatureGroup]:
+    """Every group that a service reads, by name; services may share one.
+
+    Raises:
+        FeatureCatalogError: two different groups have one name.
+    """
+    found: dict[str, FeatureGroup] = {}
+    for one in services().values():
+        for group in one.groups:
+            if found.setdefault(group.name, group) != group:
+                raise FeatureCatalogError(f"FeatureService {one.name}: another service's group {group.name!r} differs")
+    return found
+
+
+def group(name: str) -> FeatureGroup:
+    """The group called ``name``.
+
+    Raises:
+        FeatureCatalogError: no service reads it.
+    """
+    try:
+        return groups()[name]
+    except KeyError:
+        raise FeatureCatalogError(f"no feature group {name!r}; known: {', '.join(groups())}") from None
+
+
+def state_view_name(group: FeatureGroup) -> str:
+    """Another definition has another view: its states are made beside those in use."""
+    return f"{group.name}_{group.fingerprint[:8]}"
+
+
+def group_of_view(name: str) -> FeatureGroup:
+    """The group whose states the view called ``name`` has."""
+    return next(group for group in groups().values() if state_view_name(group) == name)
+
+
+def state_feature_name(group: FeatureGroup) -> str:
+    """The one feature of a group's view: named apart, since Feast's short names of several views share a place."""
+    return f"{state_view_name(group)}_state"

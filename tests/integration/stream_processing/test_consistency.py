@@ -1,0 +1,124 @@
+"""Answers logged while events keep arriving are those of the lake, and one that is not is found."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import orjson
+import pytest
+
+from contracts import contract
+from data_lake.delta_tables import ensure_table
+from data_lake.tables import silver, table
+from feature_store.consistency import Consistency, measure
+from feature_store.online import FeatureRow
+from model_serving.prediction_events import prediction_events
+from model_serving.scoring import Answer, Scored
+from tests.integration.stream_processing.shop import Shop, recent_lines
+from tests.unit.model_serving.answers import served_model
+from use_cases.churn.features import SERVICE
+
+PREDICTIONS = "serving.prediction.v1"
+
+
+def log(shop: Shop, customers: list[str], rows: Iterable[FeatureRow]) -> None:
+    """What the model server logs, as the stream puts it in silver."""
+    model = served_model()
+    model = replace(
+        model,
+        spec=model.spec.model_copy(update={"features": SERVICE.names, "feature_fingerprint": SERVICE.fingerprint}),
+    )
+    scored = tuple(Scored(one, 0.5, "stays", row, ()) for one, row in zip(customers, rows, strict=True))
+    now = datetime.now(UTC)
+    events = list(prediction_events(Answer(f"r-{now.timestamp()}", "churn", now, model, scored)))
+    target = silver(PREDICTIONS)
+    ensure_table(shop.spark, target, shop.settings)
+    path = target.path(shop.settings)
+    schema = shop.spark.read.format("delta").load(path).schema
+    lines = shop.spark.createDataFrame(
+        [(orjson.dumps(_silver_row(event)).decode(),) for event in events], "value STRING"
+    )
+    parsed = lines.selectExpr(f"inline(array(from_json(value, '{schema.simpleString()}')))")
+    parsed.coalesce(1).write.format("delta").mode("append").save(path)
+
+
+def _silver_row(event: dict[str, object]) -> dict[str, object]:
+    data = event["data"]
+    assert isinstance(data, dict)
+    time = str(event["time"])
+    lineage = {"_partition": 0, "_offset": 0, "broker_time": time, "ingested_at": time, "event_month": time[:7]}
+    envelope = {"event_id": event["id"], "event_time": time, "event_date": time[:10], "source": "test"}
+    known = set(contract(PREDICTIONS).schema["properties"])
+    return {**envelope, **{name: value for name, value in data.items() if name in known}, **lineage}
+
+
+def measured(shop: Shop) -> Consistency:
+    now = datetime.now(UTC)
+    return measure(shop.spark, shop.settings, SERVICE, now - timedelta(hours=1), now + timedelta(hours=1))
+
+
+def test_answers_are_the_lakes_also_while_the_stream_is_behind(shop: Shop) -> None:
+    lines = recent_lines(11, 200)
+    shop.arrive(lines[:80])
+    shop.run_stream()
+    asked = [*shop.customers, "nobody"]
+    log(shop, asked, shop.read(asked))
+    shop.arrive(lines[80:140])  # the lake has them, the states have not
+    log(shop, asked, shop.read(asked))
+    shop.run_stream()
+    shop.arrive(lines[140:])
+    log(shop, asked, shop.read(asked))
+
+    found = measured(shop)
+
+    assert found.fetches == 3 * len(asked)
+    assert found.rate == 0
+    assert all(one.matched == found.fetches for one in found.features)
+    since = [{line.customer_id for line in part if line.customer_id} for part in (lines[80:140], lines[140:])]
+    assert found.behind == sum(len(customers & set(asked)) for customers in since)
+    assert found.lag_s["max"] >= found.lag_s["median"] > 0
+    stored = shop.spark.read.format("delta").load(table("gold/feature_consistency").path(shop.settings))
+    assert {row.feature: row.matched for row in stored.collect()} == dict.fromkeys(SERVICE.names, found.fetches)
+    assert measured(replace(shop)).fetches == found.fetches
+
+
+@pytest.mark.parametrize(
+    ("kind", "logged"),
+    [("mismatched", lambda value: value + 0.01), ("missing", lambda _: None)],
+)
+def test_a_value_that_is_not_the_lakes_is_found(shop: Shop, kind: str, logged: object) -> None:
+    assert callable(logged)
+    shop.arrive(recent_lines(12, 60))
+    shop.run_stream()
+    first, *others = shop.read(shop.customers)
+    wrong = SERVICE.names.index("purchases__amount_sum_90d")
+    values = list(first.values)
+    values[wrong] = logged(values[wrong])
+    log(shop, shop.customers, [replace(first, values=tuple(values)), *others])
+
+    found = measured(shop)
+
+    by_name = {one.feature: one for one in found.features}
+    feature = by_name.pop("purchases__amount_sum_90d")
+    assert (getattr(feature, kind), feature.matched) == (1, found.fetches - 1)
+    assert feature.worst[0]["customer_id"] == shop.customers[0]
+    assert all(one.matched == found.fetches for one in by_name.values())
+    assert found.rate == pytest.approx(1 / (found.fetches * len(SERVICE.names)))
+
+
+def test_an_event_that_the_states_lost_is_found(shop: Shop) -> None:
+    lines = recent_lines(13, 60)
+    shop.arrive(lines)
+    shop.run_stream()
+    shop.arrive([line for line in recent_lines(14, 40) if line.customer_id])
+    rows = shop.read(shop.customers)
+    version = max(rows[0].applied.values()) + 1
+    claimed = [replace(row, applied=dict.fromkeys(row.applied, version)) for row in rows]
+    log(shop, shop.customers, claimed)
+
+    assert measured(shop).rate > 0
+
+
+def test_without_predictions_nothing_is_compared(shop: Shop) -> None:
+    ensure_table(shop.spark, silver(PREDICTIONS), shop.settings)
+    assert (measured(shop).fetches, measured(shop).rate) == (0, 0)

@@ -1,0 +1,120 @@
+"""The states that the stream keeps: each event once, equal to the judge, and to what Feast's own client answers."""
+
+import feast
+import pytest
+from pyspark.sql import functions as F  # noqa: N812
+
+from data_lake import tables
+from feature_store import repository
+from feature_store.bootstrap import BootstrapRunningError, bootstrap
+from feature_store.merging import REQUEST_TIME
+from feature_store.silver import event_columns
+from feature_store.states import StateStore
+from feature_store.tiles import Status
+from stream_processing.spark_streaming.features import batch_applier, start_features
+from tests.integration.stream_processing.shop import TOPIC, Shop, recent_lines
+from use_cases.churn.features import PURCHASES, SERVICE
+
+
+def assert_as_judged(shop: Shop) -> None:
+    rows = shop.read(shop.customers)
+    for customer, row in zip(shop.customers, rows, strict=True):
+        found = dict(zip(SERVICE.names, row.values, strict=True))
+        for group in SERVICE.groups:
+            expected = dict(
+                zip((one.name for one in group.features), shop.judged(group, customer, row.time), strict=True)
+            )
+            assert {name: found[name] for name in expected} == pytest.approx(expected, rel=1e-9), customer
+    assert {row.status["purchases"] for row in rows} == {Status.OK}
+
+
+def test_events_before_and_after_the_bootstrap_are_in_the_states_once(shop: Shop) -> None:
+    lines = recent_lines(1, 300)
+    shop.arrive(lines[:150])
+    shop.run_stream()
+    assert_as_judged(shop)
+    for first in range(150, 300, 50):
+        shop.arrive(lines[first : first + 50])
+    shop.run_stream()
+    assert_as_judged(shop)
+
+
+def test_feasts_own_client_answers_the_same(shop: Shop) -> None:
+    shop.arrive(recent_lines(2, 120))
+    shop.run_stream()
+    repository.apply(shop.settings)
+    customers = [*shop.customers, "nobody"]
+    rows = shop.read(customers)
+    store = feast.FeatureStore(config=repository.repo_config(shop.settings))
+    asked = [{"customer_id": one, REQUEST_TIME: rows[0].time} for one in customers]
+    answer = store.get_online_features(features=store.get_feature_service("churn"), entity_rows=asked).to_dict()
+    found = [tuple(answer[name][number] for name in SERVICE.names) for number in range(len(customers))]
+    assert found == [row.values for row in rows]
+    assert rows[-1].is_unknown
+    assert not rows[0].is_unknown
+
+
+def test_a_batch_that_is_tried_again_applies_nothing_twice(shop: Shop) -> None:
+    shop.arrive(recent_lines(3, 60))
+    shop.run_stream()
+    shop.arrive(recent_lines(4, 60))
+    feed = shop.spark.read.format("delta").options(readChangeFeed="true", startingVersion="1")
+    changes = feed.load(tables.silver(TOPIC).path(shop.settings))
+    for group in SERVICE.groups:
+        for attempt in range(3):
+            batch_applier(shop.settings, group)(changes, attempt)
+    assert_as_judged(shop)
+
+
+def test_states_that_are_gone_are_made_anew(shop: Shop) -> None:
+    shop.arrive(recent_lines(5, 60))
+    queries = shop.stream()
+    StateStore(shop.settings, PURCHASES)._redis.flushall()
+    shop.arrive(recent_lines(6, 60))
+    for query in queries:
+        with pytest.raises(Exception, match="the online store lost the states"):
+            query.processAllAvailable()
+    shop.run_stream()
+    assert_as_judged(shop)
+
+
+def test_a_state_that_cannot_be_read_is_told_and_replaced(shop: Shop) -> None:
+    shop.arrive(recent_lines(7, 80))
+    shop.run_stream()
+    store = StateStore(shop.settings, PURCHASES)
+    (state,) = store.read(["c1"])
+    assert state is not None
+    store.write(["c1"], [state[:-1] + bytes([state[-1] ^ 1])], 1)
+    assert [row.status["purchases"] for row in shop.read(["c1", "c2"])] == [Status.UNREADABLE, Status.OK]
+
+    shop.arrive(recent_lines(8, 80))
+    query = start_features(shop.spark, shop.settings, PURCHASES)
+    with pytest.raises(Exception, match="tidemill features bootstrap --anew purchases"):
+        query.processAllAvailable()
+    made = bootstrap(shop.spark, shop.settings, PURCHASES, anew=True)
+    assert made.entities > 0
+    shop.run_stream()
+    assert_as_judged(shop)
+
+
+def test_a_bootstrap_beside_another_is_refused_and_a_second_one_does_nothing(shop: Shop) -> None:
+    shop.arrive(recent_lines(9, 40))
+    lock = StateStore(shop.settings, PURCHASES).lock(60)
+    assert lock.acquire()
+    with pytest.raises(BootstrapRunningError, match="another process makes the states of purchases"):
+        bootstrap(shop.spark, shop.settings, PURCHASES)
+    lock.release()
+    first = bootstrap(shop.spark, shop.settings, PURCHASES)
+    assert (first.events, first.kept) == (len([line for line in shop.arrived if line.customer_id]), 0)
+    assert 0 < first.mean_bytes <= first.largest_bytes
+    again = bootstrap(shop.spark, shop.settings, PURCHASES)
+    assert (again.entities, again.version) == (0, first.version)
+    assert "its states are there" in again.reason
+
+
+def test_guests_have_no_state(shop: Shop) -> None:
+    shop.arrive(recent_lines(10, 60))
+    rows = shop.spark.read.format("delta").load(tables.silver(TOPIC).path(shop.settings))
+    guests = rows.where(F.col("customer_id").isNull()).count()
+    assert guests > 0
+    assert event_columns(rows, PURCHASES).count() == rows.count() - guests
