@@ -7,6 +7,7 @@ new one answers from its first second: ``tidemill features bootstrap``.
 import logging
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -80,14 +81,11 @@ def bootstrap(spark: SparkSession, settings: Settings, group: FeatureGroup, *, a
         version, started = commits.current_version(spark, path), time.time_ns() // 1000
         events = silver_events(spark, settings, group, version)
         number = events.count()
-        counts = apply_to_states(
-            _reached(events, group, started).withColumn(COMMIT, F.lit(version).cast("long")),
-            settings,
-            group,
-            max(settings.spark.shuffle_partitions, -(-number // settings.spark.events_a_task)),
-            # Versions of another table say nothing of this one.
-            keep_from=version if before is None or before.table_id == table_id else ANY_VERSION,
-        )
+        tasks = max(settings.spark.shuffle_partitions, -(-number // settings.spark.events_a_task))
+        # Versions of another table say nothing of this one.
+        keep_from = version if before is None or before.table_id == table_id else ANY_VERSION
+        reached = _reached(events, group, started).withColumn(COMMIT, F.lit(version).cast("long"))
+        counts = apply_to_states(reached, settings, group, tasks, keep_from) if number else Counter[str]()
         if before is None or before.table_id != table_id:
             store.note_applied(Applied(table_id, version, counts["known"], started))
     written = counts["entities"] - counts["kept"]

@@ -3,7 +3,7 @@
 import importlib
 import importlib.util
 import pkgutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 
 import use_cases
@@ -61,6 +61,11 @@ def groups() -> Mapping[str, FeatureGroup]:
             if found.setdefault(group.name, group) != group:
                 raise FeatureCatalogError(f"FeatureService {one.name}: another service's group {group.name!r} differs")
     return found
+
+
+def served_groups(use_cases: Iterable[str]) -> tuple[FeatureGroup, ...]:
+    """The groups that these use cases read, each once: those whose states are kept."""
+    return tuple(dict.fromkeys(group for name in use_cases for group in service(name).groups))
 
 
 def group(name: str) -> FeatureGroup:

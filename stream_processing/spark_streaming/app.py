@@ -1,6 +1,6 @@
 """The stream application: from Kafka to bronze, on to silver and quarantine, and on to the states of features.
 
-A query a topic and layer, and one a feature group.
+A query a topic and layer, and one a feature group of the use cases that are served.
 
 Run it with ``tidemill submit stream_processing/spark_streaming/app.py``; stop it with SIGTERM.
 """
@@ -70,7 +70,7 @@ def query_starts(spark: SparkSession, settings: Settings) -> dict[str, StartQuer
     for topic in contracts():
         starts[f"bronze/{topic}"] = partial(start_bronze, spark, settings, topic)
         starts[f"silver/{topic}"] = partial(start_silver, spark, settings, topic)
-    for group in catalog.groups().values():
+    for group in catalog.served_groups(settings.serving.use_cases):
         starts[query_name(group)] = partial(start_features, spark, settings, group)
     return starts
 

@@ -46,7 +46,7 @@ def apply(as_json: bool) -> None:
 @click.option("--anew", is_flag=True, help="Also where they are; stop the stream first.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def bootstrap(group_names: tuple[str, ...], anew: bool, as_json: bool) -> None:
-    """Make the online states of feature groups (all without a name) from silver, where they are not there yet.
+    """Make the online states of feature groups (those of the served use cases without a name) from silver, where they are not there yet.
 
     The stream application does so when it starts; run this before it starts with a changed definition, and the new
     states are there from its first second.
@@ -57,7 +57,7 @@ def bootstrap(group_names: tuple[str, ...], anew: bool, as_json: bool) -> None:
     from feature_store.repository import apply as apply_definitions
 
     settings = load_settings()
-    groups = [catalog.group(name) for name in group_names] or list(catalog.groups().values())
+    groups = [catalog.group(name) for name in group_names] or catalog.served_groups(settings.serving.use_cases)
     apply_definitions(settings)
     spark = session("features/bootstrap", settings)
     try:

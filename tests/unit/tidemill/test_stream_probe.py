@@ -6,13 +6,13 @@ from prometheus_client import CollectorRegistry, Gauge, start_http_server
 
 from config import Settings
 from contracts.registry import contracts
-from feature_store.catalog import groups, state_view_name
+from feature_store.catalog import served_groups, state_view_name
 from tidemill.stack.ports import free_ports
 from tidemill.stack.service import NotReadyError
 from tidemill.stack.services import stream
 
 QUERIES = [f"{layer}/{topic}" for topic in contracts() for layer in ("bronze", "silver")]
-QUERIES += [f"features/{state_view_name(group)}" for group in groups().values()]
+QUERIES += [f"features/{state_view_name(group)}" for group in served_groups(["churn"])]
 
 
 @contextmanager

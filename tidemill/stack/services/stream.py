@@ -44,7 +44,9 @@ def probe(settings: Settings, _since: float) -> None:
 
     running = {progress.query for progress in stream_progress(settings) if progress.is_up}
     expected = [f"{layer}/{topic}" for topic in contracts() for layer in ("bronze", "silver")]
-    expected += [f"features/{catalog.state_view_name(group)}" for group in catalog.groups().values()]
+    expected += [
+        f"features/{catalog.state_view_name(group)}" for group in catalog.served_groups(settings.serving.use_cases)
+    ]
     missing = [query for query in expected if query not in running]
     if missing:
         raise NotReadyError(f"not running: {', '.join(missing)}")
