@@ -64,7 +64,10 @@ VIEWS: Mapping[str, View] = {view.name: view for view in (CUSTOMER_SNAPSHOT,)}
 
 @cache
 def services() -> Mapping[str, Service]:
-    """The feature service of every use case that has a ``features.py``, by name."""
+    """The feature service of every use case whose ``features.py`` names a view, by name.
+
+    One made of window groups has no view: its features are computed from silver (``feature_store.training``).
+    """
     found = [_service(module.name) for module in pkgutil.iter_modules(use_cases.__path__) if module.ispkg]
     return {service.name: service for service in found if service is not None}
 
@@ -86,6 +89,8 @@ def _service(use_case: str) -> Service | None:
     if importlib.util.find_spec(module_name) is None:
         return None
     module = importlib.import_module(module_name)
+    if not hasattr(module, "FEATURE_VIEW"):
+        return None
     view = VIEWS.get(module.FEATURE_VIEW)
     if view is None:
         raise FeatureDefinitionError(f"{module_name}: no view {module.FEATURE_VIEW!r}; known: {', '.join(VIEWS)}")

@@ -16,6 +16,10 @@ def test_the_service_of_churn_has_its_features_in_order() -> None:
     assert "churn" in services()
 
 
+def test_a_use_case_of_window_groups_has_no_view() -> None:
+    assert "fraud" not in services()
+
+
 def test_an_unknown_service_is_an_error_that_names_the_known_ones() -> None:
     with pytest.raises(FeatureDefinitionError, match=r"no feature service 'chrun'; known: .*churn"):
         service("chrun")
