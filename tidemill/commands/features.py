@@ -46,7 +46,9 @@ def apply(as_json: bool) -> None:
 @click.option("--anew", is_flag=True, help="Also where they are; stop the stream first.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def bootstrap(group_names: tuple[str, ...], anew: bool, as_json: bool) -> None:
-    """Make the online states of feature groups (those of the served use cases without a name) from silver, where they are not there yet.
+    """Make the online states of feature groups from silver, where they are not there yet.
+
+    Without a name, of those that the served use cases read.
 
     The stream application does so when it starts; run this before it starts with a changed definition, and the new
     states are there from its first second.

@@ -1,4 +1,4 @@
-"""``tidemill produce``: a simulated shop or a real file, to Kafka."""
+"""``tidemill produce``: a simulated shop, simulated card payments or a real file, to Kafka."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from config import Settings, load_settings
 
 if TYPE_CHECKING:
+    from data_sources.card_simulator.cards import Cards
     from data_sources.replay import Sent, Source
     from data_sources.simulator.current import CurrentShop
     from data_sources.simulator.shop import Drift, Shop
@@ -25,7 +26,7 @@ DAY = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ"])
 
 @click.group(name="produce")
 def command() -> None:
-    """Send events to Kafka: a simulated shop, or a real file.
+    """Send events to Kafka: a simulated shop, simulated card payments, or a real file.
 
     A run that was stopped goes on where the broker had acknowledged everything. The exit status is 0 only if every
     message was acknowledged.
@@ -59,6 +60,40 @@ def simulator(live: float | None, seconds: float, again: bool, as_json: bool, fa
     else:
         summary = _live(settings, faults, live, seconds)
     _print(summary, as_json)
+
+
+@command.command()
+@click.option("--customers", type=int, help="How many customers have a card.  [default: 500]")
+@click.option("--terminals", type=int, help="How many terminals there are, at 100 x 100 places.  [default: 1000]")
+@click.option("--radius", type=float, help="How far from home customers pay.  [default: 5]")
+@click.option("--start", type=DAY, help="First day (UTC).  [default: 2018-04-01]")
+@click.option("--days", type=int, default=183, show_default=True, help="How many days.")
+@click.option("--seed", type=int, help="Another seed is another set of cards.  [default: 1]")
+@AGAIN
+@JSON
+def cards(start: datetime | None, days: int, again: bool, as_json: bool, **cards: Any) -> None:
+    """Simulated card payments with fraud, and the verdicts known by the last day.
+
+    Which payments are fraud, and by which scenario, is written to <home>/truth/cards.
+    """
+    from data_sources.card_simulator.history import CardSource
+
+    source = CardSource(settings := load_settings(), _cards(_day(start), days, cards))
+    sent = _replay(settings, source, again)
+    topics = {name: count for name, count in source.counts.items() if not name.startswith("fraud/")}
+    frauds = {name.removeprefix("fraud/"): source.counts[name] for name in source.counts if name not in topics}
+    _print(
+        {
+            "source": source.name,
+            "produced": sum(topics.values()),
+            "by_topic": {name: {"produced": count, "unique_ids": count} for name, count in topics.items()},
+            "unique_ids": sum(topics.values()),
+            "frauds": frauds,
+            "truth": str(source.truth.folder),
+            **_run(sent),
+        },
+        as_json,
+    )
 
 
 @command.command(name="online-retail")
@@ -160,6 +195,25 @@ def _drift(given: dict[str, Any], old: "Shop | None") -> "Drift | None":
             raise click.UsageError("--drift needs --drift-from")
         return old.drift if old else None
     return Drift.parse(start, text or "")
+
+
+def _cards(start: date | None, days: int, options: dict[str, Any]) -> "Cards":
+    from data_sources.card_simulator.cards import Cards
+
+    first = start or Cards.start
+    end = _days_after(first, days)
+    if end > (today := datetime.now(UTC).date()):
+        raise click.BadParameter(
+            f"{end} is after today ({today}, UTC): the lake refuses the future", param_hint="--days"
+        )
+    return Cards(start=first, end=end, **{name: value for name, value in options.items() if value is not None})
+
+
+def _days_after(start: date, days: int) -> date:
+    try:
+        return start + timedelta(days=days)
+    except OverflowError:
+        raise click.BadParameter(f"{days} days after {start} is no date", param_hint="--days") from None
 
 
 def _day(value: datetime | None) -> date | None:

@@ -20,6 +20,15 @@ def test_transactions_have_these_columns() -> None:
     )
 
 
+def test_card_payments_and_verdicts_have_these_columns() -> None:
+    assert data_ddl(contract("payment.card_transaction.v1")) == (
+        "`transaction_id` STRING, `customer_id` STRING, `terminal_id` STRING, `amount` DECIMAL(18,4), `currency` STRING"
+    )
+    assert data_ddl(contract("payment.card_verdict.v1")) == (
+        "`transaction_id` STRING, `customer_id` STRING, `terminal_id` STRING, `is_fraud` BOOLEAN"
+    )
+
+
 def test_only_what_an_event_may_lack_is_nullable() -> None:
     nullable = {column.name for column in data_columns(contract("shop.transaction.v1")) if column.nullable}
     assert nullable == {"customer_id", "description"}

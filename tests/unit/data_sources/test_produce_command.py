@@ -9,6 +9,7 @@ from click.testing import CliRunner
 
 from config.errors import TidemillError
 from config.settings import REPO
+from data_sources.card_simulator.cards import CardsError
 from data_sources.simulator.current import NoHistoryError
 from data_sources.simulator.faults import Faults, FaultsError
 from data_sources.simulator.shop import Drift, ShopError
@@ -28,6 +29,8 @@ def produce(home: Path, *arguments: str) -> tuple[int, str, BaseException | None
         (["simulator", "--drift", "price=2"], "--drift needs --drift-from"),
         (["simulator", "--days", "99999999"], "--days"),
         (["simulator", "--live", "0"], "--live"),
+        (["cards", "--start", "2999-01-01"], "is after today"),
+        (["cards", "--days", "99999999"], "--days"),
     ],
 )
 def test_options_that_do_not_fit_are_named(tmp_path: Path, arguments: list[str], says: str) -> None:
@@ -44,6 +47,8 @@ def test_options_that_do_not_fit_are_named(tmp_path: Path, arguments: list[str],
         (["simulator", "--faults", "rain=0.1"], FaultsError, "'rain'"),
         (["simulator", "--faults", "late=much"], FaultsError, "'much'"),
         (["simulator", "--faults", "late=0.9"], FaultsError, "late is 0.9"),
+        (["cards", "--days", "0"], CardsError, "days = 0"),
+        (["cards", "--terminals", "0"], CardsError, "terminals = 0"),
         (["simulator", "--drift-from", "2025-01-01", "--drift", "mood=1"], ShopError, "'mood'"),
     ],
 )
