@@ -1,16 +1,10 @@
 """What makes one simulated set of cards: everything drawn depends on these values and on nothing else."""
 
-import hashlib
-import zlib
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date
-from typing import Any
-
-import numpy as np
-import orjson
 
 from config.errors import TerminalError
-from data_sources.simulator.shop import EPOCH
+from data_sources.seeded import EPOCH, Seeded
 
 PUBLISHED_CUSTOMERS = 5_000
 PUBLISHED_TERMINALS = 10_000
@@ -21,7 +15,7 @@ class CardsError(TerminalError):
 
 
 @dataclass(frozen=True)
-class Cards:
+class Cards(Seeded):
     """Customers who pay at terminals on the days from ``start`` up to but without ``end``.
 
     ``radius``: how far from home customers pay, on a square of 100 x 100. The defaults are a tenth of the published
@@ -50,28 +44,6 @@ class Cards:
             raise CardsError(f"simulated cards cannot start on {self.start}: not before {EPOCH}")
 
     @property
-    def first_day(self) -> int:
-        """The first day, as days since 1970-01-01."""
-        return (self.start - EPOCH).days
-
-    @property
-    def last_day(self) -> int:
-        """The first day that is no longer covered."""
-        return (self.end - EPOCH).days
-
-    @property
-    def fingerprint(self) -> str:
-        """Twelve hex digits that differ between any two sets of cards."""
-        return hashlib.sha256(orjson.dumps(self.to_dict(), option=orjson.OPT_SORT_KEYS)).hexdigest()[:12]
-
-    @property
     def source(self) -> str:
         """The CloudEvents source."""
         return f"urn:tidemill:cards:{self.fingerprint}"
-
-    def random(self, purpose: str, day: int = 0) -> np.random.Generator:
-        """The numbers for one purpose on one day: the same in whatever order days are asked for."""
-        return np.random.default_rng([self.seed, zlib.crc32(purpose.encode()), day])
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)

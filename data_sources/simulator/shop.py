@@ -1,18 +1,12 @@
 """What makes one simulated shop: everything drawn depends on these values and on nothing else."""
 
-import hashlib
-import zlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Self
 
-import numpy as np
-import orjson
-
 from config.errors import TerminalError
-
-EPOCH = date(1970, 1, 1)
+from data_sources.seeded import EPOCH, Seeded
 
 
 class ShopError(TerminalError):
@@ -48,7 +42,7 @@ class Drift:
 
 
 @dataclass(frozen=True)
-class Shop:
+class Shop(Seeded):
     """A shop whose history covers the days from ``start`` up to but without ``end``.
 
     ``browsing``: sessions that only look, per session that buys. ``guests``: orders of guests, per order of a customer.
@@ -77,31 +71,9 @@ class Shop:
             raise ShopError(f"a simulated shop cannot start on {self.start}: not before {EPOCH}")
 
     @property
-    def first_day(self) -> int:
-        """The first day, as days since 1970-01-01."""
-        return (self.start - EPOCH).days
-
-    @property
-    def last_day(self) -> int:
-        """The first day that is no longer history."""
-        return (self.end - EPOCH).days
-
-    @property
-    def fingerprint(self) -> str:
-        """Twelve hex digits that differ between any two shops."""
-        return hashlib.sha256(orjson.dumps(self.to_dict(), option=orjson.OPT_SORT_KEYS)).hexdigest()[:12]
-
-    @property
     def source(self) -> str:
         """The CloudEvents source."""
         return f"urn:tidemill:simulator:{self.fingerprint}"
-
-    def random(self, purpose: str, day: int = 0) -> np.random.Generator:
-        """The numbers for one purpose on one day: the same in whatever order and size days are asked for."""
-        return np.random.default_rng([self.seed, zlib.crc32(purpose.encode()), day])
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:

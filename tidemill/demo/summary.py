@@ -84,7 +84,7 @@ def _sent(plan: Plan) -> dict[str, Any]:
 
 
 def _lake(topics: Mapping[str, Any]) -> dict[str, Any]:
-    """The shop's topics; predictions are the model server's own and are counted apart."""
+    """The shop's topics; the predictions, the model server's own, are counted apart."""
     shop = {name: topic for name, topic in topics.items() if name.startswith("shop.")}
     quarantined: Counter[str] = Counter()
     for topic in shop.values():
@@ -93,7 +93,7 @@ def _lake(topics: Mapping[str, Any]) -> dict[str, Any]:
         "messages": sum(topic["bronze_rows"] for topic in shop.values()),
         "duplicates": sum(topic["duplicate_rows"] for topic in shop.values()),
         "quarantined": dict(sorted(quarantined.items())),
-        "predictions": sum(topic["silver_rows"] for name, topic in topics.items() if name not in shop),
+        "predictions": sum(topic["silver_rows"] for name, topic in topics.items() if name.startswith("serving.")),
     }
 
 

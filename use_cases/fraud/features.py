@@ -70,7 +70,7 @@ TERMINAL_GENUINE = FeatureGroup(
 )
 
 AMOUNT_NOW = Derived("amount_now", AMOUNT)
-IS_NIGHT = Derived("is_night", HOUR_OF_DAY < 7)
+IS_NIGHT = Derived("is_night", HOUR_OF_DAY < 7)  # the handbook: hour <= 6, without its minutes
 IS_WEEKEND = Derived("is_weekend", DAY_OF_WEEK >= 5)
 AMOUNT_TO_MEAN = Derived("amount_to_mean", AMOUNT / CUSTOMER_HABITS["amount_mean_all"])
 LARGEST_TO_MEAN = Derived("largest_to_mean", CUSTOMER_HABITS["amount_max_14d"] / CUSTOMER_HABITS["amount_mean_all"])

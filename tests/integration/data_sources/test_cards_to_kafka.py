@@ -1,13 +1,17 @@
 """Simulated cards on a real broker: what the source counted is there, each customer's events in order."""
 
+import json
 from collections import defaultdict
 from datetime import date
 from pathlib import Path
 
 import orjson
+import pyarrow.parquet as pq
 import pytest
+from click.testing import CliRunner
 
 from config import Settings
+from config.environment import settings_environment
 from contracts import checker
 from data_sources.card_simulator.cards import Cards
 from data_sources.card_simulator.events import TRANSACTIONS, VERDICTS
@@ -15,6 +19,7 @@ from data_sources.card_simulator.history import CardSource
 from data_sources.replay import replay
 from ingestion_layer.kafka.topics import ensure_topics
 from tests.cases.kafka_messages import ends, messages_after
+from tidemill.cli import cli
 
 CARDS = Cards(customers=50, terminals=100, start=date(2024, 1, 1), end=date(2024, 2, 1))
 
@@ -47,3 +52,13 @@ def test_cards_that_were_sent_are_not_sent_again_unless_asked(own: Settings) -> 
     first, second = (replay(own, CardSource(own, CARDS), again=False, on_position=lambda _: None) for _ in range(2))
     third = replay(own, CardSource(own, CARDS), again=True, on_position=lambda _: None)
     assert (second.total, third.total) == (0, first.total)
+
+
+def test_the_command_tells_what_it_sent_and_where_the_truth_is(own: Settings) -> None:
+    command = ["produce", "cards", "--customers", "60", "--terminals", "90", "--days", "40", "--json"]
+    done = CliRunner().invoke(cli, command, env=settings_environment(own))
+    told = json.loads(done.stdout)
+    assert told["sent"] == told["produced"] == sum(topic["produced"] for topic in told["by_topic"].values())
+    assert set(told["by_topic"]) == {TRANSACTIONS, VERDICTS}
+    truth = pq.read_table(Path(told["truth"]) / "frauds")
+    assert sum(told["frauds"].values()) == truth.num_rows > 0

@@ -1,26 +1,27 @@
 """The features of fraud, from the events of the simulated cards through the lake's tables and Spark."""
 
-from collections.abc import Iterable
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 import numpy as np
+import orjson
 import pytest
 from pyspark.sql import SparkSession
 
 from config import Settings
 from data_lake.delta_tables import ensure_table
-from data_lake.tables import silver
+from data_lake.tables import bronze, quarantine, silver
 from data_sources.card_simulator.events import TRANSACTIONS, VERDICTS, transactions, verdicts
 from feature_store.derived import service_features
 from feature_store.events import Features, Queries
 from feature_store.kernel import compute
 from feature_store.training import EVENT_TIMESTAMP, training_frame
+from stream_processing.spark_streaming.silver import batch_writer
 from tests.cases.card_payments import CARDS, Tables, tables
 from use_cases.fraud.features import SERVICE
 
 ASKED = 60
+ARRIVED = datetime(2024, 6, 1)
 
 
 @pytest.fixture(scope="module")
@@ -30,26 +31,31 @@ def cards() -> Tables:
 
 @pytest.fixture(scope="module")
 def lake(spark: SparkSession, settings: Settings, cards: Tables, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """A lake whose silver the stream made of the messages of both topics."""
     own = settings.model_copy(update={"home": tmp_path_factory.mktemp("lake")})
-    for topic, events in (
-        (TRANSACTIONS, transactions(CARDS, cards.paid)),
-        (VERDICTS, verdicts(CARDS, cards.known)),
-    ):
-        ensure_table(spark, silver(topic), own)
-        path = silver(topic).path(own)
-        schema = spark.read.format("delta").load(path).schema
-        rows = [[row[name] for name in schema.names] for row in silver_rows(events)]
-        spark.createDataFrame(rows, schema).write.format("delta").mode("append").save(path)
+    sent = {TRANSACTIONS: transactions(CARDS, cards.paid), VERDICTS: verdicts(CARDS, cards.known)}
+    for topic, events in sent.items():
+        for table in (bronze(topic), silver(topic), quarantine(topic)):
+            ensure_table(spark, table, own)
+        messages = [message(topic, offset, event) for offset, event in enumerate(events)]
+        batch_writer(own, topic)(spark.createDataFrame(messages, bronze(topic).ddl), 0)
+        assert spark.read.format("delta").load(silver(topic).path(own)).count() == len(messages)
     return own
 
 
-def silver_rows(events: Iterable[dict[str, Any]]) -> Iterable[dict[str, Any]]:
-    for offset, event in enumerate(events):
-        time = datetime.fromisoformat(event["time"])
-        envelope = {"event_id": event["id"], "source": event["source"], "event_time": time, "event_date": time.date()}
-        lineage = {"_partition": 0, "_offset": offset, "broker_time": time, "ingested_at": time}
-        data = event["data"] | ({"amount": Decimal(str(event["data"]["amount"]))} if "amount" in event["data"] else {})
-        yield {**envelope, **lineage, **data, "event_month": f"{time:%Y-%m}"}
+def message(topic: str, offset: int, event: dict[str, Any]) -> dict[str, Any]:
+    """The event as bronze has it."""
+    return {
+        "topic": topic,
+        "partition": 0,
+        "offset": offset,
+        "broker_time": ARRIVED,
+        "key": None,
+        "value": bytearray(orjson.dumps(event)),
+        "headers": None,
+        "ingested_at": ARRIVED,
+        "ingest_date": ARRIVED.date(),
+    }
 
 
 def by_the_kernel(cards: Tables, asked: np.ndarray) -> Features:
