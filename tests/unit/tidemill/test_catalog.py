@@ -1,7 +1,10 @@
+import uuid
+
 import pytest
 
 from config import Settings, load_settings
 from tidemill.stack.catalog import RemoteServiceError, UnknownServiceError, catalog, select, waves
+from tidemill.stack.services import kafka
 
 
 def _names(settings: Settings, *asked: str) -> list[str]:
@@ -49,3 +52,10 @@ def test_a_wave_needs_only_those_before_it(settings: Settings) -> None:
         ["airflow-api-server", "kafka", "mlflow", "redis"],
         ["airflow-dag-processor", "airflow-scheduler", "airflow-triggerer", "model-server", "stream"],
     ]
+
+
+def test_no_cluster_id_looks_like_an_option() -> None:
+    ids = {kafka.cluster_id(uuid.UUID(bytes=bytes([first]) * 16)) for first in range(256)}
+    assert not [one for one in ids if one.startswith("-")]
+    assert {len(one) for one in ids} == {22}
+    assert len(ids) == 256

@@ -72,9 +72,13 @@ def setup(settings: Settings, broker: Endpoint, run: Run) -> None:
     """Formats the log folder, once."""
     if (_folder(settings) / "data" / "meta.properties").exists():
         return
-    cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-    storage = ("kafka.tools.StorageTool", "format", "--cluster-id", cluster_id)
+    storage = ("kafka.tools.StorageTool", "format", "--cluster-id", cluster_id(uuid.uuid4()))
     run(_java(settings, broker, *storage, "--config", str(_properties(settings))))
+
+
+def cluster_id(random: uuid.UUID) -> str:
+    """A Kafka id of 22 characters. The first is never a dash, which the storage tool takes for an option."""
+    return base64.urlsafe_b64encode(b"\0" + random.bytes[1:]).decode().rstrip("=")
 
 
 def server_properties(settings: Settings, broker: Endpoint) -> str:
