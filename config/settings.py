@@ -66,6 +66,7 @@ class Spark(Section):
 
 class Stream(Section):
     checkpoints: str = "{home}/checkpoints"
+    topics: list[str] = Field(default_factory=list, description="that one application reads; empty: every contract's")
     kafka_options: dict[str, str] = Field(
         default_factory=dict, description="extra options of Spark's Kafka source (kafka.security.protocol, ...)"
     )

@@ -5,7 +5,7 @@ Beside the standard keywords a schema states ``x-topic``, ``x-table`` (the noun 
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -77,3 +77,12 @@ def _read(path: Path) -> Contract:
     if path.stem != schema["x-topic"]:
         raise ContractError(f"{path.name}: x-topic is {schema['x-topic']!r}; the file is named after the topic")
     return Contract(schema["x-topic"], schema["x-table"], tuple(schema["x-key"]), schema)
+
+
+def topics_called(names: Iterable[str]) -> list[str]:
+    """The topics of these contracts; without a name, all.
+
+    Raises:
+        ContractError: a contract does not exist.
+    """
+    return [contract(name).topic for name in names] or list(contracts())

@@ -17,7 +17,7 @@ from pyspark.sql import SparkSession
 
 from config import Settings, load_settings
 from config.errors import TidemillError
-from contracts.registry import contracts
+from contracts.registry import topics_called
 from data_lake import tables
 from data_lake.delta_tables import ensure_table
 from data_lake.spark import session
@@ -59,7 +59,7 @@ def run(settings: Settings, stop: threading.Event) -> None:
 
 def ensure_stream_tables(spark: SparkSession, settings: Settings) -> None:
     """Create or check bronze, silver and quarantine of every topic."""
-    for topic in contracts():
+    for topic in topics_called(settings.stream.topics):
         for table in (tables.bronze(topic), tables.silver(topic), tables.quarantine(topic)):
             ensure_table(spark, table, settings)
 
@@ -67,7 +67,7 @@ def ensure_stream_tables(spark: SparkSession, settings: Settings) -> None:
 def query_starts(spark: SparkSession, settings: Settings) -> dict[str, StartQuery]:
     """How to start each query, by its name."""
     starts: dict[str, StartQuery] = {}
-    for topic in contracts():
+    for topic in topics_called(settings.stream.topics):
         starts[f"bronze/{topic}"] = partial(start_bronze, spark, settings, topic)
         starts[f"silver/{topic}"] = partial(start_silver, spark, settings, topic)
     for group in catalog.served_groups(settings.serving.use_cases):

@@ -61,7 +61,7 @@ class Broker:
 def stream_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     """Settings of their own, and a Redis at them."""
     own = settings_on_free_ports(tmp_path_factory.mktemp("kill"))
-    settings = own.model_copy(update={"stream": own.stream.model_copy(update={"trigger_s": 0.5})})
+    settings = own.model_copy(update={"stream": own.stream.model_copy(update={"trigger_s": 0.5, "topics": [TOPIC]})})
     with running(redis_service.services(settings)[0], settings):
         yield settings
 

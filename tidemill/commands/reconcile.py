@@ -23,11 +23,11 @@ def command(topics: tuple[str, ...], wait_s: float, as_json: bool) -> None:
 
     While events arrive, a message that the stream has not taken in yet counts as missing: --wait until it has.
     """
-    from contracts import contract, contracts
+    from contracts.registry import topics_called
     from data_lake.reconciliation import reconcile, wait_until_it_holds
 
     settings = load_settings()
-    names = [contract(topic).topic for topic in topics] or list(contracts())
+    names = topics_called(topics)
     if wait_s:
         report = wait_until_it_holds(settings, names, wait_s, lambda line: click.echo(line, err=True))
     else:

@@ -39,11 +39,11 @@ def launch(settings: Settings) -> Launch:
 
 def probe(settings: Settings, _since: float) -> None:
     """The application serves its metrics, and its queries run: two for each contract, one for each feature group."""
-    from contracts.registry import contracts
+    from contracts.registry import topics_called
     from feature_store import catalog
 
     running = {progress.query for progress in stream_progress(settings) if progress.is_up}
-    expected = [f"{layer}/{topic}" for topic in contracts() for layer in ("bronze", "silver")]
+    expected = [f"{layer}/{topic}" for topic in topics_called(settings.stream.topics) for layer in ("bronze", "silver")]
     expected += [
         f"features/{catalog.state_view_name(group)}" for group in catalog.served_groups(settings.serving.use_cases)
     ]
