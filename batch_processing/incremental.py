@@ -21,14 +21,6 @@ from data_lake import commits
 from data_lake.tables import Table
 
 LOGGER = logging.getLogger(__name__)
-CHANGE_FEED_GONE = (
-    "DELTA_CHANGE_DATA_FILE_NOT_FOUND",
-    "DELTA_LOG_FILE_NOT_FOUND",
-    "DELTA_MISSING_CHANGE_DATA",
-    "DELTA_TRUNCATED_TRANSACTION_LOG",
-    "DELTA_VERSION_NOT_FOUND",
-    "FAILED_READ_FILE.FILE_NOT_EXIST",
-)
 MAX_RANGES = 64
 
 
@@ -132,7 +124,7 @@ def _changes(spark: SparkSession, path: str, since: int, note: Note) -> Pending:
     try:
         dates = _changed_dates(spark, path, since + 1, note.source_version)
     except (Py4JJavaError, CapturedException) as error:
-        gone = next((condition for condition in CHANGE_FEED_GONE if f"[{condition}" in str(error)), None)
+        gone = commits.gone(error)
         if gone is None:
             raise
         LOGGER.warning("the change feed of %s can no longer be read (%s): recomputing all dates", span, gone)

@@ -18,6 +18,16 @@ CONFLICTS = (
 )
 """What Delta raises when another commit came first and both cannot hold; none of them is a base of the others."""
 
+GONE = (
+    "DELTA_CHANGE_DATA_FILE_NOT_FOUND",
+    "DELTA_LOG_FILE_NOT_FOUND",
+    "DELTA_MISSING_CHANGE_DATA",
+    "DELTA_TRUNCATED_TRANSACTION_LOG",
+    "DELTA_VERSION_NOT_FOUND",
+    "FAILED_READ_FILE.FILE_NOT_EXIST",
+)
+"""What Delta and Spark say when a version or its changes were removed: by VACUUM, or by log retention."""
+
 # Operations that leave every row as it was.
 MAINTENANCE = frozenset(
     {
@@ -59,6 +69,11 @@ def current_version(spark: SparkSession, path: str) -> int:
 def table_id(spark: SparkSession, path: str) -> str:
     """The identity Delta gave the table: another one when it was dropped and made again."""
     return str(DeltaTable.forPath(spark, path).detail().select("id").head()["id"])
+
+
+def gone(error: Exception) -> str | None:
+    """The condition that tells that the history asked for was removed; None for any other error."""
+    return next((condition for condition in GONE if f"[{condition}" in str(error)), None)
 
 
 def newest_change(spark: SparkSession, path: str) -> Commit | None:

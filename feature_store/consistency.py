@@ -11,10 +11,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import reduce
 
+from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped]
+from pyspark.errors.exceptions.captured import CapturedException
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F  # noqa: N812
 from pyspark.sql.types import StructType
 
+from config.errors import TerminalError
 from config.settings import Settings
 from data_lake import commits
 from data_lake.delta_tables import ensure_table
@@ -32,6 +35,10 @@ KINDS = ("matched", "mismatched", "missing", "extra")
 RELATIVE = 1e-9
 EXACT_DISTINCT, DISTINCT_ERROR = 256, 5 * 0.023
 WORST = 3
+
+
+class CommitsGoneError(TerminalError):
+    """Retention has removed commits of silver that are needed to compute a value again."""
 
 
 @dataclass(frozen=True)
@@ -73,20 +80,21 @@ class Consistency:
 def measure(
     spark: SparkSession, settings: Settings, service: FeatureService, begin: datetime, end: datetime
 ) -> Consistency:
-    """Compare the fetches of ``service`` from ``begin`` to before ``end`` (aware), and write a row a feature."""
+    """Compare the fetches of ``service`` from ``begin`` to before ``end`` (aware), and write a row a feature.
+
+    Raises:
+        CommitsGoneError: silver no longer has the commits that the fetches were made from.
+    """
     fetches = _fetches(spark, settings, service, begin, end).persist()
     try:
         applied = {group.name: F.col("applied")[group.name] for group in service.groups}
         limits = fetches.agg(
             F.count(F.lit(1)).alias(FETCHES),
-            *(F.min(column).alias(f"{name}_first") for name, column in applied.items()),
-            *(F.max(column).alias(f"{name}_last") for name, column in applied.items()),
+            *(F.min(column).alias(name) for name, column in applied.items()),
         ).head()
         if limits is None or not limits[FETCHES]:
             return Consistency(service.name, service.fingerprint, begin, end, 0, 0, {}, ())
-        events = {
-            group.name: _events(spark, settings, group, limits[f"{group.name}_first"]) for group in service.groups
-        }
+        events = {group.name: _events(spark, settings, group, limits[group.name]) for group in service.groups}
         spine = fetches.withColumnRenamed("features", "logged")
         expected = features_at(
             spine,
@@ -97,6 +105,14 @@ def measure(
         )
         features = _compared(expected, service)
         behind, lag = _behind(fetches, service, events)
+    except (Py4JJavaError, CapturedException) as error:
+        gone = commits.gone(error)
+        if gone is None:
+            raise
+        raise CommitsGoneError(
+            f"silver no longer has all commits that the fetches from {begin} on were made from ({gone}): compare a "
+            "later period (--from), and run feature_consistency more often than the log is cleaned"
+        ) from error
     finally:
         fetches.unpersist()
     found = Consistency(service.name, service.fingerprint, begin, end, limits[FETCHES], behind, lag, features)
@@ -139,10 +155,11 @@ def _events(spark: SparkSession, settings: Settings, group: FeatureGroup, first:
     """
     path = table(group.source.table).path(settings)
     learnt, commit = F.unix_micros(group.source.known_time).alias(LEARNT), F.col("_commit_version")
-    begin = min(first, commits.current_version(spark, path))
+    current = commits.current_version(spark, path)
+    begin = min(first, current)
     rows = spark.read.format("delta").option("versionAsOf", max(begin, 0)).load(path)
     before = event_columns(rows, group, learnt).withColumn(KNOWN, F.lit(0).cast("long"))
-    if begin == commits.current_version(spark, path):
+    if begin == current:
         return before
     feed = spark.read.format("delta").options(readChangeFeed="true", startingVersion=max(begin, 0) + 1).load(path)
     inserted = feed.where(F.col("_change_type") == "insert")
@@ -159,6 +176,7 @@ def _compared(expected: DataFrame, service: FeatureService) -> tuple[FeatureCons
                     F.col("logged")[name].alias("logged"),
                     F.col(name).alias("expected"),
                     F.lit(_is_distinct(one)).alias("is_distinct"),
+                    F.map_contains_key("logged", name).alias("is_logged"),
                 )
                 for name, one in zip(service.names, service.features, strict=True)
             )
@@ -166,6 +184,8 @@ def _compared(expected: DataFrame, service: FeatureService) -> tuple[FeatureCons
     ).alias("pair")
     keys = list(dict.fromkeys(group.entity.key for group in service.groups))
     rows = expected.select(FETCH, EVENT_TIMESTAMP, *keys, pairs).select(FETCH, EVENT_TIMESTAMP, *keys, "pair.*")
+    # A model may read some features of its service only.
+    rows = rows.where("is_logged").drop("is_logged")
     kind = _kind(F.col("logged"), F.col("expected"), F.col("is_distinct"))
     judged = rows.withColumn("kind", kind).persist()
     kinds = (F.count(F.when(F.col("kind") == name, 1)).alias(name) for name in KINDS)
@@ -175,6 +195,7 @@ def _compared(expected: DataFrame, service: FeatureService) -> tuple[FeatureCons
     return tuple(
         FeatureConsistency(name, **{one: int(counts[name][one]) for one in KINDS}, worst=worst.get(name, ()))
         for name in service.names
+        if name in counts
     )
 
 

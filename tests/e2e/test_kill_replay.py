@@ -24,7 +24,8 @@ pytestmark = pytest.mark.timeout(1200)
 
 
 def test_killed_and_run_again_each_row_is_in_silver_once(tmp_path: Path) -> None:
-    settings, file = settings_on_free_ports(tmp_path / "home"), write_file(tmp_path)
+    own, file = settings_on_free_ports(tmp_path / "home"), write_file(tmp_path)
+    settings = own.model_copy(update={"stream": own.stream.model_copy(update={"topics": [TOPIC]})})
     with running(kafka_service.services(settings)[0], settings):
         with started(settings, file) as process:
             position = wait_for_progress(settings, process)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import orjson
 import pytest
@@ -10,25 +11,28 @@ import pytest
 from contracts import contract
 from data_lake.delta_tables import ensure_table
 from data_lake.tables import silver, table
-from feature_store.consistency import Consistency, measure
+from feature_store.consistency import CommitsGoneError, Consistency, measure
 from feature_store.online import FeatureRow
 from model_serving.prediction_events import prediction_events
 from model_serving.scoring import Answer, Scored
-from tests.integration.stream_processing.shop import Shop, recent_lines
+from tests.integration.stream_processing.shop import TOPIC, Shop, recent_lines
 from tests.unit.model_serving.answers import served_model
 from use_cases.churn.features import SERVICE
 
 PREDICTIONS = "serving.prediction.v1"
 
 
-def log(shop: Shop, customers: list[str], rows: Iterable[FeatureRow]) -> None:
+def log(
+    shop: Shop, customers: list[str], rows: Iterable[FeatureRow], features: tuple[str, ...] = SERVICE.names
+) -> None:
     """What the model server logs, as the stream puts it in silver."""
     model = served_model()
     model = replace(
         model,
-        spec=model.spec.model_copy(update={"features": SERVICE.names, "feature_fingerprint": SERVICE.fingerprint}),
+        spec=model.spec.model_copy(update={"features": features, "feature_fingerprint": SERVICE.fingerprint}),
     )
-    scored = tuple(Scored(one, 0.5, "stays", row, ()) for one, row in zip(customers, rows, strict=True))
+    kept = (replace(row, values=row.values[: len(features)]) for row in rows)
+    scored = tuple(Scored(one, 0.5, "stays", row, ()) for one, row in zip(customers, kept, strict=True))
     now = datetime.now(UTC)
     events = list(prediction_events(Answer(f"r-{now.timestamp()}", "churn", now, model, scored)))
     target = silver(PREDICTIONS)
@@ -82,28 +86,33 @@ def test_answers_are_the_lakes_also_while_the_stream_is_behind(shop: Shop) -> No
     assert measured(replace(shop)).fetches == found.fetches
 
 
-@pytest.mark.parametrize(
-    ("kind", "logged"),
-    [("mismatched", lambda value: value + 0.01), ("missing", lambda _: None)],
-)
-def test_a_value_that_is_not_the_lakes_is_found(shop: Shop, kind: str, logged: object) -> None:
-    assert callable(logged)
+def test_values_that_are_not_the_lakes_are_found(shop: Shop) -> None:
     shop.arrive(recent_lines(12, 60))
     shop.run_stream()
-    first, *others = shop.read(shop.customers)
-    wrong = SERVICE.names.index("purchases__amount_sum_90d")
-    values = list(first.values)
-    values[wrong] = logged(values[wrong])
-    log(shop, shop.customers, [replace(first, values=tuple(values)), *others])
+    asked = [*shop.customers, "nobody"]
+    rows = shop.read(asked)
+    wrong = {
+        (0, "purchases__amount_sum_90d"): lambda value: value + 0.01,
+        (1, "purchases__amount_sum_90d"): lambda value: value + 0.5,
+        (2, "returns__count_90d"): lambda _: None,
+        (len(asked) - 1, "basket_mean_365d"): lambda _: 1.0,
+    }
+    for (row, name), change in wrong.items():
+        values = list(rows[row].values)
+        values[SERVICE.names.index(name)] = change(values[SERVICE.names.index(name)])
+        rows[row] = replace(rows[row], values=tuple(values))
+    log(shop, asked, rows)
 
     found = measured(shop)
 
     by_name = {one.feature: one for one in found.features}
-    feature = by_name.pop("purchases__amount_sum_90d")
-    assert (getattr(feature, kind), feature.matched) == (1, found.fetches - 1)
-    assert feature.worst[0]["customer_id"] == shop.customers[0]
+    spent = by_name.pop("purchases__amount_sum_90d")
+    assert (spent.mismatched, spent.matched) == (2, found.fetches - 2)
+    assert [one["customer_id"] for one in spent.worst] == [asked[1], asked[0]]
+    assert by_name.pop("returns__count_90d").missing == 1
+    assert by_name.pop("basket_mean_365d").extra == 1
     assert all(one.matched == found.fetches for one in by_name.values())
-    assert found.rate == pytest.approx(1 / (found.fetches * len(SERVICE.names)))
+    assert found.rate == pytest.approx(len(wrong) / (found.fetches * len(SERVICE.names)))
 
 
 def test_an_event_that_the_states_lost_is_found(shop: Shop) -> None:
@@ -117,6 +126,31 @@ def test_an_event_that_the_states_lost_is_found(shop: Shop) -> None:
     log(shop, shop.customers, claimed)
 
     assert measured(shop).rate > 0
+
+
+def test_a_model_that_reads_some_features_only_is_compared_by_those(shop: Shop) -> None:
+    shop.arrive(recent_lines(15, 40))
+    shop.run_stream()
+    log(shop, shop.customers, shop.read(shop.customers), features=SERVICE.names[:3])
+
+    found = measured(shop)
+
+    assert [one.feature for one in found.features] == list(SERVICE.names[:3])
+    assert (found.rate, found.features[0].matched) == (0, len(shop.customers))
+
+
+def test_commits_that_are_gone_are_said_to_be(shop: Shop) -> None:
+    shop.arrive(recent_lines(16, 40))
+    shop.run_stream()
+    log(shop, shop.customers, shop.read(shop.customers))
+    for day in range(12):
+        shop.arrive(recent_lines(17 + day, 5))
+    history = Path(silver(TOPIC).path(shop.settings)) / "_delta_log"
+    for version in range(8):
+        (history / f"{version:020}.json").unlink()
+    shop.spark._jvm.org.apache.spark.sql.delta.DeltaLog.clearCache()  # type: ignore[union-attr]
+    with pytest.raises(CommitsGoneError, match="silver no longer has all commits"):
+        measured(shop)
 
 
 def test_without_predictions_nothing_is_compared(shop: Shop) -> None:
