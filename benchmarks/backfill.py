@@ -11,12 +11,13 @@ or Delta files; Spark's session has started, and has done a first job. What is c
 - ``pandas``: the same by ``groupby().rolling()``, which slides;
 - ``feast``: ``get_historical_features`` of finished rows, on a share of the questions (``--feast-rows``), so its
   time is scaled up by the rows: that favours it, since its join grows faster than its rows;
-- ``whales``: 20 customers of 100,000 payments each, ours against SQL.
+- ``whales``: 2 customers, and terminals, of 100,000 payments each, ours against SQL.
 """
 
 import argparse
 import json
 import resource
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -39,7 +40,7 @@ from use_cases.fraud.features import CUSTOMER_PAYMENTS, TERMINAL_VERDICTS
 FILE = Path(__file__).resolve().parents[2] / "shared" / "data" / "fraud-transactions.parquet"
 SERVICE = FeatureService("backfill", (*CUSTOMER_PAYMENTS.features, *TERMINAL_VERDICTS.features))
 DELAY, DAYS = pd.Timedelta(days=7), (1, 7, 30)
-WHALES, WHALE_PAYMENTS = 20, 100_000
+WHALES, WHALE_PAYMENTS = 2, 100_000
 SPINE = ["customer_id", "terminal_id", EVENT_TIMESTAMP]
 
 
@@ -55,7 +56,9 @@ def main() -> None:
         settings = load_settings({"TIDEMILL_HOME": folder, "TIDEMILL_SPARK__DRIVER_MEMORY_MB": "4096"})
         spark = session("backfill", settings)
         results = [compare(spark, settings, repeated(payments, scale)) for scale in arguments.scale]
+        say("pandas")
         results[0]["pandas_s"] = round(timed(lambda: by_pandas(payments)), 1)
+        say("feast")
         results[0]["feast_s"] = by_feast(spark, settings, payments, arguments.feast_rows)
         whales = compare(spark, settings, whale_payments())
         spark.stop()
@@ -98,7 +101,9 @@ def compare(spark: SparkSession, settings: Settings, payments: pd.DataFrame) -> 
     spine = write(spark, settings, payments)
     ours = training_frame(spine.limit(100), SERVICE, settings)
     ours.write.format("noop").mode("overwrite").save()
+    say(f"{len(payments)} payments: tidemill")
     tidemill = timed(lambda: save(training_frame(spine, SERVICE, settings)))
+    say(f"{len(payments)} payments: sql")
     sql = timed(lambda: save(by_sql(spark, settings, spine)))
     memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024
     return {
@@ -201,6 +206,10 @@ def by_feast(spark: SparkSession, settings: Settings, payments: pd.DataFrame, ro
     job = store.get_historical_features(entity_df=asked, features=[f"finished:{name}" for name in numbers])
     seconds = timed(lambda: save(job.to_spark_df()))
     return round(seconds * len(payments) / rows, 1)
+
+
+def say(step: str) -> None:
+    print(step, file=sys.stderr, flush=True)
 
 
 def save(frame: DataFrame) -> None:

@@ -26,9 +26,9 @@ from feast.types import Float64, String
 
 from config import Settings, load_settings
 from feature_store import repository
+from feature_store.catalog import REQUEST_TIME
 from feature_store.definitions import FeatureGroup
 from feature_store.events import Column, Events
-from feature_store.merging import REQUEST_TIME
 from feature_store.online import OnlineReader
 from feature_store.online_store import connect, connection_string
 from feature_store.states import StateStore

@@ -10,6 +10,9 @@ import use_cases
 from config.errors import TerminalError
 from feature_store.definitions import FeatureGroup, FeatureService
 
+REQUEST_TIME = "request_time"
+"""What a Feast client gives beside entities and inputs: microseconds since 1970."""
+
 
 class FeatureCatalogError(TerminalError):
     """A use case without a proper feature service, or a name that nothing has."""

@@ -24,7 +24,13 @@ def two_sum(a: Any, b: Any) -> tuple[Any, Any]:
     return total, (a - (total - from_b)) + (b - from_b)
 
 
-def square(x: Floats) -> Pair:
+def normal(high: Any, low: Any) -> tuple[Any, Any]:
+    """The pair whose ``high`` is the rounded sum; ``high`` is the larger."""
+    total = high + low
+    return total, low - (total - high)
+
+
+def square(x: Any) -> tuple[Any, Any]:
     """``x * x``, exactly, for numbers between 1e-130 and 1e130."""
     high = x * x
     scaled = SPLITTER * x
@@ -35,7 +41,7 @@ def square(x: Floats) -> Pair:
 
 def add(a: Pair, b: Pair) -> Pair:
     high, lost = two_sum(a[0], b[0])
-    return _normal(high, lost + (a[1] + b[1]))
+    return normal(high, lost + (a[1] + b[1]))
 
 
 def prefix_sums(values: Floats, lost: Floats | None = None) -> Pair:
@@ -61,11 +67,6 @@ def sum_of_squared_deviations(count: NDArray[np.int64], total: Pair, squares: Pa
     deviations = add(squares, (-quotient, -rest))
     result = deviations[0] + deviations[1]
     return np.where(result > squares[0] * 2.0**-94, result, 0.0)
-
-
-def _normal(high: Floats, low: Floats) -> Pair:
-    total = high + low
-    return total, low - (total - high)
 
 
 def _product(a: Floats, b: Floats) -> Pair:

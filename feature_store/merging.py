@@ -8,14 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from feature_store.catalog import service, state_feature_name
+from feature_store.catalog import REQUEST_TIME, service, state_feature_name
 from feature_store.definitions import FeatureGroup, FeatureService
 from feature_store.derived import service_features
 from feature_store.events import Features, Ints
-from feature_store.tiles import Layout, Merged, merge
+from feature_store.tiles import Layout
+from feature_store.tiles.merge import Merged, Plan, merge
 
-REQUEST_TIME = "request_time"
-"""What a Feast client gives beside entities and inputs: microseconds since 1970."""
 Inputs = Mapping[str, NDArray[np.float64]]
 
 
@@ -31,7 +30,7 @@ def merge_service(
     service: FeatureService, states: Mapping[str, Sequence[bytes | None]], inputs: Inputs, times: Ints
 ) -> Answer:
     """``states`` has those of each group, by its name, and ``inputs`` each number a request brings; a row a request."""
-    merged = {group.name: merge(layout(group), states[group.name], times) for group in service.groups}
+    merged = {group.name: merge(plan(group), states[group.name], times) for group in service.groups}
     values = dict(inputs)
     for one in merged.values():
         values.update(one.features)
@@ -39,8 +38,8 @@ def merge_service(
 
 
 @cache
-def layout(group: FeatureGroup) -> Layout:
-    return Layout.of(group)
+def plan(group: FeatureGroup) -> Plan:
+    return Plan.of(Layout.of(group))
 
 
 def feast_features(service_name: str, inputs: Mapping[str, Sequence[Any]]) -> dict[str, list[float | None]]:

@@ -12,7 +12,7 @@ from config.settings import Settings
 from feature_store import catalog
 from feature_store.merging import merge_service, optional
 from feature_store.online_store import OnlineStoreUnavailableError
-from feature_store.states import Applied, StateStore
+from feature_store.states import Applied, StateReader
 from feature_store.tiles import Status
 
 __all__ = ["FeatureRequestError", "FeatureRow", "OnlineReader", "OnlineStoreUnavailableError"]
@@ -20,6 +20,7 @@ __all__ = ["FeatureRequestError", "FeatureRow", "OnlineReader", "OnlineStoreUnav
 Request = Mapping[str, str | float]
 """The key of each entity and the inputs of a service, by name."""
 NOT_APPLIED = Applied("", -1, 0, 0)
+ONE, NOW = np.ones(1), np.zeros(1, dtype=np.int64)
 
 
 class FeatureRequestError(TerminalError):
@@ -54,9 +55,11 @@ class OnlineReader:
         self.names = self.service.names
         self.keys = tuple(dict.fromkeys(group.entity.key for group in self.service.groups))
         self.inputs = tuple(one.name for one in self.service.inputs)
-        share = (timeout_s or settings.serving.feature_timeout_s) / len(self.service.groups)
-        self._stores = {group.name: StateStore(settings, group, share, tries=1) for group in self.service.groups}
-        self._applied = dict.fromkeys(self._stores, NOT_APPLIED)
+        timeout_s = timeout_s or settings.serving.feature_timeout_s
+        self._states = StateReader(settings, self.service.groups, timeout_s, tries=1)
+        self._applied = {group.name: NOT_APPLIED for group in self.service.groups}
+        # So that no request waits for code to be loaded or compiled.
+        merge_service(self.service, {name: [None] for name in self._applied}, dict.fromkeys(self.inputs, ONE), NOW)
 
     def refresh(self) -> None:
         """Ask how far the stream has come: what a row says of that is what this last found.
@@ -64,8 +67,7 @@ class OnlineReader:
         Raises:
             OnlineStoreUnavailableError: no proper answer in time.
         """
-        for name, store in self._stores.items():
-            self._applied[name] = store.applied() or NOT_APPLIED
+        self._applied = {name: one or NOT_APPLIED for name, one in self._states.applied().items()}
 
     def read(self, requests: Sequence[Request], now: int | None = None) -> list[FeatureRow]:
         """The row of each request, in order, as of ``now`` (microseconds since 1970; by default the present).
@@ -77,11 +79,8 @@ class OnlineReader:
         if not requests:
             return []
         self._check(requests)
-        applied = dict(self._applied)
-        states = {
-            group.name: self._stores[group.name].read([str(request[group.entity.key]) for request in requests])
-            for group in self.service.groups
-        }
+        applied = self._applied
+        states = self._states.read({key: [str(request[key]) for request in requests] for key in self.keys})
         # After the reads, so that no state is newer than the time it is asked about.
         at = now if now is not None else time.time_ns() // 1000
         inputs = {name: np.array([request[name] for request in requests], dtype=np.float64) for name in self.inputs}

@@ -18,12 +18,13 @@ from google.protobuf.json_format import MessageToDict  # type: ignore[import-unt
 from config.settings import Settings
 from data_lake.tables import table
 from feature_store import catalog
-from feature_store.catalog import state_feature_name, state_view_name
+from feature_store.catalog import REQUEST_TIME, state_feature_name, state_view_name
 from feature_store.definitions import Entity, FeatureGroup, FeatureService
-from feature_store.merging import REQUEST_TIME
 from feature_store.online_store import connection_string
 
 PROJECT = "tidemill"
+KEY_VERSION = 3
+"""Of the bytes that Feast makes of an entity's key."""
 
 # Feast says at every use that its Spark support is in alpha; docs/adr/0009 says what it is used for. Its
 # module shows such warnings when it is imported, so this comes after.
@@ -43,7 +44,7 @@ def repo_config(settings: Settings, timeout_s: float = 10.0, skip_dedup: bool = 
         registry=RegistryConfig(path=settings.expand(settings.feast.registry)),
         offline_store={"type": "spark", "spark_conf": {}},
         online_store={"type": "redis", "connection_string": address, "skip_dedup": skip_dedup},
-        entity_key_serialization_version=3,
+        entity_key_serialization_version=KEY_VERSION,
     )
 
 

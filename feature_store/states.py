@@ -4,10 +4,12 @@ Beside them lies how far the stream has come, in the same Redis: a store that lo
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from typing import Any
 
+from feast.infra.online_stores.helpers import _mmh3, _redis_key
 from feast.protos.feast.types.EntityKey_pb2 import EntityKey
 from feast.protos.feast.types.Value_pb2 import Value
 from redis.exceptions import OutOfMemoryError, RedisError
@@ -16,7 +18,7 @@ from redis.lock import Lock
 from config.errors import TerminalError
 from config.settings import Settings
 from feature_store import repository
-from feature_store.catalog import state_feature_name
+from feature_store.catalog import state_feature_name, state_view_name
 from feature_store.definitions import FeatureGroup
 from feature_store.online_store import connect, connection_string, unavailable
 
@@ -42,34 +44,80 @@ class Applied:
     at: int
 
 
+class StateReader:
+    """Reads the states of several groups at once; any number of threads may use it."""
+
+    def __init__(self, settings: Settings, groups: Sequence[FeatureGroup], timeout_s: float, tries: int) -> None:
+        self._settings, self._redis = settings, connect(connection_string(settings, timeout_s), tries)[1]
+        self._applied_keys = {group.name: applied_key(group) for group in groups}
+        self._by_entity: dict[str, list[FeatureGroup]] = {}
+        for group in groups:
+            self._by_entity.setdefault(group.entity.key, []).append(group)
+
+    def read(self, ids: Mapping[str, Sequence[str]]) -> dict[str, list[bytes | None]]:
+        """The states by group, in the order of the ``ids`` of its entity, which are by key; None where there is none.
+
+        Raises:
+            OnlineStoreUnavailableError: no proper answer in time.
+        """
+        # As Feast keeps them: a hash an entity, with a field a feature of a view.
+        pipeline = self._redis.pipeline(transaction=False)
+        for key, groups in self._by_entity.items():
+            fields = [_mmh3(f"{state_view_name(group)}:{state_feature_name(group)}") for group in groups]
+            for one in ids[key]:
+                pipeline.hmget(_redis_key(repository.PROJECT, entity_key(key, one), repository.KEY_VERSION), fields)
+        try:
+            found = iter(pipeline.execute())
+        except RedisError as error:
+            raise unavailable(self._settings, error) from error
+        states: dict[str, list[bytes | None]] = {}
+        for key, groups in self._by_entity.items():
+            values = [next(found) for _ in ids[key]]
+            for position, group in enumerate(groups):
+                states[group.name] = [_state(value[position]) for value in values]
+        return states
+
+    def applied(self) -> dict[str, Applied | None]:
+        """How far the states of each group have come; None before they were bootstrapped."""
+        try:
+            noted: Any = self._redis.mget(self._applied_keys.values())
+        except RedisError as error:
+            raise unavailable(self._settings, error) from error
+        return {
+            name: Applied(**json.loads(one)) if one else None
+            for name, one in zip(self._applied_keys, noted, strict=True)
+        }
+
+
+def _state(value: bytes | None) -> bytes | None:
+    found = Value.FromString(value) if value else None
+    return found.bytes_val if found and found.HasField("bytes_val") else None
+
+
+def entity_key(key: str, entity: str) -> EntityKey:
+    return EntityKey(join_keys=[key], entity_values=[Value(string_val=entity)])
+
+
+def applied_key(group: FeatureGroup) -> str:
+    return f"{repository.PROJECT}:applied:{state_view_name(group)}"
+
+
 class StateStore:
     """The states of one group; any number of threads may use it."""
 
     def __init__(
         self, settings: Settings, group: FeatureGroup, timeout_s: float = WRITE_TIMEOUT_S, tries: int = WRITE_TRIES
     ) -> None:
-        self._settings = settings
+        self._settings, self._group = settings, group
         self._config = repository.repo_config(settings, timeout_s, skip_dedup=True)
         self._view = repository.state_view(group, settings)
         self._store, self._redis = connect(connection_string(settings, timeout_s), tries)
-        self._join_key, self._feature = group.entity.key, state_feature_name(group)
-        self._applied_key = f"{repository.PROJECT}:applied:{self._view.name}"
+        self._reader = StateReader(settings, [group], timeout_s, tries)
+        self._applied_key = applied_key(group)
 
     def read(self, ids: Sequence[str]) -> list[bytes | None]:
-        """The state of each entity, in order; None where there is none.
-
-        Raises:
-            OnlineStoreUnavailableError: no proper answer in time.
-        """
-        if not ids:
-            return []
-        keys = [self._key(entity) for entity in ids]
-        try:
-            rows = self._store.online_read(self._config, self._view, keys, [self._feature])
-        except RedisError as error:
-            raise unavailable(self._settings, error) from error
-        found = (values and values.get(self._feature) for _, values in rows)
-        return [value.bytes_val if value and value.HasField("bytes_val") else None for value in found]
+        """As those of :meth:`StateReader.read`."""
+        return self._reader.read({self._group.entity.key: ids})[self._group.name]
 
     def write(self, ids: Sequence[str], states: Sequence[bytes], applied_time: int) -> None:
         """Write the state of each entity.
@@ -78,9 +126,9 @@ class StateStore:
             OnlineStoreFullError: Redis has no memory left.
             OnlineStoreUnavailableError: no proper answer in time.
         """
-        at = datetime.fromtimestamp(applied_time / 1e6, UTC)
+        at, feature = datetime.fromtimestamp(applied_time / 1e6, UTC), state_feature_name(self._group)
         rows = [
-            (self._key(entity), {self._feature: Value(bytes_val=state)}, at, None)
+            (entity_key(self._group.entity.key, entity), {feature: Value(bytes_val=state)}, at, None)
             for entity, state in zip(ids, states, strict=True)
         ]
         try:
@@ -92,12 +140,8 @@ class StateStore:
             raise unavailable(self._settings, error) from error
 
     def applied(self) -> Applied | None:
-        """How far the states have come; None before they were bootstrapped."""
-        try:
-            noted = self._redis.get(self._applied_key)
-        except RedisError as error:
-            raise unavailable(self._settings, error) from error
-        return Applied(**json.loads(noted)) if noted else None  # type: ignore[arg-type]
+        """As :meth:`StateReader.applied`."""
+        return self._reader.applied()[self._group.name]
 
     def note_applied(self, applied: Applied) -> None:
         try:
@@ -111,6 +155,3 @@ class StateStore:
             f"{self._applied_key}:bootstrap", timeout=seconds, blocking=False, thread_local=False
         )
         return held
-
-    def _key(self, entity: str) -> EntityKey:
-        return EntityKey(join_keys=[self._join_key], entity_values=[Value(string_val=entity)])

@@ -86,10 +86,7 @@ def _is_needed(layout: Layout, owner: Ints, rows: Rows, time: Ints) -> Mask:
 
 
 def _recent(layout: Layout, recent: Table, events: Table) -> Table:
-    joined = recent.join(recent_rows(layout, events.owner, events.rows))
-    owner, rows, _ = keep_latest(layout, joined.owner, joined.rows)
-    order = np.argsort(owner, kind="stable")
-    return Table(owner[order], rows[order])
+    return keep_latest(layout, recent.join(recent_rows(layout, events.owner, events.rows)))
 
 
 def _distinct(layout: Layout, distinct: Table, events: Table, time: Ints) -> Table:

@@ -13,7 +13,6 @@ Ertl, "New cardinality estimation algorithms for HyperLogLog sketches", 2017, al
 import numpy as np
 from numpy.typing import NDArray
 
-from feature_store.double_double import Floats
 from feature_store.events import Ints
 from feature_store.tiles.layout import Layout
 from feature_store.tiles.table import Rows, Table
@@ -48,48 +47,11 @@ def keep_distinct(layout: Layout, table: Table, since: Ints) -> Table:
     return _each_once(layout, _reduce(layout, table, sizes[set_of] > MOST_EXACT))
 
 
-def count_distinct(layout: Layout, table: Table, slot: int, tails: Ints) -> Floats:
-    """How many values each entity has in each window: shape of ``tails``, (entities, windows)."""
-    table = _each_once(layout, _reduce(layout, table.take(table.rows["slot"] == slot), np.zeros(1, dtype=np.bool_)))
-    entities, windows = tails.shape
-    window, row = np.nonzero(table.rows["last"] >= tails[table.owner].T)
-    group = table.owner[row] * windows + window
-    rows = table.rows[row]
-    counts = np.bincount(group, minlength=entities * windows).astype(np.float64)
-    reduced = rows["reduced"]
-    if reduced.any():
-        estimated = np.unique(group[reduced])
-        counts[estimated] = estimate(np.searchsorted(estimated, group[reduced]), rows["key"][reduced], len(estimated))
-    return counts.reshape(entities, windows)
-
-
 def reduce_hash(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """``register * RANKS + rank``: the first bits choose the register, the zeros after them and one are the rank."""
     rest = (values & REST).astype(np.float64)
     rank = RANK_BITS - np.frexp(rest)[1] + 1
     return (values >> np.uint64(RANK_BITS)) * np.uint64(RANKS) + rank.astype(np.uint64)
-
-
-def estimate(group: Ints, reduced: NDArray[np.uint64], number: int) -> Floats:
-    """HyperLogLog's estimate for each group from 0 to ``number`` - 1."""
-    registers = np.zeros(number * REGISTERS)
-    position = group * REGISTERS + (reduced // np.uint64(RANKS)).astype(np.int64)
-    np.maximum.at(registers, position, (reduced % np.uint64(RANKS)).astype(np.float64))
-    ranks = registers.reshape(number, REGISTERS)
-    filled = np.where(ranks > 0, 2.0**-ranks, 0.0).sum(axis=1)
-    z = filled + REGISTERS * _sigma((ranks == 0).mean(axis=1))
-    estimates: Floats = REGISTERS**2 / (2 * np.log(2) * z)
-    return estimates
-
-
-def _sigma(x: Floats) -> Floats:
-    """Ertl's correction for empty registers, ``x`` their share: x + sum of x ** (2 ** k) * 2 ** (k - 1) over k >= 1."""
-    total, weight = x.copy(), 1.0
-    for _ in range(60):
-        x = x * x
-        total += x * weight
-        weight *= 2
-    return total
 
 
 def _reduce(layout: Layout, table: Table, too_many: NDArray[np.bool_]) -> Table:

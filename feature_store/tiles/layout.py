@@ -138,7 +138,7 @@ class Layout:
             [
                 ("level", "u1"),
                 ("index", "<i4"),
-                ("count", "<i8", (len(self.counted),)),
+                ("counts", "<i8", (len(self.counted),)),
                 ("high", "<f8", (sums,)),
                 ("low", "<f8", (sums,)),
                 ("min", "<f8", (len(self.lowest),)),

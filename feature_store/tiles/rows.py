@@ -13,6 +13,8 @@ from feature_store.tiles.table import Rows
 from feature_store.windows import NEVER, tile_index
 
 LIFETIME_LEVEL = len(LEVELS) - 1
+NO_TIE = np.uint64((1 << 64) - 1)
+"""After every other."""
 
 
 def event_rows(layout: Layout, events: Events) -> Rows:
@@ -34,7 +36,7 @@ def tile_rows(layout: Layout, events: Rows, level: int) -> Rows:
     rows = np.zeros(len(events), dtype=layout.tile)
     rows["level"] = level
     rows["index"] = 0 if level == LIFETIME_LEVEL else tile_index(events["time"], LEVELS[level])
-    rows["count"] = events["present"][:, [layout.readings.index(reading) for reading in layout.counted]]
+    rows["counts"] = events["present"][:, [layout.readings.index(reading) for reading in layout.counted]]
     sums = np.nan_to_num(_numbers(layout, events, layout.summed))
     squares, lost = square(np.nan_to_num(_numbers(layout, events, layout.squared)))
     rows["high"] = np.hstack([sums, squares])
@@ -48,21 +50,12 @@ def tile_rows(layout: Layout, events: Rows, level: int) -> Rows:
     return rows
 
 
-def empty_tiles(layout: Layout, number: int) -> Rows:
-    """Tiles without events."""
-    rows = np.zeros(number, dtype=layout.tile)
-    for field in ("min", "max", "first_value"):
-        rows[field] = np.nan
-    rows["first_time"] = NEVER
-    return rows
-
-
 def add_tiles(layout: Layout, key: Ints, tiles: Rows) -> tuple[Ints, Rows]:
     """The tiles of each key as one; keys ascend."""
     groups = Groups.of(key)
     ordered = tiles[groups.order]
     result = ordered[groups.starts]
-    result["count"] = groups.reduce(np.add, ordered["count"])
+    result["counts"] = groups.reduce(np.add, ordered["counts"])
     result["high"], result["low"] = group_sums(groups, ordered["high"], ordered["low"])
     result["min"] = groups.reduce(np.fmin, ordered["min"])
     result["max"] = groups.reduce(np.fmax, ordered["max"])

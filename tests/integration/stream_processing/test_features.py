@@ -7,7 +7,7 @@ from pyspark.sql import functions as F  # noqa: N812
 from data_lake import tables
 from feature_store import repository
 from feature_store.bootstrap import BootstrapRunningError, bootstrap
-from feature_store.merging import REQUEST_TIME
+from feature_store.catalog import REQUEST_TIME
 from feature_store.silver import event_columns
 from feature_store.states import StateStore
 from feature_store.tiles import Status

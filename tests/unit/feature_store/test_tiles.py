@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from feature_store.definitions import LIFETIME, FeatureGroup, column, days, hours, minutes
 from feature_store.events import Column, Events
-from feature_store.tiles import MARGIN, MOST_PENDING, Layout, StateError, Status, apply, merge, quantiles
+from feature_store.tiles import MARGIN, MOST_PENDING, Layout, StateError, Status, apply, quantiles
+from feature_store.tiles.merge import Plan, merge
 from feature_store.windows import micros
 from tests.cases.naive_windows import Happened
 from tests.cases.window_histories import (
@@ -30,6 +31,7 @@ from tests.cases.window_histories import (
 
 ENTITIES = 4
 LAYOUT = Layout.of(GROUP)
+PLAN = Plan.of(LAYOUT)
 States = list[bytes | None]
 SOON = (0, 1, 30_000_000, MINUTE, HOUR, 13 * DAY)
 LATER = (-micros(MARGIN), -micros(MARGIN), 1 - micros(MARGIN), 0, 1, 5 * MINUTE, HOUR, DAY, 13 * DAY)
@@ -57,7 +59,7 @@ def test_tiles_agree_with_the_judge(group: FeatureGroup, data: Any) -> None:
         since = data.draw(st.integers(1, upto), label="replayed from")
         states = committed(layout, states, [one for one in batch if since <= one[0] <= upto], now)
     asked = [(entity, clock[-1] + data.draw(st.sampled_from(LATER))) for entity in range(ENTITIES)]
-    merged = merge(layout, states, np.array([time for _, time in asked]))
+    merged = merge(Plan.of(layout), states, np.array([time for _, time in asked]))
     assert list(merged.status) == [Status.OK] * ENTITIES
     assert_agrees(merged.features, history, asked, group)
 
@@ -70,7 +72,7 @@ def test_a_sum_is_right_whatever_is_in_the_same_batch(largest: int) -> None:
         batch = history[since : since + 15]
         states = committed(LAYOUT, states, [(version, event) for event in batch], batch[-1].time + 1)
         asked = [(entity, batch[-1].time + HOUR) for entity in range(ENTITIES)]
-        merged = merge(LAYOUT, states, np.array([time for _, time in asked]))
+        merged = merge(PLAN, states, np.array([time for _, time in asked]))
         assert_agrees(merged.features, history[: since + 15], asked)
 
 
@@ -117,7 +119,7 @@ def merged_in_batches(layout: Layout, times: NDArray[np.int64], column: Column, 
         ties = chosen.astype(np.uint64)
         events = Events(np.zeros(len(chosen), dtype=np.int64), times[chosen], ties, {name: column.take(chosen)})
         state = [*apply(layout, state, events, np.full(len(chosen), version), int(times[chosen[-1]]) + 2 * MINUTE)]
-    merged = merge(layout, state, np.array([1_000 * DAY]))
+    merged = merge(Plan.of(layout), state, np.array([1_000 * DAY]))
     return {feature: float(values[0]) for feature, values in merged.features.items()}
 
 
@@ -127,7 +129,7 @@ STATE = apply(LAYOUT, [None], as_columns([EVENT]), np.array([3]), 11 * DAY)[0]
 
 @given(st.binary(max_size=400))
 def test_random_bytes_are_unreadable(state: bytes) -> None:
-    merged = merge(LAYOUT, [state, STATE], np.array([11 * DAY, 11 * DAY]))
+    merged = merge(PLAN, [state, STATE], np.array([11 * DAY, 11 * DAY]))
     assert list(merged.status) == [Status.UNREADABLE, Status.OK]
     assert all(math.isnan(values[0]) for values in merged.features.values())
     assert merged.features["payments__amount_sum_7d"][1] == 5.0
@@ -136,26 +138,26 @@ def test_random_bytes_are_unreadable(state: bytes) -> None:
 @given(st.integers(0, len(STATE) - 1), st.integers(1, 255))
 def test_a_damaged_state_is_never_taken_for_a_good_one(position: int, damage: int) -> None:
     damaged = bytes([*STATE[:position], STATE[position] ^ damage, *STATE[position + 1 :]])
-    assert merge(LAYOUT, [damaged], np.array([11 * DAY])).status[0] == Status.UNREADABLE
-    assert merge(LAYOUT, [STATE[:position]], np.array([11 * DAY])).status[0] == Status.UNREADABLE
+    assert merge(PLAN, [damaged], np.array([11 * DAY])).status[0] == Status.UNREADABLE
+    assert merge(PLAN, [STATE[:position]], np.array([11 * DAY])).status[0] == Status.UNREADABLE
 
 
 def test_an_apply_by_a_slow_clock_takes_no_event_for_older_than_it_was() -> None:
     later = apply(LAYOUT, [STATE], as_columns([]), np.zeros(0, dtype=np.int64), 10 * DAY)
-    merged = merge(LAYOUT, later, np.array([11 * DAY]))
+    merged = merge(PLAN, later, np.array([11 * DAY]))
     assert list(merged.applied_time) == [11 * DAY]
     assert list(merged.applied_version) == [3]
 
 
 def test_no_state_is_an_entity_without_events() -> None:
-    merged = merge(LAYOUT, [None], np.array([11 * DAY]))
+    merged = merge(PLAN, [None], np.array([11 * DAY]))
     assert list(merged.status) == [Status.NO_STATE]
     assert_agrees(merged.features, [], [(0, 11 * DAY)])
 
 
 def test_the_state_of_another_definition_has_no_values_and_takes_no_events() -> None:
     other = Layout.of(RICH)
-    merged = merge(other, [STATE], np.array([11 * DAY]))
+    merged = merge(Plan.of(other), [STATE], np.array([11 * DAY]))
     assert list(merged.status) == [Status.OTHER_FINGERPRINT]
     assert all(math.isnan(values[0]) for values in merged.features.values())
     with pytest.raises(StateError, match=r"rich: state 0 is OTHER_FINGERPRINT, 1 in all: stop the stream"):
@@ -165,7 +167,7 @@ def test_the_state_of_another_definition_has_no_values_and_takes_no_events() -> 
 def test_a_state_is_stale_beyond_the_groups_limit_and_keeps_its_values() -> None:
     layout = Layout.of(replace(GROUP, stale_after=hours(1)))
     at = [11 * DAY + HOUR, 11 * DAY + HOUR + 1]
-    merged = merge(layout, [STATE, STATE], np.array(at))
+    merged = merge(Plan.of(layout), [STATE, STATE], np.array(at))
     assert list(merged.status) == [Status.OK, Status.STALE]
     assert list(merged.features["payments__amount_sum_all"]) == [5.0, 5.0]
 
@@ -187,6 +189,6 @@ def test_a_state_does_not_grow_with_what_no_window_reaches(monkeypatch: pytest.M
 def test_more_pending_events_than_allowed_go_into_tiles_the_oldest_first() -> None:
     future = [replace(EVENT, time=20 * DAY + number, tie=number) for number in range(MOST_PENDING + 5)]
     state = apply(LAYOUT, [None], as_columns(future), np.ones(len(future), dtype=np.int64), 11 * DAY)
-    merged = merge(LAYOUT, state, np.array([21 * DAY]))
+    merged = merge(PLAN, state, np.array([21 * DAY]))
     assert merged.features["payments__count_all"][0] == MOST_PENDING + 5
-    assert merge(LAYOUT, state, np.array([12 * DAY])).features["payments__count_all"][0] == 5
+    assert merge(PLAN, state, np.array([12 * DAY])).features["payments__count_all"][0] == 5

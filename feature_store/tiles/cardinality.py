@@ -1,0 +1,154 @@
+"""How many distinct values each entity has in each window, as of a time.
+
+A state has each value once, with the time it was seen last, in the order of the values; or, beyond ``MOST_EXACT`` of
+them, what HyperLogLog keeps of them (``distinct.py``, with the sources).
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from feature_store.double_double import Floats
+from feature_store.events import Ints, Mask
+from feature_store.tiles.compiled import EventColumns, compiled, fresh
+from feature_store.tiles.distinct import RANKS, REGISTERS, reduce_hash
+from feature_store.tiles.layout import Layout
+from feature_store.tiles.table import Table
+
+ESTIMATE_TERMS = 60
+
+
+class Seen(NamedTuple):
+    """Values by set, which is a slot of an entity: those of set i begin at ``begins[i]``."""
+
+    begins: Ints
+    reduced: Mask
+    last: Ints
+    key: NDArray[np.uint64]
+
+
+def hash_readings(layout: Layout) -> Ints:
+    """The reading of each slot, by number."""
+    return np.array([layout.readings.index(reading) for reading in layout.hashes], dtype=np.int64)
+
+
+def distinct_counts(readings: Ints, table: Table, events: EventColumns, times: Ints, tails: Ints) -> Floats:
+    """Shape (slots, entities, windows); ``tails`` has shape (entities, windows), ``readings`` those of the slots."""
+    rows, slots = table.rows, len(readings)
+    begins = np.searchsorted(table.owner * slots + rows["slot"], np.arange(len(times) * slots + 1))
+    seen = Seen(begins, fresh(rows["reduced"]), fresh(rows["last"]), fresh(rows["key"]))
+    event_begins = np.searchsorted(events.owner, np.arange(len(times) + 1))
+    reduced_hash = reduce_hash(events.hash) if seen.reduced.any() else events.hash
+    counts = np.zeros((slots, *tails.shape))
+    _count(counts, readings, seen, events, event_begins, reduced_hash, times, tails)
+    return counts
+
+
+@compiled
+def _count(  # noqa: PLR0913, PLR0917 - columns
+    counts: Floats,
+    readings: Ints,
+    seen: Seen,
+    events: EventColumns,
+    event_begins: Ints,
+    reduced_hash: NDArray[np.uint64],
+    times: Ints,
+    tails: Ints,
+) -> None:
+    slots, entities, _ = counts.shape
+    for entity in range(entities):
+        past = np.arange(event_begins[entity], event_begins[entity + 1])
+        past = past[events.time[past] < times[entity]]
+        for slot in range(slots):
+            found = counts[slot, entity]
+            begin, end = seen.begins[entity * slots + slot], seen.begins[entity * slots + slot + 1]
+            present = past[events.present[:, readings[slot]][past]]
+            if begin < end and seen.reduced[begin]:
+                _estimate_all(found, slot, seen, begin, end, events, present, reduced_hash, tails[entity])
+            else:
+                _count_seen(found, seen, begin, end, tails[entity])
+                _count_events(found, slot, seen, begin, end, events, present, tails[entity])
+
+
+@compiled
+def _estimate_all(  # noqa: PLR0913, PLR0917 - columns
+    counts: Floats,
+    slot: int,
+    seen: Seen,
+    begin: int,
+    end: int,
+    events: EventColumns,
+    present: Ints,
+    reduced_hash: NDArray[np.uint64],
+    tails: Ints,
+) -> None:
+    for window in range(len(tails)):
+        registers = np.zeros(REGISTERS, dtype=np.uint8)
+        for row in range(begin, end):
+            if seen.last[row] >= tails[window]:
+                _offer(registers, seen.key[row])
+        for row in present:
+            if events.time[row] >= tails[window]:
+                _offer(registers, reduced_hash[row, slot])
+        counts[window] = _estimate(registers)
+
+
+@compiled
+def _count_seen(counts: Floats, seen: Seen, begin: int, end: int, tails: Ints) -> None:
+    for row in range(begin, end):
+        for window in range(len(tails)):
+            counts[window] += seen.last[row] >= tails[window]
+
+
+@compiled
+def _count_events(  # noqa: PLR0913, PLR0917 - columns
+    counts: Floats, slot: int, seen: Seen, begin: int, end: int, events: EventColumns, present: Ints, tails: Ints
+) -> None:
+    """Count the values of ``present`` events, each once, in the windows that the state did not see them in."""
+    hashes = events.hash[:, slot][present]
+    order = np.argsort(hashes)
+    for position in range(len(order)):
+        row = present[order[position]]
+        key, last = events.hash[row, slot], events.time[row]
+        if position and hashes[order[position - 1]] == key:
+            continue
+        following = position + 1
+        while following < len(order) and hashes[order[following]] == key:
+            last = max(last, events.time[present[order[following]]])
+            following += 1
+        found = begin + np.searchsorted(seen.key[begin:end], key)
+        is_seen = found < end and seen.key[found] == key
+        for window in range(len(tails)):
+            if last >= tails[window] and not (is_seen and seen.last[found] >= tails[window]):
+                counts[window] += 1
+
+
+@compiled
+def _offer(registers: NDArray[np.uint8], reduced: int) -> None:
+    register, rank = reduced // np.uint64(RANKS), reduced % np.uint64(RANKS)
+    registers[register] = max(registers[register], rank)
+
+
+@compiled
+def _estimate(registers: NDArray[np.uint8]) -> float:
+    """HyperLogLog's estimate (Ertl 2017, algorithm 6), with his correction for the share x of empty registers.
+
+    That is x + sum of x ** (2 ** k) * 2 ** (k - 1) over k >= 1.
+    """
+    filled, empty = 0.0, 0
+    for rank in registers:
+        if rank:
+            filled += 2.0 ** -np.float64(rank)
+        else:
+            empty += 1
+    if empty == REGISTERS:
+        return 0.0
+    x = empty / REGISTERS
+    sigma, weight = x, 1.0
+    for _ in range(ESTIMATE_TERMS):
+        x *= x
+        sigma += x * weight
+        weight *= 2
+    estimate: float = REGISTERS**2 / (2 * np.log(2) * (filled + REGISTERS * sigma))
+    return estimate
