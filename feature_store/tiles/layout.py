@@ -12,6 +12,7 @@ from feature_store.definitions import LIFETIME, Feature, FeatureGroup, Function
 from feature_store.definitions.filters import Scalar
 from feature_store.events import Ints
 from feature_store.readings import Kind, Reading
+from feature_store.tiles.table import Table
 from feature_store.windows import HOPS, hop, tail
 
 MARGIN: Final = timedelta(seconds=60)
@@ -180,6 +181,29 @@ class Layout:
     def sketch(self) -> np.dtype[Any]:
         """A sketch of the values in one tile; ``size`` is that of its bytes."""
         return np.dtype([("slot", "u1"), ("level", "u1"), ("index", "<i4"), ("size", "<u4")])
+
+    @cached_property
+    def row_types(self) -> Mapping[str, np.dtype[Any]]:
+        """The tables of a state, in the order of their bytes."""
+        return {
+            "tiles": self.tile,
+            "events": self.event,
+            "recent": self.recent,
+            "distinct": self.distinct,
+            "values": self.value,
+            "sketches": self.sketch,
+            "sketch_bytes": np.dtype(np.uint8),
+        }
+
+    @cached_property
+    def row_sizes(self) -> tuple[int, ...]:
+        return tuple(kind.itemsize for kind in self.row_types.values())
+
+    @cached_property
+    def no_rows(self) -> Mapping[str, Table]:
+        return {
+            name: Table(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=kind)) for name, kind in self.row_types.items()
+        }
 
 
 def level(window: timedelta) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from operator import mul
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -49,29 +49,15 @@ class States:
     tables: Mapping[str, Table]
 
 
-def row_types(layout: Layout) -> dict[str, np.dtype[Any]]:
-    """The tables of a state, in the order of their bytes."""
-    return {
-        "tiles": layout.tile,
-        "events": layout.event,
-        "recent": layout.recent,
-        "distinct": layout.distinct,
-        "values": layout.value,
-        "sketches": layout.sketch,
-        "sketch_bytes": np.dtype(np.uint8),
-    }
-
-
 def is_at_least(layout: Layout, state: bytes | None, version: int) -> bool:
     """Whether ``state`` can be read and has taken in commit ``version``."""
-    header = _header(layout, state, [kind.itemsize for kind in row_types(layout).values()])
+    header = _header(layout, state, layout.row_sizes)
     return not isinstance(header, Status) and header.version >= version
 
 
 def decode(layout: Layout, states: Sequence[bytes | None]) -> States:
     """Never fails: what cannot be read has a status that says so, and no rows."""
-    types = row_types(layout)
-    sizes = [kind.itemsize for kind in types.values()]
+    types, sizes = layout.row_types, layout.row_sizes
     status = np.zeros(len(states), dtype=np.int64)
     version, time = np.full(len(states), NO_VERSION), np.zeros(len(states), dtype=np.int64)
     lengths = np.zeros((len(types), len(states)), dtype=np.int64)
@@ -89,21 +75,24 @@ def decode(layout: Layout, states: Sequence[bytes | None]) -> States:
                 pieces[table].append(state[begin : begin + length])
                 begin += length
     owners = np.arange(len(states))
-    tables = {
-        name: Table(np.repeat(owners, lengths[table]), np.frombuffer(b"".join(pieces[table]), dtype=kind))
-        for table, (name, kind) in enumerate(types.items())
-    }
+    tables = {}
+    for table, (name, kind) in enumerate(types.items()):
+        if pieces[table]:
+            rows = np.frombuffer(b"".join(pieces[table]), dtype=kind)
+            tables[name] = Table(np.repeat(owners, lengths[table]), rows)
+        else:
+            tables[name] = layout.no_rows[name]
     return States(status, version, time, tables)
 
 
 def encode(layout: Layout, version: Ints, time: Ints, tables: Mapping[str, Table]) -> list[bytes]:
     """The bytes of each entity's state."""
-    types = row_types(layout)
+    types = layout.row_types
     entities = np.arange(len(version) + 1)
     limits = np.array([np.searchsorted(tables[name].owner, entities) for name in types])
     counts = np.diff(limits).astype("<u4")
     contents = [np.ascontiguousarray(tables[name].rows).tobytes() for name in types]
-    offsets = limits * np.array([kind.itemsize for kind in types.values()])[:, None]
+    offsets = limits * np.array(layout.row_sizes)[:, None]
     result = []
     for number in range(len(version)):
         parts = [counts[:, number].tobytes()]
