@@ -60,7 +60,10 @@ format: $(PLATFORM) ## format and sort the code
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
 
-test: test-unit test-airflow test-integration test-e2e ## set up and pass all tests
+test: setup ## set up and pass all tests
+	$(MAKE) --jobs=2 --output-sync=target test-unit test-airflow
+	$(MAKE) test-integration
+	$(MAKE) test-e2e
 
 test-unit: setup ## tests without a JVM or a server
 	.venv/bin/pytest tests/unit

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
-from redis.exceptions import LockError
+from redis.exceptions import LockError, RedisError
 
 from config.errors import TransientError
 from config.settings import Settings
@@ -120,7 +120,10 @@ def _alone(store: StateStore, group: FeatureGroup) -> Iterator[None]:
 
     def keep() -> None:
         while not done.wait(LOCK_S / 3):
-            lock.reacquire()
+            try:
+                lock.reacquire()
+            except RedisError as error:  # what else needs Redis fails by itself, and is tried again
+                logger.warning("the lock of %s could not be kept: %s", group.name, error)
 
     keeper = threading.Thread(target=keep, name="bootstrap-lock", daemon=True)
     keeper.start()

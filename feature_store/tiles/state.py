@@ -78,8 +78,8 @@ def decode(layout: Layout, states: Sequence[bytes | None]) -> States:
     tables = {}
     for table, (name, kind) in enumerate(types.items()):
         if pieces[table]:
-            rows = np.frombuffer(b"".join(pieces[table]), dtype=kind)
-            tables[name] = Table(np.repeat(owners, lengths[table]), rows)
+            content = np.frombuffer(b"".join(pieces[table]), dtype=kind)
+            tables[name] = Table(np.repeat(owners, lengths[table]), content)
         else:
             tables[name] = layout.no_rows[name]
     return States(status, version, time, tables)

@@ -14,13 +14,11 @@ from config import Settings
 from contracts import contract, event
 from data_lake import tables
 from data_lake.delta_tables import ensure_table
-from feature_store.states import StateStore
 from stream_processing.spark_streaming.silver import batch_writer
 from tests.integration.conftest import settings_on_free_ports
-from tests.integration.stream_processing.shop import Shop
+from tests.integration.stream_processing.shop import Shop, forget_all
 from tidemill.stack.running import running
 from tidemill.stack.services import redis as redis_service
-from use_cases.churn.features import PURCHASES
 
 TOPIC = "shop.transaction.v1"
 BROKER_TIME = datetime(2024, 5, 2, 12, 0, 0)
@@ -121,5 +119,5 @@ def shop(spark: SparkSession, redis_settings: Settings, tmp_path: Path) -> Shop:
     stream = redis_settings.stream.model_copy(update={"checkpoints": str(tmp_path / "checkpoints")})
     settings = redis_settings.model_copy(update={"lake": lake, "stream": stream})
     ensure_table(spark, tables.silver(TOPIC), settings)
-    StateStore(settings, PURCHASES)._redis.flushall()
+    forget_all(settings)
     return Shop(spark, settings)

@@ -12,6 +12,7 @@ from config import Settings
 from data_lake.tables import silver
 from feature_store.definitions import FeatureGroup
 from feature_store.online import FeatureRow, OnlineReader
+from feature_store.online_store import connect, connection_string
 from stream_processing.spark_streaming.features import start_features
 from tests.cases.naive_windows import Happened, naive_value
 from tests.cases.transactions import Line, random_lines, silver_row
@@ -84,3 +85,8 @@ def _columns(line: Line) -> dict[str, object]:
         "order_id": line.order_id,
         "product_id": line.product_id,
     }
+
+
+def forget_all(settings: Settings) -> None:
+    """What a Redis without its data has: nothing."""
+    connect(connection_string(settings, 10.0), tries=1)[1].flushall()

@@ -12,7 +12,7 @@ from feature_store.silver import event_columns
 from feature_store.states import StateStore
 from feature_store.tiles import Status
 from stream_processing.spark_streaming.features import batch_applier, start_features
-from tests.integration.stream_processing.shop import TOPIC, Shop, recent_lines
+from tests.integration.stream_processing.shop import TOPIC, Shop, forget_all, recent_lines
 from use_cases.churn.features import PURCHASES, SERVICE
 
 
@@ -69,7 +69,7 @@ def test_a_batch_that_is_tried_again_applies_nothing_twice(shop: Shop) -> None:
 def test_states_that_are_gone_are_made_anew(shop: Shop) -> None:
     shop.arrive(recent_lines(5, 60))
     queries = shop.stream()
-    StateStore(shop.settings, PURCHASES)._redis.flushall()
+    forget_all(shop.settings)
     shop.arrive(recent_lines(6, 60))
     for query in queries:
         with pytest.raises(Exception, match="the online store lost the states"):

@@ -12,7 +12,18 @@ from numpy.typing import NDArray
 
 from feature_store.definitions import LIFETIME, FeatureGroup, column, days, hours, minutes
 from feature_store.events import Column, Events
-from feature_store.tiles import MARGIN, MOST_PENDING, Layout, StateError, Status, apply, quantiles
+from feature_store.tiles import (
+    MARGIN,
+    MOST_PENDING,
+    Layout,
+    StateError,
+    Status,
+    apply,
+    cardinality,
+    latest,
+    quantiles,
+    windowed,
+)
 from feature_store.tiles.merge import Plan, merge
 from feature_store.windows import micros
 from tests.cases.naive_windows import Happened
@@ -192,3 +203,12 @@ def test_more_pending_events_than_allowed_go_into_tiles_the_oldest_first() -> No
     merged = merge(PLAN, state, np.array([21 * DAY]))
     assert merged.features["payments__count_all"][0] == MOST_PENDING + 5
     assert merge(PLAN, state, np.array([12 * DAY])).features["payments__count_all"][0] == 5
+
+
+def test_no_request_waits_for_a_loop_to_be_compiled() -> None:
+    loops = (windowed._add_tiles, windowed._add_events, latest._keep_recent, latest._keep_events, cardinality._count)
+    merge(PLAN, [None], np.array([11 * DAY]))
+    for states in ([STATE], [STATE, None], [b"", STATE] * 40):
+        for at in (10 * DAY, 11 * DAY):
+            merge(PLAN, states, np.full(len(states), at))
+    assert [len(loop.signatures) for loop in loops] == [1] * len(loops)  # type: ignore[attr-defined]
