@@ -6,25 +6,27 @@ Each payment asks, just before it, for count and mean amount of its customer's p
 of its terminal's verdicts (7 days after a payment), over 1, 7 and 30 days: 12 features. All four read the same Parquet
 or Delta files; Spark's session has started, and has done a first job. What is compared:
 
-- ``tidemill``: ``training_frame`` into Spark's noop sink, with the driver's and the workers' peak memory;
+- ``tidemill``: ``training_frame`` into Spark's noop sink, with the most memory held by the JVM and by a worker so far;
 - ``sql``: the same by ``RANGE BETWEEN`` windows of Spark SQL, which slide;
 - ``pandas``: the same by ``groupby().rolling()``, which slides;
-- ``feast``: ``get_historical_features`` of finished rows, on a share of the questions (``--feast-rows``), so its
-  time is scaled up by the rows: that favours it, since its join grows faster than its rows;
-- ``whales``: 2 customers, and terminals, of 100,000 payments each, ours against SQL.
+- ``feast``: ``get_historical_features`` of finished rows, on the first ``--feast-rows`` payments, and ours on the same.
+
+Then ours against SQL as the work grows: with the number of rows (``--scale``, the file repeated with new cards), with
+the windows, and with the events of an entity (2 customers and terminals that have very many payments each).
 """
 
 import argparse
 import json
-import resource
+import re
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import psutil
 import pyarrow.parquet as pq
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
@@ -38,9 +40,9 @@ from feature_store.training import EVENT_TIMESTAMP, training_frame
 from use_cases.fraud.features import CUSTOMER_PAYMENTS, TERMINAL_VERDICTS
 
 FILE = Path(__file__).resolve().parents[2] / "shared" / "data" / "fraud-transactions.parquet"
-SERVICE = FeatureService("backfill", (*CUSTOMER_PAYMENTS.features, *TERMINAL_VERDICTS.features))
 DELAY, DAYS = pd.Timedelta(days=7), (1, 7, 30)
-WHALES, WHALE_PAYMENTS = 2, 100_000
+NUMBERS = 12
+WHALES, WHALE_PAYMENTS = 2, (25_000, 50_000, 100_000)
 SPINE = ["customer_id", "terminal_id", EVENT_TIMESTAMP]
 
 
@@ -48,23 +50,26 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--file", type=Path, default=FILE)
     parser.add_argument("--rows", type=int, default=None, help="only the first N payments")
-    parser.add_argument("--scale", type=int, nargs="+", default=[1], help="repeat the file with new cards")
-    parser.add_argument("--feast-rows", type=int, default=20_000)
+    parser.add_argument("--scale", type=int, nargs="+", default=[1, 3], help="repeat the file so many times")
+    parser.add_argument("--feast-rows", type=int, default=200_000)
     arguments = parser.parse_args()
     payments = read(arguments.file, arguments.rows)
     with tempfile.TemporaryDirectory() as folder:
         settings = load_settings({"TIDEMILL_HOME": folder, "TIDEMILL_SPARK__DRIVER_MEMORY_MB": "4096"})
         spark = session("backfill", settings)
-        results = [compare(spark, settings, repeated(payments, scale)) for scale in arguments.scale]
+        frames = [compare(spark, settings, repeated(payments, scale)) for scale in arguments.scale]
         say("pandas")
-        results[0]["pandas_s"] = round(timed(lambda: by_pandas(payments)), 1)
+        frames[0]["pandas_s"] = round(timed(lambda: by_pandas(payments)), 1)
+        first = payments.head(arguments.feast_rows)
+        some = compare(spark, settings, first)
         say("feast")
-        results[0]["feast_s"] = by_feast(spark, settings, payments, arguments.feast_rows)
-        whales = compare(spark, settings, whale_payments())
+        some["feast_s"] = round(by_feast(spark, settings, first), 1)
+        some["feast_ratio"] = round(some["feast_s"] / some["tidemill_s"], 1)
+        windows = [compare(spark, settings, payments, DAYS[:number]) for number in range(1, len(DAYS))]
+        whales = [compare(spark, settings, whale_payments(each)) for each in WHALE_PAYMENTS]
         spark.stop()
-    for name in ("pandas", "feast"):
-        results[0][f"{name}_ratio"] = round(results[0][f"{name}_s"] / results[0]["tidemill_s"], 1)
-    print(json.dumps({"features": len(SERVICE.names), "frames": results, "whales": whales}, indent=2))
+    frames[0]["pandas_ratio"] = round(frames[0]["pandas_s"] / frames[0]["tidemill_s"], 1)
+    print(json.dumps({"rows": frames, "feast": some, "fewer_windows": windows, "events_an_entity": whales}, indent=2))
 
 
 def read(file: Path, rows: int | None) -> pd.DataFrame:
@@ -81,9 +86,9 @@ def repeated(payments: pd.DataFrame, scale: int) -> pd.DataFrame:
     return pd.concat(copies, ignore_index=True)
 
 
-def whale_payments() -> pd.DataFrame:
+def whale_payments(each: int) -> pd.DataFrame:
     """Half a year of few customers and terminals with very many payments."""
-    rng, number = np.random.default_rng(3), WHALES * WHALE_PAYMENTS
+    rng, number = np.random.default_rng(3), WHALES * each
     seconds = np.sort(rng.integers(0, 183 * 86_400, number))
     return pd.DataFrame(
         {
@@ -96,22 +101,27 @@ def whale_payments() -> pd.DataFrame:
     )
 
 
-def compare(spark: SparkSession, settings: Settings, payments: pd.DataFrame) -> dict[str, float]:
+def compare(
+    spark: SparkSession, settings: Settings, payments: pd.DataFrame, windows: Sequence[int] = DAYS
+) -> dict[str, float]:
     """Ours against SQL, over the same tables."""
+    both = (*CUSTOMER_PAYMENTS.features, *TERMINAL_VERDICTS.features)
+    service = FeatureService("backfill", tuple(one for one in both if one.window.days in windows))
     spine = write(spark, settings, payments)
-    ours = training_frame(spine.limit(100), SERVICE, settings)
-    ours.write.format("noop").mode("overwrite").save()
-    say(f"{len(payments)} payments: tidemill")
-    tidemill = timed(lambda: save(training_frame(spine, SERVICE, settings)))
-    say(f"{len(payments)} payments: sql")
-    sql = timed(lambda: save(by_sql(spark, settings, spine)))
-    memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024
+    save(training_frame(spine.limit(100), service, settings))
+    say(f"{len(payments)} payments, {len(service.names)} features: tidemill")
+    tidemill = timed(lambda: save(training_frame(spine, service, settings)))
+    memory = peaks_mb()
+    say(f"{len(payments)} payments, {len(service.names)} features: sql")
+    sql = timed(lambda: save(by_sql(spark, settings, spine, windows)))
+    spine.unpersist()
     return {
         "rows": len(payments),
+        "features": len(service.names),
         "tidemill_s": round(tidemill, 1),
         "sql_s": round(sql, 1),
         "sql_ratio": round(sql / tidemill, 1),
-        "largest_process_mb": memory,
+        **memory,
     }
 
 
@@ -145,7 +155,7 @@ def append(spark: SparkSession, settings: Settings, topic: str, rows: DataFrame,
     known.select(*made).write.format("delta").mode("overwrite").save(target.path(settings))
 
 
-def by_sql(spark: SparkSession, settings: Settings, spine: DataFrame) -> DataFrame:
+def by_sql(spark: SparkSession, settings: Settings, spine: DataFrame, windows: Sequence[int]) -> DataFrame:
     """Windows in SQL: a question is a row without a value among the events, which the windows see."""
     frame = spine
     for key, topic, value in (
@@ -159,9 +169,9 @@ def by_sql(spark: SparkSession, settings: Settings, spine: DataFrame) -> DataFra
         asked = frame.withColumns({"at": F.unix_micros(EVENT_TIMESTAMP), "is_asked": F.lit(True)})
         both = asked.unionByName(happened, allowMissingColumns=True)
         over = "OVER (PARTITION BY {} ORDER BY at RANGE BETWEEN {} PRECEDING AND 1 PRECEDING)"
-        windows = {days: over.format(key, days * 86_400_000_000) for days in DAYS}
-        counts = [F.expr(f"count(value) {window}").alias(f"{key}_count_{days}") for days, window in windows.items()]
-        means = [F.expr(f"avg(value) {window}").alias(f"{key}_mean_{days}") for days, window in windows.items()]
+        ranges = {days: over.format(key, days * 86_400_000_000) for days in windows}
+        counts = [F.expr(f"count(value) {one}").alias(f"{key}_count_{days}") for days, one in ranges.items()]
+        means = [F.expr(f"avg(value) {one}").alias(f"{key}_mean_{days}") for days, one in ranges.items()]
         frame = both.select("*", *counts, *means).where("is_asked").drop("value", "at", "is_asked")
     return frame
 
@@ -181,8 +191,8 @@ def by_pandas(payments: pd.DataFrame) -> None:
             rolling.mean()
 
 
-def by_feast(spark: SparkSession, settings: Settings, payments: pd.DataFrame, rows: int) -> float:
-    """Seconds for all payments, from those for ``rows`` of them joined to finished rows of as many numbers."""
+def by_feast(spark: SparkSession, settings: Settings, payments: pd.DataFrame) -> float:
+    """Seconds to join each payment to the finished row of as many numbers that was its customer's at the time."""
     import feast
     from feast.infra.offline_stores.contrib.spark_offline_store.spark import SparkSource
     from feast.types import Float64, String
@@ -190,10 +200,10 @@ def by_feast(spark: SparkSession, settings: Settings, payments: pd.DataFrame, ro
     from feature_store import repository
 
     path = str(settings.home / "finished.parquet")
-    numbers = [f"number_{position}" for position in range(len(SERVICE.names))]
-    finished = spark.createDataFrame(
-        payments.head(rows).assign(customer_id=lambda frame: frame["customer_id"].astype(str))
-    )
+    numbers = [f"number_{position}" for position in range(NUMBERS)]
+    keys = payments["customer_id"].astype(str)
+    payments.assign(customer_id=keys).to_parquet(settings.home / "asked.parquet", index=False, coerce_timestamps="us")
+    finished = spark.read.parquet(str(settings.home / "asked.parquet"))
     constant = [F.rand(position).alias(name) for position, name in enumerate(numbers)]
     finished.select("customer_id", F.col("time").cast("timestamp").alias("time"), *constant).write.parquet(path)
     customer = feast.Entity(name="customer", join_keys=["customer_id"], value_type=feast.ValueType.STRING)
@@ -204,8 +214,17 @@ def by_feast(spark: SparkSession, settings: Settings, payments: pd.DataFrame, ro
     store.apply([customer, view])
     asked = finished.select("customer_id", F.col("time").cast("timestamp_ntz").alias("event_timestamp"))
     job = store.get_historical_features(entity_df=asked, features=[f"finished:{name}" for name in numbers])
-    seconds = timed(lambda: save(job.to_spark_df()))
-    return round(seconds * len(payments) / rows, 1)
+    return timed(lambda: save(job.to_spark_df()))
+
+
+def peaks_mb() -> dict[str, int]:
+    """The most memory that Spark's JVM and the largest Python worker have held so far."""
+    peaks: dict[str, int] = {"jvm_mb": 0, "worker_mb": 0}
+    for process in psutil.Process().children(recursive=True):
+        name = "jvm_mb" if process.name() == "java" else "worker_mb"
+        status = Path(f"/proc/{process.pid}/status").read_text()
+        peaks[name] = max(peaks[name], *(int(one) // 1024 for one in re.findall(r"VmHWM:\s+(\d+) kB", status)))
+    return peaks
 
 
 def say(step: str) -> None:
