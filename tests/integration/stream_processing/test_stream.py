@@ -1,6 +1,6 @@
 """Kafka to bronze to silver with the real broker; every test ends with broker and lake reconciled."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from data_lake.maintenance import maintain
 from data_lake.reconciliation import TopicReport, wait_until_it_holds
 from data_lake.reconciliation.reconcile import reconcile_topic
 from ingestion_layer.kafka.topics import ensure_topics
+from stream_processing.spark_streaming.app import CONF
 from stream_processing.spark_streaming.bronze import start_bronze
 from stream_processing.spark_streaming.silver import start_silver
 from tests.integration.stream_processing.conftest import TOPIC, Rows, encode, transaction
@@ -136,6 +137,40 @@ def test_files_merged_under_a_running_stream_are_read_once(spark: SparkSession, 
         for table in (tables.bronze(TOPIC), tables.silver(TOPIC)):
             assert maintain(table, open_table(table, lake), vacuum_hours=168).files_merged > 1
         send([{"value": encode(transaction("compact 3"))}, {"value": encode(transaction("compact 1"))}])
+    held(lake)
+
+
+@contextmanager
+def properties(spark: SparkSession, values: Mapping[str, str]) -> Iterator[None]:
+    """Queries started in the block have these properties of Spark."""
+    for key, value in values.items():
+        spark.conf.set(key, value)
+    try:
+        yield
+    finally:
+        for key in values:
+            spark.conf.unset(key)
+
+
+def test_small_files_are_merged_when_many_have_gathered_and_not_after_every_commit(
+    spark: SparkSession, lake: Settings, send: Send
+) -> None:
+    def operations(table: tables.Table) -> list[str]:
+        return [commit["operation"] for commit in open_table(table, lake).history()]
+
+    def commit(number: int) -> None:
+        send([{"value": encode(transaction(f"gather {number}"))}])
+        with streaming(spark, lake):
+            pass
+
+    streamed = tables.bronze(TOPIC), tables.silver(TOPIC)
+    with properties(spark, {key: value for key, value in CONF.items() if ".autoCompact." in key}):
+        for number in range(2):
+            commit(number)
+        assert not any("OPTIMIZE" in operations(table) for table in streamed)
+        with properties(spark, {"spark.databricks.delta.autoCompact.minNumFiles": "3"}):
+            commit(2)
+        assert all(operations(table)[0] == "OPTIMIZE" for table in streamed)
     held(lake)
 
 
