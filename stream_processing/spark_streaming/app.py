@@ -35,8 +35,8 @@ CONF = {
     "spark.scheduler.mode": "FAIR",
     # A batch is persisted and every function of it is deterministic: MERGE need not copy it once more to be safe.
     "spark.databricks.delta.merge.materializeSource": "none",
-    # By itself Delta 4.4 merges the files of a partition after every commit: it forgets that it has merged them before.
-    # Asked to look at the whole table, it counts, and merges when a partition has 50 small files.
+    # Delta 4.4 counts a partition's small files from the start of the process, and forgets that it has merged them when
+    # the count falls to zero: after a restart it would merge at every commit. By the whole table, the count decides.
     "spark.databricks.delta.autoCompact.modifiedPartitionsOnly.enabled": "false",
 }
 logger = logging.getLogger("tidemill.stream")
