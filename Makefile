@@ -46,7 +46,7 @@ $(JARS): deployment/local/jars/spark/pom.xml deployment/local/jars/kafka/pom.xml
 	deployment/local/jars/fetch
 	mkdir -p .jars && touch $@
 
-$(CLASSES): $(PLATFORM) $(JARS)
+$(CLASSES): $(JARS) deployment/local/classes/archive deployment/local/classes/workload.py | $(PLATFORM)
 	PYTHONPATH=. $(PY) deployment/local/classes/archive $@
 
 lint: $(PLATFORM) ## ruff, mypy --strict, import-linter, lock check
@@ -69,7 +69,7 @@ test-unit: setup ## tests without a JVM or a server
 	.venv/bin/pytest tests/unit
 
 test-integration: setup ## tests on the real Kafka, Spark, Redis, MLflow and Feast
-	.venv/bin/pytest tests/integration
+	.venv/bin/pytest -n 2 --dist loadfile tests/integration
 
 test-airflow: setup ## tests of the DAGs and plugins in the real Airflow
 	.venv-airflow/bin/pytest tests/airflow_orchestration
