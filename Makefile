@@ -69,7 +69,7 @@ test-unit: setup ## tests without a JVM or a server
 	.venv/bin/pytest tests/unit
 
 test-integration: setup ## tests on the real Kafka, Spark, Redis, MLflow and Feast
-	.venv/bin/pytest -n 2 --dist loadfile tests/integration
+	.venv/bin/pytest tests/integration
 
 test-airflow: setup ## tests of the DAGs and plugins in the real Airflow
 	.venv-airflow/bin/pytest tests/airflow_orchestration
