@@ -25,7 +25,7 @@ from feature_store.tiles import (
     windowed,
 )
 from feature_store.tiles.merge import Plan, merge
-from feature_store.windows import micros
+from feature_store.windows import micros, tail
 from tests.cases.naive_windows import Happened
 from tests.cases.window_histories import (
     DAY,
@@ -36,6 +36,7 @@ from tests.cases.window_histories import (
     amount,
     as_columns,
     assert_agrees,
+    happened,
     histories,
     mixed_magnitudes,
 )
@@ -73,6 +74,20 @@ def test_tiles_agree_with_the_judge(group: FeatureGroup, data: Any) -> None:
     merged = merge(Plan.of(layout), states, np.array([time for _, time in asked]))
     assert list(merged.status) == [Status.OK] * ENTITIES
     assert_agrees(merged.features, history, asked, group)
+
+
+@pytest.mark.parametrize("group", [GROUP, RICH], ids=lambda group: group.name)
+def test_a_window_begins_with_its_tail_and_ends_before_its_time(group: FeatureGroup) -> None:
+    layout, now = Layout.of(group), 19_783 * DAY + 17 * HOUR + 23 * MINUTE + 1
+    begins = [tail(now, window) for window in layout.windows if window != LIFETIME]
+    for edge in (*begins, now):
+        times = (edge, edge - 1, edge + 1)
+        history = [happened((entity, at), entity, 5.0, "card", 0) for entity, at in enumerate(times)]
+        for applied in (edge, now):
+            states = committed(layout, [None] * ENTITIES, [(1, event) for event in history], applied)
+            asked = [(entity, now) for entity in range(len(times))]
+            merged = merge(Plan.of(layout), states[: len(times)], np.full(len(times), now))
+            assert_agrees(merged.features, history, asked, group)
 
 
 @pytest.mark.parametrize("largest", [9, 15, 40])
