@@ -44,30 +44,27 @@ def start_features(spark: SparkSession, settings: Settings, group: FeatureGroup)
         "maxFilesPerTrigger": str(settings.stream.max_files_per_trigger),
     }
     changes = spark.readStream.format("delta").options(**options).load(table(group.source.table).path(settings))
-    writer = inserted_events(changes, group).writeStream.foreachBatch(batch_applier(settings, group))
+    writer = changes.writeStream.foreachBatch(batch_applier(settings, group))
     return start(spark, settings, writer, query_name(group))
 
 
-def inserted_events(changes: DataFrame, group: FeatureGroup) -> DataFrame:
-    """The events that silver's change feed brings, with the commit of each.
+def batch_applier(settings: Settings, group: FeatureGroup) -> Callable[[DataFrame, int], None]:
+    """What to do with one batch of silver's changes.
 
     Rows that retention deletes stay in their tiles until no window reaches them.
     """
-    return event_columns(changes.where(F.col("_change_type") == "insert"), group, F.col(COMMIT))
-
-
-def batch_applier(settings: Settings, group: FeatureGroup) -> Callable[[DataFrame, int], None]:
-    """What to do with one batch of :func:`inserted_events`."""
     store = StateStore(settings, group)
 
-    def write(events: DataFrame, batch_id: int) -> None:
-        spark = events.sparkSession
+    def write(changes: DataFrame, batch_id: int) -> None:
+        spark = changes.sparkSession
         spark.sparkContext.setLocalProperty("spark.scheduler.pool", query_name(group))
         spark.sparkContext.setJobDescription(f"{query_name(group)} batch {batch_id}")
         before = store.applied()
         if before is None:
             raise StatesLostError(f"the online store lost the states of {group.name}: they are made anew")
         started = time.time_ns() // 1000
+        inserted = changes.where(F.col("_change_type") == "insert")
+        events = event_columns(inserted, group, F.col(COMMIT))
         counts = apply_to_states(events, settings, group, settings.spark.shuffle_partitions)
         if counts["events"]:
             version, known = max(before.version, counts["version"]), max(before.known_until, counts["known"])

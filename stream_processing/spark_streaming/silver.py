@@ -18,8 +18,7 @@ from stream_processing.spark_streaming.summary import summarise
 
 def start_silver(spark: SparkSession, settings: Settings, topic: str) -> StreamingQuery:
     """The running query ``silver/<topic>``."""
-    parsed = parsed_messages(read_bronze(spark, settings, topic), settings, topic)
-    writer = parsed.writeStream.foreachBatch(batch_writer(settings, topic))
+    writer = read_bronze(spark, settings, topic).writeStream.foreachBatch(batch_writer(settings, topic))
     return start(spark, settings, writer, f"silver/{topic}")
 
 
@@ -33,21 +32,14 @@ def read_bronze(spark: SparkSession, settings: Settings, topic: str) -> DataFram
     return spark.readStream.format("delta").options(**options).load(tables.bronze(topic).path(settings))
 
 
-def parsed_messages(messages: DataFrame, settings: Settings, topic: str) -> DataFrame:
-    """Bronze rows of ``topic``, parsed and checked.
-
-    This is done to the stream: done to each batch, the making of its plan would take longer than the batch.
-    """
-    return parse(messages, contract(topic), TimeRule.of(settings))
-
-
 def batch_writer(settings: Settings, topic: str) -> Callable[[DataFrame, int], None]:
-    """What to do with one batch of :func:`parsed_messages`."""
+    """What to do with one batch of bronze rows of ``topic``."""
+    source, rule = contract(topic), TimeRule.of(settings)
 
-    def write(batch: DataFrame, batch_id: int) -> None:
-        batch.sparkSession.sparkContext.setLocalProperty("spark.scheduler.pool", f"silver/{topic}")
-        batch.sparkSession.sparkContext.setJobDescription(f"silver/{topic} batch {batch_id}")
-        parsed = batch.persist(StorageLevel.MEMORY_AND_DISK)
+    def write(messages: DataFrame, batch_id: int) -> None:
+        messages.sparkSession.sparkContext.setLocalProperty("spark.scheduler.pool", f"silver/{topic}")
+        messages.sparkSession.sparkContext.setJobDescription(f"silver/{topic} batch {batch_id}")
+        parsed = parse(messages, source, rule).persist(StorageLevel.MEMORY_AND_DISK)
         try:
             write_parsed(parsed, settings, topic)
         finally:

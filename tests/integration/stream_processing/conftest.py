@@ -14,7 +14,7 @@ from config import Settings
 from contracts import contract, event
 from data_lake import tables
 from data_lake.delta_tables import ensure_table
-from stream_processing.spark_streaming.silver import batch_writer, parsed_messages
+from stream_processing.spark_streaming.silver import batch_writer
 from tests.integration.conftest import settings_on_free_ports
 from tests.integration.stream_processing.shop import Shop, forget_all
 from tidemill.stack.running import running
@@ -75,8 +75,8 @@ def messages(spark: SparkSession) -> Callable[..., DataFrame]:
 
 @pytest.fixture
 def write(lake: Settings) -> Callable[[DataFrame, int], None]:
-    """What the silver query does with one batch of bronze rows."""
-    return lambda messages, batch_id: batch_writer(lake, TOPIC)(parsed_messages(messages, lake, TOPIC), batch_id)
+    """What the silver query does with one batch."""
+    return batch_writer(lake, TOPIC)
 
 
 def transaction(record: str, time: str | None = None, **data: Any) -> dict[str, Any]:

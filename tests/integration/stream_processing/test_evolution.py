@@ -12,6 +12,7 @@ from contracts import checker, contracts, registry
 from contracts.registry import ENVELOPE_FILE, SCHEMAS
 from data_lake import tables
 from data_lake.delta_tables import ensure_table
+from stream_processing.spark_streaming.silver import batch_writer
 from tests.integration.stream_processing.conftest import TOPIC, Rows, encode, transaction
 
 
@@ -38,16 +39,15 @@ def published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Calla
     forget()
 
 
-def test_a_new_optional_field_gets_a_column_and_its_own_check(  # noqa: PLR0917
+def test_a_new_optional_field_gets_a_column_and_its_own_check(
     spark: SparkSession,
     lake: Settings,
     messages: Callable[..., DataFrame],
     rows: Rows,
-    write: Callable[[DataFrame, int], None],
     published: Callable[[], None],
 ) -> None:
     old = encode(transaction("old", coupon="EARLY"))
-    write(messages([old]), 0)
+    batch_writer(lake, TOPIC)(messages([old]), 0)
     published()
     ensure_table(spark, tables.silver(TOPIC), lake)
     new = [
@@ -55,7 +55,7 @@ def test_a_new_optional_field_gets_a_column_and_its_own_check(  # noqa: PLR0917
         encode(transaction("none")),
         encode(transaction("bad", coupon="x" * 6)),
     ]
-    write(messages([old, *new]), 1)
+    batch_writer(lake, TOPIC)(messages([old, *new]), 1)
     assert [(row["_offset"], row["coupon"]) for row in rows("silver/transactions")] == [
         (0, None),
         (2, "TEN"),

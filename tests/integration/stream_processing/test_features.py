@@ -11,7 +11,7 @@ from feature_store.catalog import REQUEST_TIME
 from feature_store.silver import event_columns
 from feature_store.states import StateStore
 from feature_store.tiles import Status
-from stream_processing.spark_streaming.features import batch_applier, inserted_events, start_features
+from stream_processing.spark_streaming.features import batch_applier, start_features
 from tests.integration.stream_processing.shop import TOPIC, Shop, forget_all, recent_lines
 from use_cases.churn.features import PURCHASES, SERVICE
 
@@ -62,7 +62,7 @@ def test_a_batch_that_is_tried_again_applies_nothing_twice(shop: Shop) -> None:
     changes = feed.load(tables.silver(TOPIC).path(shop.settings))
     for group in SERVICE.groups:
         for attempt in range(3):
-            batch_applier(shop.settings, group)(inserted_events(changes, group), attempt)
+            batch_applier(shop.settings, group)(changes, attempt)
     assert_as_judged(shop)
 
 

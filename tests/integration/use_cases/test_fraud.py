@@ -16,7 +16,7 @@ from feature_store.derived import service_features
 from feature_store.events import Features, Queries
 from feature_store.kernel import compute
 from feature_store.training import EVENT_TIMESTAMP, training_frame
-from stream_processing.spark_streaming.silver import batch_writer, parsed_messages
+from stream_processing.spark_streaming.silver import batch_writer
 from tests.cases.card_payments import CARDS, Tables, tables
 from use_cases.fraud.features import SERVICE
 
@@ -38,8 +38,7 @@ def lake(spark: SparkSession, settings: Settings, cards: Tables, tmp_path_factor
         for table in (bronze(topic), silver(topic), quarantine(topic)):
             ensure_table(spark, table, own)
         messages = [message(topic, offset, event) for offset, event in enumerate(events)]
-        received = spark.createDataFrame(messages, bronze(topic).ddl)
-        batch_writer(own, topic)(parsed_messages(received, own, topic), 0)
+        batch_writer(own, topic)(spark.createDataFrame(messages, bronze(topic).ddl), 0)
         assert spark.read.format("delta").load(silver(topic).path(own)).count() == len(messages)
     return own
 
