@@ -42,7 +42,7 @@ from use_cases.fraud.features import CUSTOMER_PAYMENTS, TERMINAL_VERDICTS
 FILE = Path(__file__).resolve().parents[2] / "shared" / "data" / "fraud-transactions.parquet"
 DELAY, DAYS = pd.Timedelta(days=7), (1, 7, 30)
 NUMBERS = 12
-WHALES, WHALE_PAYMENTS = 2, (25_000, 50_000, 100_000)
+WHALES = 2
 SPINE = ["customer_id", "terminal_id", EVENT_TIMESTAMP]
 
 
@@ -51,6 +51,7 @@ def main() -> None:
     parser.add_argument("--file", type=Path, default=FILE)
     parser.add_argument("--rows", type=int, default=None, help="only the first N payments")
     parser.add_argument("--scale", type=int, nargs="+", default=[1, 3], help="repeat the file so many times")
+    parser.add_argument("--whales", type=int, nargs="+", default=[25_000, 50_000, 100_000], help="payments of each")
     parser.add_argument("--feast-rows", type=int, default=200_000)
     arguments = parser.parse_args()
     payments = read(arguments.file, arguments.rows)
@@ -66,7 +67,7 @@ def main() -> None:
         some["feast_s"] = round(by_feast(spark, settings, first), 1)
         some["feast_ratio"] = round(some["feast_s"] / some["tidemill_s"], 1)
         windows = [compare(spark, settings, payments, DAYS[:number]) for number in range(1, len(DAYS))]
-        whales = [compare(spark, settings, whale_payments(each)) for each in WHALE_PAYMENTS]
+        whales = [compare(spark, settings, whale_payments(each)) for each in arguments.whales]
         spark.stop()
     frames[0]["pandas_ratio"] = round(frames[0]["pandas_s"] / frames[0]["tidemill_s"], 1)
     print(json.dumps({"rows": frames, "feast": some, "fewer_windows": windows, "events_an_entity": whales}, indent=2))
