@@ -21,6 +21,8 @@ from data_lake import tables
 from feature_store.online import OnlineReader
 from feature_store.states import Applied, StateStore
 from ingestion_layer.kafka.topics import ensure_topics
+from stream_processing.spark_streaming.features import query_name
+from stream_processing.spark_streaming.query import checkpoint
 from tests.e2e.stream_app import TOPIC, Progress, StreamApp, produce
 from tests.integration.conftest import settings_on_free_ports
 from tests.integration.stream_processing.conftest import encode, transaction
@@ -176,6 +178,22 @@ def test_killed_in_a_batch_and_restarted_each_event_is_in_the_lake_once(
     assert Progress.read(stream_settings) == frozen
     assert frozen.is_in_a_batch
     stream.restart()
+    assert_each_event_once(stream)
+
+
+def test_killed_after_the_states_and_before_the_checkpoints_commit_each_event_counts_once(
+    stream: StreamApp, stream_settings: Settings
+) -> None:
+    produce(stream_settings, chunk())
+    assert_each_event_once(stream)
+    stream.kill()
+    for group in SERVICE.groups:
+        folder = Path(checkpoint(stream_settings, query_name(group)))
+        last = max(int(file.name) for file in (folder / "offsets").iterdir() if file.name.isdigit())
+        for file in (f"{last}", f".{last}.crc"):
+            (folder / "commits" / file).unlink(missing_ok=True)
+    stream.restart()
+    produce(stream_settings, chunk())
     assert_each_event_once(stream)
 
 
