@@ -43,7 +43,6 @@ FILE = Path(__file__).resolve().parents[2] / "shared" / "data" / "fraud-transact
 DELAY, DAYS = pd.Timedelta(days=7), (1, 7, 30)
 NUMBERS = 12
 WHALES = 2
-SPINE = ["customer_id", "terminal_id", EVENT_TIMESTAMP]
 
 
 def main() -> None:

@@ -13,8 +13,6 @@ from feature_store.tiles.table import Rows
 from feature_store.windows import NEVER, tile_index
 
 LIFETIME_LEVEL = len(LEVELS) - 1
-NO_TIE = np.uint64((1 << 64) - 1)
-"""After every other."""
 
 
 def event_rows(layout: Layout, events: Events) -> Rows:

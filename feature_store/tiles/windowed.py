@@ -1,4 +1,7 @@
-"""For each entity and window all of it as one tile: tiles, and the events that no tile holds yet, in one pass."""
+"""For each entity and window all of it as one tile: tiles, and the events that no tile holds yet, in one pass.
+
+NaN is no value: it adds nothing, is no minimum or maximum, and comes neither first nor last.
+"""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -11,9 +14,12 @@ from feature_store.events import Ints
 from feature_store.readings import Reading
 from feature_store.tiles.compiled import EventColumns, compiled, fresh, normal, square, two_sum
 from feature_store.tiles.layout import LEVELS, Layout, level
-from feature_store.tiles.rows import LIFETIME_LEVEL, NO_TIE
+from feature_store.tiles.rows import LIFETIME_LEVEL
 from feature_store.tiles.table import Table
 from feature_store.windows import NEVER, micros
+
+NO_TIE = np.uint64((1 << 64) - 1)
+"""After every other."""
 
 
 class Totals(NamedTuple):
@@ -139,9 +145,6 @@ def _add_event(  # noqa: PLR0913, PLR0917 - where and what
     for slot in range(len(slots.first)):
         value = events.number[row, slots.first[slot]]
         _be_first(totals, entity, window, slot, events.time[row], events.tie[row], value)
-
-
-# NaN is no value, in each of these.
 
 
 @compiled

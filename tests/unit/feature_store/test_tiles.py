@@ -222,8 +222,8 @@ def test_more_pending_events_than_allowed_go_into_tiles_the_oldest_first() -> No
 
 def test_no_request_waits_for_a_loop_to_be_compiled() -> None:
     loops = (windowed._add_tiles, windowed._add_events, latest._keep_recent, latest._keep_events, cardinality._count)
-    merge(PLAN, [None], np.array([11 * DAY]))
-    for states in ([STATE], [STATE, None], [b"", STATE] * 40):
-        for at in (10 * DAY, 11 * DAY):
-            merge(PLAN, states, np.full(len(states), at))
+    for layout in (LAYOUT, Layout.of(RICH)):
+        (state,) = apply(layout, [None], as_columns([EVENT]), np.array([3]), 11 * DAY)
+        for states in ([None], [state], [state, None], [b"", state] * 40):
+            merge(Plan.of(layout), states, np.full(len(states), 11 * DAY))
     assert [len(loop.signatures) for loop in loops] == [1] * len(loops)  # type: ignore[attr-defined]
