@@ -16,23 +16,33 @@ from feature_store.windows import tail
 ENTITY, TIME, SPAN = "_entity", "_time", "_span"
 CUTS, REACH = "_cuts", "_reach"
 ACCURACY = 10_000
+HASHES = 1 << 16
 
 
 def with_spans(
     spine: DataFrame, events: DataFrame, group: FeatureGroup, events_a_task: int
 ) -> tuple[DataFrame, DataFrame, int]:
     """Spine and events with a span each, and into how many tasks their entities and spans fit."""
-    counts = events.groupBy(ENTITY).agg(F.count(F.lit(1)).alias("events"))
-    largest, total = counts.agg(F.max("events"), F.sum("events")).head() or (0, 0)
+    # By hashes first, which is enough where no task's worth of events shares one: no entity has to be counted then.
+    crowd, total = _sizes(events, F.pmod(F.xxhash64(ENTITY), F.lit(HASHES)))
     partitions = int(events.sparkSession.conf.get("spark.sql.shuffle.partitions") or 1)
-    tasks = max(partitions, -(-(total or 0) // events_a_task))
-    if (largest or 0) <= events_a_task:
+    tasks = max(partitions, -(-total // events_a_task))
+    largest = crowd if crowd <= events_a_task else _sizes(events, F.col(ENTITY))[0]
+    if largest <= events_a_task:
         return spine.withColumn(SPAN, F.lit(0)), events.withColumn(SPAN, F.lit(0)), tasks
-    cuts = _cuts(events, counts.where(F.col("events") > events_a_task), group, -(-largest // events_a_task))
+    whales = events.groupBy(ENTITY).count().where(F.col("count") > events_a_task)
+    cuts = _cuts(events, whales, group, -(-largest // events_a_task))
     queries = spine.join(F.broadcast(cuts), ENTITY, "left").withColumn(SPAN, _reached(CUTS)).drop(CUTS, REACH)
     spans = F.explode(F.sequence(_reached(CUTS), _reached(REACH)))
     history = events.join(F.broadcast(cuts), ENTITY, "left").withColumn(SPAN, spans).drop(CUTS, REACH)
     return queries, history, tasks
+
+
+def _sizes(events: DataFrame, key: Column) -> tuple[int, int]:
+    """How many events the most frequent ``key`` has, and how many there are."""
+    counts = events.groupBy(key).agg(F.count(F.lit(1)).alias("events"))
+    largest, total = counts.agg(F.max("events"), F.sum("events")).collect()[0]
+    return largest or 0, total or 0
 
 
 def _cuts(events: DataFrame, whales: DataFrame, group: FeatureGroup, spans: int) -> DataFrame:

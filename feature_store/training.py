@@ -1,11 +1,11 @@
 """Window features of many entities at many times, point-in-time correct, computed by Spark with the kernel.
 
-Spine and events are brought together by the hash of the entity, and for each such group of entities the kernel computes
-all features over columns: no row passes through Python by itself, and nothing through the driver. An entity with more
+Spine and events are partitioned together by the hash of the entity, and for each partition the kernel computes all
+features over columns: no row passes through Python by itself, and nothing through the driver. An entity with more
 events than a task should hold is cut into spans of time (``feature_store.spans``).
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import reduce
 
@@ -19,18 +19,19 @@ from pyspark.sql.types import DoubleType, StructField, StructType
 from config.errors import TerminalError
 from config.settings import Settings
 from feature_store.arrow import floats
-from feature_store.definitions import FeatureGroup, FeatureService
+from feature_store.definitions import Derived, Feature, FeatureGroup, FeatureService
 from feature_store.derived import service_features
 from feature_store.events import Ints, Queries
 from feature_store.kernel import compute
-from feature_store.silver import as_events, silver_events
+from feature_store.silver import KNOWN, TIE, as_events, silver_events
 from feature_store.spans import ENTITY, SPAN, TIME, with_spans
 
 EVENT_TIMESTAMP = "event_timestamp"
-BUCKET, KNOWN_UNTIL = "_bucket", "_known_until"
+KNOWN_UNTIL, ASKED, HAPPENED = "_known_until", "_asked", "_happened"
+ROWS_A_BATCH = 10_000
 EventsOf = Callable[[FeatureGroup], DataFrame]
 KnownUntil = Callable[[FeatureGroup], Column]
-Kernel = Callable[[tuple[pa.Scalar, ...], pa.Table, pa.Table], pa.Table]
+Kernel = Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]
 
 
 class SpineError(TerminalError):
@@ -81,7 +82,7 @@ def features_at(
     timed = spine.withColumn(TIME, F.coalesce(F.unix_micros(EVENT_TIMESTAMP), timeless))
 
     def with_group(frame: DataFrame, group: FeatureGroup) -> DataFrame:
-        return _with_group(frame, group, events_of(group), known_until, events_a_task)
+        return _with_group(frame, group, service.read_of(group), events_of(group), known_until, events_a_task)
 
     return _with_derived(reduce(with_group, service.groups, timed), spine.schema, service)
 
@@ -109,52 +110,73 @@ def _check(spine: DataFrame, service: FeatureService) -> None:
         raise SpineError(f"the spine has a column {', '.join(taken)} already, which is a feature of {service.name}")
 
 
-def _with_group(
-    spine: DataFrame, group: FeatureGroup, events: DataFrame, known_until: KnownUntil | None, events_a_task: int
+def _with_group(  # noqa: PLR0913, PLR0917 - what, of whom, and as of when
+    spine: DataFrame,
+    group: FeatureGroup,
+    features: Sequence[Feature],
+    events: DataFrame,
+    known_until: KnownUntil | None,
+    events_a_task: int,
 ) -> DataFrame:
-    schema = StructType([*spine.schema, *(StructField(feature.name, DoubleType()) for feature in group.features)])
+    schema = StructType([*spine.schema, *(StructField(feature.name, DoubleType()) for feature in features)])
     known = known_until(group) if known_until else F.lit(None)
-    queries, history, buckets = with_spans(
+    queries, history, tasks = with_spans(
         spine.withColumns({ENTITY: F.col(group.entity.key), KNOWN_UNTIL: known.cast("long")}),
         events,
         group,
         events_a_task,
     )
-    bucket = F.pmod(F.xxhash64(ENTITY, SPAN), F.lit(buckets)).alias(BUCKET)
-    left = queries.select("*", bucket).groupBy(BUCKET)
-    right = history.select("*", bucket).groupBy(BUCKET)
-    return left.cogroup(right).applyInArrow(_kernel(group, spine.columns, known_until is not None), schema)
+    asked = queries.select(ENTITY, SPAN, TIME, KNOWN_UNTIL, F.struct(*spine.columns).alias(ASKED))
+    happened = history.select(ENTITY, SPAN, TIME, F.struct(KNOWN, TIE, *group.columns).alias(HAPPENED))
+    both = asked.unionByName(happened, allowMissingColumns=True).repartition(tasks, ENTITY, SPAN)
+    return both.mapInArrow(_kernel(group, features, known_until is not None), schema)
 
 
-def _kernel(group: FeatureGroup, kept: list[str], as_known: bool) -> Kernel:
-    def values(_: tuple[pa.Scalar, ...], spine: pa.Table, events: pa.Table) -> pa.Table:
-        asked, happened = _codes(spine, events)
-        until = spine[KNOWN_UNTIL].to_numpy() if as_known else None
-        queries = Queries(asked, spine[TIME].to_numpy(), until)
-        features = compute(group, as_events(events, group, happened), queries)
-        result = spine.select(kept)
-        for name, found in features.items():
-            result = result.append_column(name, floats(found))
-        return result
+def _kernel(group: FeatureGroup, features: Sequence[Feature], as_known: bool) -> Kernel:
+    def values(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        if not (parts := list(batches)):
+            return
+        rows = pa.Table.from_batches(parts)
+        entity, is_asked = _codes(rows), pc.is_valid(rows[ASKED])
+        asked, mask = rows.filter(is_asked), is_asked.to_numpy()
+        until = asked[KNOWN_UNTIL].to_numpy() if as_known else None
+        queries = Queries(entity[mask], asked[TIME].to_numpy(), until)
+        happened = rows.filter(pc.invert(is_asked)).select([TIME, HAPPENED])
+        events = as_events(_fields(happened[HAPPENED]).append_column(TIME, happened[TIME]), group, entity[~mask])
+        found = compute(group, events, queries, features)
+        result = _fields(asked[ASKED])
+        for name, numbers in found.items():
+            result = result.append_column(name, floats(numbers))
+        yield from result.to_batches(max_chunksize=ROWS_A_BATCH)
 
     return values
 
 
-def _codes(spine: pa.Table, events: pa.Table) -> tuple[Ints, Ints]:
-    """A number from 0 for each entity and span, of the spine's rows and of the events."""
-    entities = pc.dictionary_encode(
-        pa.chunked_array([*spine[ENTITY].chunks, *events[ENTITY].chunks], spine[ENTITY].type)
-    )
-    whole = entities.combine_chunks() if entities.num_chunks != 1 else entities.chunk(0)
-    codes = pc.fill_null(whole.indices, len(whole.dictionary)).to_numpy().astype(np.int64)
-    spans = np.concatenate([spine[SPAN].to_numpy(), events[SPAN].to_numpy()]).astype(np.int64)
-    _, dense = np.unique(codes * (int(spans.max(initial=0)) + 1) + spans, return_inverse=True)
-    return dense[: len(spine)], dense[len(spine) :]
+def _fields(structs: pa.ChunkedArray) -> pa.Table:
+    """The fields of structs, none of which is null, as columns."""
+    schema = pa.schema(list(structs.type))
+    return pa.Table.from_batches([pa.RecordBatch.from_struct_array(chunk) for chunk in structs.chunks], schema)
+
+
+def _codes(rows: pa.Table) -> Ints:
+    """A number from 0 for each entity and span."""
+    entities = pc.dictionary_encode(rows[ENTITY]).combine_chunks()
+    codes: Ints = pc.fill_null(entities.indices, len(entities.dictionary)).to_numpy().astype(np.int64)
+    spans = rows[SPAN].to_numpy().astype(np.int64)
+    if not spans.any():
+        return codes
+    _, dense = np.unique(codes * (int(spans.max()) + 1) + spans, return_inverse=True)
+    return dense
 
 
 def _with_derived(frame: DataFrame, spine: StructType, service: FeatureService) -> DataFrame:
-    names = [*(one.name for one in service.inputs), *(f.name for group in service.groups for f in group.features)]
     kept = spine.names
+    if not any(isinstance(one, Derived) for one in service.features):
+        return frame.select(*kept, *service.names)
+    names = [
+        *(one.name for one in service.inputs),
+        *(one.name for group in service.groups for one in service.read_of(group)),
+    ]
     schema = StructType([*spine, *(StructField(name, DoubleType()) for name in service.names)])
 
     def derive(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

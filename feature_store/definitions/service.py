@@ -37,6 +37,10 @@ class FeatureService:
         """The groups it reads, each once, in order of first use."""
         return tuple(dict.fromkeys(leaf.group for leaf in self._leaves if isinstance(leaf, Feature)))
 
+    def read_of(self, group: FeatureGroup) -> tuple[Feature, ...]:
+        """The features of ``group`` that it reads, each once."""
+        return tuple(dict.fromkeys(leaf for leaf in self._leaves if isinstance(leaf, Feature) and leaf.group == group))
+
     @cached_property
     def inputs(self) -> tuple[Input, ...]:
         """The numbers that a request must bring, each once, in order of first use."""

@@ -1,13 +1,13 @@
 """From a group's definition, events and queries to feature values."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
 
-from feature_store.definitions import LIFETIME, FeatureGroup
+from feature_store.definitions import LIFETIME, Feature, FeatureGroup
 from feature_store.events import Events, Features, Ints, Queries
 from feature_store.filters import passing
 from feature_store.kernel.functions import apply
@@ -17,8 +17,10 @@ from feature_store.readings import Reading
 from feature_store.windows import tail
 
 
-def compute(group: FeatureGroup, events: Events, queries: Queries) -> Features:
-    """Every feature of ``group`` at every query, in the order of the queries.
+def compute(
+    group: FeatureGroup, events: Events, queries: Queries, features: Sequence[Feature] | None = None
+) -> Features:
+    """``features`` of ``group`` (by default all) at every query, in the order of the queries.
 
     Raises:
         EventColumnsError: a column is missing, or its type does not fit its features.
@@ -26,19 +28,22 @@ def compute(group: FeatureGroup, events: Events, queries: Queries) -> Features:
     ordered = in_order(events.take(passing(group.filters, events)))
     order = np.lexsort((queries.time, queries.entity))
     sorted_queries = queries.take(order)
-    result = {feature.name: np.empty(len(queries)) for feature in group.features}
+    wanted = group.features if features is None else features
+    result = {feature.name: np.empty(len(queries)) for feature in wanted}
     for some_events, some in pieces(ordered.entity, sorted_queries.entity):
         timeline = Timeline.of(ordered.take(some_events))
-        for name, values in _values(group, timeline, sorted_queries.take(some)):
+        for name, values in _values(wanted, timeline, sorted_queries.take(some)):
             result[name][order[some]] = values
     return result
 
 
-def _values(group: FeatureGroup, timeline: Timeline, queries: Queries) -> Iterator[tuple[str, NDArray[np.float64]]]:
+def _values(
+    wanted: Sequence[Feature], timeline: Timeline, queries: Queries
+) -> Iterator[tuple[str, NDArray[np.float64]]]:
     """Feature by feature; queries are sorted."""
     end = timeline.before(queries.entity, queries.time)
-    starts = _starts(group, timeline, queries)
-    for reading, features in groupby(sorted(group.features, key=Reading.of), key=Reading.of):
+    starts = _starts(wanted, timeline, queries)
+    for reading, features in groupby(sorted(wanted, key=Reading.of), key=Reading.of):
         view = View.of(timeline.events, reading.read(timeline.events))
         ranges: dict[timedelta, Ranges] = {}
         for feature in features:
@@ -48,10 +53,10 @@ def _values(group: FeatureGroup, timeline: Timeline, queries: Queries) -> Iterat
             yield feature.name, apply(feature, ranges[feature.window])
 
 
-def _starts(group: FeatureGroup, timeline: Timeline, queries: Queries) -> Mapping[timedelta, Ints]:
+def _starts(wanted: Sequence[Feature], timeline: Timeline, queries: Queries) -> Mapping[timedelta, Ints]:
     """The position of the first event that each window covers at each query."""
     entity, time = queries.entity, queries.time
     return {
         window: timeline.bounds(entity)[0] if window == LIFETIME else timeline.before(entity, tail(time, window))
-        for window in {feature.window for feature in group.features}
+        for window in {feature.window for feature in wanted}
     }
