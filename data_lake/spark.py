@@ -11,6 +11,18 @@ from config.settings import REPO, Settings
 
 LOGGING_OPTION = f"-Dlog4j2.configurationFile={Path(__file__).resolve().parent / 'spark-log4j2.properties'}"
 
+LOCAL = {
+    "spark.driver.host": "127.0.0.1",
+    "spark.driver.bindAddress": "127.0.0.1",
+    # Without Hadoop's native library, links and permissions of local files cost a process each (`readlink`, `chmod`),
+    # dozens a micro-batch: fewer without a checksum file beside every file, and none for checkpoints.
+    "spark.hadoop.fs.file.impl": "org.apache.hadoop.fs.RawLocalFileSystem",
+    "spark.hadoop.fs.AbstractFileSystem.file.impl": "org.apache.hadoop.fs.local.RawLocalFs",
+    "spark.sql.streaming.checkpointFileManagerClass": (
+        "org.apache.spark.sql.execution.streaming.checkpointing.FileSystemBasedCheckpointFileManager"
+    ),
+}
+
 
 class MissingJarsError(TerminalError):
     """The folder of Spark jars is empty; the message says what fills it."""
@@ -65,13 +77,14 @@ def spark_conf(settings: Settings) -> dict[str, str]:
         "spark.sql.sources.parallelPartitionDiscovery.parallelism": str(settings.spark.shuffle_partitions),
         "spark.sql.warehouse.dir": str(settings.home / "spark" / "warehouse"),
         "spark.databricks.delta.snapshotPartitions": "2",
+        # The default is 100 pieces of compiled code: a few queries side by side would compile theirs anew every batch.
+        "spark.sql.codegen.cache.maxEntries": "5000",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.executorEnv.PYTHONPATH": str(REPO),
     }
     if settings.spark.master.startswith("local"):
-        conf["spark.driver.host"] = "127.0.0.1"
-        conf["spark.driver.bindAddress"] = "127.0.0.1"
+        conf |= LOCAL
     return conf | settings.spark.conf
 
 

@@ -17,6 +17,9 @@ STREAMED = {
     "delta.logRetentionDuration": "interval 7 days",
     "delta.deletedFileRetentionDuration": "interval 7 days",
 }
+# A row written adds to the statistics of each of these, and every commit lists them for all files.
+MESSAGE_STATISTICS = {"delta.dataSkippingStatsColumns": "partition,offset"}
+EVENT_STATISTICS = {"delta.dataSkippingStatsColumns": "event_date,event_time,ingested_at"}
 
 
 class UnknownTableError(TerminalError):
@@ -103,7 +106,7 @@ def _bronze(source: Contract) -> Table:
         columns=_MESSAGE,
         keys=("partition", "offset"),
         partition_by=("ingest_date",),
-        properties={"delta.appendOnly": "true", **STREAMED},
+        properties={"delta.appendOnly": "true", **STREAMED, **MESSAGE_STATISTICS},
         retention_days=None,
     )
 
@@ -115,7 +118,7 @@ def _quarantine(source: Contract) -> Table:
         columns=(*_MESSAGE, *_columns("reason STRING", "detail STRING")),
         keys=("partition", "offset"),
         partition_by=("ingest_date",),
-        properties=STREAMED,
+        properties={**STREAMED, **MESSAGE_STATISTICS},
     )
 
 
@@ -130,7 +133,7 @@ def _silver(source: Contract) -> Table:
         columns=(*envelope, *data_columns(source), *lineage),
         keys=("event_date", "event_id"),
         partition_by=("event_month",),
-        properties={**CHANGE_FEED, **STREAMED},
+        properties={**CHANGE_FEED, **STREAMED, **EVENT_STATISTICS},
     )
 
 

@@ -38,6 +38,8 @@ CONF = {
     # Delta 4.4 counts a partition's small files from the start of the process, and forgets that it has merged them when
     # the count falls to zero: after a restart it would merge at every commit. By the whole table, the count decides.
     "spark.databricks.delta.autoCompact.modifiedPartitionsOnly.enabled": "false",
+    # With each commit lies the list of all files, so that nobody replays the log for it, while they are this many.
+    "spark.databricks.delta.allFilesInCrc.thresholdNumFiles": "150",
 }
 logger = logging.getLogger("tidemill.stream")
 
