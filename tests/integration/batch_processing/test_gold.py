@@ -113,14 +113,14 @@ def test_gold_equals_plain_python_before_and_after_late_events(
     spark: SparkSession, lake: Settings, append: AppendLines
 ) -> None:
     rng = random.Random(20101201)
-    lines = random_lines(rng, 400, FIRST, 420)
+    lines = random_lines(rng, 400, FIRST, 120)
     append(lines)
     assert [done.dates for done in run_all(spark, lake)] == [None, None]
     assert_product_sales_equal_the_naive_ones(spark, lake, lines)
     assert_customer_days_equal_the_naive_ones(spark, lake, lines)
 
-    late = random_lines(rng, 10, FIRST + timedelta(days=200), 60)
-    newer = random_lines(rng, 25, FIRST + timedelta(days=420), 20)
+    late = random_lines(rng, 10, FIRST + timedelta(days=50), 30)
+    newer = random_lines(rng, 25, FIRST + timedelta(days=120), 20)
     for batch in (late, newer):
         append(batch)
         lines += batch
