@@ -83,7 +83,7 @@ class Health(Body):
 
 
 class Dependency(Body):
-    state: Literal["ok", "degraded", "unavailable"]
+    state: Literal["ok", "degraded", "loading", "unavailable"]
     detail: str
 
 

@@ -102,8 +102,10 @@ def check_use_cases(settings: Settings) -> None:
 
 def _model(holder: ChampionHolder) -> Dependency:
     champion = holder.champion
+    if champion is None and (error := holder.load_error or holder.registry_error):
+        return Dependency(state="unavailable", detail=error)
     if champion is None:
-        return Dependency(state="unavailable", detail=holder.load_error or holder.registry_error or "not loaded yet")
+        return Dependency(state="loading", detail="looking for the champion")
     version = f"version {champion.model.version}"
     if holder.load_error is not None:
         return Dependency(state="degraded", detail=f"{version} stays: {holder.load_error}")

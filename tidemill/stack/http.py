@@ -7,15 +7,16 @@ import httpx
 from tidemill.stack.service import NotReadyError
 
 
-def get(url: str, timeout_s: float = 3.0) -> httpx.Response:
+def get(url: str, timeout_s: float = 3.0, also: int | None = None) -> httpx.Response:
     """The answer to ``GET url``, which no proxy stands in front of.
 
     Raises:
-        NotReadyError: no answer, or one with an error status.
+        NotReadyError: no answer, or one with an error status other than ``also``.
     """
     try:
         response = _client().get(url, timeout=timeout_s)
-        response.raise_for_status()
+        if response.status_code != also:
+            response.raise_for_status()
     except httpx.HTTPStatusError as error:
         raise NotReadyError(f"GET {url} answered {error.response.status_code}") from error
     except httpx.TransportError as error:

@@ -15,6 +15,8 @@ from config.environment import settings_environment
 from tests.integration.model_serving.conftest import Backends, ModelServer, answers, eventually
 from tests.integration.model_serving.prediction_topic import messages
 from tests.integration.model_serving.rows import KNOWN
+from tidemill.stack.service import NotReadyError
+from tidemill.stack.services import model_server
 
 
 def moved(settings: Settings, **serving: object) -> Settings:
@@ -51,6 +53,27 @@ def test_sigterm_finishes_the_request_in_flight_and_sends_what_was_logged(backen
     assert len([value for _, value in messages(backends.settings) if b"in-flight" in value]) == 1
     lines = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
     assert any(line.get("request_id") == "in-flight" and line.get("status") == 200 for line in lines)
+
+
+def test_a_server_that_is_up_has_its_champion(backends: Backends, second_url: str) -> None:
+    settings = moved(backends.settings, url=second_url)
+    server = ModelServer(settings, settings.home / "up.log")
+    said: list[str] = []
+
+    def is_up() -> bool:
+        try:
+            model_server.probe(settings, 0.0)
+        except NotReadyError as error:
+            said.append(str(error))
+            return False
+        return True
+
+    try:
+        eventually(is_up, "a server that is up")
+        assert server.predict(KNOWN[0]).status_code == 200
+        assert "model/churn: looking for the champion" in said
+    finally:
+        server.stop()
 
 
 def test_workers_share_the_port_and_sum_their_metrics(backends: Backends, second_url: str) -> None:

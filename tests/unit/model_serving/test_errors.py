@@ -116,7 +116,7 @@ def test_without_a_model_the_server_is_alive_and_not_ready(app: FastAPI) -> None
     assert ask(app, "GET", "/healthz").json() == {"status": "alive"}
     assert ready.status_code == 503
     assert ready.json()["status"] == "unavailable"
-    assert ready.json()["dependencies"]["model/churn"]["state"] == "unavailable"
+    assert ready.json()["dependencies"]["model/churn"]["state"] == "loading"
 
 
 @pytest.mark.parametrize(("method", "path", "status"), [("GET", "/nowhere", 404), ("GET", "/predict/churn", 405)])

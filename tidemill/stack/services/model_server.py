@@ -2,11 +2,13 @@
 
 from functools import partial
 
+import httpx
+
 from config.settings import Settings
 from tidemill.stack.addresses import endpoint
 from tidemill.stack.http import get
 from tidemill.stack.python import platform_environment
-from tidemill.stack.service import Launch, MissingPrerequisiteError, Service
+from tidemill.stack.service import Launch, MissingPrerequisiteError, NotReadyError, Service
 
 
 def services(settings: Settings) -> tuple[Service, ...]:
@@ -32,5 +34,8 @@ def launch(settings: Settings) -> Launch:
 
 
 def probe(settings: Settings, _since: float) -> None:
-    """It answers; whether it has a model and features to answer with is what its ``/readyz`` says."""
-    get(f"{settings.serving.url.rstrip('/')}/healthz")
+    """It answers, and has loaded the champion or found that there is none: its ``/readyz`` says which."""
+    readiness = get(f"{settings.serving.url.rstrip('/')}/readyz", also=httpx.codes.SERVICE_UNAVAILABLE).json()
+    for name, dependency in readiness["dependencies"].items():
+        if dependency["state"] == "loading":
+            raise NotReadyError(f"{name}: {dependency['detail']}")
