@@ -1,7 +1,7 @@
 """Window features of many entities at many times, point-in-time correct, computed by Spark with the kernel.
 
-Spine and events are partitioned together by the hash of the entity, and for each partition the kernel computes all
-features over columns: no row passes through Python by itself, and nothing through the driver. An entity with more
+Spine and events are brought together by the hash of the entity, and for each such group of entities the kernel computes
+all features over columns: no row passes through Python by itself, and nothing through the driver. An entity with more
 events than a task should hold is cut into spans of time (``feature_store.spans``).
 """
 
@@ -23,15 +23,14 @@ from feature_store.definitions import Derived, Feature, FeatureGroup, FeatureSer
 from feature_store.derived import service_features
 from feature_store.events import Ints, Queries
 from feature_store.kernel import compute
-from feature_store.silver import KNOWN, TIE, as_events, silver_events
+from feature_store.silver import as_events, silver_events
 from feature_store.spans import ENTITY, SPAN, TIME, with_spans
 
 EVENT_TIMESTAMP = "event_timestamp"
-KNOWN_UNTIL, ASKED, HAPPENED = "_known_until", "_asked", "_happened"
-ROWS_A_BATCH = 10_000
+BUCKET, KNOWN_UNTIL = "_bucket", "_known_until"
 EventsOf = Callable[[FeatureGroup], DataFrame]
 KnownUntil = Callable[[FeatureGroup], Column]
-Kernel = Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]
+Kernel = Callable[[tuple[pa.Scalar, ...], pa.Table, pa.Table], pa.Table]
 
 
 class SpineError(TerminalError):
@@ -120,53 +119,42 @@ def _with_group(  # noqa: PLR0913, PLR0917 - what, of whom, and as of when
 ) -> DataFrame:
     schema = StructType([*spine.schema, *(StructField(feature.name, DoubleType()) for feature in features)])
     known = known_until(group) if known_until else F.lit(None)
-    queries, history, tasks = with_spans(
+    queries, history, buckets = with_spans(
         spine.withColumns({ENTITY: F.col(group.entity.key), KNOWN_UNTIL: known.cast("long")}),
         events,
         group,
         events_a_task,
     )
-    asked = queries.select(ENTITY, SPAN, TIME, KNOWN_UNTIL, F.struct(*spine.columns).alias(ASKED))
-    happened = history.select(ENTITY, SPAN, TIME, F.struct(KNOWN, TIE, *group.columns).alias(HAPPENED))
-    both = asked.unionByName(happened, allowMissingColumns=True).repartition(tasks, ENTITY, SPAN)
-    return both.mapInArrow(_kernel(group, features, known_until is not None), schema)
+    bucket = F.pmod(F.xxhash64(ENTITY, SPAN), F.lit(buckets)).alias(BUCKET)
+    left = queries.select("*", bucket).groupBy(BUCKET)
+    right = history.select("*", bucket).groupBy(BUCKET)
+    return left.cogroup(right).applyInArrow(_kernel(group, features, spine.columns, known_until is not None), schema)
 
 
-def _kernel(group: FeatureGroup, features: Sequence[Feature], as_known: bool) -> Kernel:
-    def values(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        if not (parts := list(batches)):
-            return
-        rows = pa.Table.from_batches(parts)
-        entity, is_asked = _codes(rows), pc.is_valid(rows[ASKED])
-        asked, mask = rows.filter(is_asked), is_asked.to_numpy()
-        until = asked[KNOWN_UNTIL].to_numpy() if as_known else None
-        queries = Queries(entity[mask], asked[TIME].to_numpy(), until)
-        happened = rows.filter(pc.invert(is_asked)).select([TIME, HAPPENED])
-        events = as_events(_fields(happened[HAPPENED]).append_column(TIME, happened[TIME]), group, entity[~mask])
-        found = compute(group, events, queries, features)
-        result = _fields(asked[ASKED])
+def _kernel(group: FeatureGroup, features: Sequence[Feature], kept: list[str], as_known: bool) -> Kernel:
+    def values(_: tuple[pa.Scalar, ...], spine: pa.Table, events: pa.Table) -> pa.Table:
+        asked, happened = _codes(spine, events)
+        until = spine[KNOWN_UNTIL].to_numpy() if as_known else None
+        queries = Queries(asked, spine[TIME].to_numpy(), until)
+        found = compute(group, as_events(events, group, happened), queries, features)
+        result = spine.select(kept)
         for name, numbers in found.items():
             result = result.append_column(name, floats(numbers))
-        yield from result.to_batches(max_chunksize=ROWS_A_BATCH)
+        return result
 
     return values
 
 
-def _fields(structs: pa.ChunkedArray) -> pa.Table:
-    """The fields of structs, none of which is null, as columns."""
-    schema = pa.schema(list(structs.type))
-    return pa.Table.from_batches([pa.RecordBatch.from_struct_array(chunk) for chunk in structs.chunks], schema)
-
-
-def _codes(rows: pa.Table) -> Ints:
-    """A number from 0 for each entity and span."""
-    entities = pc.dictionary_encode(rows[ENTITY]).combine_chunks()
-    codes: Ints = pc.fill_null(entities.indices, len(entities.dictionary)).to_numpy().astype(np.int64)
-    spans = rows[SPAN].to_numpy().astype(np.int64)
-    if not spans.any():
-        return codes
-    _, dense = np.unique(codes * (int(spans.max()) + 1) + spans, return_inverse=True)
-    return dense
+def _codes(spine: pa.Table, events: pa.Table) -> tuple[Ints, Ints]:
+    """A number from 0 for each entity and span, of the spine's rows and of the events."""
+    entities = pc.dictionary_encode(
+        pa.chunked_array([*spine[ENTITY].chunks, *events[ENTITY].chunks], spine[ENTITY].type)
+    )
+    whole = entities.combine_chunks() if entities.num_chunks != 1 else entities.chunk(0)
+    codes = pc.fill_null(whole.indices, len(whole.dictionary)).to_numpy().astype(np.int64)
+    spans = np.concatenate([spine[SPAN].to_numpy(), events[SPAN].to_numpy()]).astype(np.int64)
+    _, dense = np.unique(codes * (int(spans.max(initial=0)) + 1) + spans, return_inverse=True)
+    return dense[: len(spine)], dense[len(spine) :]
 
 
 def _with_derived(frame: DataFrame, spine: StructType, service: FeatureService) -> DataFrame:
