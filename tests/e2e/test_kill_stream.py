@@ -76,21 +76,11 @@ def broker(stream_settings: Settings) -> Iterator[Broker]:
         yield broker
 
 
-@pytest.fixture(scope="module")
-def application(stream_settings: Settings, broker: Broker) -> Iterator[StreamApp]:
+@pytest.fixture
+def stream(stream_settings: Settings, broker: Broker) -> Iterator[StreamApp]:
     app = StreamApp(stream_settings, settings_environment(stream_settings))
     yield app
     stop_group(app.process, 30)
-
-
-@pytest.fixture
-def stream(application: StreamApp) -> StreamApp:
-    """The application, running: a start takes half a minute, so tests share what is left alive."""
-    if application.process.poll() is None:
-        application.signal(signal.SIGCONT)
-    else:
-        application.restart()
-    return application
 
 
 def chunk() -> list[bytes | None]:
