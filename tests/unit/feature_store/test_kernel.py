@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from feature_store.definitions import FeatureGroup
+from feature_store.definitions import FeatureGroup, FeatureService
 from feature_store.events import Column, EventColumnsError, Events
 from feature_store.kernel import compute, timeline
 from tests.cases.window_histories import (
@@ -36,6 +36,17 @@ def test_the_kernel_agrees_with_the_judge(group: FeatureGroup, as_known: bool, d
     asked = data.draw(query_times(history))
     found = compute(group, as_columns(history), as_queries(asked, as_known))
     assert_agrees(found, history, asked, group, as_known)
+
+
+def test_only_what_a_service_reads_is_computed_and_is_the_same() -> None:
+    events = as_columns(mixed_magnitudes(9))
+    asked = as_queries([(0, HOUR), (0, 5 * HOUR), (0, 50 * HOUR)])
+    service = FeatureService("some", RICH.features[1::3])
+    whole = compute(RICH, events, asked)
+    found = compute(RICH, events, asked, service.read_of(RICH))
+    assert found.keys() == set(service.names)
+    for name, values in found.items():
+        np.testing.assert_array_equal(values, whole[name])
 
 
 @pytest.mark.parametrize("as_known", [False, True], ids=["all events", "as known"])
