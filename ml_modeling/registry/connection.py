@@ -33,6 +33,8 @@ def connect(settings: Settings) -> "MlflowClient":
     import mlflow
     from mlflow import environment_variables as mlflow_settings
 
+    import feature_store  # noqa: F401 - Feast is a plugin of MLflow, which imports it: quickly after this
+
     mlflow_settings.MLFLOW_HTTP_REQUEST_TIMEOUT.set(max(1, round(settings.mlflow.timeout_s)))
     mlflow_settings.MLFLOW_HTTP_REQUEST_MAX_RETRIES.set(1)
     mlflow_settings.MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR.set(1)
