@@ -50,7 +50,7 @@ def parse(messages: DataFrame, source: Contract, rule: TimeRule) -> DataFrame:
     events = messages.withColumn("_rejection", rejection(source, F.col("value")))
     events = events.withColumn(EVENT, F.when(F.col("_rejection.reason").isNull(), _from_json(columns)))
     events = events.withColumns({f"_data_{c.name}": exact(F.col(f"{EVENT}.data.{c.name}"), c) for c in columns})
-    events = events.withColumn("event_time", F.try_to_timestamp(F.upper(f"{EVENT}.time")))
+    events = events.withColumn("event_time", F.try_to_timestamp(F.translate(f"{EVENT}.time", "tz", "TZ")))
     events = events.withColumn("_unrepresentable", F.when(_unrepresentable(columns), _misfits(columns)))
     events = events.withColumn("_out_of_range", rule.breach())
     return events.select(*_event_columns(columns), *_verdict(), *_message_columns())
