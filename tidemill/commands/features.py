@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from feature_store.bootstrap import Bootstrapped
     from feature_store.consistency import Consistency
 
-TIME = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S.%f"])
+TIME = click.DateTime(["%Y-%m-%d", *(f"%Y-%m-%dT%H:%M:%S{end}" for end in ("", "Z", ".%f", ".%fZ"))])
 TIMEOUT_S = 10.0
 
 
