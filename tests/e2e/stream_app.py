@@ -18,6 +18,7 @@ from data_lake import tables
 
 APP = REPO / "stream_processing" / "spark_streaming" / "app.py"
 TOPIC = "shop.transaction.v1"
+POLL_S = 0.002
 
 
 class StreamApp:
@@ -67,13 +68,13 @@ class StreamApp:
     def tail(self) -> str:
         return self.log.read_text(encoding="utf-8", errors="replace")[-4000:]
 
-    def wait_for(self, condition: Callable[[], bool], what: str, timeout_s: float = 240, poll_s: float = 0.002) -> None:
-        """Look again every ``poll_s`` seconds until ``condition`` is true."""
+    def wait_for(self, condition: Callable[[], bool], what: str, timeout_s: float = 240) -> None:
+        """Look again every 2 ms until ``condition`` is true."""
         deadline = time.monotonic() + timeout_s
         while not condition():
             assert self.process.poll() is None, f"the stream ended while waiting for {what}:\n{self.tail()}"
             assert time.monotonic() < deadline, f"waited {timeout_s} s for {what}:\n{self.tail()}"
-            time.sleep(poll_s)
+            time.sleep(POLL_S)
 
 
 @dataclass(frozen=True)
