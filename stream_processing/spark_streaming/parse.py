@@ -14,7 +14,7 @@ from contracts.columns import Column as DataColumn
 from contracts.columns import data_columns
 from contracts.registry import Contract
 from stream_processing.spark_streaming.classify import rejection
-from stream_processing.spark_streaming.decimals import exact, widened
+from stream_processing.spark_streaming.json_numbers import exact, widened
 
 EVENT = "_event"
 CORRUPT = "_corrupt"

@@ -7,7 +7,7 @@ import pytest
 
 from contracts import checker
 from stream_processing.spark_streaming.classify import rejections
-from stream_processing.spark_streaming.decimals import widened
+from stream_processing.spark_streaming.json_numbers import widened
 from stream_processing.spark_streaming.summary import BatchSummary
 
 
@@ -16,11 +16,12 @@ from stream_processing.spark_streaming.summary import BatchSummary
     [
         ("DECIMAL(18,4)", "DECIMAL(38,24)"),
         ("DECIMAL(38,2)", "DECIMAL(38,2)"),
-        ("BIGINT", "BIGINT"),
+        ("BIGINT", "DECIMAL(38,18)"),
+        ("DOUBLE", "DOUBLE"),
         ("ARRAY<DECIMAL(18,4)>", "ARRAY<DECIMAL(18,4)>"),
     ],
 )
-def test_a_decimal_is_parsed_with_every_digit_there_is_room_for(declared: str, parsed: str) -> None:
+def test_a_number_is_parsed_with_every_digit_there_is_room_for(declared: str, parsed: str) -> None:
     assert widened(declared) == parsed
 
 

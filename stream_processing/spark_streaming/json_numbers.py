@@ -1,4 +1,8 @@
-"""Exact decimals from JSON: Spark's parser rounds a number to its column's scale, which would change money silently."""
+"""Exact numbers from JSON.
+
+Spark's parser rounds a number to its column's scale, which would change money silently, and takes no whole number that
+is written with a point (``2.0``), which JSON Schema calls an integer.
+"""
 
 import re
 
@@ -8,11 +12,14 @@ from pyspark.sql import functions as F  # noqa: N812
 from contracts.columns import Column as DataColumn
 
 MAX_PRECISION = 38
+WHOLE = "DECIMAL(38,18)"
 _DECIMAL = re.compile(r"DECIMAL\((\d+),(\d+)\)")
 
 
 def widened(sql_type: str) -> str:
-    """The type to parse a column as: a decimal gets every digit after the point that Spark can hold."""
+    """The type to parse a column as: a number gets every digit after the point that Spark can hold."""
+    if sql_type == "BIGINT":
+        return WHOLE
     decimal = _DECIMAL.fullmatch(sql_type)
     if decimal is None:
         return sql_type
