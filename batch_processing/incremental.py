@@ -83,11 +83,11 @@ def pending(spark: SparkSession, settings: Settings, derivation: Derivation, ful
         SourceMissingError: the source table does not exist.
     """
     source, path = derivation.source, derivation.source.path(settings)
-    if not commits.exists(spark, path):
+    if not commits.exists(source, settings):
         raise SourceMissingError(f"{source.name} does not exist at {path}: start what writes it, then run this again")
-    version = commits.current_version(spark, path)
-    note = Note(source.name, commits.table_id(spark, path), version, derivation.parameters)
-    before = _noted(spark, derivation.target.path(settings))
+    version = commits.current_version(source, settings)
+    note = Note(source.name, commits.table_id(source, settings), version, derivation.parameters)
+    before = _noted(settings, derivation.target)
     reason = "asked for" if full else _reason_for_all(before, note)
     if reason or before is None:
         return Pending(note, None, reason)
@@ -100,8 +100,8 @@ def read_source(spark: SparkSession, settings: Settings, source: Table, work: Pe
     return reader.load(source.path(settings))
 
 
-def _noted(spark: SparkSession, path: str) -> Note | None:
-    change = commits.newest_change(spark, path) if commits.exists(spark, path) else None
+def _noted(settings: Settings, target: Table) -> Note | None:
+    change = commits.newest_change(target, settings) if commits.exists(target, settings) else None
     return Note.from_json(change.user_metadata) if change else None
 
 

@@ -1,10 +1,16 @@
-"""What a Delta table's log says: its version, its identity, and the newest commit that changed rows."""
+"""What a Delta table's log says: its version, its identity, and the newest commit that changed rows.
+
+delta-rs reads it in milliseconds, where Spark starts several jobs.
+"""
 
 from dataclasses import dataclass
 
 from delta import exceptions
-from delta.tables import DeltaTable
-from pyspark.sql import Row, SparkSession
+from deltalake import DeltaTable
+
+from config.settings import Settings
+from data_lake.delta_rs import location, open_table
+from data_lake.tables import Table
 
 CONFLICTS = (
     exceptions.ConcurrentAppendException,
@@ -58,39 +64,30 @@ class Commit:
     user_metadata: str | None
 
 
-def exists(spark: SparkSession, path: str) -> bool:
-    return bool(DeltaTable.isDeltaTable(spark, path))
+def exists(table: Table, settings: Settings) -> bool:
+    return DeltaTable.is_deltatable(location(table, settings), settings.lake.storage_options or None)
 
 
-def current_version(spark: SparkSession, path: str) -> int:
-    return _history(spark, path, 1)[0].version
+def current_version(table: Table, settings: Settings) -> int:
+    return int(open_table(table, settings).version())
 
 
-def table_id(spark: SparkSession, path: str) -> str:
+def table_id(table: Table, settings: Settings) -> str:
     """The identity Delta gave the table: another one when it was dropped and made again."""
-    return str(DeltaTable.forPath(spark, path).detail().select("id").head()["id"])
+    return str(open_table(table, settings).metadata().id)
 
 
-def gone(error: Exception) -> str | None:
-    """The condition that tells that the history asked for was removed; None for any other error."""
-    return next((condition for condition in GONE if f"[{condition}" in str(error)), None)
-
-
-def newest_change(spark: SparkSession, path: str) -> Commit | None:
+def newest_change(table: Table, settings: Settings) -> Commit | None:
     """The newest commit that may have changed rows; None when the log holds only maintenance."""
-    limit = FIRST_LOOK
+    limit, log = FIRST_LOOK, open_table(table, settings)
     while True:
-        commits = _history(spark, path, limit)
+        commits = [Commit(one["version"], one["operation"], one.get("userMetadata")) for one in log.history(limit)]
         change = next((commit for commit in commits if commit.operation not in MAINTENANCE), None)
         if change is not None or len(commits) < limit:
             return change
         limit *= 8
 
 
-def _history(spark: SparkSession, path: str, limit: int) -> list[Commit]:
-    rows = DeltaTable.forPath(spark, path).history(limit).select("version", "operation", "userMetadata").collect()
-    return [_commit(row) for row in rows]
-
-
-def _commit(row: Row) -> Commit:
-    return Commit(row["version"], row["operation"], row["userMetadata"])
+def gone(error: Exception) -> str | None:
+    """The condition that tells that the history asked for was removed; None for any other error."""
+    return next((condition for condition in GONE if f"[{condition}" in str(error)), None)

@@ -70,15 +70,16 @@ def bootstrap(spark: SparkSession, settings: Settings, group: FeatureGroup, *, a
         BootstrapRunningError: another process is at it.
         OnlineStoreUnavailableError: Redis does not answer.
     """
-    store, path, view = StateStore(settings, group), table(group.source.table).path(settings), state_view_name(group)
-    if not commits.exists(spark, path):
-        raise SilverMissingError(f"{group.source.table} at {path} does not exist yet: start the stream, then try again")
-    table_id = commits.table_id(spark, path)
+    store, silver, view = StateStore(settings, group), table(group.source.table), state_view_name(group)
+    if not commits.exists(silver, settings):
+        at = silver.path(settings)
+        raise SilverMissingError(f"{silver.name} at {at} does not exist yet: start the stream, then try again")
+    table_id = commits.table_id(silver, settings)
     before = store.applied()
     if before is not None and before.table_id == table_id and not anew:
         return Bootstrapped(group.name, view, before.version, reason="its states are there, and the stream goes on")
     with _alone(store, group):
-        version, started = commits.current_version(spark, path), time.time_ns() // 1000
+        version, started = commits.current_version(silver, settings), time.time_ns() // 1000
         events = silver_events(spark, settings, group, version)
         number = events.count()
         tasks = max(settings.spark.shuffle_partitions, -(-number // settings.spark.events_a_task))

@@ -153,9 +153,10 @@ def _events(spark: SparkSession, settings: Settings, group: FeatureGroup, first:
 
     ``learnt`` is its known time.
     """
-    path = table(group.source.table).path(settings)
+    silver = table(group.source.table)
+    path = silver.path(settings)
     learnt, commit = F.unix_micros(group.source.known_time).alias(LEARNT), F.col("_commit_version")
-    current = commits.current_version(spark, path)
+    current = commits.current_version(silver, settings)
     begin = min(first, current)
     rows = spark.read.format("delta").option("versionAsOf", max(begin, 0)).load(path)
     before = event_columns(rows, group, learnt).withColumn(KNOWN, F.lit(0).cast("long"))

@@ -48,7 +48,7 @@ def read_split_frame(spark: SparkSession, settings: Settings, use_case: UseCase)
     """
     label, service = use_case.label, use_case.service
     sources = dict.fromkeys([silver(label.source).name, *(group.source.table for group in service.groups)])
-    versions = {name: _version(spark, settings, table(name)) for name in sources}
+    versions = {name: _version(settings, table(name)) for name in sources}
     path = silver(label.source).path(settings)
     events = spark.read.format("delta").option("versionAsOf", versions[silver(label.source).name]).load(path)
     first, end = _event_days(events, silver(label.source))
@@ -62,11 +62,10 @@ def read_split_frame(spark: SparkSession, settings: Settings, use_case: UseCase)
     return SplitFrame(_frame(rows, use_case), split, versions, first, end)
 
 
-def _version(spark: SparkSession, settings: Settings, source: Table) -> int:
-    path = source.path(settings)
-    if not commits.exists(spark, path):
-        raise NoDataError(f"no table {source.name} at {path}: start the stream and feed events first")
-    return commits.current_version(spark, path)
+def _version(settings: Settings, source: Table) -> int:
+    if not commits.exists(source, settings):
+        raise NoDataError(f"no table {source.name} at {source.path(settings)}: start the stream and feed events first")
+    return commits.current_version(source, settings)
 
 
 def _event_days(events: DataFrame, source: Table) -> tuple[date, date]:

@@ -9,6 +9,7 @@ from pyspark.sql import SparkSession
 from config import Settings
 from data_lake.delta_tables import ensure_table
 from data_lake.tables import silver
+from tests.cases.lake import append_rows
 from tests.cases.transactions import Line, silver_row
 
 AppendLines = Callable[[Sequence[Line]], None]
@@ -26,9 +27,6 @@ def append(spark: SparkSession, lake: Settings) -> AppendLines:
 
     def commit(lines: Sequence[Line]) -> None:
         ensure_table(spark, table, lake)
-        rows = [silver_row(line) for line in lines]
-        schema = spark.read.format("delta").load(table.path(lake)).schema
-        frame = spark.createDataFrame([[row[name] for name in schema.names] for row in rows], schema)
-        frame.write.format("delta").mode("append").save(table.path(lake))
+        append_rows(lake, table, map(silver_row, lines))
 
     return commit

@@ -20,6 +20,7 @@ from batch_processing.incremental import SourceMissingError
 from batch_processing.outcome import Outcome
 from config import Settings
 from data_lake import commits
+from data_lake.delta_rs import open_table
 from data_lake.tables import silver, table
 from tests.cases.transactions import Line, random_lines
 from tests.integration.batch_processing.conftest import AppendLines
@@ -34,9 +35,14 @@ def run_all(spark: SparkSession, lake: Settings, full: bool = False) -> list[Out
     ]
 
 
-def versions(spark: SparkSession, lake: Settings) -> list[int]:
+def refresh(spark: SparkSession, lake: Settings) -> Outcome:
+    """One table is enough where it is about when and what to recompute: both share that."""
+    return daily.refresh(spark, lake, customer_daily.DAILY, full=False)
+
+
+def versions(lake: Settings) -> list[int]:
     names = ("gold/daily_product_sales", "gold/customer_daily")
-    return [commits.current_version(spark, table(name).path(lake)) for name in names]
+    return [commits.current_version(table(name), lake) for name in names]
 
 
 def rows(spark: SparkSession, lake: Settings, name: str) -> list[dict[str, object]]:
@@ -137,9 +143,9 @@ def test_gold_equals_plain_python_before_and_after_late_events(
 def test_a_second_run_makes_no_commit(spark: SparkSession, lake: Settings, append: AppendLines) -> None:
     append([line("2011-01-03", "a"), line("2011-02-01", None)])
     run_all(spark, lake)
-    before = versions(spark, lake)
+    before = versions(lake)
     assert [done.rows for done in run_all(spark, lake)] == [0, 0]
-    assert versions(spark, lake) == before
+    assert versions(lake) == before
 
 
 def test_maintenance_of_silver_and_gold_changes_nothing(
@@ -147,18 +153,19 @@ def test_maintenance_of_silver_and_gold_changes_nothing(
 ) -> None:
     append([line("2011-01-03", "a")])
     append([line("2011-01-04", "b")])
-    run_all(spark, lake)
+    refresh(spark, lake)
     for name in (silver("shop.transaction.v1").name, "gold/customer_daily"):
         spark.sql(f"OPTIMIZE delta.`{table(name).path(lake)}`")
         spark.sql(f"VACUUM delta.`{table(name).path(lake)}`")
-    before = versions(spark, lake)
-    assert [(done.rows, done.dates) for done in run_all(spark, lake)] == [(0, 0)] * 2
-    assert versions(spark, lake) == before
+    before = commits.current_version(table("gold/customer_daily"), lake)
+    done = refresh(spark, lake)
+    assert (done.rows, done.dates) == (0, 0)
+    assert commits.current_version(table("gold/customer_daily"), lake) == before
 
 
 def test_a_vacuumed_change_feed_makes_the_run_full(spark: SparkSession, lake: Settings, append: AppendLines) -> None:
     append([line("2011-01-03", "a")])
-    run_all(spark, lake)
+    refresh(spark, lake)
     append([line("2011-01-04", "b")])
     path = silver("shop.transaction.v1").path(lake)
     spark.sql(f"OPTIMIZE delta.`{path}`")
@@ -167,7 +174,7 @@ def test_a_vacuumed_change_feed_makes_the_run_full(spark: SparkSession, lake: Se
         spark.sql(f"VACUUM delta.`{path}` RETAIN 0 HOURS")
     finally:
         spark.conf.unset("spark.databricks.delta.retentionDurationCheck.enabled")
-    done = daily.refresh(spark, lake, customer_daily.DAILY, full=False)
+    done = refresh(spark, lake)
     assert done.dates is None
     assert "is gone (FAILED_READ_FILE.FILE_NOT_EXIST)" in done.reason
     assert [row["customer_id"] for row in rows(spark, lake, "gold/customer_daily")] == ["a", "b"]
@@ -175,36 +182,37 @@ def test_a_vacuumed_change_feed_makes_the_run_full(spark: SparkSession, lake: Se
 
 def test_a_cleaned_log_makes_the_run_full(spark: SparkSession, lake: Settings, append: AppendLines) -> None:
     append([line("2011-01-03", "a")])
-    run_all(spark, lake)
-    path = silver("shop.transaction.v1").path(lake)
+    refresh(spark, lake)
+    source = silver("shop.transaction.v1")
     for number in range(12):
         append([line(f"2011-01-{4 + number:02}", "b")])
-    log = Path(path) / "_delta_log"
+    open_table(source, lake).create_checkpoint()
+    log = Path(source.path(lake)) / "_delta_log"
     for version in range(8):
         (log / f"{version:020}.json").unlink()
     spark._jvm.org.apache.spark.sql.delta.DeltaLog.clearCache()  # type: ignore[union-attr]
-    done = daily.refresh(spark, lake, customer_daily.DAILY, full=False)
+    done = refresh(spark, lake)
     assert (done.rows, done.dates) == (13, None)
     assert "is gone" in done.reason
 
 
 def test_a_silver_made_anew_makes_the_run_full(spark: SparkSession, lake: Settings, append: AppendLines) -> None:
     append([line("2011-01-03", "a")])
-    run_all(spark, lake)
+    refresh(spark, lake)
     path = Path(silver("shop.transaction.v1").path(lake))
     path.rename(path.with_name("old"))
     spark._jvm.org.apache.spark.sql.delta.DeltaLog.clearCache()  # type: ignore[union-attr]
     append([line("2011-05-05", "z")])
-    done = daily.refresh(spark, lake, customer_daily.DAILY, full=False)
+    done = refresh(spark, lake)
     assert done.reason == "silver/transactions is another table than before"
     assert [row["customer_id"] for row in rows(spark, lake, "gold/customer_daily")] == ["z"]
 
 
 def test_a_commit_of_someone_else_makes_the_run_full(spark: SparkSession, lake: Settings, append: AppendLines) -> None:
     append([line("2011-01-03", "a")])
-    run_all(spark, lake)
+    refresh(spark, lake)
     DeltaTable.forPath(spark, table("gold/customer_daily").path(lake)).delete()
-    done = daily.refresh(spark, lake, customer_daily.DAILY, full=False)
+    done = refresh(spark, lake)
     assert (done.rows, done.dates) == (1, None)
 
 
@@ -212,7 +220,7 @@ def test_a_run_that_fails_halfway_leaves_rows_and_note_as_they_were(
     spark: SparkSession, lake: Settings, append: AppendLines
 ) -> None:
     append([line("2011-01-03", "a")])
-    daily.refresh(spark, lake, customer_daily.DAILY, full=False)
+    refresh(spark, lake)
     append([line("2011-01-04", "b"), line("2011-01-05", "broken")])
 
     def break_halfway(transactions: DataFrame) -> DataFrame:
@@ -223,19 +231,19 @@ def test_a_run_that_fails_halfway_leaves_rows_and_note_as_they_were(
     with pytest.raises(Exception, match="no such customer"):
         daily.refresh(spark, lake, replace(customer_daily.DAILY, compute=break_halfway), full=False)
     assert rows(spark, lake, "gold/customer_daily") == before
-    assert daily.refresh(spark, lake, customer_daily.DAILY, full=False).dates == 2
+    assert refresh(spark, lake).dates == 2
     assert [row["customer_id"] for row in rows(spark, lake, "gold/customer_daily")] == ["a", "b", "broken"]
 
 
 def test_runs_at_the_same_time_leave_the_right_rows(spark: SparkSession, lake: Settings, append: AppendLines) -> None:
     append([line("2011-01-03", "a")])
-    run_all(spark, lake)
+    refresh(spark, lake)
     append([line("2011-01-04", "b")])
     failures: list[BaseException] = []
 
     def run() -> None:
         try:
-            daily.refresh(spark, lake, customer_daily.DAILY, full=False)
+            refresh(spark, lake)
         except Exception as error:  # noqa: BLE001
             failures.append(error)
 
@@ -251,7 +259,7 @@ def test_runs_at_the_same_time_leave_the_right_rows(spark: SparkSession, lake: S
 
 def test_another_revision_recomputes_every_day(spark: SparkSession, lake: Settings, append: AppendLines) -> None:
     append([line("2011-01-03", "a"), line("2011-01-20", "a")])
-    run_all(spark, lake)
+    refresh(spark, lake)
     revised = replace(customer_daily.DAILY, revision=customer_daily.DAILY.revision + 1)
     done = daily.refresh(spark, lake, revised, full=False)
     assert (done.rows, done.dates) == (2, None)
@@ -265,7 +273,7 @@ def test_an_empty_silver_gives_empty_tables(spark: SparkSession, lake: Settings,
 
 def test_a_missing_silver_is_said_and_may_be_tried_again(spark: SparkSession, lake: Settings) -> None:
     with pytest.raises(SourceMissingError, match=r"silver/transactions does not exist at \S+: start what writes it"):
-        daily.refresh(spark, lake, customer_daily.DAILY, full=False)
+        refresh(spark, lake)
 
 
 def line(day: str, customer: str | None) -> Line:

@@ -17,6 +17,7 @@ from ml_modeling.cutoffs import HistoryTooShortError
 from ml_modeling.frames import NoDataError, read_split_frame
 from ml_modeling.labels import labelled_spine, sampled
 from ml_modeling.use_case import load_use_case
+from tests.cases.lake import append_rows
 from tests.cases.naive_windows import Happened, naive_value
 from tests.cases.transactions import Line, silver_row
 
@@ -40,10 +41,7 @@ def append(spark: SparkSession, lake: Settings) -> Append:
 
     def commit(name: str, rows: Iterable[dict[str, object]]) -> None:
         ensure_table(spark, table(name), lake)
-        path = table(name).path(lake)
-        schema = spark.read.format("delta").load(path).schema
-        frame = spark.createDataFrame([[row[column] for column in schema.names] for row in rows], schema)
-        frame.coalesce(1).write.format("delta").mode("append").save(path)
+        append_rows(lake, table(name), rows)
 
     return commit
 

@@ -14,6 +14,7 @@ from feature_store.definitions import FeatureGroup
 from feature_store.online import FeatureRow, OnlineReader
 from feature_store.online_store import connect, connection_string
 from stream_processing.spark_streaming.features import start_features
+from tests.cases.lake import append_rows
 from tests.cases.naive_windows import Happened, naive_value
 from tests.cases.transactions import Line, random_lines, silver_row
 from use_cases.churn.features import SERVICE
@@ -35,12 +36,8 @@ class Shop:
     def arrive(self, lines: Iterable[Line]) -> None:
         """Append ``lines`` to silver in one commit."""
         new = list(lines)
-        path = silver(TOPIC).path(self.settings)
-        schema = self.spark.read.format("delta").load(path).schema
         now = datetime.now(UTC)
-        rows = [silver_row(line) | {"ingested_at": now} for line in new]
-        frame = self.spark.createDataFrame([[row[name] for name in schema.names] for row in rows], schema)
-        frame.coalesce(1).write.format("delta").mode("append").save(path)
+        append_rows(self.settings, silver(TOPIC), (silver_row(line) | {"ingested_at": now} for line in new))
         self.arrived += new
 
     def stream(self) -> list[StreamingQuery]:
