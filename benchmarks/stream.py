@@ -125,14 +125,16 @@ def main() -> None:
 
 def silver_to_online(settings: Settings, sales: Sales, events: int) -> Figures:
     """Events and states a second, and the ratio; a small history comes first, so that everything is warm."""
-    settings = settings.model_copy(update={"stream": settings.stream.model_copy(update={"trigger_s": 0.0})})
+    settings = settings.model_copy(
+        update={"stream": settings.stream.model_copy(update={"trigger_s": 0.0, "poll_s": 0.0})}
+    )
     spark, figures = session("stream-benchmark", settings, CONF), Figures()
     try:
         ensure_stream_tables(spark, settings)
         repository.apply(settings)
         run(start_features(spark, settings, group) for group in SERVICE.groups)
         for number in (2_000, events):
-            first = current_version(spark, SILVER.path(settings)) + 1
+            first = current_version(SILVER, settings) + 1
             with EventProducer(settings) as producer:
                 producer.send(TOPIC, sales.history(number))
             run([start_bronze(spark, settings, TOPIC), start_silver(spark, settings, TOPIC)])

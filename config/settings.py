@@ -70,7 +70,8 @@ class Stream(Section):
     kafka_options: dict[str, str] = Field(
         default_factory=dict, description="extra options of Spark's Kafka source (kafka.security.protocol, ...)"
     )
-    trigger_s: float = Field(2.0, ge=0, description="pause between micro-batches")
+    trigger_s: float = Field(2.0, ge=0, description="how often messages are taken from Kafka, in one batch a topic")
+    poll_s: float = Field(0.5, ge=0, description="how often silver and features look for a new commit of their source")
     max_offsets_per_trigger: int = Field(300_000, ge=1)
     max_files_per_trigger: int = Field(1_000, ge=1)
     max_bytes_per_trigger_mb: int = Field(64, ge=1, description="bronze files, compressed, that one silver batch reads")

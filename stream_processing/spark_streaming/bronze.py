@@ -18,7 +18,7 @@ def start_bronze(spark: SparkSession, settings: Settings, topic: str) -> Streami
     table = tables.bronze(topic)
     rows = as_bronze(read_topic(spark, settings, topic))
     writer = rows.writeStream.format("delta").outputMode("append").option("path", table.path(settings))
-    return start(spark, settings, writer, table.name)
+    return start(spark, settings, writer, table.name, settings.stream.trigger_s)
 
 
 def read_topic(spark: SparkSession, settings: Settings, topic: str) -> DataFrame:

@@ -45,7 +45,7 @@ def start_features(spark: SparkSession, settings: Settings, group: FeatureGroup)
     }
     changes = spark.readStream.format("delta").options(**options).load(table(group.source.table).path(settings))
     writer = changes.writeStream.foreachBatch(batch_applier(settings, group))
-    return start(spark, settings, writer, query_name(group))
+    return start(spark, settings, writer, query_name(group), settings.stream.poll_s)
 
 
 def batch_applier(settings: Settings, group: FeatureGroup) -> Callable[[DataFrame, int], None]:

@@ -9,13 +9,17 @@ from pyspark.sql.streaming.readwriter import DataStreamWriter
 from config.settings import Settings
 
 
-def start(spark: SparkSession, settings: Settings, writer: DataStreamWriter, name: str) -> StreamingQuery:
-    """Start ``writer`` as query ``name``, in a scheduler pool of its own so that no query starves another."""
+def start(
+    spark: SparkSession, settings: Settings, writer: DataStreamWriter, name: str, every_s: float
+) -> StreamingQuery:
+    """Start ``writer`` as query ``name``, in a scheduler pool of its own so that no query starves another.
+
+    A batch begins ``every_s`` seconds where there is news, or after the one before it.
+    """
     spark.sparkContext.setLocalProperty("spark.scheduler.pool", name)
     clear_unborn(spark, f"{checkpoint(settings, name)}/offsets")
-    trigger = f"{settings.stream.trigger_s} seconds"
     configured = writer.queryName(name).option("checkpointLocation", checkpoint(settings, name))
-    return configured.trigger(processingTime=trigger).start()
+    return configured.trigger(processingTime=f"{every_s} seconds").start()
 
 
 def checkpoint(settings: Settings, name: str) -> str:

@@ -19,7 +19,7 @@ from stream_processing.spark_streaming.summary import summarise
 def start_silver(spark: SparkSession, settings: Settings, topic: str) -> StreamingQuery:
     """The running query ``silver/<topic>``."""
     writer = read_bronze(spark, settings, topic).writeStream.foreachBatch(batch_writer(settings, topic))
-    return start(spark, settings, writer, f"silver/{topic}")
+    return start(spark, settings, writer, f"silver/{topic}", settings.stream.poll_s)
 
 
 def read_bronze(spark: SparkSession, settings: Settings, topic: str) -> DataFrame:

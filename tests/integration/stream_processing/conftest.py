@@ -30,7 +30,7 @@ Write = Callable[[Iterable[bytes | None]], DataFrame]
 def lake(settings: Settings, tmp_path: Path, spark: SparkSession) -> Settings:
     """The settings with an empty lake, its stream tables made."""
     root, checkpoints = str(tmp_path / "lake"), str(tmp_path / "checkpoints")
-    stream = settings.stream.model_copy(update={"checkpoints": checkpoints, "trigger_s": 0.2})
+    stream = settings.stream.model_copy(update={"checkpoints": checkpoints, "trigger_s": 0.2, "poll_s": 0.2})
     fresh = settings.model_copy(update={"lake": settings.lake.model_copy(update={"root": root}), "stream": stream})
     for table in (tables.bronze(TOPIC), tables.silver(TOPIC), tables.quarantine(TOPIC)):
         ensure_table(spark, table, fresh)
@@ -106,7 +106,7 @@ def redis_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Setting
     own = settings_on_free_ports(tmp_path_factory.mktemp("states"))
     serving = own.serving.model_copy(update={"feature_timeout_s": 20.0})
     feast_section = own.feast.model_copy(update={"write_chunk_rows": 3})
-    stream = own.stream.model_copy(update={"trigger_s": 0.2})
+    stream = own.stream.model_copy(update={"trigger_s": 0.2, "poll_s": 0.2})
     settings = own.model_copy(update={"serving": serving, "feast": feast_section, "stream": stream})
     with running(redis_service.services(settings)[0], settings):
         yield settings
