@@ -49,6 +49,7 @@ def rows_since(table: DeltaTable, end: dict[str, Any]) -> int:
     return sum(int(commit["operationMetrics"][ADDED_ROWS[commit["operation"]]]) for commit in commits)
 
 
-def _offsets(text: str | None) -> dict[str, Any] | None:
-    """Offsets from JSON; PySpark turns Java's null into the text ``None``."""
-    return None if text is None or text == "None" else json.loads(text)
+def _offsets(text: str) -> dict[str, Any] | None:
+    """Offsets from JSON, which is ``null`` where Spark has none."""
+    offsets: dict[str, Any] | None = json.loads(text)
+    return offsets
