@@ -125,7 +125,9 @@ def evaluate_run(settings: Settings, use_case: UseCase, run_id: str) -> Evaluati
     explanation = explain(pipeline, test.x, background, spec.features)
     run.log_figure(plots.shap_summary(explanation), "evaluation/shap_summary.png")
     run.log_text(json.dumps(explanation.importance, indent=1), "evaluation/shap_importance.json")
-    run.log_text(model_card(use_case, _origin(run_id, params), report, explanation.importance), tracking.MODEL_CARD)
+    card = model_card(use_case, _origin(run_id, params), report, explanation.importance)
+    run.log_text(card, tracking.MODEL_CARD)
+    run.set_tags({tags.NOTE: card[: tags.MAX_DESCRIPTION]})
     return report
 
 

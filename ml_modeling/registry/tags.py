@@ -9,4 +9,9 @@ GATE_REASONS = "tidemill.gate_reasons"
 METRICS = "tidemill.metrics"
 AUDIT = "tidemill.audit"
 
+NOTE = "mlflow.note.content"
+"""MLflow's own: the Markdown that its pages show as the description of a run."""
+MAX_DESCRIPTION = 5_000
+"""Characters that MLflow's database has room for in the description of a registered version."""
+
 PASSED, FAILED = "passed", "failed"

@@ -121,6 +121,7 @@ def _create(settings: Settings, use_case: str, run: "Run") -> str:
             run_id=run.info.run_id,
             model_id=uri.removeprefix("models:/"),
             tags={tags.METRICS: json.dumps(metrics), tags.GATE: tags.PASSED},
+            description=run.data.tags.get(tags.NOTE),
             await_creation_for=0,  # the model's files are there already
         )
     return str(made.version)

@@ -78,6 +78,8 @@ def test_a_model_goes_from_training_to_the_server(settings, use_case, tmp_path):
     served = load_alias(settings, use_case.name, cache=tmp_path)
     assert (verdict.passed, verdict.champion, served.run_id) == (True, None, run.run_id)
     expected = trained.pipeline.predict_proba(trained.test.x)[:, 1]
+    described = connect(settings).get_model_version(use_case.name, version.version).description
+    assert (CHURN.spec.description in described, run.run_id in described) == (True, True)
     assert served.score(trained.test.x) == pytest.approx(expected, abs=1e-9)
     assert report.metrics["roc_auc"].low < report.metrics["roc_auc"].value < report.metrics["roc_auc"].high
     assert version.metrics["roc_auc"] == pytest.approx(report.metrics["roc_auc"].value)
@@ -86,7 +88,6 @@ def test_a_model_goes_from_training_to_the_server(settings, use_case, tmp_path):
 def test_the_run_holds_lineage_plots_and_the_model_card(settings, use_case):
     run_id = passed_run(settings, use_case)
     found = connect(settings).get_run(run_id).data
-    assert found.params["table.silver/transactions"] == "version 4"
     assert found.params["table.silver/transactions"] == "version 4"
     assert (found.params["feature_service"], found.params["definition.sha256"]) == ("churn", CHURN.digest)
     assert artefacts(settings, run_id) >= {
