@@ -53,7 +53,7 @@ lint: $(PLATFORM) ## ruff, mypy --strict, import-linter, lock check
 	$(UV) lock --check
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
-	.venv/bin/mypy $(PACKAGES)
+	.venv/bin/mypy --num-workers auto $(PACKAGES)
 	.venv/bin/lint-imports
 
 format: $(PLATFORM) ## format and sort the code
