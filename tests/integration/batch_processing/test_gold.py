@@ -20,8 +20,8 @@ from batch_processing.incremental import SourceMissingError
 from batch_processing.outcome import Outcome
 from config import Settings
 from data_lake import commits
-from data_lake.delta_rs import open_table
 from data_lake.tables import silver, table
+from tests.cases.lake import forget_commits
 from tests.cases.transactions import Line, random_lines
 from tests.integration.batch_processing.conftest import AppendLines
 
@@ -183,13 +183,9 @@ def test_a_vacuumed_change_feed_makes_the_run_full(spark: SparkSession, lake: Se
 def test_a_cleaned_log_makes_the_run_full(spark: SparkSession, lake: Settings, append: AppendLines) -> None:
     append([line("2011-01-03", "a")])
     refresh(spark, lake)
-    source = silver("shop.transaction.v1")
     for number in range(12):
         append([line(f"2011-01-{4 + number:02}", "b")])
-    open_table(source, lake).create_checkpoint()
-    log = Path(source.path(lake)) / "_delta_log"
-    for version in range(8):
-        (log / f"{version:020}.json").unlink()
+    forget_commits(lake, silver("shop.transaction.v1"), 8)
     spark._jvm.org.apache.spark.sql.delta.DeltaLog.clearCache()  # type: ignore[union-attr]
     done = refresh(spark, lake)
     assert (done.rows, done.dates) == (13, None)

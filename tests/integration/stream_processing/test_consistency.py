@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import orjson
 import pytest
@@ -15,6 +14,7 @@ from feature_store.consistency import CommitsGoneError, Consistency, measure
 from feature_store.online import FeatureRow
 from model_serving.prediction_events import prediction_events
 from model_serving.scoring import Answer, Scored
+from tests.cases.lake import forget_commits
 from tests.integration.stream_processing.shop import TOPIC, Shop, recent_lines
 from tests.unit.model_serving.answers import served_model
 from use_cases.churn.features import SERVICE
@@ -145,9 +145,7 @@ def test_commits_that_are_gone_are_said_to_be(shop: Shop) -> None:
     log(shop, shop.customers, shop.read(shop.customers))
     for day in range(12):
         shop.arrive(recent_lines(17 + day, 5))
-    history = Path(silver(TOPIC).path(shop.settings)) / "_delta_log"
-    for version in range(8):
-        (history / f"{version:020}.json").unlink()
+    forget_commits(shop.settings, silver(TOPIC), 8)
     shop.spark._jvm.org.apache.spark.sql.delta.DeltaLog.clearCache()  # type: ignore[union-attr]
     with pytest.raises(CommitsGoneError, match="silver no longer has all commits"):
         measured(shop)
