@@ -21,10 +21,8 @@ QUERY = f"silver/{TOPIC}"
 def test_the_gauges_say_what_a_query_did_and_that_it_ended(
     spark: SparkSession, lake: Settings, messages: Callable[..., DataFrame]
 ) -> None:
-    bronze = tables.bronze(TOPIC).path(lake)
-    messages([encode(transaction(f"r{number}")) for number in range(3)]).write.format("delta").mode("append").save(
-        bronze
-    )
+    arrived = messages([encode(transaction(f"r{number}")) for number in range(3)])
+    arrived.write.format("delta").mode("append").save(tables.bronze(TOPIC).path(lake))
     registry = CollectorRegistry()
     gauges = ProgressGauges(registry, partial(lag_rows, settings=lake))
 
@@ -34,12 +32,15 @@ def test_the_gauges_say_what_a_query_did_and_that_it_ended(
     spark.streams.addListener(gauges)
     try:
         query = start_silver(spark, lake, TOPIC)
-        query.processAllAvailable()
-        eventually(lambda: value("batch_id") == 0)
-        assert (value("query_up"), value("lag_rows")) == (1, 0)
+        try:
+            query.processAllAvailable()
+            eventually(lambda: value("lag_rows") == 0)  # the last that a progress sets
+            up = value("query_up")
+        finally:
+            query.stop()
+        assert (up, value("batch_id")) == (1, 0)
         assert value("processed_rows_per_second") == pytest.approx(3 / (value("batch_duration_seconds") or 0), rel=0.2)
         assert time.time() - (value("last_report_timestamp_seconds") or 0) < 60
-        query.stop()
         eventually(lambda: value("query_up") == 0)
     finally:
         spark.streams.removeListener(gauges)
