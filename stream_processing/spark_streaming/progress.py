@@ -21,8 +21,7 @@ from pyspark.sql.streaming.listener import (
 class _JsonListener(JStreamingQueryListener):
     """Takes a progress in one call.
 
-    PySpark makes dozens, and each collection it reads ends in a Java exception that it looks into: with five queries
-    that took a tenth of a busy application's CPU.
+    PySpark makes dozens, and each collection it reads ends in a Java exception that it looks into.
     """
 
     def onQueryProgress(self, jevent: Any) -> None:  # noqa: N802
