@@ -45,15 +45,32 @@ def parse(messages: DataFrame, source: Contract, rule: TimeRule) -> DataFrame:
     """Bronze rows to silver's columns, ``reason`` and ``detail`` (null for a good event), and the raw message.
 
     The message's columns come under the prefix ``_message_``; its key, value and headers only where there is a reason.
+    The detail of an event that did not fit the columns is left to :func:`misfits`: every row runs through this code,
+    and the JVM compiles no method of more than 8,000 bytes.
     """
     columns = data_columns(source)
     events = messages.withColumn("_rejection", rejection(source, F.col("value")))
     events = events.withColumn(EVENT, F.when(F.col("_rejection.reason").isNull(), _from_json(columns)))
     events = events.withColumns({f"_data_{c.name}": exact(F.col(f"{EVENT}.data.{c.name}"), c) for c in columns})
     events = events.withColumn("event_time", F.try_to_timestamp(F.translate(f"{EVENT}.time", "tz", "TZ")))
-    events = events.withColumn("_unrepresentable", F.when(_unrepresentable(columns), _misfits(columns)))
-    events = events.withColumn("_out_of_range", rule.breach())
+    valid = F.col("_rejection.reason").isNull()
+    events = events.withColumns({"_misfit": valid & _misfit(columns), "_out_of_range": rule.breach()})
     return events.select(*_event_columns(columns), *_verdict(), *_message_columns())
+
+
+def misfits(source: Contract) -> Column:
+    """Which fields of a parsed row did not fit the columns, as the checker would name them."""
+    text = F.col(f"{MESSAGE}value").cast("string")
+    time = F.when(F.col("event_time").isNull(), F.lit("/time: is not a time that TIMESTAMP can hold"))
+    fields = [
+        F.when(
+            F.col(c.name).isNull() & F.get_json_object(text, f"$['data']['{c.name}']").isNotNull(),
+            F.lit(f"/data/{c.name}: does not fit {c.sql_type}"),
+        )
+        for c in data_columns(source)
+    ]
+    named = F.concat_ws("; ", time, *fields)
+    return F.when(named != "", named).otherwise(F.lit(": too deep, too long or ambiguous for the lake's parser"))
 
 
 def _from_json(columns: tuple[DataColumn, ...]) -> Column:
@@ -62,38 +79,24 @@ def _from_json(columns: tuple[DataColumn, ...]) -> Column:
     return F.from_json(F.col("value").cast("string"), ddl, {"mode": "PERMISSIVE", "columnNameOfCorruptRecord": CORRUPT})
 
 
-def _unrepresentable(columns: tuple[DataColumn, ...]) -> Column:
+def _misfit(columns: tuple[DataColumn, ...]) -> Column:
     """Whether a valid event did not fit the columns: unparsed, without a time, or with a value lost on the way."""
-    required = [F.col(f"_data_{c.name}").isNull() for c in columns if not c.nullable]
-    lost = [F.col(f"{EVENT}.data.{c.name}").isNotNull() & F.col(f"_data_{c.name}").isNull() for c in columns]
     envelope = [F.col(f"{EVENT}.{name}").isNull() for name in ("id", "source")]
-    signs = [F.col(f"{EVENT}.{CORRUPT}").isNotNull(), F.col("event_time").isNull(), *envelope, *required, *lost]
-    return F.col("_rejection.reason").isNull() & reduce(or_, signs)
-
-
-def _misfits(columns: tuple[DataColumn, ...]) -> Column:
-    """Which fields did not fit, as the checker would name them."""
-    text = F.col("value").cast("string")
-    time = F.when(F.col("event_time").isNull(), F.lit("/time: is not a time that TIMESTAMP can hold"))
-    fields = [
-        F.when(
-            F.col(f"_data_{c.name}").isNull() & F.get_json_object(text, f"$['data']['{c.name}']").isNotNull(),
-            F.lit(f"/data/{c.name}: does not fit {c.sql_type}"),
-        )
-        for c in columns
-    ]
-    named = F.concat_ws("; ", time, *fields)
-    return F.when(named != "", named).otherwise(F.lit(": too deep, too long or ambiguous for the lake's parser"))
+    required = [F.col(f"_data_{c.name}").isNull() for c in columns if not c.nullable]
+    narrowed = [c.name for c in columns if c.nullable and widened(c.sql_type) != c.sql_type]
+    lost = [F.col(f"{EVENT}.data.{name}").isNotNull() & F.col(f"_data_{name}").isNull() for name in narrowed]
+    unparsed = F.col(f"{EVENT}.{CORRUPT}").isNotNull() | F.col("event_time").isNull()
+    return reduce(or_, [unparsed, *envelope, *required, *lost])
 
 
 def _verdict() -> tuple[Column, Column]:
-    unrepresentable, out_of_range = F.col("_unrepresentable"), F.col("_out_of_range")
     reason = F.coalesce(
         F.col("_rejection.reason"),
-        F.when(unrepresentable.isNotNull(), F.lit(str(Reason.UNREPRESENTABLE))),
-        F.when(out_of_range.isNotNull(), F.lit(str(Reason.TIME_OUT_OF_RANGE))),
+        F.when(F.col("_misfit"), F.lit(str(Reason.UNREPRESENTABLE))),
+        F.when(F.col("_out_of_range").isNotNull(), F.lit(str(Reason.TIME_OUT_OF_RANGE))),
     )
-    return reason.alias("reason"), F.coalesce(F.col("_rejection.detail"), unrepresentable, out_of_range).alias("detail")
+    detail = F.coalesce(F.col("_rejection.detail"), F.when(~F.col("_misfit"), F.col("_out_of_range")))
+    return reason.alias("reason"), detail.alias("detail")
 
 
 def _event_columns(columns: tuple[DataColumn, ...]) -> list[Column]:
@@ -111,6 +114,6 @@ def _event_columns(columns: tuple[DataColumn, ...]) -> list[Column]:
 
 
 def _message_columns() -> list[Column]:
-    rejected = F.coalesce(F.col("_rejection.reason"), F.col("_unrepresentable"), F.col("_out_of_range")).isNotNull()
+    rejected = F.col("_misfit") | F.coalesce(F.col("_rejection.reason"), F.col("_out_of_range")).isNotNull()
     raw = [F.when(rejected, F.col(name)).alias(f"{MESSAGE}{name}") for name in ("key", "value", "headers")]
     return [*raw, *(F.col(name).alias(f"{MESSAGE}{name}") for name in ("topic", "ingest_date"))]

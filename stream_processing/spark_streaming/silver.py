@@ -7,7 +7,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
 from config.settings import Settings
-from contracts.registry import contract
+from contracts.registry import Contract, contract
 from data_lake import tables
 from stream_processing.spark_streaming.insert import insert_new
 from stream_processing.spark_streaming.parse import TimeRule, parse
@@ -41,18 +41,18 @@ def batch_writer(settings: Settings, topic: str) -> Callable[[DataFrame, int], N
         messages.sparkSession.sparkContext.setJobDescription(f"silver/{topic} batch {batch_id}")
         parsed = parse(messages, source, rule).persist(StorageLevel.MEMORY_AND_DISK)
         try:
-            write_parsed(parsed, settings, topic)
+            write_parsed(parsed, source, settings)
         finally:
             parsed.unpersist()
 
     return write
 
 
-def write_parsed(parsed: DataFrame, settings: Settings, topic: str) -> None:
+def write_parsed(parsed: DataFrame, source: Contract, settings: Settings) -> None:
     """Insert what silver and quarantine do not have yet; running it again inserts nothing."""
-    silver, quarantine = tables.silver(topic), tables.quarantine(topic)
+    silver, quarantine = tables.silver(source.topic), tables.quarantine(source.topic)
     summary = summarise(parsed)
     if summary.accepted:
         insert_new(accepted(parsed, silver), silver, summary.silver_files(), settings)
     if summary.rejected:
-        insert_new(rejected(parsed, quarantine), quarantine, summary.quarantine_files(), settings)
+        insert_new(rejected(parsed, quarantine, source), quarantine, summary.quarantine_files(), settings)

@@ -3,8 +3,9 @@
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F  # noqa: N812
 
+from contracts.registry import Contract
 from data_lake.tables import Table
-from stream_processing.spark_streaming.parse import MESSAGE
+from stream_processing.spark_streaming.parse import MESSAGE, misfits
 
 
 def accepted(parsed: DataFrame, silver: Table) -> DataFrame:
@@ -14,13 +15,14 @@ def accepted(parsed: DataFrame, silver: Table) -> DataFrame:
     return first.select([column.name for column in silver.columns])
 
 
-def rejected(parsed: DataFrame, quarantine: Table) -> DataFrame:
+def rejected(parsed: DataFrame, quarantine: Table, source: Contract) -> DataFrame:
     """The bad messages as they arrived, with reason and detail."""
     taken = {
-        "partition": "_partition",
-        "offset": "_offset",
-        **{name: name for name in ("broker_time", "ingested_at", "reason", "detail")},
+        "partition": F.col("_partition"),
+        "offset": F.col("_offset"),
+        **{name: F.col(name) for name in ("broker_time", "ingested_at", "reason")},
+        "detail": F.coalesce("detail", misfits(source)),
     }
     names = [column.name for column in quarantine.columns]
-    columns = [F.col(taken.get(name, f"{MESSAGE}{name}")).alias(name) for name in names]
+    columns = [taken.get(name, F.col(f"{MESSAGE}{name}")).alias(name) for name in names]
     return parsed.where("reason IS NOT NULL").select(columns)
