@@ -84,3 +84,9 @@ def _start(supervisor: Supervisor, folders: Folders) -> None:
 def service_record(folders: Folders, name: str) -> Record | None:
     """The last start of the service ``name``."""
     return Record.read(record_path(folders.launch_file(name)))
+
+
+def has_processes(folders: Folders, name: str) -> bool:
+    """Whether anything is left of the service ``name``: its process, or one of its process group."""
+    record = service_record(folders, name)
+    return record is not None and bool(group(record))

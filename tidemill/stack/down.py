@@ -8,7 +8,7 @@ from pathlib import Path
 from config.errors import TerminalError
 from config.settings import REPO, Settings
 from tidemill.stack.catalog import catalog, check_known, waves
-from tidemill.stack.daemon import end_leftovers, leftovers
+from tidemill.stack.daemon import end_leftovers, has_processes, leftovers
 from tidemill.stack.folders import Folders
 from tidemill.stack.lock import locked
 from tidemill.stack.processes import wait_gone
@@ -41,7 +41,7 @@ def down(settings: Settings, names: Iterable[str] = (), report: Callable[[str], 
     if not folders.run.is_dir():
         return []
     with locked(folders):
-        stopped = _stop_services(Supervisor(folders), services, asked or set(services), report)
+        stopped = _stop_services(folders, services, asked or set(services), report)
         if not asked:
             _stop_supervisor(folders)
     return stopped
@@ -70,9 +70,9 @@ def check_purgeable(folders: Folders) -> None:
 
 
 def _stop_services(
-    supervisor: Supervisor, services: dict[str, Service], names: set[str], report: Callable[[str], None]
+    folders: Folders, services: dict[str, Service], names: set[str], report: Callable[[str], None]
 ) -> list[str]:
-    stopped = []
+    supervisor, stopped = Supervisor(folders), []
     for wave in reversed(waves(services.values())):
         programs = supervisor.programs()
         going = [each for each in wave if each.name in names and each.name in programs]
@@ -80,16 +80,18 @@ def _stop_services(
         for service in going:
             report(service.name)
             supervisor.stop(service.name)
-        _wait_stopped(supervisor, going)
+        wait_stopped(folders, going)
         stopped += [service.name for service in going]
     return stopped
 
 
-def _wait_stopped(supervisor: Supervisor, services: list[Service]) -> None:
+def wait_stopped(folders: Folders, services: list[Service]) -> None:
+    """Wait for the services' last processes: one that a service started may end after it, and hold a port so long."""
     deadline = time.monotonic() + max((service.stop_timeout_s for service in services), default=0) + 15
     while services:
-        programs = supervisor.programs()
+        programs = Supervisor(folders).programs()
         alive = [service.name for service in services if service.name in programs and programs[service.name].pid]
+        alive = alive or [service.name for service in services if has_processes(folders, service.name)]
         if not alive:
             return
         if time.monotonic() > deadline:
