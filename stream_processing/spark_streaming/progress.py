@@ -78,7 +78,7 @@ class ProgressGauges(StreamingQueryListener):
         name = self._names.pop(event.runId, None)
         if name is not None:
             self._up.labels(name).set(0)
-            self._lag.remove(name)
+            self._lag.labels(name).set(math.nan)
 
     def record(self, progress: StreamingQueryProgress) -> None:
         """Set the gauges of one query to ``progress``."""

@@ -1,5 +1,6 @@
 """The stream application's progress, read from the metrics it serves for Prometheus."""
 
+import math
 from collections import defaultdict
 from dataclasses import dataclass
 
@@ -13,7 +14,7 @@ PREFIX = "tidemill_stream_"
 
 @dataclass(frozen=True)
 class QueryProgress:
-    """The last report of one query; None where it has not reported yet."""
+    """The last report of one query; None where it has not reported yet, and for the lag of one that ended."""
 
     query: str
     is_up: bool
@@ -52,5 +53,5 @@ def _progress(query: str, values: dict[str, float]) -> QueryProgress:
         input_rows_per_second=values.get("input_rows_per_second"),
         processed_rows_per_second=values.get("processed_rows_per_second"),
         batch_duration_seconds=values.get("batch_duration_seconds"),
-        lag_rows=None if lag is None else int(lag),
+        lag_rows=None if lag is None or math.isnan(lag) else int(lag),
     )

@@ -24,3 +24,8 @@ def test_progress_is_read_from_what_a_prometheus_client_writes() -> None:
 def test_a_query_that_has_not_reported_has_no_figures() -> None:
     text = 'tidemill_stream_query_up{query="silver/shop.click.v1"} 0\n'
     assert parse_progress(text) == [QueryProgress("silver/shop.click.v1", False, None, None, None, None, None)]
+
+
+def test_the_lag_of_a_query_that_ended_is_unknown() -> None:
+    text = 'tidemill_stream_lag_rows{query="silver/shop.click.v1"} NaN\n'
+    assert parse_progress(text) == [QueryProgress("silver/shop.click.v1", False, None, None, None, None, None)]
