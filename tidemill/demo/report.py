@@ -23,7 +23,8 @@ def print_report(summary: Mapping[str, Any]) -> None:
 
 def _rows(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     sent, lake, model = summary["sent"], summary["lake"], summary["model"]
-    yield "events produced", f"{sent['messages']:,}; in bronze {lake['messages']:,}"
+    others = lake["messages"] - sent["messages"]
+    yield "events produced", f"{sent['messages']:,}; in bronze {lake['messages']:,}{_others(others)}"
     yield "duplicates", f"{sent['duplicates']:,}; dropped in silver {lake['duplicates']:,}"
     yield "quarantined", _counts(lake["quarantined"])
     if sent["rejected_rows"]:
@@ -40,6 +41,10 @@ def _rows(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "memory", f"{summary['memory_mb']:,} MB for the whole stack"
     yield "addresses", "\n".join(f"{name}: {address}" for name, address in summary["addresses"].items())
     yield "took", f"{sum(summary['seconds'].values()):.0f} s"
+
+
+def _others(messages: int) -> str:
+    return f", {messages:,} of them not sent by the demo" if messages > 0 else ""
 
 
 def _consistency(found: Mapping[str, Any]) -> str:
