@@ -41,10 +41,13 @@ def ask_for_predictions(plan: Plan, say: Say) -> Mapping[str, Any]:
 
 
 def ask_meanwhile(plan: Plan, live: Callable[[Say], Mapping[str, Any]] | None, say: Say) -> Mapping[str, Any]:
-    """Ask for predictions again and again while ``live`` sends events, so that some ask about what has just come."""
+    """Ask for predictions again and again while ``live`` sends events, so that some ask about what has just come.
+
+    ``began`` of the facts is when, in Unix seconds.
+    """
     customers = _customers(plan.settings, MANY_CUSTOMERS)
     batches = itertools.cycle([customers[first : first + A_REQUEST] for first in range(0, len(customers), A_REQUEST)])
-    asked = 0
+    began, asked = time.time(), 0
     http = httpx.Client(base_url=plan.settings.serving.url, timeout=10, trust_env=False)
     with ThreadPoolExecutor(1) as pool, http:
         sending = pool.submit(live, say) if live else None
@@ -54,7 +57,7 @@ def ask_meanwhile(plan: Plan, live: Callable[[Say], Mapping[str, Any]] | None, s
                 break
             time.sleep(PAUSE_S)
         sent = sending.result() if sending else {}
-    return {"asked": asked, **sent}
+    return {"began": began, "asked": asked, **sent}
 
 
 def _customers(settings: Settings, number: int) -> list[str]:

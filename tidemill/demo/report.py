@@ -36,7 +36,7 @@ def _rows(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "predictions", "\n".join(_prediction(item) for item in _examples(summary["predictions"]))
     yield "answered in", f"{summary['prediction_latency_ms']} ms for {len(summary['predictions'])} customers"
     fresh = summary["freshness_s"]
-    yield "freshness", f"broker to lake: median {fresh['median']} s, p99 {fresh['p99']} s"
+    yield "freshness", f"live, broker to lake: median {fresh['median']} s, p99 {fresh['p99']} s"
     yield "features", _consistency(summary["consistency"])
     yield "memory", f"{summary['memory_mb']:,} MB for the whole stack"
     yield "addresses", "\n".join(f"{name}: {address}" for name, address in summary["addresses"].items())

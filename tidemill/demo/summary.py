@@ -10,6 +10,8 @@ from config.errors import TerminalError
 from config.settings import Settings
 from tidemill.demo.plan import Plan
 
+LIVE_TABLES = ("silver.transactions", "silver.clicks", "silver.predictions")
+
 
 class TruthError(TerminalError):
     """The lake does not hold what was sent."""
@@ -41,7 +43,7 @@ def summarize(plan: Plan, facts: Mapping[str, Mapping[str, Any]]) -> dict[str, A
         },
         "predictions": predictions["predictions"],
         "prediction_latency_ms": predictions["latency_ms"],
-        "freshness_s": _freshness(settings),
+        "freshness_s": _freshness(settings, facts["live"]["began"]),
         "consistency": facts["consistency"]["returned"]["compare_churn"],
         "addresses": {service.title: service.address for service in stack.services if service.address},
         "memory_mb": round(stack.memory_bytes / 2**20),
@@ -111,16 +113,15 @@ def _lake(topics: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _freshness(settings: Settings) -> dict[str, float]:
-    """Seconds from the broker's acceptance to bronze, over the last 1,000 transactions."""
+def _freshness(settings: Settings, since: float) -> dict[str, float]:
+    """Seconds from the broker's acceptance to bronze, of the live events and predictions (``since``: Unix seconds)."""
     from data_lake.sql import connect
 
-    sql = (
-        "select median(s), quantile_cont(s, 0.99) from ("
-        "select epoch(ingested_at) - epoch(broker_time) as s from silver.transactions "
-        "order by ingested_at desc, _offset desc limit 1000)"
+    waits = " union all ".join(
+        f"select epoch(ingested_at) - epoch(broker_time) as s from {table} where broker_time >= to_timestamp($since)"  # noqa: S608
+        for table in LIVE_TABLES
     )
+    sql = f"select median(s), quantile_cont(s, 0.99) from ({waits})"  # noqa: S608 - declared names
     with connect(settings, sql) as lake:
-        row = lake.execute(sql).fetchone()
-    median, p99 = row or (float("nan"), float("nan"))
-    return {"median": round(float(median), 2), "p99": round(float(p99), 2)}
+        median, p99 = lake.execute(sql, {"since": since}).fetchall()[0]
+    return {"median": round(median, 2), "p99": round(p99, 2)}
