@@ -18,22 +18,28 @@ HOUR = micros(timedelta(hours=1))
 MONDAY = 3
 """1970-01-01 was a Thursday."""
 
+
+def _comparison(compare: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    return lambda left, right: np.where(np.isnan(left) | np.isnan(right), np.nan, compare(left, right))
+
+
 OPERATORS: Mapping[Operator, Callable[[Any, Any], Any]] = {
     Operator.ADD: operator.add,
     Operator.SUBTRACT: operator.sub,
     Operator.MULTIPLY: operator.mul,
     Operator.DIVIDE: operator.truediv,
-    Operator.LESS: operator.lt,
-    Operator.LESS_OR_EQUAL: operator.le,
-    Operator.GREATER: operator.gt,
-    Operator.GREATER_OR_EQUAL: operator.ge,
+    Operator.LESS: _comparison(np.less),
+    Operator.LESS_OR_EQUAL: _comparison(np.less_equal),
+    Operator.GREATER: _comparison(np.greater),
+    Operator.GREATER_OR_EQUAL: _comparison(np.greater_equal),
+    Operator.OR_ELSE: lambda left, right: np.where(np.isnan(left), right, left),
 }
 
 
 def service_features(service: FeatureService, values: Mapping[str, NDArray[np.float64]], times: Ints) -> Features:
     """The features of ``service``, in its order; ``values`` has its groups' features and its inputs by name."""
     return {
-        one.name: evaluate(one.expression if isinstance(one, Derived) else one, values, times)
+        one.name: evaluate(one.expression, values, times) if isinstance(one, Derived) else values[one.name]
         for one in service.features
     }
 
@@ -52,13 +58,7 @@ def evaluate(expression: Expression, values: Mapping[str, NDArray[np.float64]], 
         case Operation():
             left = evaluate(expression.left, values, times)
             right = evaluate(expression.right, values, times)
-            return _apply(expression.operator, left, right)
+            with np.errstate(all="ignore"):
+                result = OPERATORS[expression.operator](left, right)
+            return np.where(np.isfinite(result), result, np.nan)
     raise TypeError(f"no way to evaluate {expression!r}")
-
-
-def _apply(operation: Operator, left: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:
-    if operation is Operator.OR_ELSE:
-        return np.where(np.isnan(left), right, left)
-    with np.errstate(all="ignore"):
-        result = np.asarray(OPERATORS[operation](left, right), dtype=np.float64)
-    return np.where(np.isfinite(result) & ~np.isnan(left) & ~np.isnan(right), result, np.nan)

@@ -19,6 +19,8 @@ __all__ = ["FeatureRequestError", "FeatureRow", "OnlineReader", "OnlineStoreUnav
 
 Request = Mapping[str, str | float]
 """The key of each entity and the inputs of a service, by name."""
+STATUSES = tuple(Status)
+"""By number."""
 NOT_APPLIED = Applied("", -1, 0, 0)
 ONE, NOW = np.ones(1), np.zeros(1, dtype=np.int64)
 
@@ -87,16 +89,18 @@ class OnlineReader:
         answer = merge_service(self.service, states, inputs, np.full(len(requests), at))
         until = datetime.fromtimestamp(min(one.known_until for one in applied.values()) / 1e6, UTC)
         columns = zip(*(optional(values) for values in answer.features.values()), strict=True)
+        status = {name: merged.status.tolist() for name, merged in answer.groups.items()}
+        version = {
+            name: [max(one, applied[name].version) for one in merged.applied_version.tolist()]
+            for name, merged in answer.groups.items()
+        }
         return [
             FeatureRow(
                 values,
                 at,
                 until,
-                {name: Status(int(merged.status[number])) for name, merged in answer.groups.items()},
-                {
-                    name: max(int(merged.applied_version[number]), applied[name].version)
-                    for name, merged in answer.groups.items()
-                },
+                {name: STATUSES[of[number]] for name, of in status.items()},
+                {name: of[number] for name, of in version.items()},
             )
             for number, values in enumerate(columns)
         ]

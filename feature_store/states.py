@@ -50,9 +50,11 @@ class StateReader:
     def __init__(self, settings: Settings, groups: Sequence[FeatureGroup], timeout_s: float, tries: int) -> None:
         self._settings, self._redis = settings, connect(connection_string(settings, timeout_s), tries)[1]
         self._applied_keys = {group.name: applied_key(group) for group in groups}
-        self._by_entity: dict[str, list[FeatureGroup]] = {}
+        # As Feast keeps them: a hash an entity, with a field a feature of a view.
+        self._fields: dict[str, dict[str, bytes]] = {}
         for group in groups:
-            self._by_entity.setdefault(group.entity.key, []).append(group)
+            field = _mmh3(f"{state_view_name(group)}:{state_feature_name(group)}")
+            self._fields.setdefault(group.entity.key, {})[group.name] = field
 
     def read(self, ids: Mapping[str, Sequence[str]]) -> dict[str, list[bytes | None]]:
         """The states by group, in the order of the ``ids`` of its entity, which are by key; None where there is none.
@@ -60,21 +62,20 @@ class StateReader:
         Raises:
             OnlineStoreUnavailableError: no proper answer in time.
         """
-        # As Feast keeps them: a hash an entity, with a field a feature of a view.
         pipeline = self._redis.pipeline(transaction=False)
-        for key, groups in self._by_entity.items():
-            fields = [_mmh3(f"{state_view_name(group)}:{state_feature_name(group)}") for group in groups]
+        for key, fields in self._fields.items():
+            wanted = list(fields.values())
             for one in ids[key]:
-                pipeline.hmget(_redis_key(repository.PROJECT, entity_key(key, one), repository.KEY_VERSION), fields)
+                pipeline.hmget(_redis_key(repository.PROJECT, entity_key(key, one), repository.KEY_VERSION), wanted)
         try:
             found = iter(pipeline.execute())
         except RedisError as error:
             raise unavailable(self._settings, error) from error
         states: dict[str, list[bytes | None]] = {}
-        for key, groups in self._by_entity.items():
+        for key, fields in self._fields.items():
             values = [next(found) for _ in ids[key]]
-            for position, group in enumerate(groups):
-                states[group.name] = [_state(value[position]) for value in values]
+            for position, name in enumerate(fields):
+                states[name] = [_state(value[position]) for value in values]
         return states
 
     def applied(self) -> dict[str, Applied | None]:

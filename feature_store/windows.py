@@ -46,4 +46,9 @@ def tail(time: Any, window: timedelta) -> Any:
     """The event time since which ``window`` covers events at ``time``."""
     if window == LIFETIME:
         return time - time + EVER
-    return first_tile(time, window) * micros(hop(window))
+    return covered_since(time, micros(window), micros(hop(window)))
+
+
+def covered_since(time: Any, window: Any, hop: Any) -> Any:
+    """:func:`tail` of windows and hops in microseconds, which may be arrays; none of them for ever."""
+    return (time - window) // hop * hop

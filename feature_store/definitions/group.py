@@ -89,6 +89,9 @@ class FeatureGroup:
                 for argument in one.arguments or (None,):
                     yield Feature(self, one.function, one.column, argument, window)
 
+    def __hash__(self) -> int:
+        return hash(self.fingerprint)
+
     def __getitem__(self, short_name: str) -> Feature:
         """The feature called so after the group's name, such as ``amount_mean_7d``.
 

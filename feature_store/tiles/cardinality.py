@@ -11,18 +11,18 @@ from numpy.typing import NDArray
 
 from feature_store.double_double import Floats
 from feature_store.events import Ints, Mask
-from feature_store.tiles.compiled import EventColumns, compiled, fresh
-from feature_store.tiles.distinct import RANKS, REGISTERS, reduce_hash
+from feature_store.tiles.compiled import EventColumns, compiled
+from feature_store.tiles.distinct import RANKS, REGISTERS
 from feature_store.tiles.layout import Layout
-from feature_store.tiles.table import Table
 
 ESTIMATE_TERMS = 60
 
 
 class Seen(NamedTuple):
-    """Values by set, which is a slot of an entity: those of set i begin at ``begins[i]``."""
+    """Values, sorted by owner and slot."""
 
-    begins: Ints
+    owner: Ints
+    slot: NDArray[np.uint8]
     reduced: Mask
     last: Ints
     key: NDArray[np.uint64]
@@ -33,42 +33,31 @@ def hash_readings(layout: Layout) -> Ints:
     return np.array([layout.readings.index(reading) for reading in layout.hashes], dtype=np.int64)
 
 
-def distinct_counts(readings: Ints, table: Table, events: EventColumns, times: Ints, tails: Ints) -> Floats:
-    """Shape (slots, entities, windows); ``tails`` has shape (entities, windows), ``readings`` those of the slots."""
-    rows, slots = table.rows, len(readings)
-    begins = np.searchsorted(table.owner * slots + rows["slot"], np.arange(len(times) * slots + 1))
-    seen = Seen(begins, fresh(rows["reduced"]), fresh(rows["last"]), fresh(rows["key"]))
-    event_begins = np.searchsorted(events.owner, np.arange(len(times) + 1))
-    reduced_hash = reduce_hash(events.hash) if seen.reduced.any() else events.hash
-    counts = np.zeros((slots, *tails.shape))
-    _count(counts, readings, seen, events, event_begins, reduced_hash, times, tails)
-    return counts
-
-
 @compiled
-def _count(  # noqa: PLR0913, PLR0917 - columns
-    counts: Floats,
-    readings: Ints,
-    seen: Seen,
-    events: EventColumns,
-    event_begins: Ints,
-    reduced_hash: NDArray[np.uint64],
-    times: Ints,
-    tails: Ints,
-) -> None:
-    slots, entities, _ = counts.shape
+def distinct_counts(  # noqa: PLR0913, PLR0917 - columns
+    readings: Ints, seen: Seen, events: EventColumns, reduced_hash: NDArray[np.uint64], times: Ints, tails: Ints
+) -> Floats:
+    """Shape (slots, entities, windows); ``tails`` has shape (entities, windows), ``readings`` those of the slots."""
+    slots, entities = len(readings), len(times)
+    counts = np.zeros((slots, entities, tails.shape[1]))
+    end, past_end = 0, 0
     for entity in range(entities):
-        past = np.arange(event_begins[entity], event_begins[entity + 1])
+        past_begin = past_end
+        while past_end < len(events.owner) and events.owner[past_end] == entity:
+            past_end += 1
+        past = np.arange(past_begin, past_end)
         past = past[events.time[past] < times[entity]]
         for slot in range(slots):
-            found = counts[slot, entity]
-            begin, end = seen.begins[entity * slots + slot], seen.begins[entity * slots + slot + 1]
+            found, begin = counts[slot, entity], end
+            while end < len(seen.owner) and seen.owner[end] == entity and seen.slot[end] == slot:
+                end += 1
             present = past[events.present[:, readings[slot]][past]]
             if begin < end and seen.reduced[begin]:
                 _estimate_all(found, slot, seen, begin, end, events, present, reduced_hash, tails[entity])
             else:
                 _count_seen(found, seen, begin, end, tails[entity])
                 _count_events(found, slot, seen, begin, end, events, present, tails[entity])
+    return counts
 
 
 @compiled

@@ -1,20 +1,16 @@
-"""The latest events of each entity as of a time, and the features that read them: last, last_k, time since last."""
+"""The latest events of each entity as of a time: what last, last_k and the time since the last are read from."""
 
-from dataclasses import dataclass
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from feature_store.definitions import Function
 from feature_store.double_double import Floats
 from feature_store.events import Ints
-from feature_store.tiles.compiled import EventColumns, compiled, fresh
-from feature_store.tiles.layout import Layout, Series
-from feature_store.tiles.table import Table
+from feature_store.tiles.compiled import EventColumns, compiled
+from feature_store.tiles.layout import Layout
 from feature_store.windows import EVER
 
-SECOND = 1_000_000
 NO_NUMBER = -1
 
 
@@ -35,7 +31,7 @@ class LatestSlots(NamedTuple):
         )
 
 
-class _Kept(NamedTuple):
+class Kept(NamedTuple):
     """The latest events, the latest first: (entities, slots, k)."""
 
     at: Ints
@@ -43,52 +39,39 @@ class _Kept(NamedTuple):
     value: Floats
 
 
-@dataclass(frozen=True)
-class Latest:
-    """The latest events before ``times``, the time of each entity's request; ``tails``: (entities, windows)."""
+class Recent(NamedTuple):
+    """The latest events that states hold."""
 
-    kept: _Kept
-    times: Ints
-    tails: Ints
-
-    @classmethod
-    def of(cls, slots: LatestSlots, recent: Table, events: EventColumns, times: Ints, tails: Ints) -> Self:
-        shape = (len(times), len(slots.most), int(slots.most.max()))
-        kept = _Kept(np.full(shape, EVER), np.zeros(shape, dtype=np.uint64), np.full(shape, np.nan))
-        slot, at, tie, value = (fresh(recent.rows[name]) for name in ("slot", "time", "tie", "value"))
-        _keep_recent(kept, slots, times, recent.owner, slot, at, tie, value)
-        _keep_events(kept, slots, times, events)
-        return cls(kept, times, tails)
-
-    def values(self, layout: Layout, series: Series) -> Floats:
-        """Shape (entities, windows)."""
-        slot = list(layout.latest).index(series.reading)
-        rank = series.argument - 1 if isinstance(series.argument, int) else 0
-        at, value = self.kept.at[:, slot, rank], self.kept.value[:, slot, rank]
-        if series.function is Function.TIME_SINCE_LAST:
-            value = (self.times - at) / SECOND
-        covered = (at >= self.tails.T) & (at != EVER)
-        return np.where(covered, value, np.nan).T
+    owner: Ints
+    slot: NDArray[np.uint8]
+    time: Ints
+    tie: NDArray[np.uint64]
+    value: Floats
 
 
 @compiled
-def _keep_recent(  # noqa: PLR0913, PLR0917 - columns
-    kept: _Kept,
-    slots: LatestSlots,
-    times: Ints,
-    owners: Ints,
-    of_slot: NDArray[np.uint8],
-    at: Ints,
-    tie: NDArray[np.uint64],
-    value: Floats,
-) -> None:
-    for row in range(len(owners)):
-        if at[row] < times[owners[row]]:
-            _keep(kept, slots, owners[row], of_slot[row], at[row], tie[row], value[row])
+def latest_events(slots: LatestSlots, recent: Recent, events: EventColumns, times: Ints) -> Kept:
+    """Those before ``times``, the time of each entity's request."""
+    most = 0
+    for number in slots.most:
+        most = max(most, number)
+    shape = (len(times), len(slots.most), most)
+    kept = Kept(np.full(shape, EVER), np.zeros(shape, dtype=np.uint64), np.full(shape, np.nan))
+    _keep_recent(kept, slots, times, recent)
+    _keep_events(kept, slots, times, events)
+    return kept
 
 
 @compiled
-def _keep_events(kept: _Kept, slots: LatestSlots, times: Ints, events: EventColumns) -> None:
+def _keep_recent(kept: Kept, slots: LatestSlots, times: Ints, recent: Recent) -> None:
+    for row in range(len(recent.owner)):
+        entity, at = recent.owner[row], recent.time[row]
+        if at < times[entity]:
+            _keep(kept, slots, entity, recent.slot[row], at, recent.tie[row], recent.value[row])
+
+
+@compiled
+def _keep_events(kept: Kept, slots: LatestSlots, times: Ints, events: EventColumns) -> None:
     for row in range(len(events.owner)):
         if events.time[row] >= times[events.owner[row]]:
             continue
@@ -101,7 +84,7 @@ def _keep_events(kept: _Kept, slots: LatestSlots, times: Ints, events: EventColu
 
 @compiled
 def _keep(  # noqa: PLR0913, PLR0917 - an event
-    kept: _Kept, slots: LatestSlots, entity: int, slot: int, at: int, tie: int, value: float
+    kept: Kept, slots: LatestSlots, entity: int, slot: int, at: int, tie: int, value: float
 ) -> None:
     """Put one event where it belongs among those kept, if it does."""
     rank = slots.most[slot]

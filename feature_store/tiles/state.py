@@ -41,9 +41,10 @@ class Status(IntEnum):
 
 @dataclass(frozen=True)
 class States:
-    """The states of entities 0 to n - 1, taken apart."""
+    """The states of entities 0 to n - 1, taken apart; ``unusable`` are those with bytes that cannot be read."""
 
     status: Ints
+    unusable: Sequence[int]
     version: Ints
     time: Ints
     tables: Mapping[str, Table]
@@ -62,10 +63,13 @@ def decode(layout: Layout, states: Sequence[bytes | None]) -> States:
     version, time = np.full(len(states), NO_VERSION), np.zeros(len(states), dtype=np.int64)
     lengths = np.zeros((len(types), len(states)), dtype=np.int64)
     pieces: list[list[bytes]] = [[] for _ in types]
+    unusable = []
     for number, state in enumerate(states):
         header = _header(layout, state, sizes)
         if isinstance(header, Status):
             status[number] = header
+            if header is not Status.NO_STATE:
+                unusable.append(number)
             continue
         version[number], time[number], rows = header.version, header.time, header.rows
         lengths[:, number] = rows
@@ -82,7 +86,7 @@ def decode(layout: Layout, states: Sequence[bytes | None]) -> States:
             tables[name] = Table(np.repeat(owners, lengths[table]), content)
         else:
             tables[name] = layout.no_rows[name]
-    return States(status, version, time, tables)
+    return States(status, unusable, version, time, tables)
 
 
 def encode(layout: Layout, version: Ints, time: Ints, tables: Mapping[str, Table]) -> list[bytes]:

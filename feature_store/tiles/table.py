@@ -1,6 +1,8 @@
 """Rows of many entities together."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -17,6 +19,11 @@ class Table:
 
     owner: Ints
     rows: Rows
+
+    @cached_property
+    def columns(self) -> Mapping[str, NDArray[Any]]:
+        """Each field in the one memory layout that compiled loops take."""
+        return {name: self.rows[name].copy() for name in self.rows.dtype.names or ()}
 
     def take(self, chosen: Any) -> "Table":
         return Table(self.owner[chosen], self.rows[chosen])

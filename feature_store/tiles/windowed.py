@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from feature_store.double_double import Floats
 from feature_store.events import Ints
 from feature_store.readings import Reading
-from feature_store.tiles.compiled import EventColumns, compiled, fresh, normal, square, two_sum
+from feature_store.tiles.compiled import EventColumns, compiled, covered_since, normal, square, two_sum
 from feature_store.tiles.layout import LEVELS, Layout, level
 from feature_store.tiles.rows import LIFETIME_LEVEL
 from feature_store.tiles.table import Table
-from feature_store.windows import NEVER, micros
+from feature_store.windows import EVER, LIFETIME, NEVER, micros
 
 NO_TIE = np.uint64((1 << 64) - 1)
 """After every other."""
@@ -38,9 +38,10 @@ class Totals(NamedTuple):
 class Slots(NamedTuple):
     """What the slots of a tile's fields are of: readings by number for ``counted``, else the numbers of events.
 
-    ``level`` and ``length`` are those of the tiles of each window.
+    ``window`` is how far each window reaches, ``level`` and ``length`` are those of its tiles.
     """
 
+    window: Ints
     level: Ints
     length: Ints
     counted: Ints
@@ -57,7 +58,9 @@ class Slots(NamedTuple):
 
         levels = [level(window) for window in layout.windows]
         lengths = [micros(LEVELS[one]) if one < LIFETIME_LEVEL else 1 for one in levels]
+        windows = [micros(window) if window != LIFETIME else 0 for window in layout.windows]
         return cls(
+            np.array(windows, dtype=np.int64),
             np.array(levels, dtype=np.int64),
             np.array(lengths, dtype=np.int64),
             np.array([layout.readings.index(reading) for reading in layout.counted], dtype=np.int64),
@@ -65,57 +68,76 @@ class Slots(NamedTuple):
         )
 
 
-def window_totals(slots: Slots, tiles: Table, events: EventColumns, times: Ints, tails: Ints) -> Totals:
+class TileColumns(NamedTuple):
+    """The tiles of all entities; ``tile`` is the index of each among those of its level."""
+
+    owner: Ints
+    level: NDArray[np.uint8]
+    tile: NDArray[np.int32]
+    totals: Totals
+
+    @classmethod
+    def of(cls, tiles: Table) -> "TileColumns":
+        columns = tiles.columns
+        return cls(tiles.owner, columns["level"], columns["index"], Totals(*(columns[one] for one in Totals._fields)))
+
+
+@compiled
+def window_tails(slots: Slots, times: Ints) -> Ints:
+    """Since when each window covers events: shape (entities, windows)."""
+    tails = np.full((len(times), len(slots.level)), EVER)
+    for entity in range(len(times)):
+        for window in range(len(slots.level)):
+            if slots.level[window] != LIFETIME_LEVEL:
+                tails[entity, window] = covered_since(times[entity], slots.window[window], slots.length[window])
+    return tails
+
+
+@compiled
+def window_totals(slots: Slots, tiles: TileColumns, events: EventColumns, times: Ints, tails: Ints) -> Totals:
     """``tails`` has shape (entities, windows), ``times`` is when each entity is asked about."""
-    totals = _empty(slots, tails.shape)
-    columns = Totals(*(fresh(tiles.rows[name]) for name in Totals._fields))
-    _add_tiles(totals, slots, tails, tiles.owner, fresh(tiles.rows["level"]), fresh(tiles.rows["index"]), columns)
+    totals = _empty(slots, tails.shape[0], tails.shape[1])
+    _add_tiles(totals, slots, tails, tiles)
     _add_events(totals, slots, tails, times, events)
     return totals
 
 
-def _empty(slots: Slots, shape: tuple[int, ...]) -> Totals:
-    sums = len(slots.summed) + len(slots.squared)
-    first = (*shape, len(slots.first))
+@compiled
+def _empty(slots: Slots, entities: int, windows: int) -> Totals:
+    sums = (entities, windows, len(slots.summed) + len(slots.squared))
+    first = (entities, windows, len(slots.first))
     return Totals(
-        counts=np.zeros((*shape, len(slots.counted)), dtype=np.int64),
-        high=np.zeros((*shape, sums)),
-        low=np.zeros((*shape, sums)),
-        min=np.full((*shape, len(slots.lowest)), np.nan),
-        max=np.full((*shape, len(slots.highest)), np.nan),
-        first_time=np.full(first, NEVER),
-        first_tie=np.full(first, NO_TIE),
-        first_value=np.full(first, np.nan),
+        np.zeros((entities, windows, len(slots.counted)), dtype=np.int64),
+        np.zeros(sums),
+        np.zeros(sums),
+        np.full((entities, windows, len(slots.lowest)), np.nan),
+        np.full((entities, windows, len(slots.highest)), np.nan),
+        np.full(first, NEVER),
+        np.full(first, NO_TIE),
+        np.full(first, np.nan),
     )
 
 
 @compiled
-def _add_tiles(  # noqa: PLR0913, PLR0917 - where and what
-    totals: Totals,
-    slots: Slots,
-    tails: Ints,
-    owners: Ints,
-    levels: NDArray[np.uint8],
-    indices: NDArray[np.int32],
-    tiles: Totals,
-) -> None:
-    for row in range(len(owners)):
-        entity = owners[row]
+def _add_tiles(totals: Totals, slots: Slots, tails: Ints, tiles: TileColumns) -> None:
+    more = tiles.totals
+    for row in range(len(tiles.owner)):
+        entity = tiles.owner[row]
         for window in range(tails.shape[1]):
-            start = np.int64(indices[row]) * slots.length[window]
-            if levels[row] != slots.level[window] or start < tails[entity, window]:
+            start = np.int64(tiles.tile[row]) * slots.length[window]
+            if tiles.level[row] != slots.level[window] or start < tails[entity, window]:
                 continue
-            for slot in range(tiles.counts.shape[1]):
-                totals.counts[entity, window, slot] += tiles.counts[row, slot]
-            for slot in range(tiles.high.shape[1]):
-                _add_sum(totals, entity, window, slot, tiles.high[row, slot], tiles.low[row, slot])
-            for slot in range(tiles.min.shape[1]):
-                _lower(totals, entity, window, slot, tiles.min[row, slot])
-            for slot in range(tiles.max.shape[1]):
-                _raise(totals, entity, window, slot, tiles.max[row, slot])
-            for slot in range(tiles.first_time.shape[1]):
-                at, tie = tiles.first_time[row, slot], tiles.first_tie[row, slot]
-                _be_first(totals, entity, window, slot, at, tie, tiles.first_value[row, slot])
+            for slot in range(more.counts.shape[1]):
+                totals.counts[entity, window, slot] += more.counts[row, slot]
+            for slot in range(more.high.shape[1]):
+                _add_sum(totals, entity, window, slot, more.high[row, slot], more.low[row, slot])
+            for slot in range(more.min.shape[1]):
+                _lower(totals, entity, window, slot, more.min[row, slot])
+            for slot in range(more.max.shape[1]):
+                _raise(totals, entity, window, slot, more.max[row, slot])
+            for slot in range(more.first_time.shape[1]):
+                at, tie = more.first_time[row, slot], more.first_tie[row, slot]
+                _be_first(totals, entity, window, slot, at, tie, more.first_value[row, slot])
 
 
 @compiled

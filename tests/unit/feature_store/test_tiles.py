@@ -1,7 +1,9 @@
 """Tiles, whatever the batches, replays and delays they are made from, give what the judge computes."""
 
+import importlib
 import math
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,11 +21,10 @@ from feature_store.tiles import (
     StateError,
     Status,
     apply,
-    cardinality,
-    latest,
     quantiles,
-    windowed,
+    values,
 )
+from feature_store.tiles.compiled import compiled
 from feature_store.tiles.merge import Plan, merge
 from feature_store.windows import micros, tail
 from tests.cases.naive_windows import Happened
@@ -221,9 +222,20 @@ def test_more_pending_events_than_allowed_go_into_tiles_the_oldest_first() -> No
 
 
 def test_no_request_waits_for_a_loop_to_be_compiled() -> None:
-    loops = (windowed._add_tiles, windowed._add_events, latest._keep_recent, latest._keep_events, cardinality._count)
     for layout in (LAYOUT, Layout.of(RICH)):
         (state,) = apply(layout, [None], as_columns([EVENT]), np.array([3]), 11 * DAY)
         for states in ([None], [state], [state, None], [b"", state] * 40):
             merge(Plan.of(layout), states, np.full(len(states), 11 * DAY))
-    assert [len(loop.signatures) for loop in loops] == [1] * len(loops)  # type: ignore[attr-defined]
+    assert len(values._values.signatures) == 1  # type: ignore[attr-defined]
+
+
+def test_machine_code_of_other_sources_is_not_taken_from_the_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "some_loop.py").write_text("def twice(number): return 2 * number")
+    monkeypatch.syspath_prepend(tmp_path)
+    twice = importlib.import_module("some_loop").twice
+    for sources, is_cached in (("before", False), ("before", True), ("after", False)):
+        loop = compiled(twice, sources)
+        assert loop(21) == 42
+        assert bool(loop.stats.cache_hits) is is_cached  # type: ignore[attr-defined]
