@@ -221,6 +221,15 @@ def test_more_pending_events_than_allowed_go_into_tiles_the_oldest_first() -> No
     assert merge(PLAN, state, np.array([12 * DAY])).features["payments__count_all"][0] == 5
 
 
+def test_no_event_is_the_latest_before_its_own_time() -> None:
+    future = [replace(EVENT, time=20 * DAY + number, tie=number) for number in range(MOST_PENDING + 5)]
+    state = apply(LAYOUT, [None], as_columns(future), np.ones(len(future), dtype=np.int64), 11 * DAY)
+    latest_in_tiles = 20 * DAY + 4
+    for time, is_there in ((latest_in_tiles, False), (latest_in_tiles + 1, True)):
+        (last,) = merge(PLAN, state, np.array([time])).features["payments__amount_last_all"]
+        assert math.isnan(last) is not is_there
+
+
 def test_no_request_waits_for_a_loop_to_be_compiled() -> None:
     for layout in (LAYOUT, Layout.of(RICH)):
         (state,) = apply(layout, [None], as_columns([EVENT]), np.array([3]), 11 * DAY)
