@@ -39,7 +39,7 @@ def tile_index(time: Any, length: timedelta) -> Any:
 
 def first_tile(time: Any, window: timedelta) -> Any:
     """The oldest tile of the window's hop that ``window`` covers at ``time``."""
-    return tile_index(time - micros(window), hop(window))
+    return tile_index(tail(time, window), hop(window))
 
 
 def tail(time: Any, window: timedelta) -> Any:
