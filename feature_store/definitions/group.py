@@ -90,6 +90,7 @@ class FeatureGroup:
                     yield Feature(self, one.function, one.column, argument, window)
 
     def __hash__(self) -> int:
+        # Each request looks things up by group: the fingerprint is worked out once.
         return hash(self.fingerprint)
 
     def __getitem__(self, short_name: str) -> Feature:

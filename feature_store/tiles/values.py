@@ -98,7 +98,7 @@ class Loops(NamedTuple):
 
 
 class Held(NamedTuple):
-    """What states hold; ``reduced`` are the hashes of the events as HyperLogLog keeps them."""
+    """What states hold; ``reduced`` are the hashes of the events as HyperLogLog keeps them, where a state is so."""
 
     tiles: TileColumns
     events: EventColumns
@@ -114,7 +114,7 @@ class Held(NamedTuple):
             events,
             Recent(recent.owner, **recent.columns),
             Seen(seen.owner, **seen.columns),
-            reduce_hash(events.hash) if len(events.owner) else events.hash,
+            reduce_hash(events.hash) if len(events.owner) and seen.columns["reduced"].any() else events.hash,
         )
 
 
