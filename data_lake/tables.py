@@ -97,14 +97,16 @@ _MESSAGE = _columns(
     "ingested_at TIMESTAMP",
     "ingest_date DATE",
 )
+FIRST_GENERATION = 1
+"""Of a topic. In bronze null stands for it: rows of before generations were noted have none."""
 
 
 def _bronze(source: Contract) -> Table:
     return Table(
         name=f"bronze/{source.topic}",
         description=f"messages of {source.topic} as they arrived",
-        columns=_MESSAGE,
-        keys=("partition", "offset"),
+        columns=(*_MESSAGE, *_columns("generation INT?")),
+        keys=("generation", "partition", "offset"),
         partition_by=("ingest_date",),
         properties={"delta.appendOnly": "true", **STREAMED, **MESSAGE_STATISTICS},
         retention_days=None,
@@ -115,8 +117,8 @@ def _quarantine(source: Contract) -> Table:
     return Table(
         name=f"quarantine/{source.topic}",
         description=f"messages of {source.topic} that break its contract, raw, with the reason",
-        columns=(*_MESSAGE, *_columns("reason STRING", "detail STRING")),
-        keys=("partition", "offset"),
+        columns=(*_MESSAGE, *_columns("generation INT", "reason STRING", "detail STRING")),
+        keys=("generation", "partition", "offset"),
         partition_by=("ingest_date",),
         properties={**STREAMED, **MESSAGE_STATISTICS},
     )
@@ -125,7 +127,12 @@ def _quarantine(source: Contract) -> Table:
 def _silver(source: Contract) -> Table:
     envelope = _columns("event_id STRING", "event_time TIMESTAMP", "event_date DATE", "source STRING")
     lineage = _columns(
-        "_partition INT", "_offset BIGINT", "broker_time TIMESTAMP", "ingested_at TIMESTAMP", "event_month STRING"
+        "_generation INT",
+        "_partition INT",
+        "_offset BIGINT",
+        "broker_time TIMESTAMP",
+        "ingested_at TIMESTAMP",
+        "event_month STRING",
     )
     return Table(
         name=f"silver/{source.table}",

@@ -6,6 +6,7 @@ from pyspark.sql.streaming.query import StreamingQuery
 
 from config.settings import Settings
 from data_lake import tables
+from data_lake.tables import FIRST_GENERATION
 from stream_processing.spark_streaming.query import start
 
 
@@ -48,4 +49,5 @@ def as_bronze(messages: DataFrame) -> DataFrame:
         "headers",
         ingested_at.alias("ingested_at"),
         F.to_date(ingested_at).alias("ingest_date"),
+        F.lit(FIRST_GENERATION).alias("generation"),
     )

@@ -13,6 +13,7 @@ from contracts.checker import Reason
 from contracts.columns import Column as DataColumn
 from contracts.columns import data_columns
 from contracts.registry import Contract
+from data_lake.tables import FIRST_GENERATION
 from stream_processing.spark_streaming.classify import rejection
 from stream_processing.spark_streaming.json_numbers import exact, widened
 
@@ -106,7 +107,8 @@ def _event_columns(columns: tuple[DataColumn, ...]) -> list[Column]:
         "event_date": F.to_date("event_time"),
         "source": F.col(f"{EVENT}.source"),
     }
-    lineage = {"_partition": F.col("partition"), "_offset": F.col("offset")}
+    generation = F.coalesce("generation", F.lit(FIRST_GENERATION))
+    lineage = {"_generation": generation, "_partition": F.col("partition"), "_offset": F.col("offset")}
     month = {"event_month": F.date_format("event_time", "yyyy-MM")}
     data = {c.name: F.col(f"_data_{c.name}") for c in columns}
     kept = {name: F.col(name) for name in ("broker_time", "ingested_at")}

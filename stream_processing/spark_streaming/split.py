@@ -9,8 +9,8 @@ from stream_processing.spark_streaming.parse import MESSAGE, misfits
 
 
 def accepted(parsed: DataFrame, silver: Table) -> DataFrame:
-    """The good events, each id once: of duplicates the one with the lowest partition and offset."""
-    order = Window.partitionBy(*silver.keys).orderBy("_partition", "_offset")
+    """The good events, each id once: of duplicates the one with the lowest generation, partition and offset."""
+    order = Window.partitionBy(*silver.keys).orderBy("_generation", "_partition", "_offset")
     first = parsed.where("reason IS NULL").withColumn("_rank", F.row_number().over(order)).where("_rank = 1")
     return first.select([column.name for column in silver.columns])
 
@@ -18,6 +18,7 @@ def accepted(parsed: DataFrame, silver: Table) -> DataFrame:
 def rejected(parsed: DataFrame, quarantine: Table, source: Contract) -> DataFrame:
     """The bad messages as they arrived, with reason and detail."""
     taken = {
+        "generation": F.col("_generation"),
         "partition": F.col("_partition"),
         "offset": F.col("_offset"),
         **{name: F.col(name) for name in ("broker_time", "ingested_at", "reason")},

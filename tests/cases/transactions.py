@@ -48,6 +48,7 @@ def silver_row(line: Line) -> dict[str, Any]:
         "currency": line.currency,
         "country": "United Kingdom",
         "kind": line.kind,
+        "_generation": 1,
         "_partition": 0,
         "_offset": 0,
         "broker_time": line.at,

@@ -65,6 +65,7 @@ def messages(spark: SparkSession) -> Callable[..., DataFrame]:
                 "headers": None,
                 "ingested_at": broker_time,
                 "ingest_date": broker_time.date(),
+                "generation": None,
             }
             for value in values
         ]

@@ -50,7 +50,8 @@ def _silver_row(event: dict[str, object]) -> dict[str, object]:
     data = event["data"]
     assert isinstance(data, dict)
     time = str(event["time"])
-    lineage = {"_partition": 0, "_offset": 0, "broker_time": time, "ingested_at": time, "event_month": time[:7]}
+    lineage = {"_generation": 1, "_partition": 0, "_offset": 0}
+    lineage |= {"broker_time": time, "ingested_at": time, "event_month": time[:7]}
     envelope = {"event_id": event["id"], "event_time": time, "event_date": time[:10], "source": "test"}
     known = set(contract(PREDICTIONS).schema["properties"])
     return {**envelope, **{name: value for name, value in data.items() if name in known}, **lineage}
