@@ -11,14 +11,10 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-from config.errors import TerminalError
+from contracts.errors import ContractError
 
 SCHEMAS = Path(__file__).resolve().parent / "schemas"
 ENVELOPE_FILE = SCHEMAS / "cloudevent.json"
-
-
-class ContractError(TerminalError):
-    """A schema file that cannot serve as a contract, or a topic that has none."""
 
 
 @dataclass(frozen=True)

@@ -128,6 +128,7 @@ def _silver(source: Contract) -> Table:
     envelope = _columns("event_id STRING", "event_time TIMESTAMP", "event_date DATE", "source STRING")
     lineage = _columns(
         "_generation INT",
+        "_digest BIGINT",
         "_partition INT",
         "_offset BIGINT",
         "broker_time TIMESTAMP",

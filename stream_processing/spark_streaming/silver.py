@@ -55,4 +55,4 @@ def write_parsed(parsed: DataFrame, source: Contract, settings: Settings) -> Non
     if summary.accepted:
         insert_new(accepted(parsed, silver), silver, summary.silver_files(), settings)
     if summary.rejected:
-        insert_new(rejected(parsed, quarantine, source), quarantine, summary.quarantine_files(), settings)
+        insert_new(rejected(parsed, quarantine), quarantine, summary.quarantine_files(), settings)

@@ -3,9 +3,8 @@
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F  # noqa: N812
 
-from contracts.registry import Contract
 from data_lake.tables import Table
-from stream_processing.spark_streaming.parse import MESSAGE, misfits
+from stream_processing.spark_streaming.parse import MESSAGE
 
 
 def accepted(parsed: DataFrame, silver: Table) -> DataFrame:
@@ -15,14 +14,13 @@ def accepted(parsed: DataFrame, silver: Table) -> DataFrame:
     return first.select([column.name for column in silver.columns])
 
 
-def rejected(parsed: DataFrame, quarantine: Table, source: Contract) -> DataFrame:
+def rejected(parsed: DataFrame, quarantine: Table) -> DataFrame:
     """The bad messages as they arrived, with reason and detail."""
     taken = {
         "generation": F.col("_generation"),
         "partition": F.col("_partition"),
         "offset": F.col("_offset"),
-        **{name: F.col(name) for name in ("broker_time", "ingested_at", "reason")},
-        "detail": F.coalesce("detail", misfits(source)),
+        **{name: F.col(name) for name in ("broker_time", "ingested_at", "reason", "detail")},
     }
     names = [column.name for column in quarantine.columns]
     columns = [taken.get(name, F.col(f"{MESSAGE}{name}")).alias(name) for name in names]
