@@ -27,6 +27,7 @@ class Reason(StrEnum):
     SCHEMA = "schema"
     UNREPRESENTABLE = "unrepresentable"
     TIME_OUT_OF_RANGE = "time_out_of_range"
+    CONFLICT = "conflict"
 
 
 @dataclass(frozen=True)

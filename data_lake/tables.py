@@ -139,7 +139,7 @@ def _silver(source: Contract) -> Table:
         name=f"silver/{source.table}",
         description=f"valid events of {source.topic}, each once",
         columns=(*envelope, *data_columns(source), *lineage),
-        keys=("event_date", "event_id"),
+        keys=("event_date", "source", "event_id"),
         partition_by=("event_month",),
         properties={**CHANGE_FEED, **STREAMED, **EVENT_STATISTICS},
     )

@@ -3,14 +3,22 @@
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F  # noqa: N812
 
-from data_lake.tables import Table
+from contracts.checker import Reason
+from data_lake.tables import FIRST_GENERATION, Table
 from stream_processing.spark_streaming.parse import MESSAGE
 
+LINEAGE = ("_generation", "_partition", "_offset")
 
-def accepted(parsed: DataFrame, silver: Table) -> DataFrame:
-    """The good events, each id once: of duplicates the one with the lowest generation, partition and offset."""
-    order = Window.partitionBy(*silver.keys).orderBy("_generation", "_partition", "_offset")
-    first = parsed.where("reason IS NULL").withColumn("_rank", F.row_number().over(order)).where("_rank = 1")
+
+def accepted(parsed: DataFrame, silver: Table, conflicts: DataFrame | None) -> DataFrame:
+    """The good events, each once: of duplicates the one with the lowest generation, partition and offset.
+
+    ``conflicts`` has the lineage of events to leave out.
+    """
+    valid = parsed.where("reason IS NULL")
+    kept = valid if conflicts is None else valid.join(conflicts, [*LINEAGE], "left_anti")
+    order = Window.partitionBy(*silver.keys).orderBy(*LINEAGE)
+    first = kept.withColumn("_rank", F.row_number().over(order)).where("_rank = 1")
     return first.select([column.name for column in silver.columns])
 
 
@@ -25,3 +33,13 @@ def rejected(parsed: DataFrame, quarantine: Table) -> DataFrame:
     names = [column.name for column in quarantine.columns]
     columns = [taken.get(name, F.col(f"{MESSAGE}{name}")).alias(name) for name in names]
     return parsed.where("reason IS NOT NULL").select(columns)
+
+
+def conflicting(messages: DataFrame, quarantine: Table, conflicts: DataFrame) -> DataFrame:
+    """The ``messages`` of ``conflicts``, which has lineage and detail, as they arrived."""
+    place = [F.coalesce("generation", F.lit(FIRST_GENERATION)), F.col("partition"), F.col("offset")]
+    placed = messages.withColumns(dict(zip(LINEAGE, place, strict=True)))
+    taken = placed.join(conflicts.select(*LINEAGE, "detail"), [*LINEAGE])
+    columns = {"generation": F.col("_generation"), "reason": F.lit(str(Reason.CONFLICT))}
+    names = [column.name for column in quarantine.columns]
+    return taken.select([columns.get(name, F.col(name)).alias(name) for name in names])

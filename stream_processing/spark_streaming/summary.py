@@ -1,5 +1,6 @@
 """What a batch holds, in one pass: how many rows go where, and which files of the tables could hold them already."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
@@ -27,10 +28,11 @@ class BatchSummary:
             f"t.event_month IN ({months}) AND t.event_date BETWEEN DATE'{self.first_date}' AND DATE'{self.last_date}'"
         )
 
-    def quarantine_files(self) -> str:
-        """SQL over target ``t``: true for every file of quarantine that can hold a message of this batch."""
-        dates = ", ".join(f"DATE'{day}'" for day in self.ingest_dates)
-        return f"t.ingest_date IN ({dates})"
+
+def quarantine_files(ingest_dates: Iterable[date]) -> str:
+    """SQL over target ``t``: true for every file of quarantine that can hold a message of these dates."""
+    dates = ", ".join(f"DATE'{day}'" for day in sorted(ingest_dates))
+    return f"t.ingest_date IN ({dates})"
 
 
 def summarise(parsed: DataFrame) -> BatchSummary:

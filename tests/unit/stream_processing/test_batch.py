@@ -9,7 +9,7 @@ import pyarrow as pa
 from contracts import checker, contract, event
 from contracts.columns import data_types
 from stream_processing.spark_streaming.classify import arrow_type, judged
-from stream_processing.spark_streaming.summary import BatchSummary
+from stream_processing.spark_streaming.summary import BatchSummary, quarantine_files
 
 TOPIC = "payment.card_transaction.v1"
 AT = datetime(2024, 5, 1, 9, 30, 0, 123456, tzinfo=UTC)
@@ -40,4 +40,4 @@ def test_the_search_is_narrowed_to_the_months_and_days_of_the_batch() -> None:
     assert summary.silver_files() == (
         "t.event_month IN ('2024-04', '2024-05') AND t.event_date BETWEEN DATE'2024-04-30' AND DATE'2024-05-02'"
     )
-    assert summary.quarantine_files() == "t.ingest_date IN (DATE'2024-05-03')"
+    assert quarantine_files(summary.ingest_dates) == "t.ingest_date IN (DATE'2024-05-03')"
