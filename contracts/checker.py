@@ -12,6 +12,7 @@ from contracts.columns import data_types
 from contracts.digest import digest
 from contracts.json_text import BeyondLimitsError, NotJsonError, parse
 from contracts.registry import Contract, NoKeyError, contract, contracts, envelope
+from contracts.rules import validator
 from contracts.serialise import NoJsonError, to_json
 from contracts.values import MisfitError, converter, micros
 
@@ -60,9 +61,9 @@ class Checker:
     def __init__(self, contract: Contract) -> None:
         self._contract = contract
         whole = {"allOf": [envelope()], "properties": {"type": {"const": contract.topic}, "data": contract.schema}}
-        self._whole = _validator(whole)
-        self._envelope = _validator(envelope())
-        self._data = _validator(contract.schema)
+        self._whole = validator(whole)
+        self._envelope = validator(envelope())
+        self._data = validator(contract.schema)
         types = data_types(contract)
         self._names = list(types)
         converters = ((index, converter(kind)) for index, kind in enumerate(types.values()))
@@ -154,17 +155,8 @@ def checker(topic: str) -> Checker:
     return Checker(contract(topic))
 
 
-def _validator(schema: dict[str, Any]) -> jsonschema_rs.Draft202012Validator:
-    """One whose patterns run in time linear in the text."""
-    return jsonschema_rs.Draft202012Validator(
-        schema, validate_formats=True, pattern_options=jsonschema_rs.RegexOptions()
-    )
-
-
-def _first_problem(
-    validator: jsonschema_rs.Draft202012Validator, instance: Any
-) -> jsonschema_rs.ValidationError | None:
-    return next(validator.iter_errors(instance), None)
+def _first_problem(schema: jsonschema_rs.Draft202012Validator, instance: Any) -> jsonschema_rs.ValidationError | None:
+    return next(schema.iter_errors(instance), None)
 
 
 def _rejection(reason: Reason, path: Iterable[str | int], message: str) -> Rejection:

@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from config.errors import TerminalError
+from contracts.columns import data_types
 from contracts.errors import ContractError
+from contracts.rules import check_schema
 
 SCHEMAS = Path(__file__).resolve().parent / "schemas"
 ENVELOPE_FILE = SCHEMAS / "cloudevent.json"
@@ -87,13 +89,26 @@ def envelope() -> dict[str, Any]:
 
 
 def _read(path: Path) -> Contract:
-    schema = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        schema = json.loads(path.read_text(encoding="utf-8"), parse_float=_exact_float)
+    except ValueError as error:
+        raise ContractError(f"{path.name} cannot be read: {error}") from error
     missing = [key for key in ("$id", "x-topic", "x-table", "x-key", "properties", "required") if key not in schema]
     if missing:
         raise ContractError(f"{path.name}: lacks {', '.join(missing)}")
     if path.stem != schema["x-topic"]:
         raise ContractError(f"{path.name}: x-topic is {schema['x-topic']!r}; the file is named after the topic")
-    return Contract(schema["x-topic"], schema["x-table"], tuple(schema["x-key"]), schema)
+    check_schema(path.name, schema)
+    read = Contract(schema["x-topic"], schema["x-table"], tuple(schema["x-key"]), schema)
+    data_types(read)
+    return read
+
+
+def _exact_float(lexeme: str) -> float:
+    value = float(lexeme)
+    if Decimal(repr(value)) != Decimal(lexeme):
+        raise ValueError(f"{lexeme} is no float64: as a bound it would be {value!r}")
+    return value
 
 
 def topics_called(names: Iterable[str]) -> list[str]:
