@@ -1,18 +1,19 @@
 """The one judge of an event, used before it is produced and again when the lake reads it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from typing import Any, NamedTuple
 
 import jsonschema_rs
-import orjson
 
 from contracts.columns import data_types
 from contracts.digest import digest
 from contracts.json_text import BeyondLimitsError, NotJsonError, parse
-from contracts.registry import Contract, contract, contracts, envelope
+from contracts.registry import Contract, NoKeyError, contract, contracts, envelope
+from contracts.rules import validator
+from contracts.serialise import NoJsonError, to_json
 from contracts.values import MisfitError, converter, micros
 
 MAX_DETAIL = 300
@@ -48,15 +49,22 @@ class Event(NamedTuple):
     data: Sequence[Any]
 
 
+class Message(NamedTuple):
+    """What is sent."""
+
+    key: bytes
+    value: bytes
+
+
 class Checker:
-    """Reads events by the envelope and the contract of one topic."""
+    """Reads and writes events by the envelope and the contract of one topic."""
 
     def __init__(self, contract: Contract) -> None:
         self._contract = contract
         whole = {"allOf": [envelope()], "properties": {"type": {"const": contract.topic}, "data": contract.schema}}
-        self._whole = _validator(whole)
-        self._envelope = _validator(envelope())
-        self._data = _validator(contract.schema)
+        self._whole = validator(whole)
+        self._envelope = validator(envelope())
+        self._data = validator(contract.schema)
         types = data_types(contract)
         self._names = list(types)
         converters = ((index, converter(kind)) for index, kind in enumerate(types.values()))
@@ -64,6 +72,43 @@ class Checker:
 
     def read(self, value: bytes | None) -> Event | Rejection:
         """The event of the message value ``value``, or why it is none of this topic."""
+        document = self._document(value)
+        if isinstance(document, Rejection):
+            return document
+        values = self._values(document)
+        if isinstance(values, Rejection):
+            return values
+        time, data = values
+        return Event(document["id"], document["source"], time, digest(time, document["data"]), data)
+
+    def encode(self, event: Any) -> Message | Rejection:
+        """The message of ``event``, or why it would be none of this topic: judged as the lake will read it."""
+        try:
+            value = to_json(event)
+        except NoJsonError as error:
+            reason = Reason.UNREPRESENTABLE if error.is_beyond_limits else Reason.NOT_JSON
+            return _rejection(reason, error.path, error.message)
+        document = self._document(value)
+        if isinstance(document, Rejection):
+            return document
+        if isinstance(values := self._values(document), Rejection):
+            return values
+        try:
+            return Message(self._contract.key(document["data"]), value)
+        except NoKeyError as error:
+            return _rejection(Reason.SCHEMA, ("data",), str(error))
+
+    def check_bytes(self, value: bytes | None) -> Rejection | None:
+        """Why the message value ``value`` is not a valid event of this topic; None when it is one."""
+        event = self.read(value)
+        return event if isinstance(event, Rejection) else None
+
+    def check(self, event: Any) -> Rejection | None:
+        """Why ``event`` cannot be sent to this topic; None when it can."""
+        message = self.encode(event)
+        return message if isinstance(message, Rejection) else None
+
+    def _document(self, value: bytes | None) -> dict[str, Any] | Rejection:
         if value is None:
             return _rejection(Reason.NOT_JSON, (), "no value (a tombstone)")
         try:
@@ -72,37 +117,24 @@ class Checker:
             return _rejection(Reason.NOT_JSON, (), str(error))
         except BeyondLimitsError as error:
             return _rejection(Reason.UNREPRESENTABLE, error.path, str(error))
-        if not self._whole.is_valid(document):
-            return self._explain(document)
-        return self._event(document)
+        if self._whole.is_valid(document):
+            valid: dict[str, Any] = document
+            return valid
+        return self._explain(document)
 
-    def check_bytes(self, value: bytes | None) -> Rejection | None:
-        """Why the message value ``value`` is not a valid event of this topic; None when it is one."""
-        event = self.read(value)
-        return event if isinstance(event, Rejection) else None
-
-    def check(self, event: Any) -> Rejection | None:
-        """Why the parsed ``event`` is not a valid event of this topic; None when it is one."""
-        try:
-            return self.check_bytes(orjson.dumps(event))
-        except TypeError as error:
-            return _rejection(Reason.NOT_JSON, (), str(error))
-
-    def _event(self, document: dict[str, Any]) -> Event | Rejection:
-        data = document["data"]
+    def _values(self, document: Mapping[str, Any]) -> tuple[int, list[Any]] | Rejection:
+        """The instant of a valid event, and a value for each column."""
+        place: tuple[str, ...] = ("time",)
         try:
             time = micros(document["time"])
-        except MisfitError as misfit:
-            return _rejection(Reason.UNREPRESENTABLE, ("time",), str(misfit))
-        values = list(map(data.get, self._names))
-        for index, convert in self._converters:
-            if (value := values[index]) is not None:
-                try:
+            values = list(map(document["data"].get, self._names))
+            for index, convert in self._converters:
+                if (value := values[index]) is not None:
+                    place = ("data", self._names[index])
                     values[index] = convert(value)
-                except MisfitError as misfit:
-                    path = ("data", self._names[index], *misfit.path)
-                    return _rejection(Reason.UNREPRESENTABLE, path, str(misfit))
-        return Event(document["id"], document["source"], time, digest(time, data), values)
+        except MisfitError as misfit:
+            return _rejection(Reason.UNREPRESENTABLE, (*place, *misfit.path), str(misfit))
+        return time, values
 
     def _explain(self, document: Any) -> Rejection:
         problem = _first_problem(self._envelope, document)
@@ -124,17 +156,8 @@ def checker(topic: str) -> Checker:
     return Checker(contract(topic))
 
 
-def _validator(schema: dict[str, Any]) -> jsonschema_rs.Draft202012Validator:
-    """One whose patterns run in time linear in the text."""
-    return jsonschema_rs.Draft202012Validator(
-        schema, validate_formats=True, pattern_options=jsonschema_rs.RegexOptions()
-    )
-
-
-def _first_problem(
-    validator: jsonschema_rs.Draft202012Validator, instance: Any
-) -> jsonschema_rs.ValidationError | None:
-    return next(validator.iter_errors(instance), None)
+def _first_problem(schema: jsonschema_rs.Draft202012Validator, instance: Any) -> jsonschema_rs.ValidationError | None:
+    return next(schema.iter_errors(instance), None)
 
 
 def _rejection(reason: Reason, path: Iterable[str | int], message: str) -> Rejection:

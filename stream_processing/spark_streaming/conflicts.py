@@ -20,7 +20,7 @@ from config.settings import Settings
 from data_lake import commits
 from data_lake.tables import Table
 from stream_processing.spark_streaming.identity_filter import HASH, Hashes, IdentityFilter, identity_hash
-from stream_processing.spark_streaming.parse import MESSAGE
+from stream_processing.spark_streaming.parse import DETAIL, MESSAGE, REASON
 from stream_processing.spark_streaming.split import LINEAGE
 
 IDENTITY = ("source", "event_id")
@@ -66,7 +66,7 @@ class SilverIdentities:
 
 @dataclass(frozen=True)
 class Found:
-    """The hashes of a batch's identities, and its conflicts: LINEAGE, the message's ingest date and ``detail``."""
+    """The hashes of a batch's identities, and its conflicts: LINEAGE, the message's ingest date and DETAIL."""
 
     hashes: Hashes
     conflicts: pa.Table | None = None
@@ -91,7 +91,7 @@ def find_conflicts(parsed: DataFrame, known: SilverIdentities, files: str) -> Fo
     """
     spark = parsed.sparkSession
     identities = known.refreshed(spark)
-    valid = parsed.where("reason IS NULL").withColumn(HASH, identity_hash())
+    valid = parsed.where(F.col(REASON).isNull()).withColumn(HASH, identity_hash())
     hashes = valid.select(HASH).toArrow()[HASH].to_numpy()
     suspected = _suspected(hashes, identities)
     if not len(suspected):
@@ -153,7 +153,7 @@ def _identities(rows: pa.Table) -> list[tuple[str, ...]]:
 def _explained(conflicting: pa.Table) -> pa.Table:
     events = zip(conflicting[KEPT].to_pylist(), conflicting["event_time"].to_pylist(), strict=True)
     details = pa.array([_detail(kept, kept["event_time"] != time) for kept, time in events], pa.string())
-    return conflicting.select([*LINEAGE, INGEST_DATE]).append_column("detail", details)
+    return conflicting.select([*LINEAGE, INGEST_DATE]).append_column(DETAIL, details)
 
 
 def _detail(kept: dict[str, object], is_other_time: bool) -> str:

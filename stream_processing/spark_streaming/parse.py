@@ -13,7 +13,9 @@ from contracts.registry import Contract
 from data_lake.tables import FIRST_GENERATION
 from stream_processing.spark_streaming.classify import read_events
 
+# No property begins with an underscore, so none is called like these.
 EVENT = "_event"
+REASON, DETAIL = "_reason", "_detail"
 MESSAGE = "_message_"
 
 
@@ -38,7 +40,7 @@ class TimeRule:
 
 
 def parse(messages: DataFrame, source: Contract, rule: TimeRule) -> DataFrame:
-    """Bronze rows to silver's columns, ``reason`` and ``detail`` (null for a good event), and the raw message.
+    """Bronze rows to silver's columns, ``_reason`` and ``_detail`` (null for a good event), and the raw message.
 
     The message's columns come under the prefix ``_message_``; its key, value and headers only where there is a reason.
     """
@@ -51,8 +53,8 @@ def parse(messages: DataFrame, source: Contract, rule: TimeRule) -> DataFrame:
 def _verdict() -> tuple[Column, Column]:
     out_of_range = F.when(F.col("_out_of_range").isNotNull(), F.lit(str(Reason.TIME_OUT_OF_RANGE)))
     return (
-        F.coalesce(f"{EVENT}.reason", out_of_range).alias("reason"),
-        F.coalesce(f"{EVENT}.detail", "_out_of_range").alias("detail"),
+        F.coalesce(f"{EVENT}.reason", out_of_range).alias(REASON),
+        F.coalesce(f"{EVENT}.detail", "_out_of_range").alias(DETAIL),
     )
 
 

@@ -7,7 +7,7 @@ from datetime import date
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812
 
-from stream_processing.spark_streaming.parse import MESSAGE
+from stream_processing.spark_streaming.parse import MESSAGE, REASON
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ def quarantine_files(ingest_dates: Iterable[date]) -> str:
 
 def summarise(parsed: DataFrame) -> BatchSummary:
     """The summary of rows made by :func:`parse`; at most one row reaches the driver."""
-    good = F.col("reason").isNull()
+    good = F.col(REASON).isNull()
     row = parsed.agg(
         F.count_if(good),
         F.count_if(~good),
