@@ -23,13 +23,15 @@ def start_silver(spark: SparkSession, settings: Settings, topic: str) -> Streami
 
 
 def read_bronze(spark: SparkSession, settings: Settings, topic: str) -> DataFrame:
-    """Bronze as a stream; rows that retention deletes are no news to silver."""
+    """Bronze's declared columns as a stream; rows that retention deletes are no news to silver."""
     options = {
         "maxFilesPerTrigger": str(settings.stream.max_files_per_trigger),
         "maxBytesPerTrigger": f"{settings.stream.max_bytes_per_trigger_mb}m",
         "ignoreDeletes": "true",
     }
-    return spark.readStream.format("delta").options(**options).load(tables.bronze(topic).path(settings))
+    bronze = tables.bronze(topic)
+    rows = spark.readStream.format("delta").options(**options).load(bronze.path(settings))
+    return rows.select([column.name for column in bronze.columns])
 
 
 def batch_writer(settings: Settings, topic: str) -> Callable[[DataFrame, int], None]:
