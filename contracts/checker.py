@@ -23,6 +23,7 @@ class Reason(StrEnum):
     SCHEMA = "schema"
     UNREPRESENTABLE = "unrepresentable"
     TIME_OUT_OF_RANGE = "time_out_of_range"
+    UNPROCESSABLE = "unprocessable"
 
 
 @dataclass(frozen=True)

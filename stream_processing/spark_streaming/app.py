@@ -55,7 +55,7 @@ def run(settings: Settings, stop: threading.Event) -> None:
     spark = session("tidemill-stream", settings, CONF)
     states = QueryStates()
     with held_shutdown(spark, stop):
-        starts = query_starts(spark, settings)
+        starts = query_starts(spark, settings, states)
         gauges = export_progress(spark, settings, states)
         watch = Watch(Batches(spark, settings), states, settings.stream.stuck_after_s, partial(end_process, spark))
         silent = SilentLag(spark, settings, states, gauges)

@@ -36,8 +36,10 @@ def names(spark: SparkSession, folder: str) -> list[str]:
 
 
 def read_text(spark: SparkSession, file: str) -> str:
-    """The text in ``file``, a path of Hadoop's."""
+    """The text in ``file``, a path of Hadoop's; empty when it is not there."""
     files, path = _file_system(spark, file)
+    if not files.exists(path):
+        return ""
     stream = files.open(path)
     try:
         return bytes(stream.readAllBytes()).decode()
@@ -46,16 +48,13 @@ def read_text(spark: SparkSession, file: str) -> str:
 
 
 def write_text(spark: SparkSession, file: str, text: str) -> None:
-    """Replace ``file``, a path of Hadoop's, at once: a process that is killed leaves the old text or the new."""
+    """Replace ``file``, a path of Hadoop's; a process that is killed meanwhile may leave a part of the text."""
     files, path = _file_system(spark, file)
-    temporary = _path(spark, f"{file}.new")
-    stream = files.create(temporary, True)
+    stream = files.create(path, True)
     try:
         stream.write(bytearray(text.encode()))
     finally:
         stream.close()
-    files.delete(path, False)
-    files.rename(temporary, path)
 
 
 def remove(spark: SparkSession, file: str) -> None:
@@ -66,10 +65,5 @@ def remove(spark: SparkSession, file: str) -> None:
 
 def _file_system(spark: SparkSession, file: str) -> tuple[Any, Any]:
     context: Any = spark.sparkContext
-    path = _path(spark, file)
+    path = context._jvm.org.apache.hadoop.fs.Path(file)
     return path.getFileSystem(context._jsc.hadoopConfiguration()), path
-
-
-def _path(spark: SparkSession, file: str) -> Any:
-    context: Any = spark.sparkContext
-    return context._jvm.org.apache.hadoop.fs.Path(file)

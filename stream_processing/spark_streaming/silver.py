@@ -9,16 +9,22 @@ from pyspark.sql.streaming.query import StreamingQuery
 from config.settings import Settings
 from contracts.registry import Contract, contract
 from data_lake import tables
+from stream_processing.spark_streaming.attempts import Attempts
 from stream_processing.spark_streaming.insert import insert_new
 from stream_processing.spark_streaming.parse import TimeRule, parse
 from stream_processing.spark_streaming.query import start
 from stream_processing.spark_streaming.split import accepted, rejected
+from stream_processing.spark_streaming.states import QueryStates, State
 from stream_processing.spark_streaming.summary import summarise
+from stream_processing.spark_streaming.taking_apart import TRIES
+from stream_processing.spark_streaming.unprocessable import Unprocessable
 
 
-def start_silver(spark: SparkSession, settings: Settings, topic: str) -> StreamingQuery:
+def start_silver(
+    spark: SparkSession, settings: Settings, topic: str, states: QueryStates | None = None
+) -> StreamingQuery:
     """The running query ``silver/<topic>``."""
-    writer = read_bronze(spark, settings, topic).writeStream.foreachBatch(batch_writer(settings, topic))
+    writer = read_bronze(spark, settings, topic).writeStream.foreachBatch(batch_writer(settings, topic, states))
     return start(spark, settings, writer, f"silver/{topic}", settings.stream.poll_s)
 
 
@@ -34,20 +40,37 @@ def read_bronze(spark: SparkSession, settings: Settings, topic: str) -> DataFram
     return rows.select([column.name for column in bronze.columns])
 
 
-def batch_writer(settings: Settings, topic: str) -> Callable[[DataFrame, int], None]:
-    """What to do with one batch of bronze rows of ``topic``."""
-    source, rule = contract(topic), TimeRule.of(settings)
+def batch_writer(settings: Settings, topic: str, states: QueryStates | None = None) -> Callable[[DataFrame, int], None]:
+    """What to do with one batch of bronze rows of ``topic``; ``states`` are told what is unusual about it."""
+    name, source, states = f"silver/{topic}", contract(topic), states or QueryStates()
+    unprocessable = Unprocessable(settings, topic, states)
+    attempts = Attempts(settings, name, lambda: states.of(name).state is State.STUCK)
+
+    def write_rows(messages: DataFrame) -> None:
+        write_messages(messages, source, settings)
 
     def write(messages: DataFrame, batch_id: int) -> None:
-        messages.sparkSession.sparkContext.setLocalProperty("spark.scheduler.pool", f"silver/{topic}")
-        messages.sparkSession.sparkContext.setJobDescription(f"silver/{topic} batch {batch_id}")
-        parsed = parse(messages, source, rule).persist(StorageLevel.MEMORY_AND_DISK)
-        try:
-            write_parsed(parsed, source, settings)
-        finally:
-            parsed.unpersist()
+        spark = messages.sparkSession
+        spark.sparkContext.setLocalProperty("spark.scheduler.pool", name)
+        spark.sparkContext.setJobDescription(f"{name} batch {batch_id}")
+        with attempts.attempt(spark, batch_id) as earlier:
+            if earlier:
+                messages = unprocessable.left_out(messages)
+            if earlier < TRIES:
+                write_rows(messages)
+            else:
+                unprocessable.take_apart(messages, batch_id, write_rows)
 
     return write
+
+
+def write_messages(messages: DataFrame, source: Contract, settings: Settings) -> None:
+    """Bronze rows of a topic into silver and quarantine."""
+    parsed = parse(messages, source, TimeRule.of(settings)).persist(StorageLevel.MEMORY_AND_DISK)
+    try:
+        write_parsed(parsed, source, settings)
+    finally:
+        parsed.unpersist()
 
 
 def write_parsed(parsed: DataFrame, source: Contract, settings: Settings) -> None:

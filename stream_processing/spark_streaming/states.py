@@ -7,12 +7,13 @@ from enum import StrEnum
 
 
 class State(StrEnum):
-    """Of a query; only ``RUNNING`` needs nobody's attention."""
+    """Of a query. ``SEARCHING`` is a running one that looks for the message that killed or hung the application."""
 
     STARTING = "starting"
     RUNNING = "running"
     RETRYING = "retrying"
     STUCK = "stuck"
+    SEARCHING = "searching"
     FAILED = "failed"
 
 

@@ -93,7 +93,8 @@ class Watch:
         before = self._seen.get(name)
         if before is None or before.look.batch_id != look.batch_id:
             return _Seen(look, now, now)
-        has_moved = look.waits or (before.look.jobs, before.look.tasks_done) != (look.jobs, look.tasks_done)
+        is_excused = look.waits or self._states.of(name).state is State.SEARCHING
+        has_moved = is_excused or (before.look.jobs, before.look.tasks_done) != (look.jobs, look.tasks_done)
         return _Seen(look, before.since, now if has_moved else before.moved)
 
     def _is_stuck(self, name: str, now: float) -> bool:

@@ -23,6 +23,7 @@ STYLES = {
     "degraded": "yellow",
     "starting": "yellow",
     "retrying": "yellow",
+    "searching": "yellow",
     "stopping": "yellow",
     "stopped": "dim",
 }

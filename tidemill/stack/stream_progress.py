@@ -19,9 +19,9 @@ TROUBLES = ("failed", "stuck")
 class QueryProgress:
     """What one query does and last reported; None where nothing is known.
 
-    ``state`` is ``starting``, ``running``, ``retrying``, ``stuck`` or ``failed``; ``sentence`` says what is wrong.
-    ``batch_started`` is that of the batch that runs now, in seconds since the epoch; its tasks are those of the Spark
-    jobs it runs at the moment. ``batch_id`` is the last finished one's.
+    ``state`` is ``starting``, ``running``, ``searching``, ``retrying``, ``stuck`` or ``failed``, and ``sentence`` says
+    what is wrong. ``batch_started`` is that of the batch that runs now, in seconds since the epoch; its tasks are those
+    of the Spark jobs it runs at the moment. ``batch_id`` is the last finished one's.
     """
 
     query: str

@@ -39,8 +39,8 @@ def produce(kafka: str, topic: str, values: list[bytes]) -> None:
 def running(spark: SparkSession, lake: Settings, topics: tuple[str, ...]) -> Iterator[QueryStates]:
     """The runner of the application with bronze and silver of ``topics``."""
     starts = {f"bronze/{topic}": partial(bronze_query, spark, lake, topic) for topic in topics}
-    starts |= {f"silver/{topic}": partial(silver_query, spark, lake, topic) for topic in topics}
     stop, states = threading.Event(), QueryStates()
+    starts |= {f"silver/{topic}": partial(silver_query, spark, lake, topic, states) for topic in topics}
     policy = RestartPolicy(attempts=3, pause_s=0.2, longest_s=1)
     runner = QueryRunner(starts, policy, states, Diagnosis(spark, lake))
     thread = threading.Thread(target=runner.run, args=(stop,))

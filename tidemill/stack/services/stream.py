@@ -63,7 +63,7 @@ def trouble(settings: Settings) -> str:
 
 
 def _is_settled(progress: QueryProgress | None) -> bool:
-    return progress is not None and progress.state in ("running", *TROUBLES)
+    return progress is not None and progress.state in ("running", "searching", *TROUBLES)
 
 
 def _missing(query: str, progress: QueryProgress | None) -> str:
