@@ -138,8 +138,8 @@ def _end(kafka: str) -> int:
 
 
 def _delete_before(kafka: str, offset: int) -> None:
-    futures = AdminClient({"bootstrap.servers": kafka}).delete_records([TopicPartition(TOPIC, 0, offset)])
-    for future in futures.values():
+    admin = AdminClient({"bootstrap.servers": kafka})  # the answers come as long as it lives
+    for future in admin.delete_records([TopicPartition(TOPIC, 0, offset)], request_timeout=30).values():
         future.result()
 
 
