@@ -31,28 +31,33 @@ class Attempts:
         self._settings = settings
         self._file = f"{checkpoint(settings, name)}/attempts"
         self._is_stuck = is_stuck
-        self._finished = -1
+        self._note: tuple[int, int] | None = None
 
     @contextmanager
     def attempt(self, spark: SparkSession, batch_id: int) -> Iterator[int]:
         """Gives the number of earlier attempts at the batch that count."""
-        earlier = 0 if batch_id == self._finished else self._noted(spark, batch_id)
-        self._note(spark, batch_id, earlier + 1)
+        earlier = self._earlier(spark, batch_id)
+        self._write(spark, batch_id, earlier + 1)
         try:
             yield earlier
         except Exception as error:
             if not self._is_stuck() and not any(word in str(error) for word in FATAL):
-                self._note(spark, batch_id, earlier)
+                self._write(spark, batch_id, earlier)
             raise
-        self._finished = batch_id
+        self._note = (batch_id, 0)
 
-    def _noted(self, spark: SparkSession, batch_id: int) -> int:
-        note = read_text(spark, self._file)
+    def _earlier(self, spark: SparkSession, batch_id: int) -> int:
+        """From the file at the first batch of this process, from memory later."""
+        noted, attempts = self._note or self._read(spark, batch_id)
+        return attempts if noted == batch_id else 0
+
+    def _read(self, spark: SparkSession, batch_id: int) -> tuple[int, int]:
         try:
-            content = json.loads(note or "{}")
+            content = json.loads(read_text(spark, self._file) or "{}")
         except json.JSONDecodeError:  # killed while it was written: an attempt, but nobody knows at what
-            return 1
-        return int(content["attempts"]) if content.get("batch") == batch_id else 0
+            return batch_id, 1
+        return content.get("batch", batch_id), content.get("attempts", 0)
 
-    def _note(self, spark: SparkSession, batch_id: int, attempts: int) -> None:
+    def _write(self, spark: SparkSession, batch_id: int, attempts: int) -> None:
         write_text(spark, self._file, json.dumps({"batch": batch_id, "attempts": attempts}))
+        self._note = (batch_id, attempts)

@@ -14,7 +14,7 @@ from stream_processing.spark_streaming.checkpoints import read_up_to
 from stream_processing.spark_streaming.query import checkpoint
 from stream_processing.spark_streaming.restarts import Failure, cause
 
-LOST = re.compile(r"\[?KAFKA_DATA_LOSS|Cannot fetch offset|offsets? .* out of range", re.IGNORECASE)
+LOST = re.compile(r"KAFKA_DATA_LOSS|Some data may have been lost because they are not available in Kafka")
 OTHER_TABLE = "DIFFERENT_DELTA_TABLE_READ_BY_STREAMING_SOURCE"
 CHANGED_ROWS = ("DELTA_SOURCE_TABLE_IGNORE_CHANGES", "DELTA_SOURCE_IGNORE_DELETE")
 

@@ -118,7 +118,7 @@ def _service_status(folders: Folders, programs: Mapping[str, Program], service: 
 def _state(program: Program | None, service: Service, record: Record | None) -> tuple[str, str]:
     if not service.is_local:
         reason = _unready_reason(service, time.time())
-        return ("external-unready", reason) if reason else ("external", service.trouble())
+        return ("external-unready", reason) if reason else ("external", _trouble(service))
     if program is None:
         return ("orphaned", STATES["orphaned"]) if record else ("stopped", "")
     if program.state in _BY_PROGRAM_STATE:
@@ -128,7 +128,7 @@ def _state(program: Program | None, service: Service, record: Record | None) -> 
         return "starting", "its process has just been started or has just ended"
     reason = _unready_reason(service, record.create_time)
     if not reason:
-        trouble = service.trouble()
+        trouble = _trouble(service)
         return ("degraded", trouble) if trouble else ("ready", "")
     is_new = time.time() - record.create_time < service.ready_timeout_s
     return ("starting" if is_new else "unready"), reason
@@ -140,6 +140,13 @@ def _unready_reason(service: Service, since: float) -> str:
     except NotReadyError as error:
         return str(error)
     return ""
+
+
+def _trouble(service: Service) -> str:
+    try:
+        return service.trouble()
+    except NotReadyError as error:  # it ended since it was probed
+        return str(error)
 
 
 def _tree_memory(process: psutil.Process | None) -> int:

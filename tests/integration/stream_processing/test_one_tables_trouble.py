@@ -103,7 +103,8 @@ def test_a_column_that_cannot_be_filled_fails_its_query_alone_until_the_sentence
         produce(kafka, OTHER, [b"goes on"])
         held(lake, OTHER)
         assert states.of(f"silver/{TOPIC}") == failed
-        assert {states.of(query).state for query in (f"bronze/{TOPIC}", f"silver/{OTHER}")} == {State.RUNNING}
+        for query in (f"bronze/{TOPIC}", f"silver/{OTHER}"):
+            becomes(states, query, State.RUNNING)
         spark.sql(failed.sentence.split("run in Spark SQL: ")[1])
         becomes(states, f"silver/{TOPIC}", State.RUNNING)
         held(lake, TOPIC)
@@ -126,7 +127,7 @@ def test_messages_that_the_broker_lost_unread_are_named_and_stop_their_topic_alo
         )
         produce(kafka, OTHER, [b"goes on"])
         held(lake, OTHER)
-        assert states.of(f"silver/{TOPIC}").state is State.RUNNING
+        becomes(states, f"silver/{TOPIC}", State.RUNNING)
 
 
 def _end(kafka: str) -> int:
