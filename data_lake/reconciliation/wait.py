@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from config.settings import Settings
 from data_lake import tables
 from data_lake.delta_rs import MissingTableError, open_table, statistics
-from data_lake.reconciliation.broker import broker_offsets
 from data_lake.reconciliation.reconcile import reconcile
 from data_lake.reconciliation.report import Report
+from ingestion_layer.kafka.offsets import topic_offsets
 
 POLL_S = 2.0
 
@@ -53,12 +53,12 @@ def wait_until_it_holds(
 
 def position(settings: Settings, topic: str) -> Position:
     """Where ``topic`` stands now, from the broker's offsets and the tables' logs."""
-    offsets = broker_offsets(settings, topic)
+    offsets = topic_offsets(settings, topic)
     of_topic = (tables.bronze(topic), tables.silver(topic), tables.quarantine(topic))
     found = [_version_and_rows(settings, table) for table in of_topic]
     return Position(
         topic,
-        sum(one.high - one.low for one in offsets.values()),
+        sum(one.end - one.low for one in offsets.values()),
         tuple(version for version, _ in found),
         found[0][1],
     )
