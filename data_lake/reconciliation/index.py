@@ -1,6 +1,6 @@
 """One compact row for every row of bronze, silver and quarantine, in a DuckDB file that spills instead of growing."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,6 +16,7 @@ from contracts.checker import Checker, checker
 from data_lake import tables
 from data_lake.delta_rs import open_table
 from data_lake.tables import FIRST_GENERATION
+from data_lake.topic_starts import TopicStart
 from ingestion_layer.kafka.offsets import Offsets
 
 MEMORY_LIMIT = "1GB"
@@ -45,11 +46,14 @@ CREATE VIEW quarantine AS
 
 
 @contextmanager
-def topic_index(settings: Settings, topic: str, offsets: Mapping[int, Offsets]) -> Iterator[duckdb.DuckDBPyConnection]:
+def topic_index(
+    settings: Settings, topic: str, offsets: Mapping[int, Offsets], history: Sequence[TopicStart]
+) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection with the tables ``broker``, ``bronze``, ``silver`` and ``quarantine`` of ``topic``.
 
-    ``offsets`` are the broker's, taken before; rows that arrived in the broker later are left out. Bronze is read at
-    its newest version first, so silver and quarantine have at least what was made from it.
+    ``offsets`` are the broker's, taken before, and ``history`` is what is on record of the topic. Rows that arrived in
+    the broker later are left out. Bronze is read at its newest version first, so silver and quarantine have at least
+    what was made from it.
     """
     opened = {name: open_table(table, settings) for name, table in _tables(topic).items()}
     with TemporaryDirectory(prefix="tidemill-reconcile-") as folder:
@@ -58,7 +62,8 @@ def topic_index(settings: Settings, topic: str, offsets: Mapping[int, Offsets]) 
             connection.execute(f"SET memory_limit = '{MEMORY_LIMIT}'")
             connection.execute("SET TimeZone = 'UTC'")
             connection.execute(SCHEMA)
-            _index_broker(connection, offsets)
+            _index_broker(connection, offsets, history)
+            _index_record(connection, history)
             _index_bronze(connection, opened["bronze"], checker(topic))
             _index_quarantine(connection, opened["quarantine"])
             _index_silver(connection, opened["silver"])
@@ -71,9 +76,29 @@ def _tables(topic: str) -> dict[str, tables.Table]:
     return {"bronze": tables.bronze(topic), "quarantine": tables.quarantine(topic), "silver": tables.silver(topic)}
 
 
-def _index_broker(connection: duckdb.DuckDBPyConnection, offsets: Mapping[int, Offsets]) -> None:
-    rows = [(FIRST_GENERATION, partition, None, of.low, of.end) for partition, of in offsets.items()]
+def _index_broker(
+    connection: duckdb.DuckDBPyConnection, offsets: Mapping[int, Offsets], history: Sequence[TopicStart]
+) -> None:
+    """The present generation as the broker has it, from where the record says that bronze began to read it."""
+    generation = history[-1].generation if history else FIRST_GENERATION
+    begun = next((start.offsets for start in history if start.generation == generation), None)
+    rows = [
+        (generation, partition, None if begun is None else begun.get(partition, 0), of.low, of.end)
+        for partition, of in offsets.items()
+    ]
     connection.executemany("INSERT INTO broker VALUES (?, ?, ?, ?, ?)", rows)
+
+
+def _index_record(connection: duckdb.DuckDBPyConnection, history: Sequence[TopicStart]) -> None:
+    """The losses that were accepted, and generations that ended as they were when they did."""
+    for start in history:
+        for lost in start.lost:
+            row = [start.generation, lost.partition, lost.first, lost.last]
+            connection.execute("INSERT INTO accepted VALUES (?, ?, ?, ?)", row)
+        for partition, end in start.ended_offsets.items():
+            ended, rows = start.generation - 1, start.ended_rows[partition]
+            connection.execute("INSERT INTO broker VALUES (?, ?, 0, 0, ?)", [ended, partition, end])
+            connection.execute("INSERT INTO closed VALUES (?, ?, ?)", [ended, partition, rows])
 
 
 def _index_bronze(connection: duckdb.DuckDBPyConnection, bronze: DeltaTable, check: Checker) -> None:

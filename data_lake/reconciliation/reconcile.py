@@ -10,6 +10,7 @@ from data_lake.reconciliation import equation
 from data_lake.reconciliation.gaps import ReadOffsets, explain_gaps, find_aborted
 from data_lake.reconciliation.index import topic_index
 from data_lake.reconciliation.report import AcceptedLoss, Finding, PartitionReport, Report, TopicReport
+from data_lake.topic_starts import compare, starts
 from ingestion_layer.kafka.offsets import Offsets, topic_offsets
 from ingestion_layer.kafka.open_transactions import OpenTransaction, waiting_in
 from ingestion_layer.kafka.reading import range_reader
@@ -30,14 +31,14 @@ def reconcile(settings: Settings, topics: Sequence[str]) -> Report:
 def reconcile_topic(settings: Settings, topic: str, offsets: Mapping[int, Offsets] | None = None) -> TopicReport:
     """The equation of one topic, up to the ends in ``offsets``: the broker's of now when not given."""
     offsets = topic_offsets(settings, topic) if offsets is None else offsets
-    with topic_index(settings, topic, offsets) as connection:
-        ahead = _ahead_of_broker(connection, topic_offsets(settings, topic))
+    with topic_index(settings, topic, offsets, starts(settings, topic)) as connection:
+        known = [*_other_topic(settings, topic), *_ahead_of_broker(connection, topic_offsets(settings, topic))]
         with _reading(settings, topic, settings.stream.isolation) as read:
             explain_gaps(connection, read)
             if settings.stream.isolation == "read_committed":
                 with _reading(settings, topic, "read_uncommitted") as every:
                     find_aborted(connection, read, every)
-        return evaluate(connection, topic, ahead, waiting_in(topic, offsets))
+        return evaluate(connection, topic, known, waiting_in(topic, offsets))
 
 
 @contextmanager
@@ -81,6 +82,11 @@ def _check(connection: duckdb.DuckDBPyConnection, problem: str, sql: str) -> lis
         return []
     sample = connection.execute(f"SELECT what FROM ({sql}) ORDER BY what LIMIT {SAMPLE}").fetchall()  # noqa: S608
     return [Finding(problem, count, tuple(what for (what,) in sample), sample_is_complete=named <= SAMPLE)]
+
+
+def _other_topic(settings: Settings, topic: str) -> list[Finding]:
+    difference = compare(settings, topic)
+    return [] if difference is None else [Finding("the broker has another topic of this name", 1, (difference,))]
 
 
 def _ahead_of_broker(connection: duckdb.DuckDBPyConnection, now: Mapping[int, Offsets]) -> list[Finding]:

@@ -1,7 +1,8 @@
 """Messages that wait behind a transaction which is neither committed nor aborted."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from config.settings import Settings
 from ingestion_layer.kafka.offsets import Offsets, topic_offsets
@@ -21,6 +22,10 @@ class OpenTransaction:
             f"{self.topic} partition {self.partition}: {self.messages:,} messages from offset {self.first_offset} on"
             " wait behind an open transaction"
         )
+
+    def as_json(self) -> dict[str, Any]:
+        """Its fields."""
+        return asdict(self)
 
 
 def open_transactions(settings: Settings, topics: Sequence[str]) -> tuple[OpenTransaction, ...]:
