@@ -62,8 +62,9 @@ def topic_index(
             connection.execute(f"SET memory_limit = '{MEMORY_LIMIT}'")
             connection.execute("SET TimeZone = 'UTC'")
             connection.execute(SCHEMA)
-            _index_broker(connection, offsets, history)
-            _index_record(connection, history)
+            keeps_all = tables.bronze(topic).retention_days is None
+            _index_broker(connection, offsets, history, keeps_all)
+            _index_record(connection, history, keeps_all)
             _index_bronze(connection, opened["bronze"], checker(topic))
             _index_quarantine(connection, opened["quarantine"])
             _index_silver(connection, opened["silver"])
@@ -77,11 +78,18 @@ def _tables(topic: str) -> dict[str, tables.Table]:
 
 
 def _index_broker(
-    connection: duckdb.DuckDBPyConnection, offsets: Mapping[int, Offsets], history: Sequence[TopicStart]
+    connection: duckdb.DuckDBPyConnection,
+    offsets: Mapping[int, Offsets],
+    history: Sequence[TopicStart],
+    keeps_all: bool,
 ) -> None:
-    """The present generation as the broker has it, from where the record says that bronze began to read it."""
+    """The present generation as the broker has it, from where the record says that bronze began to read it.
+
+    What bronze has dropped by its own retention, it need not have from there on.
+    """
     generation = history[-1].generation if history else FIRST_GENERATION
-    begun = next((start.offsets for start in history if start.generation == generation), None)
+    starting = (start.offsets for start in history if keeps_all and start.generation == generation)
+    begun = next(starting, None)
     rows = [
         (generation, partition, None if begun is None else begun.get(partition, 0), of.low, of.end)
         for partition, of in offsets.items()
@@ -89,7 +97,7 @@ def _index_broker(
     connection.executemany("INSERT INTO broker VALUES (?, ?, ?, ?, ?)", rows)
 
 
-def _index_record(connection: duckdb.DuckDBPyConnection, history: Sequence[TopicStart]) -> None:
+def _index_record(connection: duckdb.DuckDBPyConnection, history: Sequence[TopicStart], keeps_all: bool) -> None:
     """The losses that were accepted, and generations that ended as they were when they did."""
     for start in history:
         for lost in start.lost:
@@ -98,7 +106,8 @@ def _index_record(connection: duckdb.DuckDBPyConnection, history: Sequence[Topic
         for partition, end in start.ended_offsets.items():
             ended, rows = start.generation - 1, start.ended_rows[partition]
             connection.execute("INSERT INTO broker VALUES (?, ?, 0, 0, ?)", [ended, partition, end])
-            connection.execute("INSERT INTO closed VALUES (?, ?, ?)", [ended, partition, rows])
+            if keeps_all:
+                connection.execute("INSERT INTO closed VALUES (?, ?, ?)", [ended, partition, rows])
 
 
 def _index_bronze(connection: duckdb.DuckDBPyConnection, bronze: DeltaTable, check: Checker) -> None:

@@ -15,6 +15,7 @@ from data_lake import tables
 from data_lake.delta_rs import MissingTableError, open_table
 from data_lake.tables import FIRST_GENERATION
 
+STATISTICS = ("path", "min.partition", "max.partition", "max.offset", "max.generation")
 UNKNOWN = 2**62
 
 
@@ -119,10 +120,11 @@ def _newest_first(settings: Settings, topic: str, generation: int) -> Iterator[_
         return
     dataset = bronze.to_pyarrow_dataset()
     fragments = {PurePosixPath(fragment.path).name: fragment for fragment in dataset.get_fragments()}
-    actions = pa.table(bronze.get_add_actions(flatten=True)).to_pylist()
+    actions = pa.table(bronze.get_add_actions(flatten=True))
+    kept = actions.select([name for name in STATISTICS if name in actions.column_names]).to_pylist()
     files = [
         _file(action, fragments[PurePosixPath(action["path"]).name], dataset.schema)
-        for action in actions
+        for action in kept
         if (action.get("max.generation") or generation) >= generation
     ]
     yield from sorted(files, key=lambda file: file.max_offset, reverse=True)

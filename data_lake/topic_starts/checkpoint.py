@@ -20,6 +20,8 @@ class Checkpoint:
 
 def read_checkpoint(settings: Settings, name: str, topic: str) -> Checkpoint:
     """What the checkpoint ``name`` says about ``topic``."""
+    if "://" not in settings.checkpoints and not Path(settings.checkpoints).is_dir():
+        return Checkpoint(False, {})
     files = _files(settings)
     noted, finished = _batches(files, f"{name}/offsets"), _batches(files, f"{name}/commits")
     ended = [batch for batch in finished if batch in noted]
@@ -30,8 +32,6 @@ def read_checkpoint(settings: Settings, name: str, topic: str) -> Checkpoint:
 def _files(settings: Settings) -> fs.PyFileSystem:
     """The folder of all checkpoints, with the lake's own way to its store."""
     root = settings.checkpoints
-    if "://" not in root:
-        Path(root).mkdir(parents=True, exist_ok=True)
     uri = f"s3://{root.removeprefix('s3a://')}" if root.startswith("s3a://") else root
     return fs.PyFileSystem(DeltaStorageHandler(uri, settings.lake.storage_options or None))
 

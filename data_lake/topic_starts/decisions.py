@@ -11,7 +11,7 @@ from data_lake.topic_starts.bronze_ends import LastMessage, extents, last_messag
 from data_lake.topic_starts.checkpoint import Checkpoint, read_checkpoint
 from data_lake.topic_starts.loss import OffsetsGoneError, Range, lost_ranges
 from data_lake.topic_starts.record import TopicStart, append, starts
-from data_lake.topic_starts.verify import OtherTopicError, difference, other_identity
+from data_lake.topic_starts.verify import OtherTopicError, earlier_end, other_identity, other_message
 from ingestion_layer.kafka.identity import TopicIdentity, topic_identity
 from ingestion_layer.kafka.offsets import Offsets, topic_offsets
 
@@ -150,8 +150,13 @@ def situation(settings: Settings, topic: str) -> Situation:
 
 
 def _difference(settings: Settings, now: Situation) -> str | None:
-    other = other_identity(now.start.identity, now.identity) if now.start else None
-    return other or difference(settings, now.topic, now.offsets, now.last)
+    read = {partition: message.offset + 1 for partition, message in now.last.items()}
+    return (
+        (other_identity(now.start.identity, now.identity) if now.start else None)
+        or earlier_end(now.offsets, read)
+        or earlier_end(now.offsets, now.checkpoint.committed)
+        or other_message(settings, now.topic, now.offsets, now.last)
+    )
 
 
 def _losses(settings: Settings, now: Situation) -> tuple[Range, ...]:

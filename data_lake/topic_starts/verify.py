@@ -1,4 +1,7 @@
-"""Whether the broker's topic is the one that bronze has read: by its ids, by its ends, and by a message of each."""
+"""Whether the broker's topic is the one that bronze has read: by its ids, by its ends, and by a message of each.
+
+A broker restored from an older copy ends before bronze does, or has other messages where bronze ends.
+"""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -25,20 +28,18 @@ class OtherTopicError(TerminalError):
         )
 
 
-def difference(
-    settings: Settings, topic: str, offsets: Mapping[int, Offsets], last: Mapping[int, LastMessage]
-) -> str | None:
-    """In what the broker's messages are not those that bronze has read; None when they are.
+def earlier_end(offsets: Mapping[int, Offsets], read: Mapping[int, int]) -> str | None:
+    """Where the broker ends before what was read of it; None when it does not.
 
-    A broker restored from an older copy ends before bronze does, or has other messages where bronze ends.
+    ``read`` are the offsets after what was read, by partition.
     """
-    for partition, message in last.items():
+    for partition, end in read.items():
         if partition not in offsets:
             return f"bronze has messages of partition {partition}, which the broker does not have"
-        if offsets[partition].high <= message.offset:
-            end = offsets[partition].high
-            return f"partition {partition} ends before offset {end}, bronze has read offset {message.offset}"
-    return _other_message(settings, topic, offsets, last)
+        if offsets[partition].high < end:
+            there = offsets[partition].high
+            return f"partition {partition} ends before offset {there}, bronze has read up to offset {end - 1}"
+    return None
 
 
 def other_identity(expected: TopicIdentity, there: TopicIdentity) -> str | None:
@@ -46,9 +47,10 @@ def other_identity(expected: TopicIdentity, there: TopicIdentity) -> str | None:
     return None if expected == there else f"bronze has read {expected}, the broker has {there}"
 
 
-def _other_message(
+def other_message(
     settings: Settings, topic: str, offsets: Mapping[int, Offsets], last: Mapping[int, LastMessage]
 ) -> str | None:
+    """Where the broker has another message than bronze at bronze's end; None when it has not."""
     with range_reader(settings, topic, "read_uncommitted") as reader:
         for partition, message in last.items():
             if message.offset < offsets[partition].low:

@@ -153,7 +153,7 @@ def test_a_broker_restored_from_an_older_copy_is_refused(
     shutil.copytree(copy, broker.data)
     broker.start()
     broker.send(TOPIC, *sales("after", *range(more)))
-    ends_before = "ends before offset 2, bronze has read offset 3"
+    ends_before = "ends before offset 2, bronze has read up to offset 3"
     with pytest.raises(OtherTopicError, match="another message at offset 3" if more else ends_before):
         start_bronze(spark, own, TOPIC)
     tidemill("stream", "new-generation", TOPIC, "--yes")
@@ -264,6 +264,9 @@ def test_what_retention_removed_unread_is_named_given_up_and_counted(
         "the broker has them, bronze does not: 1 (partition 0 offsets 5 to 5)",
         "bronze never had them, and the broker no longer has them: 3 (partition 0 offsets 2 to 4)",
     ]
+    asked = CliRunner().invoke(cli, ["stream", "accept-loss", TOPIC], input="n\n")
+    assert (asked.exit_code, len(starts(own, TOPIC))) == (1, 1)
+    assert "partition 0 offsets 2 to 4 (3), sent after 20" in asked.output
     accepted = tidemill("stream", "accept-loss", TOPIC, "--yes")
     assert accepted["lost"] == [{"partition": 0, "first": 2, "last": 4}]
     run(spark, own)

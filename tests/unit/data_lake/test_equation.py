@@ -224,6 +224,70 @@ def test_a_gap_that_the_broker_can_no_longer_explain_is_named() -> None:
     ]
 
 
+GENERATIONS = """
+INSERT INTO broker VALUES (1, 0, 0, 0, 3), (2, 0, 0, 0, 2);
+INSERT INTO closed VALUES (1, 0, 2);
+INSERT INTO bronze_all VALUES (1, 0, 0, NULL, 'a', DATE'2024-05-01'), (1, 0, 2, 'schema', NULL, NULL),
+                              (2, 0, 0, NULL, 'a', DATE'2024-05-01'), (2, 0, 1, NULL, 'b', DATE'2024-05-01');
+INSERT INTO quarantine_all VALUES (1, 0, 2, 'schema');
+INSERT INTO silver VALUES ('a', DATE'2024-05-01', 1, 0, 0), ('b', DATE'2024-05-01', 2, 0, 1);
+"""
+
+
+@pytest.mark.parametrize(
+    ("change", "problems"),
+    [
+        pytest.param("SELECT 1", [], id="whole"),
+        pytest.param(
+            'DELETE FROM bronze_all WHERE generation = 1 AND "offset" = 0',
+            [
+                "rows of a generation that ended, counted then and now: 1"
+                " (generation 1 partition 0: 1 rows, 2 when it ended)",
+            ],
+            id="a row of the ended one is gone",
+        ),
+        pytest.param(
+            'DELETE FROM bronze_all WHERE generation = 2 AND "offset" = 0',
+            ["the broker has them, bronze does not: 1 (generation 2 partition 0 offsets 0 to 0)"],
+            id="a row of the present one is gone, though the ended one has its offset",
+        ),
+        pytest.param(
+            "DELETE FROM quarantine_all",
+            [
+                "in bronze, but neither in quarantine nor in silver: 1 (partition 0 offsets 2 to 2)",
+            ],
+            id="a bad message of the ended one is lost",
+        ),
+        pytest.param(
+            "INSERT INTO quarantine_all VALUES (2, 0, 2, 'schema')",
+            [],
+            id="beyond the present end",
+        ),
+        pytest.param(
+            'UPDATE quarantine_all SET generation = 2, "offset" = 1',
+            [
+                "in bronze, but neither in quarantine nor in silver: 1 (partition 0 offsets 2 to 2)",
+                "in quarantine and in silver: 1 (generation 2 partition 0 offset 1)",
+                "in quarantine for another reason than the contract's: 1"
+                " (generation 2 partition 0 offset 1 is schema, the contract says valid)",
+            ],
+            id="a row under the wrong generation",
+        ),
+    ],
+)
+def test_an_offset_is_of_its_generation(change: str, problems: list[str]) -> None:
+    connection = duckdb.connect()
+    connection.execute(SCHEMA)
+    connection.execute(GENERATIONS)
+    connection.execute(change)
+    explain_gaps(connection, lambda _, first, end: range(first, end))
+    found = evaluate(connection, "shop.transaction.v1")
+    assert [
+        str(one) for one in found.findings if "distinct" not in one.problem and "without its" not in one.problem
+    ] == (problems)
+    assert set(found.ended_generations) == {1}
+
+
 def test_a_loss_that_was_accepted_is_counted_and_nothing_beyond_it() -> None:
     lost = without(without(Lake(), "bronze", 0), "bronze", 0)
     kept = replace(lost, silver=(("c", 1, 0), ("a", 0, 3)), broker={0: (2, 4), 1: (0, 2)}, first={0: 0, 1: 0})

@@ -12,7 +12,9 @@ from pyspark.sql.types import StructType
 
 from config import Settings
 from data_lake import tables
-from data_lake.delta_rs import location
+from data_lake.delta_rs import location, open_table
+from data_lake.maintenance import maintain
+from data_lake.sql import connect
 from data_lake.topic_starts.bronze_ends import extents, last_messages
 from data_lake.topic_starts.checkpoint import Checkpoint, read_checkpoint
 from data_lake.topic_starts.loss import Range, lost_ranges
@@ -59,6 +61,16 @@ def test_a_start_is_read_as_it_was_written_and_its_table_is_as_declared(settings
         (column.name, column.sql_type.lower().replace(" ", ""), column.nullable)
         for column in tables.TOPIC_STARTS.columns
     ]
+
+
+def test_the_record_is_asked_in_sql_and_maintained_like_any_table(settings: Settings) -> None:
+    for number in range(1, 8):
+        append(settings, start(number, (Range(0, 3, 4),)))
+    assert maintain(tables.TOPIC_STARTS, open_table(tables.TOPIC_STARTS, settings), vacuum_hours=168).files_merged == 7
+    assert [recorded.start for recorded in starts(settings, TOPIC)] == list(range(1, 8))
+    sql = "SELECT max(start), max(offsets[3]), max(lost[1].last) FROM control.topic_starts"
+    with connect(settings, sql) as connection:
+        assert connection.execute(sql).fetchall() == [(7, 2, 4)]
 
 
 def test_the_first_start_has_the_querys_own_checkpoint_and_each_other_one_of_its_own() -> None:
