@@ -61,7 +61,7 @@ def run(settings: Settings, stop: threading.Event) -> None:
         silent = SilentLag(spark, settings, states, gauges)
         for work in (watch.run, silent.run):
             threading.Thread(target=work, args=(stop,), daemon=True).start()
-        diagnosis = Diagnosis(spark, settings)
+        diagnosis = Diagnosis(settings)
         QueryRunner(starts, states=states, diagnose=diagnosis, is_alive=partial(is_alive, spark)).run(stop)
 
 

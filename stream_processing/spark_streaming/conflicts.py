@@ -23,7 +23,8 @@ from stream_processing.spark_streaming.parse import DETAIL, MESSAGE, REASON
 from stream_processing.spark_streaming.split import LINEAGE
 
 IDENTITY = ("source", "event_id")
-DIGEST, KEPT, KNOWN, MAYBE = "_digest", "_kept", "_known", "_maybe"
+DIGEST, KEPT, NEAR, MAYBE, OPEN = "_digest", "_kept", "_near_", "_maybe", "_open"
+TOLD = (DIGEST, "event_time", *LINEAGE)
 INGEST_DATE = f"{MESSAGE}ingest_date"
 USER_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
 
@@ -99,7 +100,7 @@ def find_conflicts(parsed: DataFrame, known: SilverIdentities, files: str) -> Fo
     suspects = valid.join(F.broadcast(spark.createDataFrame(suspected)), HASH)
     near = known.read(spark).alias("t").where(files)
     rare = _rare(suspects, near).toArrow()
-    unknown = rare.filter(pc.and_(rare[MAYBE], pc.is_null(rare[KNOWN])))
+    unknown = rare.filter(rare[OPEN])
     if len(unknown):
         rare = _with_far(rare, _kept_by_identity(known.read(spark), unknown))
     conflicting = rare.filter(pc.not_equal(rare[DIGEST], pc.struct_field(rare[KEPT], DIGEST)))
@@ -114,20 +115,20 @@ def _suspected(hashes: Hashes, identities: IdentityFilter) -> pa.Table:
     return pa.table({HASH: unique[chosen], MAYBE: maybe[chosen]})
 
 
-def _event() -> Column:
+def _event(prefix: str = "") -> Column:
     """What is told of the event that stays."""
-    return F.struct(DIGEST, "event_time", *LINEAGE)
+    return F.struct(*(F.col(f"{prefix}{name}").alias(name) for name in TOLD))
 
 
 def _rare(suspects: DataFrame, near: DataFrame) -> DataFrame:
     """Those of ``suspects`` that differ from the event that stays, and those that only all of silver can tell of."""
-    there = near.select(*IDENTITY, _event().alias(KNOWN))
-    order = Window.partitionBy(*IDENTITY).orderBy(*LINEAGE)
-    first = F.first(_event()).over(order)
-    joined = suspects.join(there, [*IDENTITY], "left").withColumn(KEPT, F.coalesce(KNOWN, first))
-    differs = F.col(f"{KEPT}.{DIGEST}") != F.col(DIGEST)
-    rows = joined.where(differs | (F.col(MAYBE) & F.col(KNOWN).isNull()))
-    return rows.select(*IDENTITY, *LINEAGE, DIGEST, "event_time", INGEST_DATE, MAYBE, KNOWN, KEPT)
+    there = near.select(*IDENTITY, *(F.col(name).alias(f"{NEAR}{name}") for name in TOLD))
+    first = F.first(_event()).over(Window.partitionBy(*IDENTITY).orderBy(*LINEAGE))
+    is_known = F.col(f"{NEAR}{DIGEST}").isNotNull()
+    joined = suspects.join(there, [*IDENTITY], "left")
+    judged = joined.withColumns({KEPT: F.when(is_known, _event(NEAR)).otherwise(first), OPEN: F.col(MAYBE) & ~is_known})
+    rows = judged.where((F.col(f"{KEPT}.{DIGEST}") != F.col(DIGEST)) | F.col(OPEN))
+    return rows.select(*IDENTITY, *LINEAGE, DIGEST, "event_time", INGEST_DATE, OPEN, KEPT)
 
 
 def _kept_by_identity(silver: DataFrame, unknown: pa.Table) -> pa.Table:
