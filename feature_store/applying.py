@@ -19,7 +19,7 @@ from feature_store.spans import ENTITY
 from feature_store.states import WRITE_TIMEOUT_S, StateStore
 from feature_store.tiles import Layout, apply, is_at_least
 
-BUCKET, COMMIT = "_bucket", "_commit_version"
+BUCKET, COMMIT = "__tidemill_bucket", "_commit_version"
 COUNTS_DDL = "events BIGINT, entities BIGINT, kept BIGINT, bytes BIGINT, largest BIGINT, version BIGINT, known BIGINT"
 MAXIMA = ("largest", "version", "known")
 

@@ -13,7 +13,7 @@ from feature_store.definitions import FeatureGroup
 from feature_store.events import Events, Ints
 from feature_store.spans import ENTITY, TIME
 
-KNOWN, TIE = "_known", "_tie"
+KNOWN, TIE = "__tidemill_known", "__tidemill_tie"
 
 
 def silver_events(
@@ -33,7 +33,7 @@ def event_columns(rows: DataFrame, group: FeatureGroup, *kept: Column) -> DataFr
         F.col(group.entity_column).alias(ENTITY),
         F.unix_micros(source.event_time).alias(TIME),
         F.unix_micros(source.known_time).alias(KNOWN),
-        F.xxhash64(source.tie_breaker).alias(TIE),
+        F.xxhash64(*source.tie_breaker).alias(TIE),
         *(_column(rows, group, name).alias(name) for name in group.columns),
         *kept,
     )

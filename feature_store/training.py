@@ -27,7 +27,7 @@ from feature_store.silver import as_events, silver_events
 from feature_store.spans import ENTITY, SPAN, TIME, with_spans
 
 EVENT_TIMESTAMP = "event_timestamp"
-BUCKET, KNOWN_UNTIL = "_bucket", "_known_until"
+BUCKET, KNOWN_UNTIL = "__tidemill_bucket", "__tidemill_known_until"
 EventsOf = Callable[[FeatureGroup], DataFrame]
 KnownUntil = Callable[[FeatureGroup], Column]
 Kernel = Callable[[tuple[pa.Scalar, ...], pa.Table, pa.Table], pa.Table]
