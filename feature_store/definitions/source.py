@@ -36,8 +36,8 @@ class Source:
 
     ``known_time`` is the column that says when the platform learnt of the event: an as-known value leaves out what was
     not known yet. Events of equal time are ordered by ``tie_breaker``, the columns that identify an event.
-    ``entity_column`` is needed where the table calls the entity something else than the entity's own key. Filters and features may read
-    ``computed`` columns like those of the table.
+    ``entity_column`` is needed where the table calls the entity something else than the entity's own key. Filters and
+    features may read ``computed`` columns like those of the table.
     """
 
     table: str

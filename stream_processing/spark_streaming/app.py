@@ -24,7 +24,7 @@ from data_lake.spark import session
 from feature_store import catalog, repository
 from ingestion_layer.kafka.topics import ensure_topics
 from stream_processing.spark_streaming.bronze import start_bronze
-from stream_processing.spark_streaming.features import query_name, start_features
+from stream_processing.spark_streaming.features import FeatureQuery, query_name
 from stream_processing.spark_streaming.lag import lag_rows
 from stream_processing.spark_streaming.progress import ProgressGauges
 from stream_processing.spark_streaming.restarts import QueryRunner, RestartPolicy, StartQuery
@@ -76,7 +76,7 @@ def query_starts(spark: SparkSession, settings: Settings) -> dict[str, StartQuer
         starts[f"bronze/{topic}"] = partial(start_bronze, spark, settings, topic)
         starts[f"silver/{topic}"] = partial(start_silver, spark, settings, topic)
     for group in catalog.served_groups(settings.serving.use_cases):
-        starts[query_name(group)] = partial(start_features, spark, settings, group)
+        starts[query_name(group)] = FeatureQuery(spark, settings, group)
     return starts
 
 
