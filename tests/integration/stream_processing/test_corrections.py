@@ -65,7 +65,7 @@ def deleted_and_restored(shop: Shop) -> None:
 
 def restored_by_spark(shop: Shop) -> None:
     before = open_table(silver(TOPIC), shop.settings).version()
-    shop.spark.sql(f"UPDATE delta.`{path(shop)}` SET quantity = 1000 WHERE customer_id < 'c4'")
+    spark_sql("UPDATE {silver} SET quantity = 1000 WHERE customer_id < 'c4'", lambda line: line)(shop)
     shop.spark.sql(f"RESTORE delta.`{path(shop)}` TO VERSION AS OF {before}")
 
 
