@@ -28,7 +28,7 @@ def ensure_table(spark: SparkSession, table: Table, settings: Settings) -> None:
     try:
         delta = open_table(table, settings)
     except MissingTableError:
-        _create(table, settings)
+        create_table(table, settings)
         return
     actual = StructType.fromJson(json.loads(delta.schema().to_json()))
     metadata = delta.metadata()
@@ -64,8 +64,8 @@ def _declared(table: Table) -> StructType:
     return cast("StructType", StructType.fromDDL(table.ddl))
 
 
-def _create(table: Table, settings: Settings) -> None:
-    """Through delta-rs: the same table in milliseconds, where Spark takes seconds."""
+def create_table(table: Table, settings: Settings) -> None:
+    """Create ``table`` unless it is there, through delta-rs: in milliseconds, where Spark takes seconds."""
     DeltaTable.create(
         location(table, settings),
         schema=Schema.from_json(_declared(table).json()),

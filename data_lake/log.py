@@ -47,7 +47,7 @@ class Commit:
 class DataFile:
     """A file of rows, part of the table from version ``added`` to before ``removed``.
 
-    ``is_news`` is whether its rows came with it; a merge of small files only moves them.
+    ``is_news`` is whether its rows came with it: a commit that removes files too may have moved them.
     """
 
     path: str
@@ -99,9 +99,10 @@ def data_files(delta: DeltaTable, files: PyFileSystem, first: int) -> list[DataF
             if path in added:
                 since, is_news = added.pop(path)
                 closed.append(DataFile(path, since, version, is_news))
+        is_news = not _commit(version, actions).has_removals
         for action in actions:
             if "add" in action:
-                added[_path(action["add"])] = (version, _is_news(action["add"]))
+                added[_path(action["add"])] = (version, is_news and _is_news(action["add"]))
     return [*closed, *(DataFile(path, since, NEVER_REMOVED, is_news) for path, (since, is_news) in added.items())]
 
 

@@ -115,18 +115,13 @@ def consistency(  # noqa: PLR0913, PLR0917 - click hands over every option
     service_name: str, begin: datetime | None, end: datetime | None, allowed: float, at_least: int, as_json: bool
 ) -> None:
     """Compare the features of logged predictions with those of the lake; exit 1 above the allowed share."""
-    from data_lake.spark import session
     from feature_store import catalog
     from feature_store.consistency import measure
 
     until = (end or datetime.now(UTC)).replace(tzinfo=UTC)
     since = begin.replace(tzinfo=UTC) if begin else until - timedelta(days=1)
     settings, service = load_settings(), catalog.service(service_name)
-    spark = session("features/consistency", settings)
-    try:
-        found = measure(spark, settings, service, since, until)
-    finally:
-        spark.stop()
+    found = measure(settings, service, since, until)
     if as_json:
         click.echo(json.dumps(asdict(found) | {"rate": found.rate}, default=str))
     else:

@@ -47,7 +47,7 @@ def test_until_they_are_made_only_new_states_are_believed(shop: Shop, monkeypatc
 
     def looked_at(*arguments: object, **options: object) -> object:
         rows = shop.read(["c1", "nobody"])
-        seen.append(({row.status["purchases"] for row in rows}, any(any(row.values) for row in rows)))
+        seen.append(({row.status["purchases"] for row in rows}, any(any(row.values[:5]) for row in rows)))
         return made_anew(*arguments, **options)  # type: ignore[arg-type]
 
     made_anew = bootstrapping.make_anew

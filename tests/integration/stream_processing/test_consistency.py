@@ -59,7 +59,7 @@ def _silver_row(event: dict[str, object]) -> dict[str, object]:
 
 def measured(shop: Shop) -> Consistency:
     now = datetime.now(UTC)
-    return measure(shop.spark, shop.settings, SERVICE, now - timedelta(hours=1), now + timedelta(hours=1))
+    return measure(shop.settings, SERVICE, now - timedelta(hours=1), now + timedelta(hours=1))
 
 
 def test_answers_are_the_lakes_also_while_the_stream_is_behind(shop: Shop) -> None:
