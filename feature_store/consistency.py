@@ -1,9 +1,9 @@
 """Are the features that the model server answered with the ones that the lake has? Measured from its own log.
 
 Each logged answer says which commit of silver its states had taken in. So the comparison is exact, lag or not: the
-features are computed again from silver as it was at that version, as of the same microsecond, by ``feature_store.judge``,
-which shares nothing with what answered. How far a state was behind the lake at that moment is another question,
-freshness, and has its own count.
+features are computed again from silver as it was at that version, as of the same microsecond, by
+``feature_store.judge``, which shares nothing with what answered. How far a state was behind the lake at that moment is
+another question, freshness, and has its own count.
 """
 
 import json
@@ -102,8 +102,9 @@ def _compared(
     """None where a model does not read the feature: it may read some of its service only."""
     keys = "".join(f", {name(key)}" for key in dict.fromkeys(group.entity.key for group in service.groups))
     connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE compared AS SELECT event_id, asked_at{keys}, logged, expected, {KIND} AS kind FROM ("
-        f"SELECT event_id, asked_at{keys}, features[{literal(feature.name)}] AS logged, {name(feature.name)} AS expected, "
+        f"CREATE OR REPLACE TEMP TABLE compared AS SELECT event_id, asked_at{keys}, logged, expected, {KIND} AS kind "
+        f"FROM (SELECT event_id, asked_at{keys}, features[{literal(feature.name)}] AS logged, "
+        f"{name(feature.name)} AS expected, "
         f"{name(estimates_name(feature))} AS estimates FROM fetches JOIN expected USING (event_id) "
         f"WHERE map_contains(features, {literal(feature.name)}))"
     )

@@ -8,6 +8,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from pyspark import StorageLevel
@@ -18,7 +19,7 @@ from pyspark.sql.streaming.query import StreamingQuery
 from config.errors import TransientError
 from config.settings import Settings
 from data_lake import commits
-from data_lake.log import commits_since
+from data_lake.log import commit, commits_since
 from data_lake.tables import table
 from feature_store.applying import COMMIT, Anew, apply_to_states
 from feature_store.bootstrap import bootstrap
@@ -31,6 +32,7 @@ from feature_store.correcting import (
     inserted_events,
     touched_entities,
 )
+from feature_store.corrections import Correction, record
 from feature_store.definitions import FeatureGroup
 from feature_store.states import Applied, StateStore
 from stream_processing.spark_streaming.query import checkpoint, start
@@ -134,7 +136,7 @@ class _Applier:
             self._insert(news, before)
             return
         found = changed_commits(news, self.group)
-        corrections = [commit for commit in found if commit.rows]
+        corrections = [changed for changed in found if changed.rows]
         if corrections:
             self._correct(news, before, corrections, found[-1].version)
         elif found:
@@ -145,7 +147,7 @@ class _Applier:
         if self.seen is None:
             return False
         since = commits_since(table(self.group.source.table), self.settings, self.seen, READ_OF_LOG)
-        return since is not None and not any(commit.has_removals for commit in since)
+        return since is not None and not any(one.has_removals for one in since)
 
     def _insert(self, changes: DataFrame, before: Applied) -> None:
         started, buckets = time.time_ns() // 1000, self.settings.spark.shuffle_partitions
@@ -164,12 +166,34 @@ class _Applier:
         touched = touched_entities(changes, self.group).persist(StorageLevel.MEMORY_AND_DISK)
         try:
             counts = correct(changes, touched, self.settings, self.group, Anew(started, version))
+            self._record(before, corrections)
             self._note(before, version, counts["known"], started)
             # An answer that there is no state must not come from a reader that has not heard of this version.
             time.sleep(HEARD_AFTER_S)
             forget_marked(touched, self.settings, self.group, version)
         finally:
             touched.unpersist()
+
+    def _record(self, before: Applied, corrections: list[ChangedCommit]) -> None:
+        source, group = table(self.group.source.table), self.group
+        found = [(changed, commit(source, self.settings, changed.version)) for changed in corrections]
+        record(
+            self.settings,
+            [
+                Correction(
+                    corrected_at=datetime.now(UTC),
+                    feature_group=group.name,
+                    fingerprint=group.fingerprint,
+                    source=source.name,
+                    source_id=before.table_id,
+                    version=changed.version,
+                    operation=logged.operation if logged else "unknown",
+                    rows=changed.rows,
+                    entities=changed.entities,
+                )
+                for changed, logged in found
+            ],
+        )
 
     def _note(self, before: Applied, version: int, known: int, started: int) -> None:
         self.store.note_applied(

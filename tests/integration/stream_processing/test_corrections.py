@@ -1,23 +1,31 @@
 """Silver changed by others' hands: a state is what silver is, whatever commit made it so."""
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from deltalake import write_deltalake
 from pyspark.sql.streaming.query import StreamingQuery
 
+from config.environment import settings_environment
 from data_lake.delta_rs import open_table
 from data_lake.tables import silver
 from feature_store import correcting
+from feature_store.corrections import newest
+from feature_store.judge.corrected import affected
 from feature_store.states import StateStore
 from feature_store.tiles import REBUILDING_MARK, Status
+from stream_processing.spark_streaming.features import batch_applier, start_features
 from tests.cases.transactions import Line, silver_row
 from tests.integration.stream_processing.shop import TOPIC, Shop, recent_lines
+from tests.integration.stream_processing.test_consistency import log
+from tidemill.commands.features import command
 from use_cases.churn.features import PURCHASES, SERVICE
 
 Change = Callable[[Shop], None]
@@ -149,6 +157,10 @@ def running(shop: Shop) -> Iterator[list[StreamingQuery]]:
             query.stop()
 
 
+def interrupted(*_: object) -> None:
+    raise RuntimeError("killed")
+
+
 @pytest.mark.parametrize("step", ["make_anew", "apply_to_states", "forget_marked"])
 def test_a_correction_that_was_interrupted_says_so_and_is_done_again(
     shop: Shop, monkeypatch: pytest.MonkeyPatch, step: str
@@ -158,14 +170,10 @@ def test_a_correction_that_was_interrupted_says_so_and_is_done_again(
     CHANGES["merge"](shop)
     shop.arrive(line for line in recent_lines(25, 40) if line.customer_id != "c3")
 
-    def interrupted(*_: object) -> None:
-        raise RuntimeError("killed")
-
     where = "stream_processing.spark_streaming.features" if step == "forget_marked" else correcting.__name__
     with monkeypatch.context() as patched:
         patched.setattr(f"{where}.{step}", interrupted)
-        with running_until_killed(shop):
-            pass
+        run_until_killed(shop)
     (row,) = shop.read(["c3"])
     assert row.status["purchases"] is Status.REBUILDING
     assert not row.is_unknown
@@ -176,28 +184,56 @@ def test_a_correction_that_was_interrupted_says_so_and_is_done_again(
         assert_as_silver_is(shop)
 
 
-@contextmanager
-def running_until_killed(shop: Shop) -> Iterator[None]:
-    from stream_processing.spark_streaming.features import start_features
-
+def run_until_killed(shop: Shop) -> None:
     for group in SERVICE.groups:
         query = start_features(shop.spark, shop.settings, group)
         with pytest.raises(Exception, match="killed"):
             query.processAllAvailable()
         query.stop()
-    yield
 
 
 def test_only_the_touched_are_marked(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     shop.arrive(recent_lines(26, 120))
     shop.run_stream()
     CHANGES["update"](shop)
-    monkeypatch.setattr(correcting, "make_anew", lambda *_: pytest.fail("killed"))
-    with pytest.raises(Exception, match="killed"), running_until_killed(shop):
-        pass
+    monkeypatch.setattr(correcting, "make_anew", interrupted)
+    run_until_killed(shop)
     store = StateStore(shop.settings, PURCHASES)
     customers = shop.customers
     marked = [
         customer for customer, state in zip(customers, store.read(customers), strict=True) if state == REBUILDING_MARK
     ]
     assert marked == ["c2"]
+
+
+def test_corrections_are_listed_once_with_the_predictions_they_would_have_changed(shop: Shop) -> None:
+    shop.arrive(recent_lines(27, 120))
+    shop.run_stream()
+    asked = shop.customers
+    log(shop, asked, shop.read(asked))
+    CHANGES["update"](shop)
+    CHANGES["delete"](shop)
+    for group in SERVICE.groups:
+        applier = batch_applier(shop.settings, group)
+        feed = shop.spark.read.format("delta").options(readChangeFeed="true", startingVersion="2").load(path(shop))
+        for attempt in range(2):
+            applier(feed, attempt)
+
+    found = newest(shop.settings, 10)
+
+    assert [(one.version, one.operation, one.entities) for one in found] == [
+        (version, operation, 1)
+        for version in (3, 2)
+        for operation in (["DELETE"] * 2 if version == 3 else ["UPDATE"] * 2)
+    ]
+    counts = {customer: sum(line.customer_id == customer for line in shop.arrived) for customer in asked}
+    deleted, updated = found[0], found[2]
+    assert updated.rows == 2 * counts["c2"]  # before and after
+    assert deleted.rows > 0
+    of_purchases = [
+        affected(shop.settings, one, timedelta(days=1), 100) for one in found if one.feature_group == "purchases"
+    ]
+    assert [one.different for one in of_purchases] == [1, 1]
+    assert all(one.looked_at >= one.different for one in of_purchases)
+    listed = CliRunner().invoke(command, ["corrections", "--json"], env=settings_environment(shop.settings))
+    assert [row["different"] for row in json.loads(listed.output)] == [1, 1, 1, 1]
