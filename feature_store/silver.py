@@ -30,7 +30,7 @@ def event_columns(rows: DataFrame, group: FeatureGroup, *kept: Column) -> DataFr
     """Silver's ``rows`` that have an entity, under the names that :func:`as_events` reads, and the columns ``kept``."""
     source = group.source
     return rows.where(F.col(group.entity_column).isNotNull()).select(
-        F.col(group.entity_column).alias(ENTITY),
+        F.col(group.entity_column).cast("string").alias(ENTITY),
         F.unix_micros(source.event_time).alias(TIME),
         F.unix_micros(source.known_time).alias(KNOWN),
         F.xxhash64(*source.tie_breaker).alias(TIE),

@@ -172,7 +172,7 @@ def test_silver_is_judged_as_it_was_whatever_became_of_it(shop: Shop) -> None:
     shop.arrive(recent_lines(20, 60))
     shop.run_stream()
     log(shop, shop.customers, shop.read(shop.customers))
-    shop.spark.sql(f"UPDATE delta.`{silver(TOPIC).path(shop.settings)}` SET quantity = 7 WHERE customer_id < 'c5'")
+    open_table(silver(TOPIC), shop.settings).update({"quantity": "7"}, predicate="customer_id < 'c5'")
     shop.run_stream()
     log(shop, shop.customers, shop.read(shop.customers))
     open_table(silver(TOPIC), shop.settings).optimize.compact()

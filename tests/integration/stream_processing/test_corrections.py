@@ -219,21 +219,19 @@ def test_corrections_are_listed_once_with_the_predictions_they_would_have_change
         for attempt in range(2):
             applier(feed, attempt)
 
-    found = newest(shop.settings, 10)
+    found = {(one.feature_group, one.version): one for one in newest(shop.settings, 10)}
 
-    assert [(one.version, one.operation, one.entities) for one in found] == [
-        (version, operation, 1)
-        for version in (3, 2)
-        for operation in (["DELETE"] * 2 if version == 3 else ["UPDATE"] * 2)
-    ]
-    counts = {customer: sum(line.customer_id == customer for line in shop.arrived) for customer in asked}
-    deleted, updated = found[0], found[2]
-    assert updated.rows == 2 * counts["c2"]  # before and after
-    assert deleted.rows > 0
-    of_purchases = [
-        affected(shop.settings, one, timedelta(days=1), 100) for one in found if one.feature_group == "purchases"
-    ]
-    assert [one.different for one in of_purchases] == [1, 1]
-    assert all(one.looked_at >= one.different for one in of_purchases)
+    assert {key: (one.operation, one.entities) for key, one in found.items()} == {
+        (group.name, version): (operation, 1)
+        for group in SERVICE.groups
+        for version, operation in ((2, "UPDATE"), (3, "DELETE"))
+    }
+    bought = [line for line in shop.arrived if line.customer_id == "c2"]
+    assert found["purchases", 2].rows == 2 * len(bought)  # before and after
+    changed = {key: affected(shop.settings, one, timedelta(days=1), 100) for key, one in found.items()}
+    assert [changed["purchases", version].different for version in (2, 3)] == [1, 1]
+    assert changed["returns", 2].different == 0  # an amount is none of its features
+    assert all(one.looked_at >= one.different for one in changed.values())
     listed = CliRunner().invoke(command, ["corrections", "--json"], env=settings_environment(shop.settings))
-    assert [row["different"] for row in json.loads(listed.output)] == [1, 1, 1, 1]
+    shown = {(row["feature_group"], row["version"]): row["different"] for row in json.loads(listed.output)}
+    assert shown == {key: one.different for key, one in changed.items()}
