@@ -1,6 +1,6 @@
 """The rows that features are asked for: checked before anything runs, so that what is wrong is said in one sentence.
 
-To Spark upper and lower case of a name are one; to Arrow, which the kernel reads, they are not. So columns that are read
+To Spark a name in upper and in lower case is one; to Arrow, which the kernel reads, it is two. So columns that are read
 get the names of the definition, and their own back at the end.
 """
 

@@ -28,7 +28,7 @@ from feature_store.spine import EVENT_TIMESTAMP, INPUT, Spine, SpineError, quote
 
 __all__ = ["EVENT_TIMESTAMP", "SpineError", "snapshot", "training_frame"]
 
-BUCKET, KNOWN_UNTIL = "__tidemill_bucket", "__tidemill_known_until"
+BUCKET = "__tidemill_bucket"
 Kernel = Callable[[tuple[pa.Scalar, ...], pa.Table, pa.Table], pa.Table]
 
 
@@ -84,7 +84,7 @@ def _with_group(  # noqa: PLR0913, PLR0917 - what, of whom, and as of when
 ) -> DataFrame:
     schema = StructType([*spine.schema, *(StructField(feature.name, DoubleType()) for feature in features)])
     queries, history, buckets = with_spans(
-        spine.withColumns({ENTITY: F.col(group.entity.key).cast("string"), KNOWN_UNTIL: F.col(TIME)}),
+        spine.withColumn(ENTITY, F.col(group.entity.key).cast("string")),
         events,
         group,
         events_a_task,
@@ -98,8 +98,8 @@ def _with_group(  # noqa: PLR0913, PLR0917 - what, of whom, and as of when
 def _kernel(group: FeatureGroup, features: Sequence[Feature], kept: list[str], as_known: bool) -> Kernel:
     def values(_: tuple[pa.Scalar, ...], spine: pa.Table, events: pa.Table) -> pa.Table:
         asked, happened = _codes(spine, events)
-        until = spine[KNOWN_UNTIL].to_numpy() if as_known else None
-        queries = Queries(asked, spine[TIME].to_numpy(), until)
+        times = spine[TIME].to_numpy()
+        queries = Queries(asked, times, times if as_known else None)
         found = compute(group, as_events(events, group, happened), queries, features)
         result = spine.select(kept)
         for name, numbers in found.items():
