@@ -21,6 +21,7 @@ from config.settings import Settings
 from data_lake.spark import session
 from feature_store import catalog
 from feature_store.catalog import REQUEST_TIME
+from feature_store.spine import quoted
 from feature_store.training import EVENT_TIMESTAMP, SpineError, training_frame
 
 
@@ -54,22 +55,23 @@ class SilverOfflineStore(SparkOfflineStore):  # type: ignore[misc]
         asked = _services(feature_refs)
         spine = _timed(_spine(spark, entity_df))
         frame = reduce(lambda rows, name: training_frame(rows, catalog.service(name), settings), asked, spine)
-        names = [(view, name) for view, name in (ref.split(":") for ref in feature_refs)]
-        features = [F.col(name).alias(f"{view}__{name}" if full_feature_names else name) for view, name in names]
-        rows = frame.select(*spine.columns, *features)
+        merged = [
+            (view, name) for view, name in (ref.split(":") for ref in feature_refs) if view.endswith(catalog.MERGED)
+        ]
+        features = [F.col(name).alias(f"{view}__{name}" if full_feature_names else name) for view, name in merged]
+        rows = frame.select(*map(quoted, spine.columns), *features)
         view = offline_utils.get_temp_entity_table_name()
         rows.createOrReplaceTempView(view)
         return SparkRetrievalJob(spark, f"SELECT * FROM {view}", full_feature_names, config, on_demand_feature_views=[])  # noqa: S608
 
 
 def _services(feature_refs: Sequence[str]) -> list[str]:
+    """The services whose merged features are asked for; Feast names the states that these are made of beside them."""
     views = dict.fromkeys(ref.split(":")[0] for ref in feature_refs)
     names = [view.removesuffix(catalog.MERGED) for view in views if view.endswith(catalog.MERGED)]
-    if len(names) < len(views):
-        raise SpineError(
-            f"{', '.join(view for view in views if not view.endswith(catalog.MERGED))}: a packed state has no history; "
-            f"ask for a feature service ({', '.join(catalog.services())})"
-        )
+    if not names:
+        known = ", ".join(catalog.services())
+        raise SpineError(f"{', '.join(views)}: a packed state has no history; ask for a feature service ({known})")
     return names
 
 
