@@ -29,6 +29,7 @@ from feature_store.definitions import (
     hours,
     time_since_last,
 )
+from feature_store.judge.hashing import identity_hash
 from feature_store.spans import ENTITY, SPAN, TIME, with_spans
 from feature_store.training import SpineError, snapshot, training_frame
 from tests.cases.lake import append_rows
@@ -234,6 +235,16 @@ def test_whole_numbers_are_keys_by_their_text(
         assert frame.schema["customer_id"].dataType.simpleString() == kind
         counts = {int(row.customer_id): row["purchases__count_all"] for row in frame.collect()}
         assert counts == {17850: bought, 7: 0}
+
+
+@pytest.mark.parametrize(
+    "identity",
+    [("urn:shop:1", "1001"), ("urn:shop:2", "1001"), (None, "é" * 40), ("", None), ("a" * 31, "b" * 33), ("", "")],
+    ids=repr,
+)
+def test_the_judge_orders_equal_times_as_spark_does(spark: SparkSession, identity: tuple[str | None, ...]) -> None:
+    (row,) = spark.createDataFrame([identity], "source STRING, event_id STRING").select(F.xxhash64("*")).collect()
+    assert identity_hash(identity) == row[0] % (1 << 64)
 
 
 SECOND = 1_000_000
