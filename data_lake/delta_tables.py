@@ -30,7 +30,7 @@ def ensure_table(spark: SparkSession, table: Table, settings: Settings) -> None:
     try:
         delta = open_table(table, settings)
     except MissingTableError:
-        delta = _create(table, settings)
+        delta = create_table(table, settings)
     actual = StructType.fromJson(json.loads(delta.schema().to_json()))
     metadata = delta.metadata()
     partitions = tuple(metadata.partition_columns)
@@ -90,8 +90,8 @@ def _declared(table: Table) -> StructType:
     return cast("StructType", StructType.fromDDL(table.ddl))
 
 
-def _create(table: Table, settings: Settings) -> DeltaTable:
-    """Through delta-rs: the same table in milliseconds, where Spark takes seconds.
+def create_table(table: Table, settings: Settings) -> DeltaTable:
+    """Create ``table`` unless it is there, through delta-rs: in milliseconds, where Spark takes seconds.
 
     Of two that create it at the same moment one is first, and both have it.
     """

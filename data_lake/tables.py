@@ -206,6 +206,22 @@ _GOLD = (
         keys=("service", "begin", "end", "feature"),
         partition_by=("begin_date",),
     ),
+    Table(
+        name="gold/feature_corrections",
+        description="which commits changed rows of silver that were there, so that states of features were made anew",
+        columns=_columns(
+            "corrected_at TIMESTAMP",
+            "feature_group STRING",
+            "fingerprint STRING",
+            "source STRING",
+            "source_id STRING",
+            "version BIGINT",
+            "operation STRING",
+            "rows BIGINT",
+            "entities BIGINT",
+        ),
+        keys=("fingerprint", "source_id", "version"),
+    ),
 )
 
 

@@ -42,7 +42,7 @@ def running(spark: SparkSession, lake: Settings, topics: tuple[str, ...]) -> Ite
     stop, states = threading.Event(), QueryStates()
     starts |= {f"silver/{topic}": partial(silver_query, spark, lake, topic, states) for topic in topics}
     policy = RestartPolicy(attempts=3, pause_s=0.2, longest_s=1)
-    runner = QueryRunner(starts, policy, states, Diagnosis(spark, lake))
+    runner = QueryRunner(starts, policy, states, Diagnosis(lake))
     thread = threading.Thread(target=runner.run, args=(stop,))
     thread.start()
     try:
@@ -166,5 +166,5 @@ def test_a_bronze_table_made_anew_fails_silver_until_its_checkpoint_was_removed(
 
 @pytest.mark.parametrize("query", ["bronze", "silver"])
 def test_an_unknown_error_of_spark_is_kept_in_its_own_words(spark: SparkSession, lake: Settings, query: str) -> None:
-    failure = Diagnosis(spark, lake)(f"{query}/{TOPIC}", ValueError("[SOMETHING] no idea\nwith details"))
+    failure = Diagnosis(lake)(f"{query}/{TOPIC}", ValueError("[SOMETHING] no idea\nwith details"))
     assert (failure.sentence, failure.is_final) == ("[SOMETHING] no idea", False)
