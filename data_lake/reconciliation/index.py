@@ -14,6 +14,7 @@ from deltalake import DeltaTable
 from config.settings import Settings
 from contracts.checker import Checker, checker
 from data_lake import tables
+from data_lake.arrow import batches, source
 from data_lake.delta_rs import open_table
 from data_lake.reconciliation.broker import Offsets
 
@@ -65,7 +66,7 @@ def _index_broker(connection: duckdb.DuckDBPyConnection, offsets: Mapping[int, O
 
 def _index_bronze(connection: duckdb.DuckDBPyConnection, bronze: DeltaTable, check: Checker) -> None:
     """Each message with the contract's verdict, and the key of its event when it is valid."""
-    for batch in _batches(bronze, ["partition", "offset", "value"]):
+    for batch in batches(bronze, ["partition", "offset", "value"], ROWS_A_BATCH):
         checked = pa.Table.from_pylist([_check(check, value) for value in batch.column("value").to_pylist()], CHECKED)
         for name in ("partition", "offset"):
             checked = checked.append_column(name, batch.column(name))
@@ -86,19 +87,12 @@ def _check(check: Checker, value: bytes | None) -> dict[str, Any]:
 
 
 def _index_quarantine(connection: duckdb.DuckDBPyConnection, quarantine: DeltaTable) -> None:
-    connection.register("rows", quarantine.to_pyarrow_dataset())
+    connection.register("rows", source(quarantine))
     connection.execute('INSERT INTO quarantine_all SELECT partition, "offset", reason FROM rows')
     connection.unregister("rows")
 
 
 def _index_silver(connection: duckdb.DuckDBPyConnection, silver: DeltaTable) -> None:
-    connection.register("rows", silver.to_pyarrow_dataset())
+    connection.register("rows", source(silver))
     connection.execute("INSERT INTO silver SELECT event_id, event_date, _partition, _offset FROM rows")
     connection.unregister("rows")
-
-
-def _batches(table: DeltaTable, columns: list[str]) -> Iterator[pa.RecordBatch]:
-    scanner = table.to_pyarrow_dataset().scanner(
-        columns=columns, batch_size=ROWS_A_BATCH, batch_readahead=2, fragment_readahead=1
-    )
-    yield from scanner.to_batches()

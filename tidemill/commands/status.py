@@ -1,12 +1,11 @@
 """``tidemill status``."""
 
-import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
 
-from config import load_settings
+from config import load_settings, strict_json
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -27,7 +26,7 @@ def command(as_json: bool) -> None:
 
     stack = status(load_settings())
     if as_json:
-        click.echo(json.dumps(asdict(stack), indent=2))
+        click.echo(strict_json.dumps(asdict(stack), indent=2))
         return
     console = Console()
     if not console.is_terminal:
