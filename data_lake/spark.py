@@ -6,10 +6,12 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
+from config.environment import UTF8
 from config.errors import TerminalError
 from config.settings import REPO, Settings
 
-LOGGING_OPTION = f"-Dlog4j2.configurationFile={Path(__file__).resolve().parent / 'spark-log4j2.properties'}"
+# In quotes, as Spark reads a line of options: the folder's name may have a space.
+LOGGING_OPTION = f'"-Dlog4j2.configurationFile={Path(__file__).resolve().parent / "spark-log4j2.properties"}"'
 
 LOCAL = {
     "spark.driver.host": "127.0.0.1",
@@ -49,7 +51,7 @@ def submit_command(
 def spark_environment(settings: Settings) -> dict[str, str]:
     """Environment variables a Spark process needs."""
     python = str(settings.platform_environment / "bin" / "python")
-    environment = {"PYSPARK_PYTHON": python, "PYSPARK_DRIVER_PYTHON": python}
+    environment = {"PYSPARK_PYTHON": python, "PYSPARK_DRIVER_PYTHON": python, **UTF8}
     if settings.spark.master.startswith("local"):
         environment["SPARK_LOCAL_IP"] = "127.0.0.1"
     return environment
@@ -94,5 +96,5 @@ def driver_java_options(settings: Settings) -> str:
     The JVM starts without an archive that was made by another Java or from other jars.
     """
     archive = settings.spark.jars.parent / "spark.jsa"
-    sharing = f" -XX:SharedArchiveFile={archive} -Xlog:cds=off -Xlog:cds+dynamic=off" if archive.is_file() else ""
+    sharing = f' "-XX:SharedArchiveFile={archive}" -Xlog:cds=off -Xlog:cds+dynamic=off' if archive.is_file() else ""
     return LOGGING_OPTION + sharing
