@@ -75,6 +75,9 @@ class Stream(Section):
     max_offsets_per_trigger: int = Field(300_000, ge=1)
     max_files_per_trigger: int = Field(1_000, ge=1)
     max_bytes_per_trigger_mb: int = Field(64, ge=1, description="bronze files, compressed, that one silver batch reads")
+    identity_filter_mb: int = Field(
+        16, ge=1, description="a topic, of the filter that knows new events without a look; 4 bytes an event are plenty"
+    )
     earliest_event: date = Field(date(2000, 1, 1), description="events before this UTC date are quarantined")
     latest_skew_s: float = Field(86_400, ge=0, description="how far after the broker's time an event may be")
     metrics_address: str = "127.0.0.1:9108"

@@ -1,15 +1,17 @@
 """What an event is: one JSON Schema a topic, and the code that loads, checks and evolves them."""
 
-from contracts.checker import Checker, Reason, Rejection, checker
+from contracts.checker import Checker, Event, Reason, Rejection, checker
 from contracts.columns import Column, data_columns, data_ddl
+from contracts.errors import ContractError
 from contracts.events import event, event_at, event_id, event_time
-from contracts.registry import Contract, ContractError, contract, contracts
+from contracts.registry import Contract, contract, contracts
 
 __all__ = [
     "Checker",
     "Column",
     "Contract",
     "ContractError",
+    "Event",
     "Reason",
     "Rejection",
     "checker",

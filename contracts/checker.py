@@ -1,15 +1,20 @@
-"""The one check of an event, used before it is produced and again when the lake reads it."""
+"""The one judge of an event, used before it is produced and again when the lake reads it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import jsonschema_rs
-import orjson
 
-from contracts.registry import Contract, contract, contracts, envelope
+from contracts.columns import data_types
+from contracts.digest import digest
+from contracts.json_text import BeyondLimitsError, NotJsonError, parse
+from contracts.registry import Contract, NoKeyError, contract, contracts, envelope
+from contracts.rules import validator
+from contracts.serialise import NoJsonError, to_json
+from contracts.values import MisfitError, converter, micros
 
 MAX_DETAIL = 300
 
@@ -23,6 +28,7 @@ class Reason(StrEnum):
     SCHEMA = "schema"
     UNREPRESENTABLE = "unrepresentable"
     TIME_OUT_OF_RANGE = "time_out_of_range"
+    CONFLICT = "conflict"
 
 
 @dataclass(frozen=True)
@@ -33,44 +39,115 @@ class Rejection:
     detail: str
 
 
+class Event(NamedTuple):
+    """A valid event; ``time`` in microseconds since 1970, ``data`` a value for each column of the contract."""
+
+    id: str
+    source: str
+    time: int
+    digest: int
+    data: Sequence[Any]
+
+
+class Message(NamedTuple):
+    """What is sent."""
+
+    key: bytes
+    value: bytes
+
+
 class Checker:
-    """Checks events against the envelope and the contract of one topic."""
+    """Reads and writes events by the envelope and the contract of one topic."""
 
     def __init__(self, contract: Contract) -> None:
         self._contract = contract
         whole = {"allOf": [envelope()], "properties": {"type": {"const": contract.topic}, "data": contract.schema}}
-        self._whole = jsonschema_rs.Draft202012Validator(whole, validate_formats=True)
-        self._envelope = jsonschema_rs.Draft202012Validator(envelope(), validate_formats=True)
-        self._data = jsonschema_rs.Draft202012Validator(contract.schema, validate_formats=True)
+        self._whole = validator(whole)
+        self._envelope = validator(envelope())
+        self._data = validator(contract.schema)
+        types = data_types(contract)
+        self._names = list(types)
+        converters = ((index, converter(kind)) for index, kind in enumerate(types.values()))
+        self._converters = [(index, convert) for index, convert in converters if convert is not None]
+
+    def read(self, value: bytes | None) -> Event | Rejection:
+        """The event of the message value ``value``, or why it is none of this topic."""
+        document = self._document(value)
+        if isinstance(document, Rejection):
+            return document
+        values = self._values(document)
+        if isinstance(values, Rejection):
+            return values
+        time, data = values
+        return Event(document["id"], document["source"], time, digest(time, document["data"]), data)
+
+    def encode(self, event: Any) -> Message | Rejection:
+        """The message of ``event``, or why it would be none of this topic: judged as the lake will read it."""
+        try:
+            value = to_json(event)
+        except NoJsonError as error:
+            reason = Reason.UNREPRESENTABLE if error.is_beyond_limits else Reason.NOT_JSON
+            return _rejection(reason, error.path, error.message)
+        document = self._document(value)
+        if isinstance(document, Rejection):
+            return document
+        if isinstance(values := self._values(document), Rejection):
+            return values
+        try:
+            return Message(self._contract.key(document["data"]), value)
+        except NoKeyError as error:
+            return _rejection(Reason.SCHEMA, ("data",), str(error))
 
     def check_bytes(self, value: bytes | None) -> Rejection | None:
         """Why the message value ``value`` is not a valid event of this topic; None when it is one."""
-        if value is None:
-            return Rejection(Reason.NOT_JSON, ": no value (a tombstone)")
-        try:
-            event = orjson.loads(value)
-        except (orjson.JSONDecodeError, RecursionError) as error:
-            return Rejection(Reason.NOT_JSON, f": {error}"[:MAX_DETAIL])
-        return self.check(event)
+        event = self.read(value)
+        return event if isinstance(event, Rejection) else None
 
     def check(self, event: Any) -> Rejection | None:
-        """Why the parsed ``event`` is not a valid event of this topic; None when it is one."""
-        try:
-            if self._whole.is_valid(event):
-                return None
-            return self._explain(event)
-        except ValueError as error:
-            return Rejection(Reason.NOT_JSON, f": {error}"[:MAX_DETAIL])
+        """Why ``event`` cannot be sent to this topic; None when it can."""
+        message = self.encode(event)
+        return message if isinstance(message, Rejection) else None
 
-    def _explain(self, event: Any) -> Rejection:
-        problem = _first_problem(self._envelope, event)
+    def _document(self, value: bytes | None) -> dict[str, Any] | Rejection:
+        if value is None:
+            return _rejection(Reason.NOT_JSON, (), "no value (a tombstone)")
+        try:
+            document = parse(value)
+        except NotJsonError as error:
+            return _rejection(Reason.NOT_JSON, (), str(error))
+        except BeyondLimitsError as error:
+            return _rejection(Reason.UNREPRESENTABLE, error.path, str(error))
+        if self._whole.is_valid(document):
+            valid: dict[str, Any] = document
+            return valid
+        return self._explain(document)
+
+    def _values(self, document: Mapping[str, Any]) -> tuple[int, list[Any]] | Rejection:
+        """The instant of a valid event, and a value for each column."""
+        place: tuple[str, ...] = ("time",)
+        try:
+            time = micros(document["time"])
+            values = list(map(document["data"].get, self._names))
+            for index, convert in self._converters:
+                if (value := values[index]) is not None:
+                    place = ("data", self._names[index])
+                    values[index] = convert(value)
+        except MisfitError as misfit:
+            return _rejection(Reason.UNREPRESENTABLE, (*place, *misfit.path), str(misfit))
+        return time, values
+
+    def _explain(self, document: Any) -> Rejection:
+        problem = _first_problem(self._envelope, document)
         if problem is not None:
-            return Rejection(Reason.NOT_CLOUDEVENT, problem)
-        if event["type"] != self._contract.topic:
-            known = "a contract of another topic" if event["type"] in contracts() else "no contract"
-            return Rejection(Reason.UNKNOWN_TYPE, f"/type: {event['type']!r} has {known}"[:MAX_DETAIL])
-        problem = _first_problem(self._data, event["data"], prefix=("data",))
-        return Rejection(Reason.SCHEMA, problem or ": does not match the contract")
+            return _rejection(Reason.NOT_CLOUDEVENT, problem.instance_path, problem.message)
+        kind = document["type"]
+        if kind != self._contract.topic:
+            known = "a contract of another topic" if kind in contracts() else "no contract"
+            return _rejection(Reason.UNKNOWN_TYPE, ("type",), f"{kind!r} has {known}")
+        problem = _first_problem(self._data, document["data"])
+        if problem is None:
+            return _rejection(Reason.SCHEMA, (), "does not match the contract")
+        return _rejection(Reason.SCHEMA, ("data", *problem.instance_path), problem.message)
 
 
 @cache
@@ -79,12 +156,10 @@ def checker(topic: str) -> Checker:
     return Checker(contract(topic))
 
 
-def _first_problem(
-    validator: jsonschema_rs.Draft202012Validator, instance: Any, prefix: Sequence[str] = ()
-) -> str | None:
-    problem = next(validator.iter_errors(instance), None)
-    if problem is None:
-        return None
-    path = [*prefix, *problem.instance_path]
+def _first_problem(schema: jsonschema_rs.Draft202012Validator, instance: Any) -> jsonschema_rs.ValidationError | None:
+    return next(schema.iter_errors(instance), None)
+
+
+def _rejection(reason: Reason, path: Iterable[str | int], message: str) -> Rejection:
     pointer = "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in path)
-    return f"{pointer}: {problem.message}"[:MAX_DETAIL]
+    return Rejection(reason, f"{pointer}: {message}"[:MAX_DETAIL])

@@ -7,18 +7,22 @@ Beside the standard keywords a schema states ``x-topic``, ``x-table`` (the noun 
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
 from config.errors import TerminalError
+from contracts.columns import data_types
+from contracts.errors import ContractError
+from contracts.rules import check_schema
 
 SCHEMAS = Path(__file__).resolve().parent / "schemas"
 ENVELOPE_FILE = SCHEMAS / "cloudevent.json"
 
 
-class ContractError(TerminalError):
-    """A schema file that cannot serve as a contract, or a topic that has none."""
+class NoKeyError(TerminalError):
+    """An event that is about nobody."""
 
 
 @dataclass(frozen=True)
@@ -35,12 +39,27 @@ class Contract:
         return str(self.schema["$id"])
 
     def key(self, data: Mapping[str, Any]) -> bytes:
-        """The Kafka key of an event with this ``data``: the entity it is about."""
+        """The Kafka key of an event with this ``data``: the entity it is about, a number in its one shortest form.
+
+        Raises:
+            NoKeyError: no field of the key has a value.
+        """
         for field in self.key_fields:
             value = data.get(field)
             if value is not None:
-                return str(value).encode()
-        raise ContractError(f"{self.topic}: none of {', '.join(self.key_fields)} has a value, so the event has no key")
+                return _key_text(value).encode()
+        raise NoKeyError(f"none of {', '.join(self.key_fields)} has a value, so the event has no key")
+
+
+def _key_text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if value == 0:  # of which -0.0 is one
+        return "0"
+    digits = format(Decimal(repr(value)) if isinstance(value, float) else Decimal(value), "f")
+    return digits.rstrip("0").rstrip(".") if "." in digits else digits
 
 
 @cache
@@ -70,13 +89,26 @@ def envelope() -> dict[str, Any]:
 
 
 def _read(path: Path) -> Contract:
-    schema = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        schema = json.loads(path.read_text(encoding="utf-8"), parse_float=_exact_float)
+    except ValueError as error:
+        raise ContractError(f"{path.name} cannot be read: {error}") from error
     missing = [key for key in ("$id", "x-topic", "x-table", "x-key", "properties", "required") if key not in schema]
     if missing:
         raise ContractError(f"{path.name}: lacks {', '.join(missing)}")
     if path.stem != schema["x-topic"]:
         raise ContractError(f"{path.name}: x-topic is {schema['x-topic']!r}; the file is named after the topic")
-    return Contract(schema["x-topic"], schema["x-table"], tuple(schema["x-key"]), schema)
+    check_schema(path.name, schema)
+    read = Contract(schema["x-topic"], schema["x-table"], tuple(schema["x-key"]), schema)
+    data_types(read)
+    return read
+
+
+def _exact_float(lexeme: str) -> float:
+    value = float(lexeme)
+    if Decimal(repr(value)) != Decimal(lexeme):
+        raise ValueError(f"{lexeme} is no float64: as a bound it would be {value!r}")
+    return value
 
 
 def topics_called(names: Iterable[str]) -> list[str]:

@@ -88,6 +88,15 @@ def newest_change(table: Table, settings: Settings) -> Commit | None:
         limit *= 8
 
 
+def changed_by_others(table: Table, settings: Settings, since: int, token: str) -> bool:
+    """Whether a commit after version ``since`` may have changed rows and has other metadata than ``token``."""
+    log = open_table(table, settings)
+    if log.version() < since:
+        return True
+    newer = log.history(log.version() - since) if log.version() > since else []
+    return any(commit["operation"] not in MAINTENANCE and commit.get("userMetadata") != token for commit in newer)
+
+
 def gone(error: Exception) -> str | None:
     """The condition that tells that the history asked for was removed; None for any other error."""
     return next((condition for condition in GONE if f"[{condition}" in str(error)), None)

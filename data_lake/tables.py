@@ -128,6 +128,7 @@ def _silver(source: Contract) -> Table:
     envelope = _columns("event_id STRING", "event_time TIMESTAMP", "event_date DATE", "source STRING")
     lineage = _columns(
         "_generation INT",
+        "_digest BIGINT",
         "_partition INT",
         "_offset BIGINT",
         "broker_time TIMESTAMP",
@@ -138,7 +139,7 @@ def _silver(source: Contract) -> Table:
         name=f"silver/{source.table}",
         description=f"valid events of {source.topic}, each once",
         columns=(*envelope, *data_columns(source), *lineage),
-        keys=("event_date", "event_id"),
+        keys=("event_date", "source", "event_id"),
         partition_by=("event_month",),
         properties={**CHANGE_FEED, **STREAMED, **EVENT_STATISTICS},
     )

@@ -49,7 +49,7 @@ class Source(ABC):
         """The batches after ``progress``."""
 
     @abstractmethod
-    def on_rejected(self, event: Event, rejection: Rejection) -> None:
+    def on_rejected(self, event: Event, topic: str, rejection: Rejection) -> None:
         """Take back an event that breaks its contract."""
 
     def state(self) -> dict[str, Any]:

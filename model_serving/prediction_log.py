@@ -8,12 +8,11 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-import orjson
 from confluent_kafka import KafkaError, Producer
 
 from config.errors import TidemillError
 from config.settings import Settings
-from contracts import checker, contract
+from contracts import Rejection, checker
 from ingestion_layer.kafka.client import client_config
 from ingestion_layer.kafka.topics import ensure_topics
 from model_serving import metrics
@@ -128,14 +127,13 @@ class PredictionLog:
         producer.poll(0)
 
     def _messages(self, answer: Answer) -> Iterator[tuple[bytes, bytes]]:
-        declared = contract(TOPIC)
         for made in prediction_events(answer):
-            rejection = checker(TOPIC).check(made)
-            if rejection is None:
-                yield declared.key(made["data"]), orjson.dumps(made)
-            else:
-                logger.error("a prediction breaks its own contract: %s", rejection.detail)
+            message = checker(TOPIC).encode(made)
+            if isinstance(message, Rejection):
+                logger.error("a prediction breaks its own contract: %s", message.detail)
                 self._settle(1, "dropped_invalid")
+            else:
+                yield message
 
     def _on_delivery(self, error: KafkaError | None, message: object) -> None:
         if error is None:

@@ -67,7 +67,7 @@ class OnlineRetailSource(Source):
                 self._reject(rows.rejected(low, high))
                 yield Batch(high, {TOPIC: self._events(rows, low, high)})
 
-    def on_rejected(self, event: Event, rejection: Rejection) -> None:
+    def on_rejected(self, event: Event, topic: str, rejection: Rejection) -> None:
         self._rejection = rejection
 
     def state(self) -> dict[str, Any]:

@@ -45,8 +45,10 @@ class SimulatorSource(Source):
         for done in range(progress.position, self.total):
             yield from self._day(done)
 
-    def on_rejected(self, event: Event, rejection: Rejection) -> None:
-        raise ContractViolationError(f"the simulator made event {event['id']}, which breaks its contract: {rejection}")
+    def on_rejected(self, event: Event, topic: str, rejection: Rejection) -> None:
+        raise ContractViolationError(
+            f"the simulator made event {event['id']} of {topic}, which breaks its contract: {rejection}"
+        )
 
     def _day(self, done: int) -> Iterator[Batch]:
         day = self.orders.shop.first_day + done

@@ -7,14 +7,12 @@ from time import monotonic
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
-import orjson
 from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka import Message as DeliveryReport
 
 from config.errors import TerminalError, TransientError
 from config.settings import Settings
 from contracts.checker import Rejection, checker
-from contracts.registry import contract
 from ingestion_layer.kafka.client import broker_error, client_config
 
 POLL_EVERY = 1_000
@@ -41,7 +39,8 @@ class RawMessage(NamedTuple):
 
 
 Outgoing = Event | RawMessage
-OnRejected = Callable[[Event, Rejection], None]
+OnRejected = Callable[[Event, str, Rejection], None]
+"""Takes back an event of a topic that would not be accepted by the lake."""
 
 
 class ContractViolationError(TerminalError):
@@ -108,23 +107,21 @@ class EventProducer:
     def send(self, topic: str, outgoing: Iterable[Outgoing], on_rejected: OnRejected | None = None) -> None:
         """Queue events and raw messages for ``topic``, in order.
 
-        An event that breaks the contract is not sent: it goes to ``on_rejected``.
+        An event that the lake would refuse is not sent: it goes to ``on_rejected``, and those after it are sent.
 
         Raises:
             ContractViolationError: an event breaks the contract and there is no ``on_rejected``.
             NotAcknowledgedError: the queue stayed full, or a message failed for good.
             BrokerRefusedError: a message cannot be sent at all, for example because it is too large.
         """
-        key, check, dumps, queue = contract(topic).key, checker(topic).check, orjson.dumps, self._queue
+        encode, queue = checker(topic).encode, self._queue
         count = 0
         for item in outgoing:
-            if isinstance(item, RawMessage):
-                queue(topic, item.value, item.key)
-            elif (rejection := check(item)) is None:
-                queue(topic, dumps(item), key(item["data"]))
-            else:
-                _reject(topic, item, rejection, on_rejected)
+            message = item if isinstance(item, RawMessage) else encode(item)
+            if isinstance(message, Rejection):
+                _reject(item, topic, message, on_rejected)
                 continue
+            queue(topic, message.value, message.key)
             count += 1
             if not count % POLL_EVERY:
                 self._poll(topic, POLL_EVERY)
@@ -179,7 +176,9 @@ class EventProducer:
         )
 
 
-def _reject(topic: str, event: Event, rejection: Rejection, on_rejected: OnRejected | None) -> None:
-    if on_rejected is None:
-        raise ContractViolationError(f"{topic}: event {event.get('id')} breaks its contract at {rejection.detail}")
-    on_rejected(event, rejection)
+def _reject(event: Any, topic: str, rejection: Rejection, on_rejected: OnRejected | None) -> None:
+    if on_rejected is not None:
+        on_rejected(event, topic, rejection)
+        return
+    name = event.get("id") if isinstance(event, Mapping) else type(event).__name__
+    raise ContractViolationError(f"{topic}: event {name} is {rejection.reason} at {rejection.detail}")

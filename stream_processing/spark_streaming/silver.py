@@ -7,13 +7,15 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
 from config.settings import Settings
-from contracts.registry import Contract, contract
+from contracts.registry import contract
 from data_lake import tables
+from data_lake.tables import Table
+from stream_processing.spark_streaming.conflicts import NOTHING, SilverIdentities, find_conflicts
 from stream_processing.spark_streaming.insert import insert_new
 from stream_processing.spark_streaming.parse import TimeRule, parse
 from stream_processing.spark_streaming.query import start
-from stream_processing.spark_streaming.split import accepted, rejected
-from stream_processing.spark_streaming.summary import summarise
+from stream_processing.spark_streaming.split import accepted, conflicting, rejected
+from stream_processing.spark_streaming.summary import quarantine_files, summarise
 
 
 def start_silver(spark: SparkSession, settings: Settings, topic: str) -> StreamingQuery:
@@ -35,24 +37,32 @@ def read_bronze(spark: SparkSession, settings: Settings, topic: str) -> DataFram
 def batch_writer(settings: Settings, topic: str) -> Callable[[DataFrame, int], None]:
     """What to do with one batch of bronze rows of ``topic``."""
     source, rule = contract(topic), TimeRule.of(settings)
+    known = SilverIdentities(tables.silver(topic), settings)
 
     def write(messages: DataFrame, batch_id: int) -> None:
         messages.sparkSession.sparkContext.setLocalProperty("spark.scheduler.pool", f"silver/{topic}")
         messages.sparkSession.sparkContext.setJobDescription(f"silver/{topic} batch {batch_id}")
         parsed = parse(messages, source, rule).persist(StorageLevel.MEMORY_AND_DISK)
         try:
-            write_parsed(parsed, source, settings)
+            write_parsed(parsed, messages, known, tables.quarantine(topic), settings)
         finally:
             parsed.unpersist()
 
     return write
 
 
-def write_parsed(parsed: DataFrame, source: Contract, settings: Settings) -> None:
+def write_parsed(
+    parsed: DataFrame, messages: DataFrame, known: SilverIdentities, quarantine: Table, settings: Settings
+) -> None:
     """Insert what silver and quarantine do not have yet; running it again inserts nothing."""
-    silver, quarantine = tables.silver(source.topic), tables.quarantine(source.topic)
     summary = summarise(parsed)
+    found = find_conflicts(parsed, known, summary.silver_files()) if summary.accepted else NOTHING
+    conflicts = found.frame(parsed.sparkSession)
     if summary.accepted:
-        insert_new(accepted(parsed, silver), silver, summary.silver_files(), settings)
+        insert_new(accepted(parsed, known.silver, conflicts), known.silver, summary.silver_files(), settings)
+        known.add(found.hashes)
+    if conflicts is not None:
+        files = quarantine_files(found.ingest_dates)
+        insert_new(conflicting(messages, quarantine, conflicts), quarantine, files, settings)
     if summary.rejected:
-        insert_new(rejected(parsed, quarantine, source), quarantine, summary.quarantine_files(), settings)
+        insert_new(rejected(parsed, quarantine), quarantine, quarantine_files(summary.ingest_dates), settings)

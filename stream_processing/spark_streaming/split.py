@@ -3,27 +3,46 @@
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F  # noqa: N812
 
-from contracts.registry import Contract
-from data_lake.tables import Table
-from stream_processing.spark_streaming.parse import MESSAGE, misfits
+from contracts.checker import Reason
+from data_lake.tables import FIRST_GENERATION, Table
+from stream_processing.spark_streaming.parse import DETAIL, MESSAGE, REASON
+
+LINEAGE = ("_generation", "_partition", "_offset")
 
 
-def accepted(parsed: DataFrame, silver: Table) -> DataFrame:
-    """The good events, each id once: of duplicates the one with the lowest generation, partition and offset."""
-    order = Window.partitionBy(*silver.keys).orderBy("_generation", "_partition", "_offset")
-    first = parsed.where("reason IS NULL").withColumn("_rank", F.row_number().over(order)).where("_rank = 1")
+def accepted(parsed: DataFrame, silver: Table, conflicts: DataFrame | None) -> DataFrame:
+    """The good events, each once: of duplicates the one with the lowest generation, partition and offset.
+
+    ``conflicts`` has the lineage of events to leave out.
+    """
+    valid = parsed.where(F.col(REASON).isNull())
+    kept = valid if conflicts is None else valid.join(conflicts, [*LINEAGE], "left_anti")
+    order = Window.partitionBy(*silver.keys).orderBy(*LINEAGE)
+    first = kept.withColumn("_rank", F.row_number().over(order)).where("_rank = 1")
     return first.select([column.name for column in silver.columns])
 
 
-def rejected(parsed: DataFrame, quarantine: Table, source: Contract) -> DataFrame:
+def rejected(parsed: DataFrame, quarantine: Table) -> DataFrame:
     """The bad messages as they arrived, with reason and detail."""
     taken = {
         "generation": F.col("_generation"),
         "partition": F.col("_partition"),
         "offset": F.col("_offset"),
-        **{name: F.col(name) for name in ("broker_time", "ingested_at", "reason")},
-        "detail": F.coalesce("detail", misfits(source)),
+        "broker_time": F.col("broker_time"),
+        "ingested_at": F.col("ingested_at"),
+        "reason": F.col(REASON),
+        "detail": F.col(DETAIL),
     }
     names = [column.name for column in quarantine.columns]
     columns = [taken.get(name, F.col(f"{MESSAGE}{name}")).alias(name) for name in names]
-    return parsed.where("reason IS NOT NULL").select(columns)
+    return parsed.where(F.col(REASON).isNotNull()).select(columns)
+
+
+def conflicting(messages: DataFrame, quarantine: Table, conflicts: DataFrame) -> DataFrame:
+    """The ``messages`` of ``conflicts``, which has lineage and detail, as they arrived."""
+    place = [F.coalesce("generation", F.lit(FIRST_GENERATION)), F.col("partition"), F.col("offset")]
+    placed = messages.withColumns(dict(zip(LINEAGE, place, strict=True)))
+    taken = placed.join(conflicts.select(*LINEAGE, DETAIL), [*LINEAGE])
+    columns = {"generation": F.col("_generation"), "reason": F.lit(str(Reason.CONFLICT)), "detail": F.col(DETAIL)}
+    names = [column.name for column in quarantine.columns]
+    return taken.select([columns.get(name, F.col(name)).alias(name) for name in names])

@@ -1,12 +1,13 @@
 """What a batch holds, in one pass: how many rows go where, and which files of the tables could hold them already."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812
 
-from stream_processing.spark_streaming.parse import MESSAGE
+from stream_processing.spark_streaming.parse import MESSAGE, REASON
 
 
 @dataclass(frozen=True)
@@ -27,15 +28,16 @@ class BatchSummary:
             f"t.event_month IN ({months}) AND t.event_date BETWEEN DATE'{self.first_date}' AND DATE'{self.last_date}'"
         )
 
-    def quarantine_files(self) -> str:
-        """SQL over target ``t``: true for every file of quarantine that can hold a message of this batch."""
-        dates = ", ".join(f"DATE'{day}'" for day in self.ingest_dates)
-        return f"t.ingest_date IN ({dates})"
+
+def quarantine_files(ingest_dates: Iterable[date]) -> str:
+    """SQL over target ``t``: true for every file of quarantine that can hold a message of these dates."""
+    dates = ", ".join(f"DATE'{day}'" for day in sorted(ingest_dates))
+    return f"t.ingest_date IN ({dates})"
 
 
 def summarise(parsed: DataFrame) -> BatchSummary:
     """The summary of rows made by :func:`parse`; at most one row reaches the driver."""
-    good = F.col("reason").isNull()
+    good = F.col(REASON).isNull()
     row = parsed.agg(
         F.count_if(good),
         F.count_if(~good),

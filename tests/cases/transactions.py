@@ -49,6 +49,7 @@ def silver_row(line: Line) -> dict[str, Any]:
         "country": "United Kingdom",
         "kind": line.kind,
         "_generation": 1,
+        "_digest": 0,
         "_partition": 0,
         "_offset": 0,
         "broker_time": line.at,

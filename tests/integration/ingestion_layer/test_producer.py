@@ -1,6 +1,9 @@
 """The producer against a real broker: what it says was acknowledged is there, in order, under its key."""
 
 from collections import Counter, defaultdict
+from datetime import datetime
+from decimal import Decimal
+from types import MappingProxyType
 from typing import Any
 
 import orjson
@@ -10,7 +13,7 @@ from config import Settings
 from contracts import Rejection, contract
 from contracts.events import event_at
 from ingestion_layer.kafka.client import BrokerRefusedError
-from ingestion_layer.kafka.producer import ContractViolationError, Event, EventProducer, RawMessage
+from ingestion_layer.kafka.producer import ContractViolationError, EventProducer, RawMessage
 from ingestion_layer.kafka.topics import ensure_topics
 from tests.cases.kafka_messages import ends, messages_after
 
@@ -60,17 +63,41 @@ def test_the_events_of_a_key_stay_in_order_in_one_partition(
     assert all(numbers == sorted(numbers) and len(numbers) == 100 for numbers in pages.values())
 
 
-def test_an_event_that_breaks_its_contract_is_not_sent(settings: Settings, kafka: str, before: dict[int, int]) -> None:
-    rejected: list[tuple[Event, Rejection]] = []
+def test_what_cannot_be_sent_is_handed_back_and_all_others_are_sent(
+    settings: Settings, kafka: str, before: dict[int, int]
+) -> None:
+    bad: list[Any] = [
+        click(101, kind="hover"),
+        click(102, page="\ud800"),
+        click(103, more=float("nan")),
+        click(104, more={1}),
+        click(105, more=datetime(2024, 5, 1)),
+        click(106, customer_id=float("nan")),
+        click(107, more=10**2_000),
+        "not an event",
+    ]
+    good: list[Any] = [click(number) for number in range(20)]
+    good += [click(20, more=Decimal("1.10")), click(21, more=2**64), MappingProxyType(click(22))]
+    rejected: list[tuple[Any, str, Rejection]] = []
     with EventProducer(settings) as producer:
-        producer.send(
-            TOPIC,
-            [click(1), click(2, kind="hover"), click(3)],
-            lambda event, rejection: rejected.append((event, rejection)),
-        )
-        assert producer.flush().total == 2
-    assert [(event["id"], rejection.detail[:11]) for event, rejection in rejected] == [(click(2)["id"], "/data/kind:")]
-    assert len(messages_after(kafka, TOPIC, before)) == 2
+        producer.send(TOPIC, [*bad[:4], *good[:12], *bad[4:], *good[12:]], lambda *given: rejected.append(given))
+        assert producer.flush().total == len(good)
+    assert [event for event, _, _ in rejected] == bad
+    assert {topic for _, topic, _ in rejected} == {TOPIC}
+    assert [rejection.detail.split(":")[0] for _, _, rejection in rejected] == [
+        "/data/kind",
+        "/data/page",
+        "/data/more",
+        "/data/more",
+        "/data/more",
+        "/data/customer_id",
+        "/data/more",
+        "",
+    ]
+    values = [message.value() for message in messages_after(kafka, TOPIC, before)]
+    assert {orjson.loads(value)["id"] for value in values} == {event["id"] for event in good}
+    assert any(b'"more":1.10}' in value for value in values)
+    assert any(b'"more":18446744073709551616}' in value for value in values)
 
 
 def test_a_violation_nobody_takes_back_is_an_error(settings: Settings, kafka: str) -> None:

@@ -50,7 +50,7 @@ def _silver_row(event: dict[str, object]) -> dict[str, object]:
     data = event["data"]
     assert isinstance(data, dict)
     time = str(event["time"])
-    lineage = {"_generation": 1, "_partition": 0, "_offset": 0}
+    lineage = {"_generation": 1, "_digest": 0, "_partition": 0, "_offset": 0}
     lineage |= {"broker_time": time, "ingested_at": time, "event_month": time[:7]}
     envelope = {"event_id": event["id"], "event_time": time, "event_date": time[:10], "source": "test"}
     known = set(contract(PREDICTIONS).schema["properties"])

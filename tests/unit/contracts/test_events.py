@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from contracts import ContractError, checker, contract, event, event_id, event_time
 from contracts.events import NAMESPACE
+from contracts.registry import NoKeyError
 
 TOPIC = "shop.click.v1"
 
@@ -58,7 +59,7 @@ def test_the_key_is_the_first_field_that_has_a_value(data: dict[str, str | None]
 
 
 def test_an_event_without_key_is_an_error() -> None:
-    with pytest.raises(ContractError, match="customer_id, session_id"):
+    with pytest.raises(NoKeyError, match="customer_id, session_id"):
         contract(TOPIC).key({"customer_id": None})
 
 

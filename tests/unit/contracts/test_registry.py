@@ -2,7 +2,8 @@
 
 import pytest
 
-from contracts.registry import ContractError, contracts, topics_called
+from contracts import ContractError, contracts
+from contracts.registry import topics_called
 
 
 def test_topics_are_chosen_by_name_or_all() -> None:

@@ -34,7 +34,7 @@ def replayed(path: Path, home: Path) -> tuple[list[Event], OnlineRetailSource]:
             assert isinstance(event, dict)
             rejection = checker(TOPIC).check(event)
             if isinstance(rejection, Rejection):
-                source.on_rejected(event, rejection)
+                source.on_rejected(event, TOPIC, rejection)
             else:
                 events.append(event)
     return events, source

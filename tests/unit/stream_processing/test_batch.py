@@ -1,34 +1,38 @@
 """The parts of a batch that need no Spark."""
 
-from datetime import date
+from datetime import UTC, date, datetime
+from decimal import Decimal
 
+import orjson
 import pyarrow as pa
-import pytest
 
-from contracts import checker
-from stream_processing.spark_streaming.classify import rejections
-from stream_processing.spark_streaming.json_numbers import widened
-from stream_processing.spark_streaming.summary import BatchSummary
+from contracts import checker, contract, event
+from contracts.columns import data_types
+from stream_processing.spark_streaming.classify import arrow_type, judged
+from stream_processing.spark_streaming.summary import BatchSummary, quarantine_files
 
-
-@pytest.mark.parametrize(
-    ("declared", "parsed"),
-    [
-        ("DECIMAL(18,4)", "DECIMAL(38,24)"),
-        ("DECIMAL(38,2)", "DECIMAL(38,2)"),
-        ("BIGINT", "DECIMAL(38,18)"),
-        ("DOUBLE", "DOUBLE"),
-        ("ARRAY<DECIMAL(18,4)>", "ARRAY<DECIMAL(18,4)>"),
-    ],
-)
-def test_a_number_is_parsed_with_every_digit_there_is_room_for(declared: str, parsed: str) -> None:
-    assert widened(declared) == parsed
+TOPIC = "payment.card_transaction.v1"
+AT = datetime(2024, 5, 1, 9, 30, 0, 123456, tzinfo=UTC)
+PAYMENT = {"transaction_id": "t", "customer_id": "c", "terminal_id": "k", "amount": 2.5, "currency": "EUR"}
 
 
-def test_rejections_has_a_row_for_each_value_and_nulls_for_the_good_ones() -> None:
-    found = rejections(checker("shop.click.v1"), pa.array([b"{", None, b"[]"], pa.binary()))
-    assert found.field("reason").to_pylist() == ["not_json", "not_json", "not_cloudevent"]
-    assert rejections(checker("shop.click.v1"), pa.array([], pa.binary())).to_pylist() == []
+def read(*values: bytes | None) -> pa.StructArray:
+    types = {name: arrow_type(kind) for name, kind in data_types(contract(TOPIC)).items()}
+    return judged(checker(TOPIC), types, pa.array(values, pa.binary()))
+
+
+def test_a_batch_has_a_row_for_each_value_a_reason_or_an_event() -> None:
+    good = event(contract(TOPIC), "urn:test", "1", AT, PAYMENT)
+    found = read(b"{", orjson.dumps(good), None, b"[]")
+    assert found.field("reason").to_pylist() == ["not_json", None, "not_json", "not_cloudevent"]
+    assert found.field("event_id").to_pylist() == [None, good["id"], None, None]
+    assert found.field("event_time").to_pylist() == [None, AT, None, None]
+    assert found.field("data").to_pylist()[1] == {**PAYMENT, "amount": Decimal("2.5000")}
+    assert found.field("data").to_pylist()[3] == dict.fromkeys(PAYMENT)
+
+
+def test_a_batch_without_values_has_no_rows() -> None:
+    assert read().to_pylist() == []
 
 
 def test_the_search_is_narrowed_to_the_months_and_days_of_the_batch() -> None:
@@ -36,4 +40,4 @@ def test_the_search_is_narrowed_to_the_months_and_days_of_the_batch() -> None:
     assert summary.silver_files() == (
         "t.event_month IN ('2024-04', '2024-05') AND t.event_date BETWEEN DATE'2024-04-30' AND DATE'2024-05-02'"
     )
-    assert summary.quarantine_files() == "t.ingest_date IN (DATE'2024-05-03')"
+    assert quarantine_files(summary.ingest_dates) == "t.ingest_date IN (DATE'2024-05-03')"

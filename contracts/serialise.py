@@ -1,0 +1,106 @@
+"""Events to JSON, each value as it is, or the sentence that says which value has no form in JSON."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import Enum
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from contracts.json_text import MAX_DEPTH, MAX_DIGITS
+
+Path = tuple[str | int, ...]
+
+# A date, a time or a dataclass has more than one form in JSON: whoever makes the event says which.
+_OPTIONS = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS
+_BITS_A_DIGIT = math.log2(10)
+
+
+@dataclass
+class NoJsonError(ValueError):
+    """A value that JSON cannot say; ``path`` leads to it."""
+
+    path: Path
+    message: str
+    is_beyond_limits: bool = False
+
+
+def to_json(event: Any) -> bytes:
+    """``event`` as JSON: of decimals and whole numbers every digit.
+
+    Raises:
+        NoJsonError: NaN, an infinity, half a surrogate pair, a key that is no text, a type that JSON does not have, a
+            number or a nesting beyond the limits of :mod:`contracts.json_text`.
+    """
+    try:
+        text = orjson.dumps(event, _default, _OPTIONS)
+    except TypeError:
+        return orjson.dumps(_plain(event, ()), option=_OPTIONS)
+    if b"null" in text:  # what orjson writes for NaN too
+        _plain(event, ())
+    return text
+
+
+def _default(value: Any) -> Any:
+    if isinstance(value, Decimal) and value.is_finite():
+        return orjson.Fragment(str(value))
+    if isinstance(value, float):  # numpy's
+        return float(value)
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError
+
+
+def _plain(value: Any, path: Path) -> Any:
+    """``value`` in what orjson takes: slow, but it knows where it is."""
+    if len(path) > MAX_DEPTH:
+        raise NoJsonError((), f"nested deeper than {MAX_DEPTH} levels", is_beyond_limits=True)
+    if isinstance(value, Mapping):
+        return {_key(key, path): _plain(item, (*path, key)) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item, (*path, index)) for index, item in enumerate(value)]
+    return _scalar(value.value if isinstance(value, Enum) else value, path)
+
+
+def _scalar(value: Any, path: Path) -> Any:
+    if isinstance(value, float | Decimal):
+        return _number(value, path)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return _whole(value, path)
+    if isinstance(value, str):
+        return _text(value, path)
+    if value is None or isinstance(value, bool | UUID):
+        return value
+    raise NoJsonError(path, f"a {type(value).__name__} has no one form in JSON: make it text or a number")
+
+
+def _key(key: Any, path: Path) -> str:
+    if not isinstance(key, str):
+        raise NoJsonError(path, f"the key {key!r} is no text")
+    return _text(key, path)
+
+
+def _text(text: str, path: Path) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise NoJsonError(path, f"has half a surrogate pair at character {error.start}, which is no text") from None
+    return str(text)
+
+
+def _number(number: float | Decimal, path: Path) -> float | orjson.Fragment:
+    is_finite = number.is_finite() if isinstance(number, Decimal) else math.isfinite(number)
+    if not is_finite:
+        raise NoJsonError(path, f"{number} is no number in JSON")
+    return orjson.Fragment(str(number)) if isinstance(number, Decimal) else float(number)
+
+
+def _whole(number: int, path: Path) -> int | orjson.Fragment:
+    if -(2**63) <= number < 2**64:
+        return int(number)
+    if number.bit_length() > (MAX_DIGITS + 1) * _BITS_A_DIGIT:  # Python refuses to write very long ones
+        raise NoJsonError(path, f"a whole number has more than {MAX_DIGITS} digits", is_beyond_limits=True)
+    return orjson.Fragment(str(number))

@@ -1,0 +1,162 @@
+"""The same identity with another time or other data: told from a duplicate, and kept apart from silver.
+
+An event is identified by its ``source`` and ``id``, as CloudEvents says. The first one stays; a later one with the same
+digest is a duplicate, one with another is a conflict. A batch of news costs one small collection: only what the filter
+takes for known, or what the batch has twice, is looked for in silver, first among the files of the batch's own days,
+and only what is not there among all of them.
+"""
+
+import uuid
+from dataclasses import dataclass, field
+from datetime import date
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyspark.sql import Column, DataFrame, SparkSession, Window
+from pyspark.sql import functions as F  # noqa: N812
+
+from config.settings import Settings
+from data_lake import commits
+from data_lake.tables import Table
+from stream_processing.spark_streaming.identity_filter import HASH, Hashes, IdentityFilter, identity_hash
+from stream_processing.spark_streaming.parse import DETAIL, MESSAGE, REASON
+from stream_processing.spark_streaming.split import LINEAGE
+
+IDENTITY = ("source", "event_id")
+DIGEST, KEPT, KNOWN, MAYBE = "_digest", "_kept", "_known", "_maybe"
+INGEST_DATE = f"{MESSAGE}ingest_date"
+USER_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
+
+
+@dataclass
+class SilverIdentities:
+    """The identities that ``silver`` has, as the one query that writes it knows them.
+
+    Another's commit is noticed by its metadata: the filter is then made anew.
+    """
+
+    silver: Table
+    settings: Settings
+    token: str = field(default_factory=lambda: f"tidemill:{uuid.uuid4()}")
+    version: int = -1
+    filter: IdentityFilter | None = None
+
+    def refreshed(self, spark: SparkSession) -> IdentityFilter:
+        """The filter of all that silver has now; what ``spark`` commits from here on is marked as this query's."""
+        spark.conf.set(USER_METADATA, self.token)
+        current = commits.current_version(self.silver, self.settings)
+        if self.filter is None or commits.changed_by_others(self.silver, self.settings, self.version, self.token):
+            events = self.read(spark, current)
+            self.filter = IdentityFilter.of(events, self.settings.stream.identity_filter_mb)
+        self.version = current
+        return self.filter
+
+    def add(self, hashes: Hashes) -> None:
+        """Note what the query has just written."""
+        if self.filter is not None:
+            self.filter.add(hashes)
+
+    def read(self, spark: SparkSession, version: int | None = None) -> DataFrame:
+        """Silver, now or at ``version``."""
+        reader = spark.read.format("delta")
+        options = {} if version is None else {"versionAsOf": str(version)}
+        return reader.options(**options).load(self.silver.path(self.settings))
+
+
+@dataclass(frozen=True)
+class Found:
+    """The hashes of a batch's identities, and its conflicts: LINEAGE, the message's ingest date and DETAIL."""
+
+    hashes: Hashes
+    conflicts: pa.Table | None = None
+
+    def frame(self, spark: SparkSession) -> DataFrame | None:
+        """The conflicts, on every executor; None where there is none."""
+        return None if self.conflicts is None else F.broadcast(spark.createDataFrame(self.conflicts))
+
+    @property
+    def ingest_dates(self) -> tuple[date, ...]:
+        """Those of the conflicts."""
+        return () if self.conflicts is None else tuple(self.conflicts[INGEST_DATE].unique().to_pylist())
+
+
+NOTHING = Found(np.zeros(0, dtype=np.int64))
+
+
+def find_conflicts(parsed: DataFrame, known: SilverIdentities, files: str) -> Found:
+    """What of a parsed batch has the identity of another event, in silver or before it in the batch, and differs.
+
+    ``files`` is SQL over silver ``t``, true for the files that can hold events of the batch's days.
+    """
+    spark = parsed.sparkSession
+    identities = known.refreshed(spark)
+    valid = parsed.where(F.col(REASON).isNull()).withColumn(HASH, identity_hash())
+    hashes = valid.select(HASH).toArrow()[HASH].to_numpy()
+    suspected = _suspected(hashes, identities)
+    if not len(suspected):
+        return Found(hashes)
+    suspects = valid.join(F.broadcast(spark.createDataFrame(suspected)), HASH)
+    near = known.read(spark).alias("t").where(files)
+    rare = _rare(suspects, near).toArrow()
+    unknown = rare.filter(pc.and_(rare[MAYBE], pc.is_null(rare[KNOWN])))
+    if len(unknown):
+        rare = _with_far(rare, _kept_by_identity(known.read(spark), unknown))
+    conflicting = rare.filter(pc.not_equal(rare[DIGEST], pc.struct_field(rare[KEPT], DIGEST)))
+    return Found(hashes, _explained(conflicting) if len(conflicting) else None)
+
+
+def _suspected(hashes: Hashes, identities: IdentityFilter) -> pa.Table:
+    """Each hash that silver may have (``_maybe``), or that the batch has more than once."""
+    unique, counts = np.unique(hashes, return_counts=True)
+    maybe = identities.might_contain(unique)
+    chosen = maybe | (counts > 1)
+    return pa.table({HASH: unique[chosen], MAYBE: maybe[chosen]})
+
+
+def _event() -> Column:
+    """What is told of the event that stays."""
+    return F.struct(DIGEST, "event_time", *LINEAGE)
+
+
+def _rare(suspects: DataFrame, near: DataFrame) -> DataFrame:
+    """Those of ``suspects`` that differ from the event that stays, and those that only all of silver can tell of."""
+    there = near.select(*IDENTITY, _event().alias(KNOWN))
+    order = Window.partitionBy(*IDENTITY).orderBy(*LINEAGE)
+    first = F.first(_event()).over(order)
+    joined = suspects.join(there, [*IDENTITY], "left").withColumn(KEPT, F.coalesce(KNOWN, first))
+    differs = F.col(f"{KEPT}.{DIGEST}") != F.col(DIGEST)
+    rows = joined.where(differs | (F.col(MAYBE) & F.col(KNOWN).isNull()))
+    return rows.select(*IDENTITY, *LINEAGE, DIGEST, "event_time", INGEST_DATE, MAYBE, KNOWN, KEPT)
+
+
+def _kept_by_identity(silver: DataFrame, unknown: pa.Table) -> pa.Table:
+    """The events of all of ``silver`` that have the identities of ``unknown``."""
+    spark = silver.sparkSession
+    wanted = spark.createDataFrame(unknown.select(IDENTITY)).distinct()
+    return silver.join(F.broadcast(wanted), [*IDENTITY]).select(*IDENTITY, _event().alias(KEPT)).toArrow()
+
+
+def _with_far(rare: pa.Table, far: pa.Table) -> pa.Table:
+    """``rare`` with what was found among all of silver in place of what the batch itself has."""
+    events = dict(zip(_identities(far), far[KEPT].to_pylist(), strict=True))
+    own = zip(_identities(rare), rare[KEPT].to_pylist(), strict=True)
+    kept = [events.get(identity, event) for identity, event in own]
+    position = rare.schema.get_field_index(KEPT)
+    return rare.set_column(position, rare.field(position), pa.array(kept, rare[KEPT].type))
+
+
+def _identities(rows: pa.Table) -> list[tuple[str, ...]]:
+    return list(zip(*(rows[name].to_pylist() for name in IDENTITY), strict=True))
+
+
+def _explained(conflicting: pa.Table) -> pa.Table:
+    events = zip(conflicting[KEPT].to_pylist(), conflicting["event_time"].to_pylist(), strict=True)
+    details = pa.array([_detail(kept, kept["event_time"] != time) for kept, time in events], pa.string())
+    return conflicting.select([*LINEAGE, INGEST_DATE]).append_column(DETAIL, details)
+
+
+def _detail(kept: dict[str, object], is_other_time: bool) -> str:
+    generation, partition, offset = (kept[name] for name in LINEAGE)
+    place = f"partition {partition} offset {offset} of generation {generation}"
+    return f"/id: {place} has this source and id at {'another time' if is_other_time else 'this time with other data'}"

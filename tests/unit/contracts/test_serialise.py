@@ -1,0 +1,110 @@
+"""What the producer makes of Python's values: the JSON that says exactly them, or the sentence that says why not."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import pytest
+
+from contracts import Reason, Rejection, checker
+from tests.unit.contracts.test_checker import TOPIC, changed
+
+CARDS = "payment.card_transaction.v1"
+
+
+def encoded(**data: Any) -> bytes:
+    message = checker(TOPIC).encode(changed(**data))
+    assert not isinstance(message, Rejection), message
+    return message.value
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        pytest.param(Decimal("1.10"), "1.10", id="a decimal keeps its digits"),
+        pytest.param(Decimal("1E+2"), "1E+2", id="a decimal with an exponent"),
+        pytest.param(Decimal("0.3333333333333333333333333333333333333333"), f"0.{'3' * 40}", id="a long decimal"),
+        pytest.param(2**64, "18446744073709551616", id="65 bits"),
+        pytest.param(-(10**500), f"-1{'0' * 500}", id="501 digits"),
+        pytest.param(0.1 + 0.2, "0.30000000000000004", id="a float of 17 digits"),
+        pytest.param(np.float64(0.5), "0.5", id="a float of numpy"),
+        pytest.param((1, 2), "[1,2]", id="a tuple"),
+        pytest.param(MappingProxyType({"a": [Decimal("2.0")]}), '{"a":[2.0]}', id="a mapping"),
+        pytest.param([None, 2**70], "[null,1180591620717411303424]", id="null beside 71 bits"),
+    ],
+)
+def test_a_value_is_written_exactly(value: Any, written: str) -> None:
+    assert f'"more":{written}}}' in encoded(more=value).decode()
+
+
+@pytest.mark.parametrize(
+    ("value", "reason", "detail"),
+    [
+        (float("nan"), Reason.NOT_JSON, "/data/more: nan is no number in JSON"),
+        ([1, float("-inf")], Reason.NOT_JSON, "/data/more/1: -inf is no number in JSON"),
+        (np.float64("nan"), Reason.NOT_JSON, "/data/more: nan is no number in JSON"),
+        (Decimal("NaN"), Reason.NOT_JSON, "/data/more: NaN is no number in JSON"),
+        (Decimal("sNaN"), Reason.NOT_JSON, "/data/more: sNaN is no number in JSON"),
+        ({"a": "x\ud800"}, Reason.NOT_JSON, "/data/more/a: has half a surrogate pair at character 1"),
+        ({"\udfff": 1}, Reason.NOT_JSON, "/data/more: has half a surrogate pair at character 0"),
+        ({1: 1}, Reason.NOT_JSON, "/data/more: the key 1 is no text"),
+        ({1, 2}, Reason.NOT_JSON, "/data/more: a set has no one form in JSON"),
+        (b"bytes", Reason.NOT_JSON, "/data/more: a bytes has no one form in JSON"),
+        (datetime(2024, 5, 1, tzinfo=UTC), Reason.NOT_JSON, "/data/more: a datetime has no one form in JSON"),
+        (date(2024, 5, 1), Reason.NOT_JSON, "/data/more: a date has no one form in JSON"),
+        pytest.param(10**1_000, Reason.UNREPRESENTABLE, "/data/more: 10000", id="1,001 digits"),
+        pytest.param(10**9_999, Reason.UNREPRESENTABLE, "/data/more: a whole number has more than", id="10,000 digits"),
+        (Decimal("1e-500000000"), Reason.UNREPRESENTABLE, "/data/more: 1E-500000000 has more than"),
+    ],
+)
+def test_a_value_that_cannot_be_written_is_named_with_its_cause(value: Any, reason: Reason, detail: str) -> None:
+    message = checker(TOPIC).encode(changed(more=value))
+    assert isinstance(message, Rejection)
+    assert message.reason is reason
+    assert message.detail.startswith(detail)
+
+
+def test_nan_is_not_sent_where_null_would_be_valid() -> None:
+    message = checker(TOPIC).encode(changed(customer_id=float("nan"), description=None))
+    assert isinstance(message, Rejection)
+    assert message.detail == "/data/customer_id: nan is no number in JSON"
+
+
+def test_a_list_within_itself_is_a_rejection() -> None:
+    endless: list[Any] = []
+    endless.append(endless)
+    message = checker(TOPIC).encode(changed(more=endless))
+    assert isinstance(message, Rejection)
+    assert message.reason is Reason.UNREPRESENTABLE
+
+
+@pytest.mark.parametrize("event", [None, "text", 17, [], {}, object(), {"data": {"quantity": Decimal(1)}}])
+def test_what_is_no_event_is_a_rejection(event: Any) -> None:
+    assert isinstance(checker(TOPIC).encode(event), Rejection)
+
+
+def test_a_price_between_two_cents_of_the_lake_is_refused_before_it_is_sent() -> None:
+    message = checker(TOPIC).encode(changed(unit_price=0.1 + 0.2))
+    assert message == Rejection(
+        Reason.UNREPRESENTABLE, "/data/unit_price: 0.30000000000000004 does not fit DECIMAL(18,4)"
+    )
+
+
+@pytest.mark.parametrize("price", [Decimal("1.10"), Decimal("11e-1"), 1.1, np.float64(1.1)])
+def test_a_price_may_be_a_decimal_or_a_float(price: Any) -> None:
+    assert json.loads(encoded(unit_price=price), parse_float=Decimal)["data"]["unit_price"] == Decimal("1.1")
+
+
+@pytest.mark.parametrize(
+    "data", [{"unit_price": Decimal("NaN")}, {"quantity": 2**70}, {"more": "\ud800"}, {"more": 2**70}, {}]
+)
+def test_the_judge_of_the_document_is_the_judge_of_its_bytes(data: Mapping[str, Any]) -> None:
+    message = checker(TOPIC).encode(changed(**data))
+    if isinstance(message, Rejection):
+        assert checker(TOPIC).check(changed(**data)) == message
+    else:
+        assert checker(TOPIC).check_bytes(message.value) is None
