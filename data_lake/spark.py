@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from pyspark.sql import SparkSession
 
@@ -16,6 +17,10 @@ LOGGING_OPTION = f'"-Dlog4j2.configurationFile={Path(__file__).resolve().parent 
 LOCAL = {
     "spark.driver.host": "127.0.0.1",
     "spark.driver.bindAddress": "127.0.0.1",
+}
+# For a lake of local files only. Hadoop's clients of object stores buffer what they upload through
+# FileSystem.getLocal, which casts the file system of `file:` to the one with checksums.
+RAW_FILES = {
     # Without Hadoop's native library, links and permissions of local files cost a process each (`readlink`, `chmod`),
     # dozens a micro-batch: fewer without a checksum file beside every file, and none for checkpoints.
     "spark.hadoop.fs.file.impl": "org.apache.hadoop.fs.RawLocalFileSystem",
@@ -86,8 +91,12 @@ def spark_conf(settings: Settings) -> dict[str, str]:
         "spark.executorEnv.PYTHONPATH": str(REPO),
     }
     if settings.spark.master.startswith("local"):
-        conf |= LOCAL
+        conf |= LOCAL | RAW_FILES if _is_on_this_disk(settings) else LOCAL
     return conf | settings.spark.conf
+
+
+def _is_on_this_disk(settings: Settings) -> bool:
+    return all(urlsplit(place).scheme in {"", "file"} for place in (settings.lake_root, settings.checkpoints))
 
 
 def driver_java_options(settings: Settings) -> str:
