@@ -29,6 +29,7 @@ class Reason(StrEnum):
     UNREPRESENTABLE = "unrepresentable"
     TIME_OUT_OF_RANGE = "time_out_of_range"
     CONFLICT = "conflict"
+    UNPROCESSABLE = "unprocessable"
 
 
 @dataclass(frozen=True)

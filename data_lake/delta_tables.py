@@ -5,11 +5,13 @@ from collections.abc import Iterator, Mapping
 from typing import cast
 
 from deltalake import DeltaTable, Schema
+from deltalake.exceptions import DeltaError
 from pyspark.sql import SparkSession
 from pyspark.sql.types import StructField, StructType
 
 from config.errors import TerminalError
 from config.settings import Settings
+from data_lake.commits import exists
 from data_lake.delta_rs import MissingTableError, location, open_table
 from data_lake.tables import Table
 
@@ -28,44 +30,80 @@ def ensure_table(spark: SparkSession, table: Table, settings: Settings) -> None:
     try:
         delta = open_table(table, settings)
     except MissingTableError:
-        _create(table, settings)
-        return
+        delta = _create(table, settings)
     actual = StructType.fromJson(json.loads(delta.schema().to_json()))
     metadata = delta.metadata()
     partitions = tuple(metadata.partition_columns)
-    differences = [*column_differences(table, actual), *_partition_differences(table, partitions)]
+    differences = [*column_differences(table, actual, path), *_partition_differences(table, partitions)]
     if differences:
         raise TableMismatchError(f"{table.name} at {path} differs from its declaration: {'; '.join(differences)}")
     _add_columns(spark, table, actual, path)
     _set_properties(spark, table, metadata.configuration, path)
 
 
-def column_differences(table: Table, actual: StructType) -> Iterator[str]:
-    """Why a table with the columns ``actual`` cannot serve as ``table``; empty when it can."""
-    declared = {field.name: field for field in _declared(table)}
+def column_differences(table: Table, actual: StructType, path: str) -> Iterator[str]:
+    """Why a table at ``path`` with the columns ``actual`` cannot serve as ``table``, and what to do; empty when it can.
+
+    A column that others added is left alone as long as it may be null: rows written here have none.
+    """
+    declared = {field.name.lower(): field for field in _declared(table)}
     for field in actual:
-        if field.name not in declared:
-            yield f"column {field.name} is in the table but not declared: declare it, or drop the column"
-        elif _type(field) != _type(declared[field.name]):
-            yield f"column {field.name} is {_type(field)}, declared {_type(declared[field.name])}"
-        elif field.nullable != declared[field.name].nullable:
-            yield f"column {field.name} {_presence(field)}, declared {_presence(declared[field.name])}"
+        ours = declared.get(field.name.lower())
+        if ours is None and not field.nullable:
+            yield f"column {field.name} is not declared, so new rows have none, and {_must_not_be_null(field, path)}"
+        elif ours is not None:
+            yield from _field_differences(field, ours, path)
     for field in missing_columns(table, actual):
         if not field.nullable:
-            yield f"column {field.name} is declared as always present but the table lacks it: rows of before have none"
+            yield (
+                f"column {field.name} is declared as always present but the table lacks it: rows of before have none,"
+                " so declare it as one that may be null"
+            )
+
+
+def _field_differences(actual: StructField, declared: StructField, path: str) -> Iterator[str]:
+    if actual.name != declared.name:
+        yield f"column {actual.name} is declared as {declared.name}: declare it as it is"
+    elif _type(actual) != _type(declared):
+        yield (
+            f"column {actual.name} is {_type(actual)}, declared {_type(declared)}: "
+            "declare it as it is, or give the new type a column of its own"
+        )
+    elif actual.nullable and not declared.nullable:
+        yield f"column {actual.name} may be null, declared is always present: declare it as one that may be null"
+    elif declared.nullable and not actual.nullable:
+        yield f"column {actual.name} is declared as one that may be null, and {_must_not_be_null(actual, path)}"
+
+
+def _must_not_be_null(field: StructField, path: str) -> str:
+    change = f"ALTER TABLE delta.`{path}` ALTER COLUMN `{field.name}` DROP NOT NULL"
+    return f"in the table it must have a value: run in Spark SQL: {change}"
 
 
 def missing_columns(table: Table, actual: StructType) -> list[StructField]:
     """The declared columns that ``actual`` lacks."""
-    return [field for field in _declared(table) if field.name not in actual.names]
+    present = {name.lower() for name in actual.names}
+    return [field for field in _declared(table) if field.name.lower() not in present]
 
 
 def _declared(table: Table) -> StructType:
     return cast("StructType", StructType.fromDDL(table.ddl))
 
 
-def _create(table: Table, settings: Settings) -> None:
-    """Through delta-rs: the same table in milliseconds, where Spark takes seconds."""
+def _create(table: Table, settings: Settings) -> DeltaTable:
+    """Through delta-rs: the same table in milliseconds, where Spark takes seconds.
+
+    Of two that create it at the same moment one is first, and both have it.
+    """
+    try:
+        _commit_first_version(table, settings)
+    except DeltaError:
+        if not exists(table, settings):
+            raise
+    return open_table(table, settings)
+
+
+def _commit_first_version(table: Table, settings: Settings) -> None:
     DeltaTable.create(
         location(table, settings),
         schema=Schema.from_json(_declared(table).json()),
@@ -98,7 +136,3 @@ def _set_properties(spark: SparkSession, table: Table, current: Mapping[str, str
 
 def _type(field: StructField) -> str:
     return field.dataType.simpleString()
-
-
-def _presence(field: StructField) -> str:
-    return "may be null" if field.nullable else "is always present"

@@ -1,16 +1,21 @@
 """
 ### Keep the stream alive
 
-Every 5 minutes: asks the streaming application for its progress. It is unhealthy when, for a minute, it does not answer
-or a query has ended or has not reported for half an hour. Then the stack restarts it, and the run waits until
-it is healthy. A restart loses and repeats nothing: the checkpoint says where to go on.
+Every 5 minutes: asks the streaming application what its queries do. It is unhealthy when, for a minute, it does not
+answer or a query is *stuck*: no task of its batch has ended for `stream.stuck_after_s`. Then the stack restarts it, and
+the run waits until it is healthy. A restart loses and repeats nothing: the checkpoint says where to go on.
+
+A query that *failed* waits for a person, and no restart helps it: the run fails with its sentence, and the application,
+which does everything else, is left alone.
 
 A process that has died is restarted by the stack's supervisor within seconds; this DAG is for one that lives and does
 not work, and to say so.
 
 Configuration of a run: `{"patience_s": 60, "restart_patience_s": 180}`.
 
-**When it fails**, the restart did not help: `tidemill logs stream` shows why the application does not start.
+**When `check_stream` fails**, do what the sentence at the end of its log says; the query goes on within a minute.
+**When `confirm_stream` fails**, the restart did not help: `tidemill logs stream` shows why the application
+does not start.
 """
 
 from datetime import timedelta
@@ -22,16 +27,23 @@ from airflow_orchestration.plugins.operators.platform_command import PlatformCom
 from airflow_orchestration.schedules import schedule
 
 
-@task(retries=0, doc_md="Returns what is wrong with the stream, or nothing.")  # type: ignore[untyped-decorator]
+@task(  # type: ignore[untyped-decorator]
+    retries=0, doc_md="Returns why the stream is to be restarted, or nothing; fails when a query needs a person."
+)
 def check_stream(patience_s: str) -> str | None:
-    from airflow_orchestration.stream_health import StreamUnhealthyError, wait_until_healthy
+    from airflow.sdk.exceptions import AirflowFailException
+
+    from airflow_orchestration.stream_health import QueryFailedError, StreamUnhealthyError, wait_until_healthy
     from config.settings import load_settings
 
     try:
-        queries = wait_until_healthy(load_settings(), float(patience_s))
+        health = wait_until_healthy(load_settings(), float(patience_s))
+        health.raise_for_failed()
     except StreamUnhealthyError as error:
         return str(error)
-    print(f"running: {', '.join(queries)}")  # noqa: T201 - a task's stdout is its log
+    except QueryFailedError as error:
+        raise AirflowFailException(str(error)) from None
+    print(f"working: {', '.join(health.working)}")  # noqa: T201 - a task's stdout is its log
     return None
 
 
@@ -49,7 +61,7 @@ def confirm_stream(patience_s: str) -> list[str]:
     from config.settings import load_settings
 
     try:
-        return wait_until_healthy(load_settings(), float(patience_s))
+        return list(wait_until_healthy(load_settings(), float(patience_s)).working)
     except StreamUnhealthyError as error:
         raise AirflowFailException(
             f"the stream was restarted and is not healthy after {patience_s} s: {error}"

@@ -1,6 +1,6 @@
 """The topics: one a contract, created with what the lake relies on."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from time import monotonic, sleep
 from typing import Any
@@ -42,8 +42,10 @@ def topic_config(settings: Settings) -> dict[str, str]:
     }
 
 
-def ensure_topics(settings: Settings) -> tuple[str, ...]:
+def ensure_topics(settings: Settings, names: Collection[str] | None = None) -> tuple[str, ...]:
     """Create the topics that are missing and set the configuration of those that differ; the names it changed.
+
+    ``names`` are those to look at (None: every contract's).
 
     When it returns, every partition it created has a leader: it can be written and read at once.
 
@@ -54,7 +56,7 @@ def ensure_topics(settings: Settings) -> tuple[str, ...]:
         BrokerRefusedError: the broker refused, for example a replication factor it cannot hold.
     """
     admin = AdminClient(client_config(settings))
-    states = topic_states(settings, admin)
+    states = [state for state in topic_states(settings, admin) if names is None or state.name in names]
     missing = [state.name for state in states if not state.partitions]
     wanted = topic_config(settings)
     differing = [state.name for state in states if state.partitions and dict(state.config) != wanted]

@@ -10,26 +10,25 @@ import signal
 import sys
 import threading
 from functools import partial
+from typing import Any
 
 import click
 from prometheus_client import CollectorRegistry, start_http_server
+from py4j.protocol import Py4JError  # type: ignore[import-untyped]
 from pyspark.sql import SparkSession
 
 from config import Settings, load_settings
 from config.errors import TidemillError
-from contracts.registry import topics_called
-from data_lake import tables
-from data_lake.delta_tables import ensure_table
 from data_lake.spark import session
-from feature_store import catalog, repository
-from ingestion_layer.kafka.topics import ensure_topics
-from stream_processing.spark_streaming.bronze import start_bronze
-from stream_processing.spark_streaming.features import query_name, start_features
+from stream_processing.spark_streaming.diagnosis import Diagnosis
 from stream_processing.spark_streaming.lag import lag_rows
-from stream_processing.spark_streaming.progress import ProgressGauges
-from stream_processing.spark_streaming.restarts import QueryRunner, RestartPolicy, StartQuery
+from stream_processing.spark_streaming.progress import ProgressGauges, StateCollector
+from stream_processing.spark_streaming.restarts import QueryRunner
 from stream_processing.spark_streaming.shutdown import held_shutdown
-from stream_processing.spark_streaming.silver import start_silver
+from stream_processing.spark_streaming.silent_lag import SilentLag
+from stream_processing.spark_streaming.starts import query_starts
+from stream_processing.spark_streaming.states import QueryStates
+from stream_processing.spark_streaming.watch import Batches, Watch, end_process
 
 CONF = {
     "spark.scheduler.mode": "FAIR",
@@ -47,45 +46,43 @@ logger = logging.getLogger("tidemill.stream")
 def run(settings: Settings, stop: threading.Event) -> None:
     """Run all queries until ``stop`` is set.
 
+    What a single query needs (its topic, its tables, the registry of features) is looked after when that query starts:
+    where it is missing, that query alone waits.
+
     Raises:
-        TidemillError: no broker, a table that differs from its declaration, or a query that keeps failing.
+        TidemillError: what no query can do without is missing: the settings, the contracts, Spark.
     """
-    ensure_topics(settings)
     spark = session("tidemill-stream", settings, CONF)
+    states = QueryStates()
     with held_shutdown(spark, stop):
-        ensure_stream_tables(spark, settings)
-        repository.apply(settings)
-        export_progress(spark, settings)
-        starts = query_starts(spark, settings)
-        # While Redis is away the lake goes on.
-        patient = {name: RestartPolicy(attempts=None) for name in starts if name.startswith("features/")}
-        QueryRunner(starts, policies=patient).run(stop)
+        starts = query_starts(spark, settings, states)
+        gauges = export_progress(spark, settings, states)
+        watch = Watch(Batches(spark, settings), states, settings.stream.stuck_after_s, partial(end_process, spark))
+        silent = SilentLag(spark, settings, states, gauges)
+        for work in (watch.run, silent.run):
+            threading.Thread(target=work, args=(stop,), daemon=True).start()
+        diagnosis = Diagnosis(spark, settings)
+        QueryRunner(starts, states=states, diagnose=diagnosis, is_alive=partial(is_alive, spark)).run(stop)
 
 
-def ensure_stream_tables(spark: SparkSession, settings: Settings) -> None:
-    """Create or check bronze, silver and quarantine of every topic."""
-    for topic in topics_called(settings.stream.topics):
-        for table in (tables.bronze(topic), tables.silver(topic), tables.quarantine(topic)):
-            ensure_table(spark, table, settings)
+def is_alive(spark: SparkSession) -> bool:
+    """Whether the JVM answers and its Spark has not ended."""
+    context: Any = spark.sparkContext
+    try:
+        return not context._jsc.sc().isStopped()
+    except (Py4JError, AttributeError):
+        return False
 
 
-def query_starts(spark: SparkSession, settings: Settings) -> dict[str, StartQuery]:
-    """How to start each query, by its name."""
-    starts: dict[str, StartQuery] = {}
-    for topic in topics_called(settings.stream.topics):
-        starts[f"bronze/{topic}"] = partial(start_bronze, spark, settings, topic)
-        starts[f"silver/{topic}"] = partial(start_silver, spark, settings, topic)
-    for group in catalog.served_groups(settings.serving.use_cases):
-        starts[query_name(group)] = partial(start_features, spark, settings, group)
-    return starts
-
-
-def export_progress(spark: SparkSession, settings: Settings) -> None:
+def export_progress(spark: SparkSession, settings: Settings, states: QueryStates) -> ProgressGauges:
     """Serve the progress gauges for Prometheus on ``settings.stream.metrics_address``."""
     registry = CollectorRegistry()
     host, port = settings.stream.metrics_address.rsplit(":", 1)
+    registry.register(StateCollector(states))
     start_http_server(int(port), addr=host, registry=registry)
-    spark.streams.addListener(ProgressGauges(registry, partial(lag_rows, settings=settings)))
+    gauges = ProgressGauges(registry, partial(lag_rows, settings=settings))
+    spark.streams.addListener(gauges)
+    return gauges
 
 
 def main() -> None:

@@ -17,8 +17,7 @@ from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F  # noqa: N812
 
 from config.settings import Settings
-from data_lake import commits
-from data_lake.tables import Table
+from data_lake import commits, tables
 from stream_processing.spark_streaming.identity_filter import HASH, Hashes, IdentityFilter, identity_hash
 from stream_processing.spark_streaming.parse import DETAIL, MESSAGE, REASON
 from stream_processing.spark_streaming.split import LINEAGE
@@ -31,12 +30,12 @@ USER_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
 
 @dataclass
 class SilverIdentities:
-    """The identities that ``silver`` has, as the one query that writes it knows them.
+    """The identities that silver has of ``topic``, as the one query that writes it knows them.
 
     Another's commit is noticed by its metadata: the filter is then made anew.
     """
 
-    silver: Table
+    topic: str
     settings: Settings
     token: str = field(default_factory=lambda: f"tidemill:{uuid.uuid4()}")
     version: int = -1
@@ -45,8 +44,9 @@ class SilverIdentities:
     def refreshed(self, spark: SparkSession) -> IdentityFilter:
         """The filter of all that silver has now; what ``spark`` commits from here on is marked as this query's."""
         spark.conf.set(USER_METADATA, self.token)
-        current = commits.current_version(self.silver, self.settings)
-        if self.filter is None or commits.changed_by_others(self.silver, self.settings, self.version, self.token):
+        silver = tables.silver(self.topic)
+        current = commits.current_version(silver, self.settings)
+        if self.filter is None or commits.changed_by_others(silver, self.settings, self.version, self.token):
             events = self.read(spark, current)
             self.filter = IdentityFilter.of(events, self.settings.stream.identity_filter_mb)
         self.version = current
@@ -61,7 +61,7 @@ class SilverIdentities:
         """Silver, now or at ``version``."""
         reader = spark.read.format("delta")
         options = {} if version is None else {"versionAsOf": str(version)}
-        return reader.options(**options).load(self.silver.path(self.settings))
+        return reader.options(**options).load(tables.silver(self.topic).path(self.settings))
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import logging
 import time
 
 from delta.tables import DeltaTable
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 
 from config.settings import Settings
 from data_lake.commits import CONFLICTS
@@ -17,17 +17,19 @@ logger = logging.getLogger(__name__)
 def insert_new(rows: DataFrame, table: Table, files: str, settings: Settings) -> None:
     """Insert those of ``rows`` (unique by ``table.keys``) that ``table`` lacks, in one commit.
 
-    ``files`` is SQL over target ``t`` that narrows the search to the files that can hold the keys. A commit of
-    maintenance in between makes the MERGE start again: it is idempotent.
+    Columns that others added to the table are left alone: they are null in the rows inserted here. ``files`` is SQL
+    over target ``t`` that narrows the search to the files that can hold the keys. A commit of maintenance in between
+    makes the MERGE start again: it is idempotent.
 
     Raises:
         one of CONFLICTS: other commits came in between every time.
     """
     keys = " AND ".join(f"t.`{key}` = s.`{key}`" for key in table.keys)
+    values: dict[str, str | Column] = {f"`{column.name}`": f"s.`{column.name}`" for column in table.columns}
     for attempt in range(1, ATTEMPTS + 1):
         target = DeltaTable.forPath(rows.sparkSession, table.path(settings)).alias("t")
         try:
-            target.merge(rows.alias("s"), f"{files} AND {keys}").whenNotMatchedInsertAll().execute()
+            target.merge(rows.alias("s"), f"{files} AND {keys}").whenNotMatchedInsert(values=values).execute()
         except CONFLICTS as error:
             if attempt == ATTEMPTS:
                 raise

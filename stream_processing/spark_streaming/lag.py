@@ -9,6 +9,7 @@ from pyspark.sql.streaming.listener import StreamingQueryProgress
 from config.settings import Settings
 from data_lake import tables
 from data_lake.delta_rs import open_table
+from data_lake.reconciliation.broker import broker_offsets
 from feature_store.catalog import group_of_view
 
 ADDED_ROWS = {"STREAMING UPDATE": "numOutputRows", "MERGE": "numTargetRowsInserted"}
@@ -29,6 +30,23 @@ def lag_rows(progress: StreamingQueryProgress, settings: Settings) -> int | None
         return offsets_behind(end, latest) if latest is not None else None
     source = tables.bronze(name) if layer == "silver" else tables.table(group_of_view(name).source.table)
     return rows_since(open_table(source, settings), end)
+
+
+def rows_behind(name: str, read: dict[str, Any], settings: Settings) -> int | None:
+    """The same from what the source has now, for query ``name`` that has ``read`` up to there and reports nothing.
+
+    None for features before their first batch: where they began to read is not in their checkpoint.
+    """
+    layer, subject = name.split("/", 1)
+    if layer == "bronze":
+        now = broker_offsets(settings, subject).items()
+        done = read.get(subject, {})
+        return sum(offsets.high - max(offsets.low, int(done.get(str(partition), 0))) for partition, offsets in now)
+    if layer == "silver":
+        return rows_since(open_table(tables.bronze(subject), settings), read)
+    if not read:
+        return None
+    return rows_since(open_table(tables.table(group_of_view(subject).source.table), settings), read)
 
 
 def offsets_behind(end: dict[str, Any], latest: dict[str, Any]) -> int:

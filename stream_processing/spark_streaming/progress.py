@@ -2,10 +2,12 @@
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Gauge
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
 from pyspark import SparkContext
 from pyspark.sql.streaming.listener import (
     JStreamingQueryListener,
@@ -17,6 +19,8 @@ from pyspark.sql.streaming.listener import (
     StreamingQueryProgress,
 )
 
+from stream_processing.spark_streaming.states import QueryStates, State
+
 
 class _JsonListener(JStreamingQueryListener):
     """Takes a progress in one call.
@@ -27,6 +31,41 @@ class _JsonListener(JStreamingQueryListener):
     def onQueryProgress(self, jevent: Any) -> None:  # noqa: N802
         progress = StreamingQueryProgress.fromJson(json.loads(jevent.progress().json()))
         self.pylistener.onQueryProgress(QueryProgressEvent(progress))
+
+
+class StateCollector(Collector):
+    """What each query is doing, asked for when Prometheus asks: one series a state, 1 for the one it is in."""
+
+    def __init__(self, states: QueryStates) -> None:
+        self._states = states
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        state = _family("query_state", "1 for the state the query is in.", "state")
+        problem = _family("query_problem", "What is wrong, and the way out.", "sentence")
+        for query, now in self._states.all().items():
+            for possible in State:
+                state.add_metric([query, possible], possible is now.state)
+            if now.sentence:
+                problem.add_metric([query, now.sentence], 1)
+        yield from (state, problem, *self._batches())
+
+    def _batches(self) -> Iterator[GaugeMetricFamily]:
+        started = _family("batch_started_timestamp_seconds", "When the batch began that runs now.")
+        done = _family("batch_tasks_done", "Tasks done of the Spark jobs that the batch runs now.")
+        tasks = _family("batch_tasks", "Tasks of the Spark jobs that the batch runs now.")
+        batches, looked_at = self._states.batches()
+        for query, batch in batches.items():
+            started.add_metric([query], batch.since)
+            done.add_metric([query], batch.tasks_done)
+            tasks.add_metric([query], batch.tasks)
+        yield from (started, done, tasks)
+        if looked_at is not None:
+            text = "When the application last looked at its running batches."
+            yield GaugeMetricFamily("tidemill_stream_watched_timestamp_seconds", text, looked_at)
+
+
+def _family(name: str, text: str, *labels: str) -> GaugeMetricFamily:
+    return GaugeMetricFamily(f"tidemill_stream_{name}", text, labels=["query", *labels])
 
 
 class ProgressGauges(StreamingQueryListener):
@@ -79,6 +118,10 @@ class ProgressGauges(StreamingQueryListener):
         if name is not None:
             self._up.labels(name).set(0)
             self._lag.labels(name).set(math.nan)
+
+    def set_lag(self, name: str, rows: int) -> None:
+        """For a query that does not report."""
+        self._lag.labels(name).set(rows)
 
     def record(self, progress: StreamingQueryProgress) -> None:
         """Set the gauges of one query to ``progress``."""

@@ -13,6 +13,7 @@ from pyspark.sql import functions as F  # noqa: N812
 
 from config.errors import TransientError
 from config.settings import Settings
+from contracts.checker import Reason
 from contracts.registry import contract
 from data_lake import commits, tables
 from data_lake.tables import FIRST_GENERATION, Table
@@ -22,8 +23,6 @@ from stream_processing.spark_streaming.split import LINEAGE, conflicting, reject
 IDENTITY = ("source", "event_id")
 HELD, FIRST = "_held", "_first"
 PLACE = ("generation", "partition", "offset")
-# A message that ended the application whenever it was judged: judging it again would end this too.
-UNPROCESSABLE = "unprocessable"
 # Of an event whose message is in bronze no longer, so that nobody can tell what else it said: no digest is equal to it.
 NO_DIGEST = 0
 # What rows of before a column was declared have in it.
@@ -113,7 +112,8 @@ def _kept(rows: DataFrame, place: tuple[str, ...], messages: DataFrame) -> DataF
 
 
 def _kept_refusals(refused: DataFrame, messages: DataFrame) -> DataFrame:
-    unprocessable = F.col("reason") == UNPROCESSABLE
+    """What ended the application whenever it was judged stays too: judging it again would end this."""
+    unprocessable = F.col("reason") == str(Reason.UNPROCESSABLE)
     return refused.where(unprocessable).unionByName(_kept(refused.where(~unprocessable), PLACE, messages))
 
 

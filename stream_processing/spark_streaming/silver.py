@@ -9,57 +9,80 @@ from pyspark.sql.streaming.query import StreamingQuery
 from config.settings import Settings
 from contracts.registry import contract
 from data_lake import tables
-from data_lake.tables import Table
+from stream_processing.spark_streaming.attempts import Attempts
 from stream_processing.spark_streaming.conflicts import NOTHING, SilverIdentities, find_conflicts
 from stream_processing.spark_streaming.insert import insert_new
 from stream_processing.spark_streaming.parse import TimeRule, parse
 from stream_processing.spark_streaming.query import start
 from stream_processing.spark_streaming.split import accepted, conflicting, rejected
+from stream_processing.spark_streaming.states import QueryStates, State
 from stream_processing.spark_streaming.summary import quarantine_files, summarise
+from stream_processing.spark_streaming.taking_apart import TRIES
+from stream_processing.spark_streaming.unprocessable import Unprocessable
 
 
-def start_silver(spark: SparkSession, settings: Settings, topic: str) -> StreamingQuery:
+def start_silver(
+    spark: SparkSession, settings: Settings, topic: str, states: QueryStates | None = None
+) -> StreamingQuery:
     """The running query ``silver/<topic>``."""
-    writer = read_bronze(spark, settings, topic).writeStream.foreachBatch(batch_writer(settings, topic))
+    writer = read_bronze(spark, settings, topic).writeStream.foreachBatch(batch_writer(settings, topic, states))
     return start(spark, settings, writer, f"silver/{topic}", settings.stream.poll_s)
 
 
 def read_bronze(spark: SparkSession, settings: Settings, topic: str) -> DataFrame:
-    """Bronze as a stream; rows that retention deletes are no news to silver."""
+    """Bronze's declared columns as a stream; rows that retention deletes are no news to silver."""
     options = {
         "maxFilesPerTrigger": str(settings.stream.max_files_per_trigger),
         "maxBytesPerTrigger": f"{settings.stream.max_bytes_per_trigger_mb}m",
         "ignoreDeletes": "true",
     }
-    return spark.readStream.format("delta").options(**options).load(tables.bronze(topic).path(settings))
+    bronze = tables.bronze(topic)
+    rows = spark.readStream.format("delta").options(**options).load(bronze.path(settings))
+    return rows.select([column.name for column in bronze.columns])
 
 
-def batch_writer(settings: Settings, topic: str) -> Callable[[DataFrame, int], None]:
-    """What to do with one batch of bronze rows of ``topic``."""
-    source, rule = contract(topic), TimeRule.of(settings)
-    known = SilverIdentities(tables.silver(topic), settings)
+def batch_writer(settings: Settings, topic: str, states: QueryStates | None = None) -> Callable[[DataFrame, int], None]:
+    """What to do with one batch of bronze rows of ``topic``; ``states`` are told what is unusual about it."""
+    name, known, states = f"silver/{topic}", SilverIdentities(topic, settings), states or QueryStates()
+    unprocessable = Unprocessable(settings, topic, states)
+    attempts = Attempts(settings, name, lambda: states.of(name).state is State.STUCK)
+
+    def write_rows(messages: DataFrame) -> None:
+        write_messages(messages, known)
 
     def write(messages: DataFrame, batch_id: int) -> None:
-        messages.sparkSession.sparkContext.setLocalProperty("spark.scheduler.pool", f"silver/{topic}")
-        messages.sparkSession.sparkContext.setJobDescription(f"silver/{topic} batch {batch_id}")
-        parsed = parse(messages, source, rule).persist(StorageLevel.MEMORY_AND_DISK)
-        try:
-            write_parsed(parsed, messages, known, tables.quarantine(topic), settings)
-        finally:
-            parsed.unpersist()
+        spark = messages.sparkSession
+        spark.sparkContext.setLocalProperty("spark.scheduler.pool", name)
+        spark.sparkContext.setJobDescription(f"{name} batch {batch_id}")
+        with attempts.attempt(spark, batch_id) as earlier:
+            if earlier:
+                messages = unprocessable.left_out(messages)
+            if earlier < TRIES:
+                write_rows(messages)
+            else:
+                unprocessable.take_apart(messages, batch_id, write_rows)
 
     return write
 
 
-def write_parsed(
-    parsed: DataFrame, messages: DataFrame, known: SilverIdentities, quarantine: Table, settings: Settings
-) -> None:
+def write_messages(messages: DataFrame, known: SilverIdentities) -> None:
+    """Bronze rows of a topic into its silver and quarantine."""
+    source, rule = contract(known.topic), TimeRule.of(known.settings)
+    parsed = parse(messages, source, rule).persist(StorageLevel.MEMORY_AND_DISK)
+    try:
+        write_parsed(parsed, messages, known)
+    finally:
+        parsed.unpersist()
+
+
+def write_parsed(parsed: DataFrame, messages: DataFrame, known: SilverIdentities) -> None:
     """Insert what silver and quarantine do not have yet; running it again inserts nothing."""
+    silver, quarantine, settings = tables.silver(known.topic), tables.quarantine(known.topic), known.settings
     summary = summarise(parsed)
     found = find_conflicts(parsed, known, summary.silver_files()) if summary.accepted else NOTHING
     conflicts = found.frame(parsed.sparkSession)
     if summary.accepted:
-        insert_new(accepted(parsed, known.silver, conflicts), known.silver, summary.silver_files(), settings)
+        insert_new(accepted(parsed, silver, conflicts), silver, summary.silver_files(), settings)
         known.add(found.hashes)
     if conflicts is not None:
         files = quarantine_files(found.ingest_dates)

@@ -1,6 +1,6 @@
 """Parsed rows to the rows of the two tables they end in."""
 
-from pyspark.sql import DataFrame, Window
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F  # noqa: N812
 
 from contracts.checker import Reason
@@ -43,6 +43,14 @@ def conflicting(messages: DataFrame, quarantine: Table, conflicts: DataFrame) ->
     place = [F.coalesce("generation", F.lit(FIRST_GENERATION)), F.col("partition"), F.col("offset")]
     placed = messages.withColumns(dict(zip(LINEAGE, place, strict=True)))
     taken = placed.join(conflicts.select(*LINEAGE, DETAIL), [*LINEAGE])
-    columns = {"generation": F.col("_generation"), "reason": F.lit(str(Reason.CONFLICT)), "detail": F.col(DETAIL)}
-    names = [column.name for column in quarantine.columns]
-    return taken.select([columns.get(name, F.col(name)).alias(name) for name in names])
+    return quarantined(taken, quarantine, Reason.CONFLICT, F.col(DETAIL))
+
+
+def quarantined(messages: DataFrame, quarantine: Table, reason: Reason, detail: Column) -> DataFrame:
+    """Bronze's ``messages`` as quarantine has them."""
+    judged = {
+        "generation": F.coalesce("generation", F.lit(FIRST_GENERATION)),
+        "reason": F.lit(str(reason)),
+        "detail": detail,
+    }
+    return messages.select([judged.get(c.name, F.col(c.name)).alias(c.name) for c in quarantine.columns])

@@ -185,13 +185,20 @@ def test_marking_a_running_task_as_failed_ends_its_processes(
     assert ended.failure.task_id == "daily_product_sales"
 
 
+SENTENCE = "batch 7 is stuck"
+
+
 class Metrics(BaseHTTPRequestHandler):
     """The stream's metrics page, with one query."""
 
-    query_up: ClassVar[int] = 1
+    state: ClassVar[str] = "running"
 
     def do_GET(self) -> None:
-        body = f'tidemill_stream_query_up{{query="bronze/shop.transaction.v1"}} {float(Metrics.query_up)}\n'.encode()
+        query = 'query="bronze/shop.transaction.v1"'
+        body = (
+            f'tidemill_stream_query_state{{{query},state="{Metrics.state}"}} 1.0\n'
+            f'tidemill_stream_query_problem{{{query},sentence="{SENTENCE}"}} 1.0\n'
+        ).encode()
         self.send_response(200)
         self.end_headers()
         self.wfile.write(body)
@@ -205,7 +212,7 @@ def metrics(settings: Settings) -> Iterator[type[Metrics]]:
     host, port = settings.stream.metrics_address.split(":")
     server = ThreadingHTTPServer((host, int(port)), Metrics)
     Thread(target=server.serve_forever, daemon=True).start()
-    Metrics.query_up = 1
+    Metrics.state = "running"
     yield Metrics
     server.shutdown()
     server.server_close()
@@ -223,20 +230,31 @@ def test_a_healthy_stream_is_left_alone(
     assert platform.calls() == []
 
 
-def test_a_stream_whose_query_has_ended_is_restarted(
+def test_a_stream_whose_query_failed_is_left_alone_and_the_run_says_what_to_do(
     metrics: type[Metrics], platform: PlatformDouble, client: AirflowClient
 ) -> None:
-    metrics.query_up = 0
+    metrics.state = "failed"
+    ended = run(client, "stream_keepalive", KEEPALIVE)
+    assert platform.calls() == []
+    assert ended.failure is not None
+    assert ended.failure.task_id == "check_stream"
+    assert f"bronze/shop.transaction.v1 failed: {SENTENCE}" in ended.failure.log_tail[-1]
+
+
+def test_a_stream_whose_query_is_stuck_is_restarted(
+    metrics: type[Metrics], platform: PlatformDouble, client: AirflowClient
+) -> None:
+    metrics.state = "stuck"
     platform.answer({"up stream": [{"sleep_s": 3}]})
     client.wait_for_dag("stream_keepalive")
     client.unpause("stream_keepalive")
     run_id = client.trigger("stream_keepalive", KEEPALIVE)
     eventually(platform.pids, "the restart")
-    metrics.query_up = 1
+    metrics.state = "running"
     ended = client.wait("stream_keepalive", run_id, progress=lambda run: None, timeout_s=240)
     ended.raise_for_failure()
     assert platform.command_lines() == ["down stream", "up stream"]
-    assert client.returned(ended, "check_stream") == "bronze/shop.transaction.v1 has ended"
+    assert client.returned(ended, "check_stream") == SENTENCE
 
 
 def test_a_restart_that_does_not_help_fails_the_run_in_one_sentence(

@@ -1,41 +1,58 @@
 import pytest
 
-from airflow_orchestration.stream_health import StreamUnhealthyError, judge
+from airflow_orchestration.stream_health import Health, QueryFailedError, StreamUnhealthyError, judge
 
 NOW = 1_700_000_000.0
+STATES = ("starting", "running", "retrying", "stuck", "failed")
 
 
-def page(*queries: tuple[str, int, float]) -> str:
-    """The metrics of queries given as (name, up, seconds since the last report)."""
-    lines = ["# HELP tidemill_stream_query_up 1 while the query runs.", "# TYPE tidemill_stream_query_up gauge"]
-    for name, is_up, silent_s in queries:
+def page(*queries: tuple[str, str, str], watched_s: float = 5) -> str:
+    """The metrics of queries given as (name, state, sentence), looked at so many seconds ago."""
+    lines = ["# TYPE tidemill_stream_query_state gauge"]
+    for name, now, sentence in queries:
         lines += [
-            f'tidemill_stream_query_up{{query="{name}"}} {float(is_up)}',
-            f'tidemill_stream_last_report_timestamp_seconds{{query="{name}"}} {NOW - silent_s:.9e}',
-            f'tidemill_stream_lag_rows{{query="{name}"}} 12.0',
+            f'tidemill_stream_query_state{{query="{name}",state="{state}"}} {float(state == now)}' for state in STATES
         ]
-    return "\n".join([*lines, "process_cpu_seconds_total 3.5", ""])
+        if sentence:
+            escaped = sentence.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+            lines.append(f'tidemill_stream_query_problem{{query="{name}",sentence="{escaped}"}} 1.0')
+        lines.append(f'tidemill_stream_lag_rows{{query="{name}"}} 12.0')
+    watched = f"tidemill_stream_watched_timestamp_seconds {NOW - watched_s:.9e}"
+    return "\n".join([*lines, watched, "process_cpu_seconds_total 3.5", ""])
 
 
-def test_queries_that_report_are_healthy() -> None:
-    assert judge(page(("silver/t", 1, 9), ("bronze/t", 1, 1799)), NOW) == ["bronze/t", "silver/t"]
+def test_queries_that_run_or_start_or_are_tried_again_by_the_application_itself_are_working() -> None:
+    exposition = page(
+        ("silver/t", "running", ""), ("bronze/t", "retrying", "no broker"), ("features/f", "starting", "")
+    )
+    assert judge(exposition, NOW) == Health(("bronze/t", "features/f", "silver/t"), {})
 
 
 @pytest.mark.parametrize(
     ("exposition", "problem"),
     [
-        pytest.param(page(("bronze/t", 1, 5), ("silver/t", 0, 5)), "^silver/t has ended$", id="ended"),
         pytest.param(
-            page(("bronze/t", 1, 1801), ("silver/t", 1, 5)), "^bronze/t has not reported for 1801 s$", id="hangs"
+            page(("bronze/t", "running", ""), ("silver/t", "stuck", "silver/t is stuck: batch 7 of 601 s")),
+            "^silver/t is stuck: batch 7 of 601 s$",
+            id="stuck",
         ),
         pytest.param(
-            page(("bronze/t", 1, 1900), ("silver/t", 0, 5)),
-            "^bronze/t has not reported for 1900 s; silver/t has ended$",
-            id="both",
+            page(("bronze/t", "running", ""), watched_s=601),
+            "^the application has not looked at its queries for 601 s$",
+            id="nobody looks",
         ),
         pytest.param("process_cpu_seconds_total 3.5\n", "^the stream runs no query$", id="none"),
     ],
 )
-def test_a_query_that_ended_or_hangs_is_named(exposition: str, problem: str) -> None:
+def test_what_a_restart_may_help_is_named(exposition: str, problem: str) -> None:
     with pytest.raises(StreamUnhealthyError, match=problem):
         judge(exposition, NOW)
+
+
+def test_a_failed_query_waits_for_a_person_and_is_no_reason_to_restart_the_others() -> None:
+    sentence = 'column "x" \\ y\nis gone'
+    health = judge(page(("silver/t", "running", ""), ("bronze/t", "failed", sentence)), NOW)
+    assert health == Health(("silver/t",), {"bronze/t": sentence})
+    with pytest.raises(QueryFailedError) as raised:
+        health.raise_for_failed()
+    assert str(raised.value) == f"bronze/t failed: {sentence}"

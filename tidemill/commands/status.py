@@ -1,5 +1,6 @@
 """``tidemill status``."""
 
+import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -11,9 +12,20 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from tidemill.stack.status import StackStatus
+    from tidemill.stack.stream_progress import QueryProgress
 
 PLAIN_WIDTH = 140
-STYLES = {"ready": "green", "external": "green", "starting": "yellow", "stopping": "yellow", "stopped": "dim"}
+STYLES = {
+    "ready": "green",
+    "running": "green",
+    "external": "green",
+    "degraded": "yellow",
+    "starting": "yellow",
+    "retrying": "yellow",
+    "searching": "yellow",
+    "stopping": "yellow",
+    "stopped": "dim",
+}
 
 
 @click.command(name="status")
@@ -37,6 +49,9 @@ def command(as_json: bool) -> None:
     for service in stack.services:
         if service.reason:
             console.print(f"{service.name}: {service.reason}; log: {service.log}", markup=False, highlight=False)
+    for query in stack.stream:
+        if query.sentence:
+            console.print(f"{query.query} is {query.state}: {query.sentence}", markup=False, highlight=False)
     console.print(f"home: {stack.home}", markup=False, highlight=False, soft_wrap=True)
 
 
@@ -62,14 +77,24 @@ def _services(stack: "StackStatus") -> "Table":
 
 def _stream(stack: "StackStatus") -> "Table":
     from rich.table import Table
+    from rich.text import Text
 
-    table = Table("query", "batch", "input rows/s", "processed rows/s", "batch s", "rows behind")
+    table = Table("query", "state", "batch", "running", "input rows/s", "processed rows/s", "batch s", "rows behind")
     for query in stack.stream:
         figures = (query.input_rows_per_second, query.processed_rows_per_second, query.batch_duration_seconds)
         cells = ["" if figure is None else f"{figure:,.1f}" for figure in figures]
         whole = ["" if number is None else f"{number:,}" for number in (query.batch_id, query.lag_rows)]
-        table.add_row(query.query, whole[0], *cells, whole[1])
+        state = Text(query.state, STYLES.get(query.state, "red"))
+        table.add_row(query.query, state, whole[0], _running(query, time.time()), *cells, whole[1])
     return table
+
+
+def _running(query: "QueryProgress", now: float) -> str:
+    """How long the batch has been running, and how many tasks of its present Spark jobs are done."""
+    if query.batch_started is None:
+        return ""
+    since = duration(max(0.0, now - query.batch_started))
+    return f"{since}, {query.batch_tasks_done} of {query.batch_tasks} tasks" if query.batch_tasks else since
 
 
 def mebibytes(count: int) -> str:

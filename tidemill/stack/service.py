@@ -56,13 +56,19 @@ def no_setup(_run: Run) -> None:
     """For a service that needs nothing done before its first start."""
 
 
+def no_trouble() -> str:
+    """For a service that works or does not, and nothing in between."""
+    return ""
+
+
 @dataclass(frozen=True)
 class Service:
     """A server of the stack.
 
     ``launch`` says how to start it, and raises :class:`MissingPrerequisiteError`. ``setup`` does, with the runner it
     is given, what must have succeeded before the first start. ``probe`` gets the time the service was started at
-    (seconds since the epoch) and raises :class:`NotReadyError` until the service does its work.
+    (seconds since the epoch) and raises :class:`NotReadyError` until the service does its work. ``trouble`` says
+    which part of one that does is not working.
     """
 
     name: str
@@ -73,6 +79,7 @@ class Service:
     endpoints: tuple[Endpoint, ...] = ()
     after: tuple[str, ...] = ()
     setup: Callable[[Run], None] = no_setup
+    trouble: Callable[[], str] = no_trouble
     ready_timeout_s: float = 180
     stop_timeout_s: float = 20
 

@@ -47,6 +47,7 @@ class StackStatus:
 
 STATES = {
     "ready": "it runs and does its work",
+    "degraded": "it runs, and a part of it does not do its work: a sentence below the table says which and why",
     "starting": "it runs and is not ready yet",
     "unready": "it runs but does not do its work, for longer than a start takes",
     "restarting": "it ended, and supervisord is about to start it again",
@@ -57,6 +58,7 @@ STATES = {
     "external": "the settings say that it runs on another machine, where it answers",
     "external-unready": "the settings say that it runs on another machine, where it does not answer",
 }
+STREAM_ANSWERS = {"ready", "degraded", "external", "starting", "unready"}
 _BY_PROGRAM_STATE = {
     "BACKOFF": "restarting",
     "STOPPING": "stopping",
@@ -77,14 +79,22 @@ def status(settings: Settings) -> StackStatus:
     daemon = Record.read(folders.supervisor_record)
     process = daemon.process() if daemon else None
     own = memory_bytes([process]) if process else 0
-    stream_runs = any(state.name == "stream" and state.state in {"ready", "external"} for state in states)
+    stream_runs = any(state.name == "stream" and state.state in STREAM_ANSWERS for state in states)
     return StackStatus(
         home=str(settings.home),
         supervisor_pid=process.pid if process else None,
         memory_bytes=own + sum(state.memory_bytes for state in states),
         services=states,
-        stream=stream_progress(settings) if stream_runs else [],
+        stream=_stream(settings) if stream_runs else [],
     )
+
+
+def _stream(settings: Settings) -> list[QueryProgress]:
+    """Also of an application that is not ready yet; nothing while it does not answer, which its state says."""
+    try:
+        return stream_progress(settings)
+    except NotReadyError:
+        return []
 
 
 def _service_status(folders: Folders, programs: Mapping[str, Program], service: Service) -> ServiceStatus:
@@ -108,7 +118,7 @@ def _service_status(folders: Folders, programs: Mapping[str, Program], service: 
 def _state(program: Program | None, service: Service, record: Record | None) -> tuple[str, str]:
     if not service.is_local:
         reason = _unready_reason(service, time.time())
-        return ("external-unready", reason) if reason else ("external", "")
+        return ("external-unready", reason) if reason else ("external", _trouble(service))
     if program is None:
         return ("orphaned", STATES["orphaned"]) if record else ("stopped", "")
     if program.state in _BY_PROGRAM_STATE:
@@ -118,7 +128,8 @@ def _state(program: Program | None, service: Service, record: Record | None) -> 
         return "starting", "its process has just been started or has just ended"
     reason = _unready_reason(service, record.create_time)
     if not reason:
-        return "ready", ""
+        trouble = _trouble(service)
+        return ("degraded", trouble) if trouble else ("ready", "")
     is_new = time.time() - record.create_time < service.ready_timeout_s
     return ("starting" if is_new else "unready"), reason
 
@@ -129,6 +140,13 @@ def _unready_reason(service: Service, since: float) -> str:
     except NotReadyError as error:
         return str(error)
     return ""
+
+
+def _trouble(service: Service) -> str:
+    try:
+        return service.trouble()
+    except NotReadyError as error:  # it ended since it was probed
+        return str(error)
 
 
 def _tree_memory(process: psutil.Process | None) -> int:

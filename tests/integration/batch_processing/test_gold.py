@@ -115,6 +115,20 @@ def assert_product_sales_equal_the_naive_ones(spark: SparkSession, lake: Setting
     assert found == naive_product_sales(lines)
 
 
+def test_columns_that_others_add_to_silver_and_gold_change_nothing(
+    spark: SparkSession, lake: Settings, append: AppendLines
+) -> None:
+    lines = random_lines(random.Random(5), 60, FIRST, 4)
+    append(lines[:40])
+    run_all(spark, lake)
+    for changed in (silver("shop.transaction.v1"), table("gold/customer_daily"), table("gold/daily_product_sales")):
+        spark.sql(f"ALTER TABLE delta.`{changed.path(lake)}` ADD COLUMNS (note STRING)")
+    append(lines[40:])
+    run_all(spark, lake)
+    assert_customer_days_equal_the_naive_ones(spark, lake, lines)
+    assert {row["note"] for row in rows(spark, lake, "gold/customer_daily")} == {None}
+
+
 def test_gold_equals_plain_python_before_and_after_late_events(
     spark: SparkSession, lake: Settings, append: AppendLines
 ) -> None:

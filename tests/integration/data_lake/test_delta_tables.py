@@ -1,5 +1,6 @@
 """Tables made from declarations, as Spark and the disk see them."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -69,6 +70,34 @@ def test_a_new_optional_column_is_added_and_old_rows_have_none(spark: SparkSessi
     assert (row["id"], row["coupon"]) == ("a", None)
 
 
+def test_a_column_that_others_added_is_left_alone(spark: SparkSession, lake: Settings) -> None:
+    ensure_table(spark, DECLARED, lake)
+    path = DECLARED.path(lake)
+    spark.sql(f"ALTER TABLE delta.`{path}` ADD COLUMNS (note STRING)")
+    before = open_table(DECLARED, lake).version()
+    ensure_table(spark, DECLARED, lake)
+    assert open_table(DECLARED, lake).version() == before
+    assert "note" in spark.read.format("delta").load(path).columns
+
+
+def test_what_the_sentence_says_mends_a_column_of_others_that_must_have_a_value(
+    spark: SparkSession, lake: Settings
+) -> None:
+    ensure_table(spark, DECLARED, lake)
+    without_id = replace(DECLARED, columns=DECLARED.columns[1:], keys=("price",))
+    with pytest.raises(TableMismatchError) as raised:
+        ensure_table(spark, without_id, lake)
+    spark.sql(str(raised.value).split("Spark SQL: ")[1])
+    ensure_table(spark, without_id, lake)
+
+
+def test_two_that_create_a_table_at_once_both_have_it(spark: SparkSession, lake: Settings) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        creations = [pool.submit(ensure_table, spark, DECLARED, lake) for _ in range(8)]
+    assert [creation.result() for creation in creations] == [None] * 8
+    assert open_table(DECLARED, lake).version() == 0
+
+
 def test_a_changed_property_is_set(spark: SparkSession, lake: Settings) -> None:
     ensure_table(spark, DECLARED, lake)
     properties = {**CHANGE_FEED, "delta.logRetentionDuration": "interval 7 days"}
@@ -85,10 +114,19 @@ def changed(name: str, sql_type: str, nullable: bool) -> tuple[Column, ...]:
     [
         (replace(DECLARED, columns=changed("price", "DOUBLE", True)), "column price is decimal(18,4), declared double"),
         (replace(DECLARED, columns=changed("price", "DECIMAL(18,4)", False)), "column price may be null, declared is"),
-        (replace(DECLARED, columns=changed("id", "STRING", True)), "column id is always present, declared may be null"),
         (
-            replace(DECLARED, columns=DECLARED.columns[:1] + DECLARED.columns[2:]),
-            "column price is in the table but not",
+            replace(DECLARED, columns=changed("id", "STRING", True)),
+            "column id is declared as one that may be null, and in the table it must have a value: run in Spark SQL",
+        ),
+        (
+            replace(DECLARED, columns=DECLARED.columns[1:], keys=("price",)),
+            "column id is not declared, so new rows have none, and in the table it must have a value: run in Spark SQL",
+        ),
+        (
+            replace(
+                DECLARED, columns=(*DECLARED.columns[:2], Column("TAGS", "ARRAY<STRING>", True), DECLARED.columns[3])
+            ),
+            "column tags is declared as TAGS: declare it as it is",
         ),
         (
             replace(DECLARED, columns=(*DECLARED.columns, Column("vat", "DOUBLE", False))),
@@ -96,7 +134,15 @@ def changed(name: str, sql_type: str, nullable: bool) -> tuple[Column, ...]:
         ),
         (replace(DECLARED, partition_by=()), r"partitioned by \['month'\], declared \[\]"),
     ],
-    ids=["type", "now required", "now optional", "removed", "new and required", "partitioning"],
+    ids=[
+        "type",
+        "now required",
+        "now optional",
+        "not null of others",
+        "another case",
+        "new and required",
+        "partitioning",
+    ],
 )
 def test_a_table_that_differs_is_refused_and_the_column_named(
     spark: SparkSession, lake: Settings, declared: Table, words: str

@@ -51,7 +51,7 @@ def test_kafka_finds_its_topics_after_a_second_start(home: Settings) -> None:
 
 def test_redis_keeps_its_file_in_the_home(home: Settings) -> None:
     with running(redis.services(home)[0], home):
-        assert list((home.home / "redis").glob("appendonlydir/*.aof"))
+        assert list((home.home / "redis").rglob("*.aof"))
 
 
 def test_mlflow_keeps_runs_and_artifacts_in_the_home(home: Settings) -> None:

@@ -1,12 +1,14 @@
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import pytest
-from prometheus_client import CollectorRegistry, Gauge, start_http_server
+from prometheus_client import CollectorRegistry, start_http_server
 
 from config import Settings
 from contracts.registry import contracts
 from feature_store.catalog import served_groups, state_view_name
+from stream_processing.spark_streaming.progress import StateCollector
+from stream_processing.spark_streaming.states import QueryState, QueryStates, State
 from tidemill.stack.ports import free_ports
 from tidemill.stack.service import NotReadyError
 from tidemill.stack.services import stream
@@ -16,14 +18,12 @@ QUERIES += [f"features/{state_view_name(group)}" for group in served_groups(["ch
 
 
 @contextmanager
-def application(settings: Settings, up: Iterable[str], down: Iterable[str] = ()) -> Iterator[Settings]:
-    """The settings of an application that serves which of its queries run."""
-    registry = CollectorRegistry()
-    gauge = Gauge("tidemill_stream_query_up", "1 while the query runs", ["query"], registry=registry)
-    for query in up:
-        gauge.labels(query).set(1)
-    for query in down:
-        gauge.labels(query).set(0)
+def application(settings: Settings, queries: Mapping[str, QueryState]) -> Iterator[Settings]:
+    """The settings of an application that serves these states of its queries."""
+    registry, states = CollectorRegistry(), QueryStates()
+    for query, state in queries.items():
+        states.set(query, state.state, state.sentence)
+    registry.register(StateCollector(states))
     (port,) = free_ports(1)
     server, thread = start_http_server(port, addr="127.0.0.1", registry=registry)
     try:
@@ -36,22 +36,35 @@ def application(settings: Settings, up: Iterable[str], down: Iterable[str] = ())
         thread.join()
 
 
+ALL = dict.fromkeys(QUERIES, QueryState(State.RUNNING))
+
+
 def test_the_stream_is_ready_when_every_query_runs(settings: Settings) -> None:
-    with application(settings, QUERIES) as moved:
+    with application(settings, ALL) as moved:
         stream.probe(moved, 0)
+        assert stream.trouble(moved) == ""
 
 
 def test_a_query_that_has_not_started_is_named(settings: Settings) -> None:
-    with application(settings, QUERIES[1:]) as moved, pytest.raises(NotReadyError, match=f"not running: {QUERIES[0]}$"):
+    queries = {query: ALL[query] for query in QUERIES[1:]}
+    with application(settings, queries) as moved, pytest.raises(NotReadyError, match=f"not running: {QUERIES[0]}$"):
         stream.probe(moved, 0)
 
 
-def test_a_query_that_has_stopped_is_named(settings: Settings) -> None:
+def test_a_query_that_is_about_to_be_tried_again_is_named_with_its_cause(settings: Settings) -> None:
+    queries = ALL | {QUERIES[0]: QueryState(State.RETRYING, "no broker answered")}
     with (
-        application(settings, QUERIES[1:], QUERIES[:1]) as moved,
-        pytest.raises(NotReadyError, match=f"not running: {QUERIES[0]}$"),
+        application(settings, queries) as moved,
+        pytest.raises(NotReadyError, match=rf"not running: {QUERIES[0]} \(no broker answered\)$"),
     ):
         stream.probe(moved, 0)
+
+
+def test_a_failed_and_a_stuck_query_are_trouble_and_the_others_do_their_work(settings: Settings) -> None:
+    troubled = {QUERIES[0]: QueryState(State.FAILED, "loss"), QUERIES[1]: QueryState(State.STUCK, "hangs")}
+    with application(settings, ALL | troubled) as moved:
+        stream.probe(moved, 0)
+        assert stream.trouble(moved) == f"{QUERIES[0]} is failed; {QUERIES[1]} is stuck"
 
 
 def test_an_application_that_is_away_is_not_ready(settings: Settings) -> None:

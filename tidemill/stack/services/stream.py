@@ -7,7 +7,7 @@ from tidemill.stack.addresses import endpoint
 from tidemill.stack.java import java_binary
 from tidemill.stack.python import platform_environment
 from tidemill.stack.service import Launch, MissingPrerequisiteError, NotReadyError, Service
-from tidemill.stack.stream_progress import stream_progress
+from tidemill.stack.stream_progress import TROUBLES, QueryProgress, stream_progress
 
 APPLICATION = REPO / "stream_processing" / "spark_streaming" / "app.py"
 
@@ -20,6 +20,7 @@ def services(settings: Settings) -> tuple[Service, ...]:
         endpoints=(endpoint(settings.stream.metrics_address, "stream.metrics_address"),),
         launch=partial(launch, settings),
         probe=partial(probe, settings),
+        trouble=partial(trouble, settings),
         after=("kafka", "redis"),
         ready_timeout_s=600,
         stop_timeout_s=60,
@@ -38,15 +39,32 @@ def launch(settings: Settings) -> Launch:
 
 
 def probe(settings: Settings, _since: float) -> None:
-    """The application serves its metrics, and its queries run: two for each contract, one for each feature group."""
+    """The application serves its metrics, and runs its queries: two for each contract, one for each feature group.
+
+    One that failed for good or is stuck is :func:`trouble`; the others do their work.
+    """
     from contracts.registry import topics_called
     from feature_store import catalog
 
-    running = {progress.query for progress in stream_progress(settings) if progress.is_up}
+    known = {progress.query: progress for progress in stream_progress(settings)}
     expected = [f"{layer}/{topic}" for topic in topics_called(settings.stream.topics) for layer in ("bronze", "silver")]
     expected += [
         f"features/{catalog.state_view_name(group)}" for group in catalog.served_groups(settings.serving.use_cases)
     ]
-    missing = [query for query in expected if query not in running]
+    missing = [_missing(query, known.get(query)) for query in expected if not _is_settled(known.get(query))]
     if missing:
         raise NotReadyError(f"not running: {', '.join(missing)}")
+
+
+def trouble(settings: Settings) -> str:
+    """The queries that failed for good or are stuck, each with its sentence; empty when there is none."""
+    troubled = [progress for progress in stream_progress(settings) if progress.state in TROUBLES]
+    return "; ".join(f"{progress.query} is {progress.state}" for progress in troubled)
+
+
+def _is_settled(progress: QueryProgress | None) -> bool:
+    return progress is not None and progress.state in ("running", "searching", *TROUBLES)
+
+
+def _missing(query: str, progress: QueryProgress | None) -> str:
+    return f"{query} ({progress.sentence})" if progress is not None and progress.sentence else query

@@ -1,0 +1,50 @@
+"""The lag of queries that report nothing: one that hangs or failed is further behind with every message."""
+
+import logging
+import threading
+import time
+
+from py4j.protocol import Py4JError  # type: ignore[import-untyped]
+from pyspark.sql import SparkSession
+
+from config.errors import TidemillError
+from config.settings import Settings
+from stream_processing.spark_streaming.checkpoints import read_up_to
+from stream_processing.spark_streaming.lag import rows_behind
+from stream_processing.spark_streaming.progress import ProgressGauges
+from stream_processing.spark_streaming.states import QueryStates, State
+
+EVERY_S = 10.0
+logger = logging.getLogger("tidemill.stream")
+
+
+class SilentLag:
+    """A thread that compares, until ``stop`` is set, what silent queries have read with what their source has now."""
+
+    def __init__(self, spark: SparkSession, settings: Settings, states: QueryStates, gauges: ProgressGauges) -> None:
+        self._spark = spark
+        self._settings = settings
+        self._states = states
+        self._gauges = gauges
+
+    def run(self, stop: threading.Event) -> None:
+        while not stop.wait(EVERY_S):
+            for name in self.silent(time.time()):
+                self.measure(name)
+
+    def silent(self, now: float) -> list[str]:
+        """The queries that do not work, and those whose batch has been running for longer than Spark is ever silent."""
+        batches, _ = self._states.batches()
+        long = {name for name, batch in batches.items() if now - batch.since >= EVERY_S}
+        idle = {name for name, state in self._states.all().items() if state.state is not State.RUNNING}
+        return sorted(long | idle)
+
+    def measure(self, name: str) -> None:
+        """Set the gauge of query ``name``; where the source cannot be asked, it keeps its value."""
+        try:
+            rows = rows_behind(name, read_up_to(self._spark, self._settings, name), self._settings)
+        except (TidemillError, Py4JError, OSError) as error:
+            logger.warning("%s: how far it is behind is unknown: %s", name, str(error).split("\n")[0])
+            return
+        if rows is not None:
+            self._gauges.set_lag(name, rows)

@@ -1,0 +1,51 @@
+"""How each query of the application is started, with what it alone needs made ready first."""
+
+from functools import partial
+
+from pyspark.sql import SparkSession
+from pyspark.sql.streaming.query import StreamingQuery
+
+from config.settings import Settings
+from contracts.registry import topics_called
+from data_lake import tables
+from data_lake.delta_tables import ensure_table
+from feature_store import catalog, repository
+from feature_store.definitions import FeatureGroup
+from ingestion_layer.kafka.topics import ensure_topics
+from stream_processing.spark_streaming.bronze import start_bronze
+from stream_processing.spark_streaming.features import query_name, start_features
+from stream_processing.spark_streaming.restarts import StartQuery
+from stream_processing.spark_streaming.silver import start_silver
+from stream_processing.spark_streaming.states import QueryStates
+
+
+def query_starts(spark: SparkSession, settings: Settings, states: QueryStates) -> dict[str, StartQuery]:
+    """How to start each query, by its name; ``states`` are told what those of silver do beside the usual."""
+    starts: dict[str, StartQuery] = {}
+    for topic in topics_called(settings.stream.topics):
+        starts[f"bronze/{topic}"] = partial(bronze_query, spark, settings, topic)
+        starts[f"silver/{topic}"] = partial(silver_query, spark, settings, topic, states)
+    for group in catalog.served_groups(settings.serving.use_cases):
+        starts[query_name(group)] = partial(features_query, spark, settings, group)
+    return starts
+
+
+def bronze_query(spark: SparkSession, settings: Settings, topic: str) -> StreamingQuery:
+    """The running query ``bronze/<topic>``, its topic and table made or checked."""
+    ensure_topics(settings, [topic])
+    ensure_table(spark, tables.bronze(topic), settings)
+    return start_bronze(spark, settings, topic)
+
+
+def silver_query(spark: SparkSession, settings: Settings, topic: str, states: QueryStates) -> StreamingQuery:
+    """The running query ``silver/<topic>``, the tables that it reads and writes made or checked."""
+    for table in (tables.bronze(topic), tables.silver(topic), tables.quarantine(topic)):
+        ensure_table(spark, table, settings)
+    return start_silver(spark, settings, topic, states)
+
+
+def features_query(spark: SparkSession, settings: Settings, group: FeatureGroup) -> StreamingQuery:
+    """The running query that keeps the states of ``group``, Feast's registry and silver's table made or checked."""
+    repository.apply(settings)
+    ensure_table(spark, tables.table(group.source.table), settings)
+    return start_features(spark, settings, group)

@@ -1,0 +1,169 @@
+"""Looks at the running batch of every query, and ends a process in which one hangs."""
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from py4j.protocol import Py4JError  # type: ignore[import-untyped]
+from pyspark.sql import SparkSession
+from pyspark.sql.streaming.query import StreamingQuery
+
+from config.errors import TransientError
+from config.settings import Settings
+from stream_processing.spark_streaming.checkpoints import last_finished
+from stream_processing.spark_streaming.states import Batch, QueryStates, State
+
+LOOK_S = 2.0
+HALT_S = 5.0
+logger = logging.getLogger("tidemill.stream")
+
+
+@dataclass(frozen=True)
+class Look:
+    """One look at the batch of a query; ``jobs`` are its Spark jobs that run, ``running`` their tasks that do."""
+
+    batch_id: int
+    jobs: frozenset[int]
+    tasks_done: int
+    tasks: int
+    running: int
+
+    @property
+    def waits(self) -> bool:
+        """Whether it has tasks and none of them runs: others have all the slots, and it cannot be blamed."""
+        return bool(self.jobs) and not self.running
+
+
+@dataclass
+class _Seen:
+    """What was seen of a batch: when first, and when it last moved."""
+
+    look: Look
+    since: float
+    moved: float
+
+
+class Watch:
+    """A thread that looks every few seconds until ``stop`` is set.
+
+    A batch is stuck when for ``stuck_after_s`` it neither ended a task nor began a job, while a task of it runs or it
+    has none to wait for. ``end`` is called with the sentence of a batch that was stuck for as long again.
+    """
+
+    def __init__(
+        self,
+        batches: Callable[[], dict[str, Look]],
+        states: QueryStates,
+        stuck_after_s: float,
+        end: Callable[[str], None],
+    ) -> None:
+        self._batches = batches
+        self._states = states
+        self._stuck_after_s = stuck_after_s
+        self._end = end
+        self._seen: dict[str, _Seen] = {}
+
+    def run(self, stop: threading.Event) -> None:
+        while not stop.wait(min(LOOK_S, self._stuck_after_s / 4)):
+            try:
+                looks = self._batches()
+            except Py4JError as error:
+                logger.warning("the running batches cannot be looked at: %s", error)
+                continue
+            self.judge(looks, time.time())
+
+    def judge(self, looks: dict[str, Look], now: float) -> None:
+        """Take in what was seen of each query whose batch runs at ``now``, in seconds since the epoch."""
+        self._seen = {name: self._updated(name, look, now) for name, look in looks.items()}
+        self._states.look(
+            {name: Batch(seen.since, seen.look.tasks_done, seen.look.tasks) for name, seen in self._seen.items()}, now
+        )
+        for name, now_state in self._states.all().items():
+            if now_state.state is State.STUCK and not self._is_stuck(name, now):
+                self._states.change(name, State.STUCK, State.RUNNING)
+        for name, seen in self._seen.items():
+            if self._is_stuck(name, now):
+                self._name_stuck(name, seen, now)
+
+    def _updated(self, name: str, look: Look, now: float) -> _Seen:
+        before = self._seen.get(name)
+        if before is None or before.look.batch_id != look.batch_id:
+            return _Seen(look, now, now)
+        is_excused = look.waits or self._states.of(name).state is State.SEARCHING
+        has_moved = is_excused or (before.look.jobs, before.look.tasks_done) != (look.jobs, look.tasks_done)
+        return _Seen(look, before.since, now if has_moved else before.moved)
+
+    def _is_stuck(self, name: str, now: float) -> bool:
+        return name in self._seen and now - self._seen[name].moved >= self._stuck_after_s
+
+    def _name_stuck(self, name: str, seen: _Seen, now: float) -> None:
+        still_s = now - seen.moved
+        look = seen.look
+        what = f"{look.tasks_done} of {look.tasks} tasks done" if look.tasks else "no task to wait for"
+        sentence = (
+            f"batch {look.batch_id} of {name}, begun {now - seen.since:.0f} s ago, has not moved for "
+            f"{self._stuck_after_s:.0f} s ({what}); the application starts again by itself when it does not move for "
+            "as long again"
+        )
+        if self._states.of(name).state is not State.STUCK:
+            logger.error("%s", sentence)
+            self._states.set(name, State.STUCK, sentence)
+        if still_s >= 2 * self._stuck_after_s:
+            self._end(sentence)
+
+
+class Batches:
+    """The running batches of this Spark."""
+
+    def __init__(self, spark: SparkSession, settings: Settings) -> None:
+        self._spark = spark
+        self._settings = settings
+        self._first: dict[str, int] = {}
+
+    def __call__(self) -> dict[str, Look]:
+        """A look at each query that is in a batch, by its name."""
+        active = [query for query in self._spark.streams.active if query.name and query.status["isTriggerActive"]]
+        if not active:
+            return {}
+        running_jobs = set(self._spark.sparkContext.statusTracker().getActiveJobsIds())
+        return {str(query.name): _look(self._spark, query, self._batch_id(query), running_jobs) for query in active}
+
+    def _batch_id(self, query: StreamingQuery) -> int:
+        """The one after the last that was reported, or, where none was yet, after the last in the checkpoint."""
+        java: Any = query._jsq
+        reported = java.lastProgress()
+        if reported is not None:
+            return int(reported.batchId()) + 1
+        run = str(query.runId)
+        if run not in self._first:
+            self._first[run] = last_finished(self._spark, self._settings, str(query.name)) + 1
+        return self._first[run]
+
+
+def _look(spark: SparkSession, query: StreamingQuery, batch_id: int, running_jobs: set[int]) -> Look:
+    tracker = spark.sparkContext.statusTracker()
+    jobs = running_jobs.intersection(tracker.getJobIdsForGroup(str(query.runId)))
+    infos = [info for job in jobs if (info := tracker.getJobInfo(job))]
+    stages = [stage for info in infos for number in info.stageIds if (stage := tracker.getStageInfo(number))]
+    return Look(
+        batch_id,
+        frozenset(jobs),
+        sum(stage.numCompletedTasks for stage in stages),
+        sum(stage.numTasks for stage in stages),
+        sum(stage.numActiveTasks for stage in stages),
+    )
+
+
+def end_process(spark: SparkSession, sentence: str) -> None:
+    """End this process and its JVM at once: a thread that hangs holds up every other way to end."""
+    logger.error("ending the application: %s", sentence)
+    context: Any = spark.sparkContext
+    halt = threading.Thread(target=context._jvm.java.lang.Runtime.getRuntime().halt, args=(TransientError.exit_status,))
+    halt.daemon = True
+    halt.start()
+    halt.join(HALT_S)
+    os._exit(TransientError.exit_status)

@@ -1,0 +1,82 @@
+"""The stream's silver query, or a trial of it, in a process in which a message that says so kills or hangs."""
+
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from functools import partial
+from pathlib import Path
+
+import psutil
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F  # noqa: N812
+
+from config import load_settings
+from contracts.registry import Contract
+from data_lake.spark import session
+from stream_processing.spark_streaming import silver, trial, trial_process
+from stream_processing.spark_streaming.parse import TimeRule, parse
+from stream_processing.spark_streaming.query import checkpoint
+from stream_processing.spark_streaming.restarts import QueryRunner
+from stream_processing.spark_streaming.starts import silver_query
+from stream_processing.spark_streaming.states import QueryStates, State
+from stream_processing.spark_streaming.watch import Batches, Watch, end_process
+
+KILLS, HANGS = b"kills what reads it", b"hangs what reads it"
+TOPIC = "shop.transaction.v1"
+
+
+def poison(value: bytes | None) -> bool:
+    """In a Python worker: the parent of its parent is the JVM."""
+    if value is not None and KILLS in bytes(value):
+        java = next(process for process in psutil.Process().parents() if process.name() == "java")
+        os.kill(java.pid, signal.SIGKILL)
+        time.sleep(60)
+    if value is not None and HANGS in bytes(value):
+        time.sleep(3600)
+    return True
+
+
+def poisoned(messages: DataFrame, source: Contract, rule: TimeRule) -> DataFrame:
+    return parse(messages.where(F.udf(poison, "boolean")("value")), source, rule)
+
+
+def run() -> None:
+    """Until silver has all of bronze; the process ends before when something kills it."""
+    settings = load_settings()
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger("py4j").setLevel(logging.WARNING)
+    spark = session("poisoned", settings)
+    states, stop, name = QueryStates(), threading.Event(), f"silver/{TOPIC}"
+    watch = Watch(Batches(spark, settings), states, settings.stream.stuck_after_s, partial(end_process, spark))
+    threading.Thread(target=watch.run, args=(stop,), daemon=True).start()
+    folder = Path(checkpoint(settings, name))
+    threading.Thread(target=stop_after_first_batch, args=(folder, states, stop), daemon=True).start()
+    QueryRunner({name: partial(silver_query, spark, settings, TOPIC, states)}, states=states, is_alive=alive).run(stop)
+    spark.stop()
+
+
+def stop_after_first_batch(folder: Path, states: QueryStates, stop: threading.Event) -> None:
+    before = None
+    while not (folder / "commits" / "0").exists():
+        now = states.of(f"silver/{TOPIC}")
+        if now != before and now.state in (State.SEARCHING, State.STUCK):
+            sys.stderr.write(f"{now.state}: {now.sentence}\n")
+        before = now
+        time.sleep(0.1)
+    stop.set()
+
+
+def alive() -> bool:
+    return any(process.name() == "java" for process in psutil.Process().children())
+
+
+if __name__ == "__main__":
+    silver.parse = poisoned
+    trial.SCRIPT = Path(__file__)
+    if len(sys.argv) > 1:
+        trial_process.main(sys.argv[1:])
+    else:
+        run()

@@ -1,0 +1,170 @@
+"""What happens to one topic's tables or messages stops that topic alone, says why, and ends when it was mended."""
+
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+
+import pytest
+from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
+from pyspark.sql import SparkSession
+
+from config import Settings
+from data_lake import tables
+from data_lake.reconciliation import wait_until_it_holds
+from data_lake.tables import Table
+from stream_processing.spark_streaming.diagnosis import Diagnosis
+from stream_processing.spark_streaming.query import checkpoint
+from stream_processing.spark_streaming.restarts import QueryRunner, RestartPolicy
+from stream_processing.spark_streaming.starts import bronze_query, silver_query
+from stream_processing.spark_streaming.states import QueryState, QueryStates, State
+from tests.integration.stream_processing.conftest import TOPIC, Rows, encode, transaction
+
+OTHER = "shop.click.v1"
+PATIENCE_S = 120
+LAYERS: tuple[Callable[[str], Table], ...] = (tables.bronze, tables.silver, tables.quarantine)
+
+
+def produce(kafka: str, topic: str, values: list[bytes]) -> None:
+    producer = Producer({"bootstrap.servers": kafka})
+    for value in values:
+        producer.produce(topic, value=value, partition=0)
+    assert producer.flush(60) == 0
+
+
+@contextmanager
+def running(spark: SparkSession, lake: Settings, topics: tuple[str, ...]) -> Iterator[QueryStates]:
+    """The runner of the application with bronze and silver of ``topics``."""
+    starts = {f"bronze/{topic}": partial(bronze_query, spark, lake, topic) for topic in topics}
+    stop, states = threading.Event(), QueryStates()
+    starts |= {f"silver/{topic}": partial(silver_query, spark, lake, topic, states) for topic in topics}
+    policy = RestartPolicy(attempts=3, pause_s=0.2, longest_s=1)
+    runner = QueryRunner(starts, policy, states, Diagnosis(spark, lake))
+    thread = threading.Thread(target=runner.run, args=(stop,))
+    thread.start()
+    try:
+        yield states
+    finally:
+        stop.set()
+        thread.join()
+
+
+def becomes(states: QueryStates, query: str, state: State) -> QueryState:
+    deadline = time.monotonic() + PATIENCE_S
+    while states.of(query).state is not state:
+        assert time.monotonic() < deadline, f"{query} is {states.of(query)}, not {state}"
+        time.sleep(0.1)
+    return states.of(query)
+
+
+def held(lake: Settings, topic: str) -> None:
+    report = wait_until_it_holds(lake, [topic], PATIENCE_S, lambda _: None)
+    assert report.holds, [str(finding) for topic in report.topics.values() for finding in topic.findings]
+
+
+def test_columns_that_others_add_are_null_in_our_rows_and_stop_nothing(
+    spark: SparkSession, lake: Settings, kafka: str, rows: Rows
+) -> None:
+    with running(spark, lake, (TOPIC,)) as states:
+        becomes(states, f"silver/{TOPIC}", State.RUNNING)
+        produce(kafka, TOPIC, [encode(transaction("before")), b"bad"])
+        held(lake, TOPIC)
+        for layer in LAYERS:
+            spark.sql(f"ALTER TABLE delta.`{layer(TOPIC).path(lake)}` ADD COLUMNS (note STRING, seen STRUCT<at: DATE>)")
+        produce(kafka, TOPIC, [encode(transaction("after")), b"worse"])
+        held(lake, TOPIC)
+    with running(spark, lake, (TOPIC,)) as states:
+        produce(kafka, TOPIC, [encode(transaction("after a restart"))])
+        held(lake, TOPIC)
+        assert becomes(states, f"silver/{TOPIC}", State.RUNNING).sentence == ""
+    found = {row["event_id"]: row["note"] for row in rows(tables.silver(TOPIC).name)}
+    assert {transaction(name)["id"]: None for name in ("before", "after", "after a restart")}.items() <= found.items()
+    assert {row["note"] for row in rows(f"quarantine/{TOPIC}")} == {None}
+    assert {row["note"] for row in rows(f"bronze/{TOPIC}")} == {None}
+
+
+def test_a_column_that_cannot_be_filled_fails_its_query_alone_until_the_sentence_was_followed(
+    spark: SparkSession, lake: Settings, kafka: str
+) -> None:
+    path = tables.silver(TOPIC).path(lake)
+    spark.sql(f"DROP TABLE IF EXISTS delta.`{path}`")
+    shutil.rmtree(path)
+    spark.sql(
+        f"CREATE TABLE delta.`{path}` ({tables.silver(TOPIC).ddl}, note STRING NOT NULL) USING delta "
+        "PARTITIONED BY (event_month)"
+    )
+    with running(spark, lake, (TOPIC, OTHER)) as states:
+        failed = becomes(states, f"silver/{TOPIC}", State.FAILED)
+        assert failed.sentence.startswith(f"{tables.silver(TOPIC).name} at {path} differs from its declaration: ")
+        produce(kafka, TOPIC, [encode(transaction("waits"))])
+        produce(kafka, OTHER, [b"goes on"])
+        held(lake, OTHER)
+        assert states.of(f"silver/{TOPIC}") == failed
+        for query in (f"bronze/{TOPIC}", f"silver/{OTHER}"):
+            becomes(states, query, State.RUNNING)
+        spark.sql(failed.sentence.split("run in Spark SQL: ")[1])
+        becomes(states, f"silver/{TOPIC}", State.RUNNING)
+        held(lake, TOPIC)
+
+
+def test_messages_that_the_broker_lost_unread_are_named_and_stop_their_topic_alone(
+    spark: SparkSession, lake: Settings, kafka: str
+) -> None:
+    with running(spark, lake, (TOPIC,)) as states:
+        produce(kafka, TOPIC, [encode(transaction("read"))])
+        held(lake, TOPIC)
+    first = _end(kafka)
+    produce(kafka, TOPIC, [encode(transaction(f"lost {number}")) for number in range(5)])
+    _delete_before(kafka, first + 3)
+    with running(spark, lake, (TOPIC, OTHER)) as states:
+        failed = becomes(states, f"bronze/{TOPIC}", State.FAILED)
+        assert failed.sentence == (
+            f"the broker no longer has messages of {TOPIC} that were not read: partition 0 offsets {first} to "
+            f"{first + 2}; if nothing can bring them back, go on without them: tidemill stream accept-loss {TOPIC}"
+        )
+        produce(kafka, OTHER, [b"goes on"])
+        held(lake, OTHER)
+        becomes(states, f"silver/{TOPIC}", State.RUNNING)
+
+
+def _end(kafka: str) -> int:
+    consumer = Consumer({"bootstrap.servers": kafka, "group.id": "test"})
+    try:
+        return int(consumer.get_watermark_offsets(TopicPartition(TOPIC, 0), timeout=30)[1])
+    finally:
+        consumer.close()
+
+
+def _delete_before(kafka: str, offset: int) -> None:
+    admin = AdminClient({"bootstrap.servers": kafka})  # the answers come as long as it lives
+    for future in admin.delete_records([TopicPartition(TOPIC, 0, offset)], request_timeout=30).values():
+        future.result()
+
+
+def test_a_bronze_table_made_anew_fails_silver_until_its_checkpoint_was_removed(
+    spark: SparkSession, lake: Settings, kafka: str
+) -> None:
+    with running(spark, lake, (TOPIC,)):
+        produce(kafka, TOPIC, [encode(transaction("old table"))])
+        held(lake, TOPIC)
+    shutil.rmtree(tables.bronze(TOPIC).path(lake))
+    shutil.rmtree(checkpoint(lake, f"bronze/{TOPIC}"))
+    with running(spark, lake, (TOPIC,)) as states:
+        failed = becomes(states, f"silver/{TOPIC}", State.FAILED)
+        sentence, command = failed.sentence.split(": rm -r ")
+        assert sentence == (
+            "bronze was made anew since this query began to read it; "
+            "have it read all of bronze again, which writes nothing twice"
+        )
+        shutil.rmtree(command)
+        becomes(states, f"silver/{TOPIC}", State.RUNNING)
+        held(lake, TOPIC)
+
+
+@pytest.mark.parametrize("query", ["bronze", "silver"])
+def test_an_unknown_error_of_spark_is_kept_in_its_own_words(spark: SparkSession, lake: Settings, query: str) -> None:
+    failure = Diagnosis(spark, lake)(f"{query}/{TOPIC}", ValueError("[SOMETHING] no idea\nwith details"))
+    assert (failure.sentence, failure.is_final) == ("[SOMETHING] no idea", False)

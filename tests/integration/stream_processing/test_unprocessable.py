@@ -1,0 +1,101 @@
+"""A message that kills or hangs what reads it ends in quarantine, raw; everything beside it is in silver."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from pyspark.sql import DataFrame
+
+from config import Settings
+from config.environment import settings_environment
+from config.settings import REPO
+from data_lake import tables
+from stream_processing.spark_streaming import silver
+from stream_processing.spark_streaming.query import checkpoint
+from tests.integration.stream_processing.conftest import TOPIC, Rows, encode, transaction
+from tests.integration.stream_processing.poisoned_app import HANGS, KILLS
+
+pytestmark = pytest.mark.timeout(1200)
+APP = Path(__file__).with_name("poisoned_app.py")
+Messages = Callable[..., DataFrame]
+
+
+def run(settings: Settings) -> "subprocess.CompletedProcess[str]":
+    environment = os.environ | settings_environment(settings) | {"PYTHONPATH": str(REPO)}
+    return subprocess.run([sys.executable, str(APP)], env=environment, capture_output=True, text=True, check=False)
+
+
+def attempts(settings: Settings) -> dict[str, int]:
+    noted: dict[str, int] = json.loads((Path(checkpoint(settings, f"silver/{TOPIC}")) / "attempts").read_text())
+    return noted
+
+
+def poisonous(words: bytes) -> bytes:
+    """A valid event."""
+    return encode(transaction("poison", description=words.decode()))
+
+
+def test_a_message_that_kills_three_times_is_found_and_all_others_are_in_silver(
+    lake: Settings, messages: Messages, rows: Rows
+) -> None:
+    good = [encode(transaction(f"good {number}")) for number in range(4)]
+    batch = messages([*good[:3], poisonous(KILLS), good[3], b"no JSON"])
+    batch.write.format("delta").mode("append").save(tables.bronze(TOPIC).path(lake))
+
+    for killed in (1, 2, 3):
+        assert run(lake).returncode != 0
+        assert attempts(lake) == {"batch": 0, "attempts": killed}
+        assert rows("silver/transactions") == []
+    found = run(lake)
+
+    assert found.returncode == 0, found.stderr[-4000:]
+    assert f"batch 0 of silver/{TOPIC} killed or hung the application 3 times and is taken apart" in found.stderr
+    assert "the message at generation 1 partition 0 offset 3 killed or hung what processed it" in found.stderr
+    assert [row["_offset"] for row in rows("silver/transactions")] == [0, 1, 2, 4]
+    unprocessable, bad = rows(f"quarantine/{TOPIC}")
+    assert (unprocessable["offset"], unprocessable["reason"]) == (3, "unprocessable")
+    assert (unprocessable["value"], unprocessable["generation"]) == (poisonous(KILLS), 1)
+    assert (bad["offset"], bad["reason"]) == (5, "not_json")
+    assert not (Path(checkpoint(lake, f"silver/{TOPIC}")) / "apart").exists()
+
+
+def test_a_batch_that_hangs_ends_the_process_and_what_quarantine_knows_is_left_out(
+    lake: Settings, messages: Messages, rows: Rows
+) -> None:
+    batch = messages([encode(transaction("good")), poisonous(HANGS)])
+    batch.write.format("delta").mode("append").save(tables.bronze(TOPIC).path(lake))
+    hasty = lake.model_copy(update={"stream": lake.stream.model_copy(update={"stuck_after_s": 8.0})})
+    hung = run(hasty)
+    assert hung.returncode == 75, hung.stderr[-4000:]
+    assert f"stuck: batch 0 of silver/{TOPIC}" in hung.stderr
+    assert attempts(lake) == {"batch": 0, "attempts": 1}
+
+    known = batch.where("offset = 1").selectExpr(
+        *(column.name for column in tables.bronze(TOPIC).columns if column.name != "generation"),
+        "1 AS generation",
+        "'unprocessable' AS reason",
+        "'known' AS detail",
+    )
+    known.write.format("delta").mode("append").save(tables.quarantine(TOPIC).path(lake))
+    again = run(lake)
+    assert again.returncode == 0, again.stderr[-4000:]
+    assert [row["_offset"] for row in rows("silver/transactions")] == [0]
+    assert [row["detail"] for row in rows(f"quarantine/{TOPIC}")] == ["known"]
+
+
+def test_an_ordinary_failure_is_no_attempt_and_a_killed_worker_is(
+    lake: Settings, messages: Messages, write: Callable[[DataFrame, int], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for error, counted in (("the disk is full", 0), ("Python worker exited unexpectedly", 1)):
+
+        def fail(*_: object, error: str = error) -> None:
+            raise OSError(error)
+
+        monkeypatch.setattr(silver, "write_parsed", fail)
+        with pytest.raises(OSError, match=error):
+            write(messages([encode(transaction("fails"))]), 5)
+        assert attempts(lake) == {"batch": 5, "attempts": counted}
