@@ -19,7 +19,7 @@ WIDE = 200
 
 @click.group(name="lake")
 def command() -> None:
-    """List, describe and query the lake's tables; none of this starts a JVM."""
+    """List, describe, query and keep up the lake's tables; only `rejudge` starts a JVM."""
 
 
 @command.command(name="tables")
@@ -94,6 +94,33 @@ def maintain(names: tuple[str, ...], vacuum_hours: int, as_json: bool) -> None:
         click.echo(strict_json.dumps(done, indent=2))
         return
     _print_table(["name", "rows_expired", "files_merged", "files_written", "files_removed"], done)
+
+
+@command.command()
+@click.argument("topics", metavar="TOPIC...", nargs=-1, required=True)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def rejudge(topics: tuple[str, ...], as_json: bool) -> None:
+    """Make silver and quarantine of each TOPIC anew from bronze, by today's contract; stop the stream first.
+
+    Both tables are overwritten, each in one commit; rows whose message bronze no longer has stay as they are. Ended in
+    between, it is completed by running it again. It starts a JVM.
+    """
+    from contracts.registry import topics_called
+    from data_lake.spark import session
+    from stream_processing.spark_streaming.rejudge import rejudge as judge_again
+    from tidemill.stack.stream_stopped import require_stream_stopped
+
+    settings, names = load_settings(), topics_called(topics)
+    require_stream_stopped(settings)
+    spark = session("lake/rejudge", settings)
+    try:
+        done = [judge_again(spark, settings, topic).__dict__ for topic in names]
+    finally:
+        spark.stop()
+    if as_json:
+        click.echo(strict_json.dumps(done, indent=2))
+        return
+    _print_table(["topic", "silver_before", "silver", "quarantine_before", "quarantine", "kept"], done)
 
 
 def _print_json(result: "duckdb.DuckDBPyConnection") -> None:
