@@ -33,6 +33,7 @@ from data_sources.replay import Source
 from data_sources.simulator.faults import Faults
 from data_sources.simulator.history import SimulatorSource
 from data_sources.simulator.shop import Shop
+from ingestion_layer.kafka.offsets import topic_offsets
 from ingestion_layer.kafka.producer import Event, EventProducer
 from ingestion_layer.kafka.topics import ensure_topics
 from stream_processing.spark_streaming.app import CONF
@@ -85,12 +86,12 @@ def measure(spark: SparkSession, settings: Settings, sent: int) -> dict[str, flo
 
 def read_to_noop(spark: SparkSession, settings: Settings) -> None:
     """The same messages, parsed into columns and dropped."""
+    offsets = topic_offsets(settings, TOPIC)
     data = data_ddl(contract(TOPIC))
     ddl = f"id STRING, source STRING, time STRING, data STRUCT<{data.replace('` ', '`: ')}>"
     event = F.from_json(F.col("value").cast("string"), ddl).alias("event")
-    rows = (
-        read_topic(spark, settings, TOPIC).select("partition", "offset", event).select("*", "event.*", "event.data.*")
-    )
+    messages = read_topic(spark, settings, TOPIC, {partition: of.low for partition, of in offsets.items()})
+    rows = messages.select("partition", "offset", event).select("*", "event.*", "event.data.*")
     checkpoint = f"{settings.checkpoints}/noop-{uuid.uuid4()}"
     writer = rows.drop("event", "data").writeStream.format("noop").option("checkpointLocation", checkpoint)
     writer.trigger(availableNow=True).start().awaitTermination()

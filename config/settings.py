@@ -8,7 +8,7 @@ import tomllib
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
@@ -70,6 +70,10 @@ class Stream(Section):
     kafka_options: dict[str, str] = Field(
         default_factory=dict, description="extra options of Spark's Kafka source (kafka.security.protocol, ...)"
     )
+    isolation: Literal["read_committed", "read_uncommitted"] = Field(
+        "read_committed", description="which messages of transactional producers are read: committed ones, or all"
+    )
+    topic_watch_s: float = Field(10.0, gt=0, description="how often a running query asks which topic the broker has")
     trigger_s: float = Field(2.0, ge=0, description="how often messages are taken from Kafka, in one batch a topic")
     poll_s: float = Field(0.5, ge=0, description="how often silver and features look for a new commit of their source")
     max_offsets_per_trigger: int = Field(300_000, ge=1)

@@ -18,7 +18,7 @@ STREAMED = {
     "delta.deletedFileRetentionDuration": "interval 7 days",
 }
 # A row written adds to the statistics of each of these, and every commit lists them for all files.
-MESSAGE_STATISTICS = {"delta.dataSkippingStatsColumns": "partition,offset"}
+MESSAGE_STATISTICS = {"delta.dataSkippingStatsColumns": "generation,partition,offset"}
 EVENT_STATISTICS = {"delta.dataSkippingStatsColumns": "event_date,event_time,ingested_at"}
 
 
@@ -209,8 +209,29 @@ _GOLD = (
 )
 
 
+TOPIC_STARTS = Table(
+    name="control/topic_starts",
+    description="each start of bronze on a topic: which topic it is, from which offsets on, and what was given up",
+    columns=_columns(
+        "topic STRING",
+        "start INT",
+        "generation INT",
+        "cluster_id STRING",
+        "topic_id STRING",
+        "offsets MAP<INT, BIGINT>",
+        "lost ARRAY<STRUCT<partition: INT, first: BIGINT, last: BIGINT>>",
+        "ended_offsets MAP<INT, BIGINT>",
+        "ended_rows MAP<INT, BIGINT>",
+        "reason STRING",
+        "started_by STRING",
+        "started_at TIMESTAMP",
+    ),
+    keys=("topic", "start"),
+)
+
+
 @cache
 def _tables() -> Mapping[str, Table]:
     topics = list(contracts().values())
     declared = [layer(source) for layer in (_bronze, _silver, _quarantine) for source in topics]
-    return {declaration.name: declaration for declaration in (*declared, *_GOLD)}
+    return {declaration.name: declaration for declaration in (*declared, *_GOLD, TOPIC_STARTS)}

@@ -19,6 +19,7 @@ COMMANDS = {
     "produce": "Send events to Kafka: a simulated shop, or a real file.",
     "reconcile": "Check that the broker and the lake hold the same events.",
     "status": "Show each service, its memory, and the stream's progress.",
+    "stream": "Show and decide from where on bronze reads a topic.",
     "submit": "Run a script of this project with spark-submit.",
     "topics": "Create and list the topics.",
     "up": "Start the local stack.",

@@ -3,27 +3,56 @@
 A query's columns are ``what`` (names the row) and ``rows`` (how many rows it stands for).
 """
 
+LACKING = """
+WITH begun AS (SELECT generation, partition, min("offset") AS begin FROM bronze GROUP BY generation, partition),
+     wanted AS (SELECT generation, partition, high, coalesce(first, least(low, begin)) AS first
+                FROM broker LEFT JOIN begun USING (generation, partition)
+                WHERE generation = (SELECT max(generation) FROM broker)),
+     spans AS (SELECT partition, "offset" AS first, "offset" AS last FROM bronze SEMI JOIN wanted USING (generation)
+               UNION ALL SELECT partition, first, last FROM accepted SEMI JOIN wanted USING (generation)
+               UNION ALL SELECT partition, high, high FROM wanted),
+     steps AS (SELECT partition, first AS next, max(last) OVER (PARTITION BY partition ORDER BY first, last
+                      ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before FROM spans)
+SELECT generation, partition, greatest(before + 1, first) AS first, next - 1 AS last
+FROM steps JOIN wanted USING (partition) WHERE next > greatest(before + 1, first)
+ORDER BY partition, first
+"""
+"""The ranges of offsets that bronze lacks of the current generation, but for losses that were accepted."""
+
 MISSING_IN_BRONZE = """
-WITH wanted AS (SELECT partition, least(low, coalesce((SELECT min("offset") FROM bronze b
-                       WHERE b.partition = broker.partition), low)) AS first, high FROM broker),
-     edges AS (SELECT partition, "offset" FROM bronze UNION ALL SELECT partition, high FROM wanted),
-     steps AS (SELECT partition, "offset", lag("offset") OVER (PARTITION BY partition ORDER BY "offset") AS before
-               FROM edges)
-SELECT 'partition ' || partition || ' offsets ' || (coalesce(before, first - 1) + 1) || ' to ' || ("offset" - 1)
-           AS what,
-       "offset" - coalesce(before, first - 1) - 1 AS rows
-FROM steps JOIN wanted USING (partition) WHERE "offset" > coalesce(before, first - 1) + 1
-ORDER BY partition, "offset"
+WITH runs AS (SELECT *, "offset" - row_number() OVER (PARTITION BY partition ORDER BY "offset") AS run FROM readable)
+SELECT messages(generation, partition, min("offset"), max("offset")) AS what, count(*) AS rows
+FROM runs GROUP BY generation, partition, run ORDER BY partition, run
+"""
+
+GONE = """
+SELECT messages(generation, partition, l.first, least(last, low - 1)) AS what,
+       least(last, low - 1) - l.first + 1 AS rows
+FROM lacking l JOIN broker USING (generation, partition) WHERE l.first < low ORDER BY partition, l.first
+"""
+
+CLOSED = """
+SELECT 'generation ' || generation || ' partition ' || partition || ': ' || count("offset") || ' rows, ' || rows
+           || ' when it ended' AS what, abs(rows - count("offset")) AS rows
+FROM closed LEFT JOIN bronze_all USING (generation, partition) GROUP BY generation, partition, closed.rows
+HAVING count("offset") != closed.rows
+"""
+
+ABORTED = """
+WITH runs AS (SELECT *, "offset" - row_number() OVER (PARTITION BY partition ORDER BY "offset") AS run
+              FROM (SELECT DISTINCT * FROM aborted))
+SELECT messages(generation, partition, min("offset"), max("offset")) AS what, count(*) AS rows
+FROM runs GROUP BY generation, partition, run ORDER BY partition, run
 """
 
 REPEATED_IN_BRONZE = """
-SELECT message(partition, "offset") AS what, count(*) - 1 AS rows
-FROM bronze GROUP BY partition, "offset" HAVING count(*) > 1
+SELECT message(generation, partition, "offset") AS what, count(*) - 1 AS rows
+FROM bronze GROUP BY generation, partition, "offset" HAVING count(*) > 1
 """
 
 REPEATED_IN_QUARANTINE = """
-SELECT message(partition, "offset") AS what, count(*) - 1 AS rows
-FROM quarantine GROUP BY partition, "offset" HAVING count(*) > 1
+SELECT message(generation, partition, "offset") AS what, count(*) - 1 AS rows
+FROM quarantine GROUP BY generation, partition, "offset" HAVING count(*) > 1
 """
 
 REPEATED_IN_SILVER = """
@@ -32,49 +61,56 @@ FROM silver GROUP BY event_id, event_date HAVING count(*) > 1
 """
 
 LOST = """
-WITH lost AS (SELECT partition, "offset" FROM bronze
-              ANTI JOIN quarantine USING (partition, "offset")
+WITH lost AS (SELECT generation, partition, "offset" FROM bronze
+              ANTI JOIN quarantine USING (generation, partition, "offset")
               ANTI JOIN silver USING (event_id, event_date)),
-     runs AS (SELECT *, "offset" - row_number() OVER (PARTITION BY partition ORDER BY "offset") AS run FROM lost)
-SELECT 'partition ' || partition || ' offsets ' || min("offset") || ' to ' || max("offset") AS what, count(*) AS rows
-FROM runs GROUP BY partition, run ORDER BY partition, run
+     runs AS (SELECT *, "offset" - row_number() OVER (PARTITION BY generation, partition ORDER BY "offset") AS run
+              FROM lost)
+SELECT messages(generation, partition, min("offset"), max("offset")) AS what, count(*) AS rows
+FROM runs GROUP BY generation, partition, run ORDER BY generation, partition, run
 """
 
 IN_BOTH = """
-SELECT message(partition, "offset") AS what, 1 AS rows FROM quarantine SEMI JOIN silver USING (partition, "offset")
+SELECT message(generation, partition, "offset") AS what, 1 AS rows
+FROM quarantine SEMI JOIN silver USING (generation, partition, "offset")
 """
 
 WRONG_REASON = """
-SELECT message(partition, "offset") || ' is ' || q.reason || ', the contract says ' || coalesce(b.reason, 'valid')
-           AS what, 1 AS rows
-FROM quarantine q JOIN bronze b USING (partition, "offset")
+SELECT message(generation, partition, "offset") || ' is ' || q.reason
+           || ', the contract says ' || coalesce(b.reason, 'valid') AS what, 1 AS rows
+FROM quarantine q JOIN bronze b USING (generation, partition, "offset")
 WHERE coalesce(b.reason, q.reason) != q.reason
    OR (b.reason IS NULL AND q.reason NOT IN ('unrepresentable', 'time_out_of_range'))
 """
 
 INVALID_IN_SILVER = """
-SELECT message(partition, "offset") || ' is ' || reason AS what, 1 AS rows FROM bronze b
-SEMI JOIN silver USING (partition, "offset") WHERE reason IS NOT NULL
+SELECT message(generation, partition, "offset") || ' is ' || reason AS what, 1 AS rows FROM bronze b
+SEMI JOIN silver USING (generation, partition, "offset") WHERE reason IS NOT NULL
 """
 
 SILVER_WITHOUT_BRONZE = """
-SELECT message(partition, "offset") || ' event ' || event_id AS what, 1 AS rows
-FROM (SELECT s.* FROM silver s JOIN broker USING (partition) WHERE "offset" < high
-      AND "offset" >= (SELECT min("offset") FROM bronze b WHERE b.partition = s.partition)) recent
-ANTI JOIN bronze_all USING (partition, "offset", event_id, event_date)
+SELECT message(generation, partition, "offset") || ' event ' || event_id AS what, 1 AS rows
+FROM (SELECT s.* FROM silver s JOIN broker USING (generation, partition) WHERE "offset" < high AND "offset" >=
+      (SELECT min("offset") FROM bronze b WHERE b.generation = s.generation AND b.partition = s.partition)) recent
+ANTI JOIN bronze_all USING (generation, partition, "offset", event_id, event_date)
 """
 
 QUARANTINE_WITHOUT_BRONZE = """
-SELECT message(partition, "offset") AS what, 1 AS rows FROM quarantine ANTI JOIN bronze_all USING (partition, "offset")
+SELECT message(generation, partition, "offset") AS what, 1 AS rows
+FROM quarantine ANTI JOIN bronze_all USING (generation, partition, "offset")
 """
 
 UNKNOWN_PARTITION = """
-SELECT 'partition ' || partition AS what, count(*) AS rows FROM bronze_all ANTI JOIN broker USING (partition)
-GROUP BY partition ORDER BY partition
+SELECT of_generation(generation) || 'partition ' || partition AS what, count(*) AS rows
+FROM bronze_all ANTI JOIN broker USING (generation, partition)
+GROUP BY generation, partition ORDER BY generation, partition
 """
 
 CHECKS: dict[str, str] = {
     "the broker has them, bronze does not": MISSING_IN_BRONZE,
+    "bronze never had them, and the broker no longer has them": GONE,
+    "rows of a generation that ended, counted then and now": CLOSED,
+    "in bronze, but of transactions that were aborted": ABORTED,
     "more than once in bronze": REPEATED_IN_BRONZE,
     "in bronze, from a partition that the broker does not have": UNKNOWN_PARTITION,
     "in bronze, but neither in quarantine nor in silver": LOST,
@@ -88,7 +124,7 @@ CHECKS: dict[str, str] = {
 }
 
 COUNTS = """
-WITH valid AS (SELECT event_id, event_date FROM bronze ANTI JOIN quarantine USING (partition, "offset")),
+WITH valid AS (SELECT event_id, event_date FROM bronze ANTI JOIN quarantine USING (generation, partition, "offset")),
      keys AS (SELECT DISTINCT event_id, event_date FROM valid)
 SELECT (SELECT count(*) FROM bronze) AS bronze_rows,
        (SELECT count(*) FROM quarantine) AS quarantine_rows,
@@ -99,7 +135,19 @@ SELECT (SELECT count(*) FROM bronze) AS bronze_rows,
 
 PARTITIONS = """
 SELECT partition, low, high, count("offset"), min("offset"), max("offset")
-FROM broker LEFT JOIN bronze USING (partition) GROUP BY partition, low, high ORDER BY partition
+FROM broker LEFT JOIN bronze USING (generation, partition) WHERE generation = (SELECT max(generation) FROM broker)
+GROUP BY partition, low, high ORDER BY partition
+"""
+
+GENERATIONS = """
+SELECT generation, count("offset") FROM broker LEFT JOIN bronze USING (generation, partition)
+WHERE generation < (SELECT max(generation) FROM broker) GROUP BY generation ORDER BY generation
+"""
+
+ACCEPTED = """
+SELECT generation, partition, first, last, last - first + 1 - (SELECT count(DISTINCT "offset") FROM bronze_all b
+       WHERE b.generation = a.generation AND b.partition = a.partition AND "offset" BETWEEN first AND last)
+FROM accepted a ORDER BY generation, partition, first
 """
 
 REASONS = "SELECT reason, count(*) FROM quarantine GROUP BY reason ORDER BY reason"

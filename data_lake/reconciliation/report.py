@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from ingestion_layer.kafka.open_transactions import OpenTransaction
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -21,7 +23,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class PartitionReport:
-    """One partition: the broker's offsets [low, high), and bronze's rows below high."""
+    """One partition: the offsets that a reader at the broker sees, [low, high), and bronze's rows below high."""
 
     low: int
     high: int
@@ -31,8 +33,27 @@ class PartitionReport:
 
 
 @dataclass(frozen=True)
+class AcceptedLoss:
+    """Offsets that nobody will ever read, by a decision that is on record; ``messages`` of them are not in bronze."""
+
+    generation: int
+    partition: int
+    first: int
+    last: int
+    messages: int
+
+    def __str__(self) -> str:
+        return f"accepted loss: partition {self.partition} offsets {self.first} to {self.last} ({self.messages:,})"
+
+
+@dataclass(frozen=True)
 class TopicReport:
-    """One topic: what each table holds below the broker's end offsets, and what is wrong."""
+    """One topic: what each table holds below the broker's end offsets, and what is wrong.
+
+    ``partitions`` are those of the topic's present generation. Of ``ended_generations`` (rows in bronze, by number)
+    the broker no longer has anything: they are judged by what was counted when they ended. ``waiting`` messages are
+    beyond the end that a reader sees: nobody has them yet.
+    """
 
     topic: str
     bronze_rows: int
@@ -43,6 +64,9 @@ class TopicReport:
     duplicate_rows: int
     silver_rows: int
     partitions: Mapping[int, PartitionReport]
+    ended_generations: Mapping[int, int]
+    accepted_loss: tuple[AcceptedLoss, ...]
+    waiting: tuple[OpenTransaction, ...]
     findings: tuple[Finding, ...]
 
     @property

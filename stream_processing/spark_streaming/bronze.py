@@ -1,42 +1,63 @@
 """Kafka to bronze: every message as it arrived, appended exactly once."""
 
+import json
+from collections.abc import Mapping
+
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 from pyspark.sql.streaming.query import StreamingQuery
 
 from config.settings import Settings
 from data_lake import tables
-from data_lake.tables import FIRST_GENERATION
-from stream_processing.spark_streaming.query import start
+from data_lake.topic_starts import TopicStart, resume
+from stream_processing.spark_streaming.query import checkpoint, start_at
+from stream_processing.spark_streaming.topic_watch import watch
 
 
 def start_bronze(spark: SparkSession, settings: Settings, topic: str) -> StreamingQuery:
     """The running query ``bronze/<topic>``.
 
     Exactly once: Spark notes a batch's offsets in the checkpoint before it reads them, and Delta notes the query's
-    id and the batch's number in the commit, so a batch that is run again appends nothing.
+    id and the batch's number in the commit, so a batch that is run again appends nothing. Which topic the broker has is
+    compared with the record before the start, and while the query runs.
+
+    Raises:
+        OtherTopicError: the broker's topic is not the one that bronze has read.
+        OffsetsGoneError: the broker removed messages before they were read.
     """
     table = tables.bronze(topic)
-    rows = as_bronze(read_topic(spark, settings, topic))
-    writer = rows.writeStream.format("delta").outputMode("append").option("path", table.path(settings))
-    return start(spark, settings, writer, table.name, settings.stream.trigger_s)
+    begun, offsets = resume(settings, topic)
+    rows = as_bronze(read_topic(spark, settings, topic, offsets), begun.generation)
+    options = {"path": table.path(settings), "userMetadata": json.dumps(note(begun))}
+    writer = rows.writeStream.format("delta").outputMode("append").options(**options)
+    folder = checkpoint(settings, begun.checkpoint)
+    query = start_at(spark, writer, table.name, folder, settings.stream.trigger_s)
+    watch(query, settings, begun)
+    return query
 
 
-def read_topic(spark: SparkSession, settings: Settings, topic: str) -> DataFrame:
-    """The messages of ``topic`` as a stream, from the first one the broker still has."""
+def note(begun: TopicStart) -> dict[str, object]:
+    """What each commit of bronze says of where its rows come from."""
+    identity = {"cluster_id": begun.identity.cluster_id, "topic_id": begun.identity.topic_id}
+    return {"topic": begun.topic, **identity, "generation": begun.generation, "start": begun.start}
+
+
+def read_topic(spark: SparkSession, settings: Settings, topic: str, offsets: Mapping[int, int]) -> DataFrame:
+    """The messages of ``topic`` as a stream, from ``offsets`` on; a checkpoint that is not new knows better."""
     options = {
         "kafka.bootstrap.servers": settings.kafka.bootstrap_servers,
         "subscribe": topic,
-        "startingOffsets": "earliest",
+        "startingOffsets": json.dumps({topic: {str(partition): offset for partition, offset in offsets.items()}}),
         "failOnDataLoss": "true",
         "includeHeaders": "true",
         "maxOffsetsPerTrigger": str(settings.stream.max_offsets_per_trigger),
         **settings.stream.kafka_options,
+        "kafka.isolation.level": settings.stream.isolation,
     }
     return spark.readStream.format("kafka").options(**options).load()
 
 
-def as_bronze(messages: DataFrame) -> DataFrame:
+def as_bronze(messages: DataFrame, generation: int) -> DataFrame:
     """Kafka's columns under bronze's names, with the time this batch took them in."""
     ingested_at: Column = F.current_timestamp()
     return messages.select(
@@ -49,5 +70,5 @@ def as_bronze(messages: DataFrame) -> DataFrame:
         "headers",
         ingested_at.alias("ingested_at"),
         F.to_date(ingested_at).alias("ingest_date"),
-        F.lit(FIRST_GENERATION).alias("generation"),
+        F.lit(generation).alias("generation"),
     )

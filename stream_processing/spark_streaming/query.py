@@ -16,9 +16,14 @@ def start(
 
     A batch begins ``every_s`` seconds where there is news, or after the one before it.
     """
+    return start_at(spark, writer, name, checkpoint(settings, name), every_s)
+
+
+def start_at(spark: SparkSession, writer: DataStreamWriter, name: str, folder: str, every_s: float) -> StreamingQuery:
+    """As :func:`start`, with the query's progress in ``folder``."""
     spark.sparkContext.setLocalProperty("spark.scheduler.pool", name)
-    clear_unborn(spark, f"{checkpoint(settings, name)}/offsets")
-    configured = writer.queryName(name).option("checkpointLocation", checkpoint(settings, name))
+    clear_unborn(spark, f"{folder}/offsets")
+    configured = writer.queryName(name).option("checkpointLocation", folder)
     return configured.trigger(processingTime=f"{every_s} seconds").start()
 
 

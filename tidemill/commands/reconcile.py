@@ -45,6 +45,7 @@ def _text(report: "Report") -> str:
             f"  bronze {topic.bronze_rows:,} = valid {topic.valid_rows:,} + quarantine {topic.quarantine_rows:,}"
             + (f" ({reasons})" if reasons else ""),
             f"  valid {topic.valid_rows:,} = silver {topic.silver_rows:,} + duplicates {topic.duplicate_rows:,}",
+            *(f"  {waiting}" for waiting in topic.waiting),
             *(f"  - {finding}" for finding in topic.findings),
         ]
     return "\n".join(lines)

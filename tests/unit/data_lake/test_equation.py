@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from data_lake.reconciliation.gaps import explain_gaps, find_aborted
 from data_lake.reconciliation.index import SCHEMA
 from data_lake.reconciliation.reconcile import evaluate
 from data_lake.reconciliation.report import TopicReport
@@ -34,20 +35,39 @@ class Lake:
     )
     quarantine: tuple[tuple[int, int, str], ...] = ((0, 2, "schema"), (1, 1, "time_out_of_range"))
     silver: tuple[tuple[str, int, int], ...] = (("a", 0, 0), ("b", 0, 1), ("c", 1, 0))
+    no_messages: frozenset[tuple[int, int]] = frozenset()  # partition, offset: markers, aborted, compacted away
+    aborted: frozenset[tuple[int, int]] = frozenset()  # those of them that are aborted messages
+    accepted: tuple[tuple[int, int, int], ...] = ()  # partition, first, last
+    first: dict[int, int] = field(default_factory=dict)  # where the record says that bronze begins
+
+    def read_every(self, partition: int, first: int, end: int) -> Iterator[int]:
+        """What a reader gets that takes aborted messages too."""
+        low, high = self.broker[partition]
+        assert low <= first < end <= high
+        return (number for number in range(first, end) if (partition, number) not in self.no_messages - self.aborted)
+
+    def read(self, partition: int, first: int, end: int) -> Iterator[int]:
+        """What a reader gets of the broker; it may not be asked for what the broker no longer has."""
+        low, high = self.broker[partition]
+        assert low <= first < end <= high
+        return (number for number in range(first, end) if (partition, number) not in self.no_messages)
 
 
 def report(lake: Lake) -> TopicReport:
     connection = duckdb.connect()
     connection.execute(SCHEMA)
     filled: dict[str, list[tuple[object, ...]]] = {
-        "broker": [(partition, *of) for partition, of in lake.broker.items()],
-        "bronze_all": [(*row, DAY if row[3] else None) for row in lake.bronze],
-        "quarantine_all": list(lake.quarantine),
-        "silver": [(event_id, DAY, partition, offset) for event_id, partition, offset in lake.silver],
+        "broker": [(1, partition, lake.first.get(partition), *of) for partition, of in lake.broker.items()],
+        "accepted": [(1, *lost) for lost in lake.accepted],
+        "bronze_all": [(1, *row, DAY if row[3] else None) for row in lake.bronze],
+        "quarantine_all": [(1, *row) for row in lake.quarantine],
+        "silver": [(event_id, DAY, 1, partition, offset) for event_id, partition, offset in lake.silver],
     }
     for table, rows in filled.items():
         for row in rows:
             connection.execute(f"INSERT INTO {table} VALUES ({', '.join('?' * len(row))})", row)  # noqa: S608
+    explain_gaps(connection, lake.read)
+    find_aborted(connection, lake.read, lake.read_every)
     return evaluate(connection, "shop.transaction.v1")
 
 
@@ -158,6 +178,127 @@ def test_a_sample_is_bounded_and_the_count_is_not() -> None:
     assert (repeated.count, len(repeated.sample)) == (100, 10)
 
 
+def with_gaps(**changes: Any) -> Lake:
+    """Partition 0 ends with an aborted message at 4, its marker at 5, a committed message at 6, its marker at 7."""
+    more: Bronze = (0, 6, None, "d")
+    gaps = frozenset({(0, 4), (0, 5), (0, 7)})
+    whole = replace(
+        Lake(),
+        broker={0: (0, 8), 1: (0, 2)},
+        bronze=(*Lake().bronze, more),
+        silver=(*Lake().silver, ("d", 0, 6)),
+        no_messages=gaps,
+        aborted=frozenset({(0, 4)}),
+    )
+    return replace(whole, **changes)
+
+
+def test_offsets_of_no_message_are_not_missing() -> None:
+    assert report(with_gaps()).findings == ()
+
+
+def test_between_offsets_of_no_message_a_missing_one_is_named() -> None:
+    found = report(with_gaps(bronze=Lake().bronze, silver=Lake().silver))
+    assert [str(finding) for finding in found.findings] == [
+        "the broker has them, bronze does not: 1 (partition 0 offsets 6 to 6)"
+    ]
+
+
+def test_an_aborted_message_in_bronze_is_named() -> None:
+    aborted: Bronze = (0, 4, None, "a")
+    found = report(with_gaps(bronze=(*with_gaps().bronze, aborted)))
+    assert [str(finding) for finding in found.findings] == [
+        "in bronze, but of transactions that were aborted: 1 (partition 0 offsets 4 to 4)"
+    ]
+
+
+def test_a_message_that_compaction_removed_later_may_stay_in_bronze() -> None:
+    compacted = with_gaps(no_messages=with_gaps().no_messages | {(0, 1), (0, 3)})
+    assert report(compacted).findings == ()
+
+
+def test_a_gap_that_the_broker_can_no_longer_explain_is_named() -> None:
+    found = report(with_gaps(broker={0: (5, 8), 1: (0, 2)}))
+    assert [str(finding) for finding in found.findings] == [
+        "bronze never had them, and the broker no longer has them: 1 (partition 0 offsets 4 to 4)"
+    ]
+
+
+GENERATIONS = """
+INSERT INTO broker VALUES (1, 0, 0, 0, 3), (2, 0, 0, 0, 2);
+INSERT INTO closed VALUES (1, 0, 2);
+INSERT INTO bronze_all VALUES (1, 0, 0, NULL, 'a', DATE'2024-05-01'), (1, 0, 2, 'schema', NULL, NULL),
+                              (2, 0, 0, NULL, 'a', DATE'2024-05-01'), (2, 0, 1, NULL, 'b', DATE'2024-05-01');
+INSERT INTO quarantine_all VALUES (1, 0, 2, 'schema');
+INSERT INTO silver VALUES ('a', DATE'2024-05-01', 1, 0, 0), ('b', DATE'2024-05-01', 2, 0, 1);
+"""
+
+
+@pytest.mark.parametrize(
+    ("change", "problems"),
+    [
+        pytest.param("SELECT 1", [], id="whole"),
+        pytest.param(
+            'DELETE FROM bronze_all WHERE generation = 1 AND "offset" = 0',
+            [
+                "rows of a generation that ended, counted then and now: 1"
+                " (generation 1 partition 0: 1 rows, 2 when it ended)",
+            ],
+            id="a row of the ended one is gone",
+        ),
+        pytest.param(
+            'DELETE FROM bronze_all WHERE generation = 2 AND "offset" = 0',
+            ["the broker has them, bronze does not: 1 (generation 2 partition 0 offsets 0 to 0)"],
+            id="a row of the present one is gone, though the ended one has its offset",
+        ),
+        pytest.param(
+            "DELETE FROM quarantine_all",
+            [
+                "in bronze, but neither in quarantine nor in silver: 1 (partition 0 offsets 2 to 2)",
+            ],
+            id="a bad message of the ended one is lost",
+        ),
+        pytest.param(
+            "INSERT INTO quarantine_all VALUES (2, 0, 2, 'schema')",
+            [],
+            id="beyond the present end",
+        ),
+        pytest.param(
+            'UPDATE quarantine_all SET generation = 2, "offset" = 1',
+            [
+                "in bronze, but neither in quarantine nor in silver: 1 (partition 0 offsets 2 to 2)",
+                "in quarantine and in silver: 1 (generation 2 partition 0 offset 1)",
+                "in quarantine for another reason than the contract's: 1"
+                " (generation 2 partition 0 offset 1 is schema, the contract says valid)",
+            ],
+            id="a row under the wrong generation",
+        ),
+    ],
+)
+def test_an_offset_is_of_its_generation(change: str, problems: list[str]) -> None:
+    connection = duckdb.connect()
+    connection.execute(SCHEMA)
+    connection.execute(GENERATIONS)
+    connection.execute(change)
+    explain_gaps(connection, lambda _, first, end: range(first, end))
+    found = evaluate(connection, "shop.transaction.v1")
+    assert [
+        str(one) for one in found.findings if "distinct" not in one.problem and "without its" not in one.problem
+    ] == (problems)
+    assert set(found.ended_generations) == {1}
+
+
+def test_a_loss_that_was_accepted_is_counted_and_nothing_beyond_it() -> None:
+    lost = without(without(Lake(), "bronze", 0), "bronze", 0)
+    kept = replace(lost, silver=(("c", 1, 0), ("a", 0, 3)), broker={0: (2, 4), 1: (0, 2)}, first={0: 0, 1: 0})
+    gone = "bronze never had them, and the broker no longer has them"
+    assert [str(finding) for finding in report(kept).findings] == [f"{gone}: 2 (partition 0 offsets 0 to 1)"]
+    half = replace(kept, accepted=((0, 0, 0),))
+    assert [str(finding) for finding in report(half).findings] == [f"{gone}: 1 (partition 0 offsets 1 to 1)"]
+    whole = report(replace(kept, accepted=((0, 0, 1),)))
+    assert (whole.findings, [loss.messages for loss in whole.accepted_loss]) == ((), [2])
+
+
 def naively_holds(lake: Lake) -> bool:
     return not any(_breaches(lake))
 
@@ -165,7 +306,8 @@ def naively_holds(lake: Lake) -> bool:
 def _breaches(lake: Lake) -> Iterator[bool]:
     seen = Counter((partition, offset) for partition, offset, _, _ in lake.bronze)
     wanted = {(partition, offset) for partition, (low, high) in lake.broker.items() for offset in range(low, high)}
-    yield set(seen) != wanted or any(count > 1 for count in seen.values())
+    wanted -= lake.no_messages
+    yield not wanted <= set(seen) or bool(set(seen) & lake.aborted) or any(count > 1 for count in seen.values())
     quarantined = Counter((partition, offset) for partition, offset, _ in lake.quarantine)
     yield any(count > 1 for count in quarantined.values())
     yield not set(quarantined) <= set(seen)
@@ -194,7 +336,9 @@ event_ids = st.sampled_from("abc")
 verdicts = st.one_of(event_ids.map(lambda one: (None, one)), st.just(("schema", None)))
 lakes = st.builds(
     Lake,
-    broker=st.just({0: (0, 2), 1: (0, 1)}),
+    broker=st.just({0: (0, 3), 1: (0, 1)}),
+    no_messages=st.sampled_from([frozenset({(0, 2)}), frozenset({(0, 0), (0, 2)})]),
+    aborted=st.sampled_from([frozenset(), frozenset({(0, 0)})]),
     bronze=st.lists(st.tuples(st.sampled_from([(0, 0), (0, 1), (1, 0)]), verdicts), min_size=2, max_size=4).map(
         lambda rows: tuple((*at, *verdict) for at, verdict in rows)
     ),

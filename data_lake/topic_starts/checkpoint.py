@@ -1,0 +1,47 @@
+"""How far a checkpoint of Spark has come with a topic, read from its files without Spark."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from deltalake.fs import DeltaStorageHandler
+from pyarrow import fs
+
+from config.settings import Settings
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """``is_born`` when a batch was ever noted; ``committed`` is where the last finished one ended, by partition."""
+
+    is_born: bool
+    committed: dict[int, int]
+
+
+def read_checkpoint(settings: Settings, name: str, topic: str) -> Checkpoint:
+    """What the checkpoint ``name`` says about ``topic``."""
+    if "://" not in settings.checkpoints and not Path(settings.checkpoints).is_dir():
+        return Checkpoint(False, {})
+    files = _files(settings)
+    noted, finished = _batches(files, f"{name}/offsets"), _batches(files, f"{name}/commits")
+    ended = [batch for batch in finished if batch in noted]
+    committed = _offsets(files, f"{name}/offsets/{max(ended)}", topic) if ended else {}
+    return Checkpoint(bool(noted), committed)
+
+
+def _files(settings: Settings) -> fs.PyFileSystem:
+    """The folder of all checkpoints, with the lake's own way to its store."""
+    root = settings.checkpoints
+    uri = f"s3://{root.removeprefix('s3a://')}" if root.startswith("s3a://") else root
+    return fs.PyFileSystem(DeltaStorageHandler(uri, settings.lake.storage_options or None))
+
+
+def _batches(files: fs.PyFileSystem, folder: str) -> set[int]:
+    listed = files.get_file_info(fs.FileSelector(folder, allow_not_found=True))
+    return {int(file.base_name) for file in listed if file.base_name.isdigit()}
+
+
+def _offsets(files: fs.PyFileSystem, path: str, topic: str) -> dict[int, int]:
+    """A note of Spark: a version, then JSON of the batch, then of each source where the batch ends in it."""
+    *_, source = files.open_input_file(path).read().decode().splitlines()
+    return {int(partition): offset for partition, offset in json.loads(source).get(topic, {}).items()}
