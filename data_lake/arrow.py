@@ -46,7 +46,7 @@ def source(delta: DeltaTable) -> Dataset | Scan:
         UnreadableTableError: delta-rs has no reader for a feature of the table.
     """
     if not needs_engine(delta):
-        return _dataset(delta)
+        return dataset(delta)
     scan(delta, [])
     return Scan(delta)
 
@@ -61,7 +61,7 @@ def batches(delta: DeltaTable, columns: Sequence[str], rows: int) -> Iterator[pa
         for batch in scan(delta, columns):
             yield from (batch.slice(start, rows) for start in range(0, len(batch), rows))
         return
-    scanner = _dataset(delta).scanner(columns=list(columns), batch_size=rows, batch_readahead=2, fragment_readahead=1)
+    scanner = dataset(delta).scanner(columns=list(columns), batch_size=rows, batch_readahead=2, fragment_readahead=1)
     yield from scanner.to_batches()
 
 
@@ -100,15 +100,22 @@ def has_deletion_vectors(delta: DeltaTable) -> bool:
     return "deletionVectors" in (delta.protocol().reader_features or ())
 
 
-def _dataset(delta: DeltaTable) -> Dataset:
+def dataset(delta: DeltaTable) -> Dataset:
+    """The files of ``delta``, for what must look at each.
+
+    Raises:
+        UnreadableTableError: the files alone do not tell its rows.
+    """
+    if needs_engine(delta):
+        raise UnreadableTableError(_refusal(delta, "its files alone do not tell its rows"))
     # As DeltaTable.to_pyarrow_dataset makes its own file system, sizes known so that no file is asked for its own.
     handler = OwnTypes.from_table(delta._table, delta._storage_options, delta._table.get_add_file_sizes())
     return delta.to_pyarrow_dataset(filesystem=PyFileSystem(handler), parquet_read_options=TIMES)
 
 
-def _refusal(delta: DeltaTable, error: Exception) -> str:
-    features = sorted(set(delta.protocol().reader_features or ()) - SUPPORTED_READER_FEATURES)
+def _refusal(delta: DeltaTable, why: object) -> str:
+    features = sorted(set(delta.protocol().reader_features or ()) - SUPPORTED_READER_FEATURES) or ["columnMapping"]
     return (
-        f"the table at {delta.table_uri} has features (of {', '.join(features)}) that delta-rs cannot read: {error}; "
+        f"the table at {delta.table_uri} has features (of {', '.join(features)}) that delta-rs cannot read: {why}; "
         f"Spark can take one away: ALTER TABLE delta.`{delta.table_uri}` DROP FEATURE {features[0]}"
     )
