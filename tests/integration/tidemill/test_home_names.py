@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from config import Settings
 from config.environment import settings_environment
+from config.settings import REPO
 from tests.integration.conftest import settings_on_free_ports
 from tidemill.stack.running import running
 from tidemill.stack.services import kafka, mlflow, redis
@@ -27,6 +29,18 @@ spark.range(3).write.format("delta").save(path)
 print(json.dumps([path, spark.read.format("delta").load(path).count()]))
 spark.stop()
 """
+
+
+BROKER = """
+from config import load_settings
+from tidemill.stack.running import running
+from tidemill.stack.services import kafka
+settings = load_settings()
+for start in range(2):
+    with running(kafka.services(settings)[0], settings):
+        print("ready")
+"""
+SHARED = (".venv", ".jars")
 
 
 @pytest.fixture
@@ -79,3 +93,30 @@ def test_spark_and_delta_rs_read_and_write_one_table(home: Settings, tmp_path: P
     assert rows == 3
     assert DeltaTable(path).to_pyarrow_dataset().count_rows() == 3
     assert {child.name for child in tmp_path.iterdir()} == {NAME}
+
+
+def test_a_clone_in_such_a_folder_starts_kafka_twice_and_runs_a_spark_job(home: Settings, tmp_path: Path) -> None:
+    """A copy of the code beside the environments that are there: making new ones takes minutes."""
+    clone = tmp_path / "Klön mit Leerzeichen"
+    shutil.copytree(REPO, clone, ignore=shutil.ignore_patterns(".*", "tests", "__pycache__"))
+    for name in SHARED:
+        (clone / name).symlink_to((REPO / name).resolve())
+    job = clone / "töpfe.py"
+    job.write_text(JOB, encoding="utf-8")
+    environment = os.environ | settings_environment(home) | {"PYTHONPATH": str(clone)}
+    environment |= {"TIDEMILL_SPARK__JARS": str(clone / ".jars" / "spark")}
+    environment |= {"TIDEMILL_PLATFORM_ENVIRONMENT": str(clone / ".venv")}
+    program = clone / ".venv" / "bin"
+    for line in ([program / "python", "-c", BROKER], [program / "tidemill", "submit", job]):
+        done = subprocess.run(line, env=environment, cwd=clone, capture_output=True, check=False)
+        assert done.returncode == 0, done.stderr.decode()[-2000:]
+    assert json.loads(done.stdout.decode().strip().splitlines()[-1])[1] == 3
+
+
+@pytest.mark.parametrize("name", ["a,b", "a:b", "it's", 'say "so"'], ids=["comma", "colon", "quote", "double quote"])
+def test_a_clone_whose_name_java_cannot_be_told_is_refused_at_once(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).mkdir()
+    script = REPO / "deployment" / "local" / "prerequisites"
+    done = subprocess.run([str(script)], cwd=tmp_path / name, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "move this folder" in done.stderr
