@@ -2,6 +2,9 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
+# Java takes the encoding of file names from the locale: a clone may lie in any folder, and be made from any shell.
+export LC_ALL := C.UTF-8
+export PYTHONUTF8 := 1
 
 PLATFORM := .venv/.synced
 AIRFLOW := .venv-airflow/.synced

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from config.environment import settings_environment
+from config.environment import UTF8, settings_environment
 from config.secrets import secret
 from config.settings import REPO, Settings
 
@@ -37,7 +37,7 @@ def airflow_environment(settings: Settings) -> dict[str, str]:
         for key, value in values.items()
     }
     own = {"AIRFLOW_HOME": str(airflow_home(settings)), "PYTHONPATH": str(REPO)}
-    return settings_environment(settings) | variables | own
+    return settings_environment(settings) | UTF8 | variables | own
 
 
 def airflow_home(settings: Settings) -> Path:

@@ -8,6 +8,10 @@ from pydantic import BaseModel, SecretStr
 from config.origin import ENV_PREFIX
 from config.settings import Settings
 
+UTF8 = {"LC_ALL": "C.UTF-8", "PYTHONUTF8": "1"}
+"""The locale of every process that the platform starts, whatever the caller's: Java takes the encoding of file names
+from it, and one that cannot spell the home folder's name writes into another folder."""
+
 
 def settings_environment(settings: Settings) -> dict[str, str]:
     """The variables with which :func:`config.load_settings` gives ``settings`` again in another process."""

@@ -10,6 +10,7 @@ from deltalake.exceptions import TableNotFoundError
 
 from config.errors import TerminalError
 from config.settings import Settings
+from data_lake.arrow import count, has_deletion_vectors
 from data_lake.tables import Table, tables
 
 
@@ -59,7 +60,11 @@ def existing_tables(settings: Settings) -> Iterator[tuple[Table, DeltaTable]]:
 
 
 def statistics(table: Table, delta: DeltaTable, settings: Settings) -> TableStatistics:
-    """Rows and bytes of ``delta``, added up from its log."""
+    """Rows and bytes of ``delta``, added up from its log; counted where a writer did not note a file's rows."""
     actions = pa.table(delta.get_add_actions(flatten=True))
-    rows, size = (int(pc.sum(actions.column(name)).as_py() or 0) for name in ("num_records", "size_bytes"))
+    noted = (
+        None if actions.column("num_records").null_count else int(pc.sum(actions.column("num_records")).as_py() or 0)
+    )
+    rows = count(delta) if noted is None or has_deletion_vectors(delta) else noted
+    size = int(pc.sum(actions.column("size_bytes")).as_py() or 0)
     return TableStatistics(table.name, table.path(settings), delta.version(), rows, size)

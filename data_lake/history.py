@@ -7,8 +7,9 @@ from typing import Any
 
 from deltalake import DeltaTable
 
-ADDED = ("numTargetRowsInserted", "numOutputRows", "num_added_rows")
-REMOVED = ("numTargetRowsDeleted", "numDeletedRows", "num_deleted_rows")
+# As Spark and delta-rs name them.
+ADDED = ("numTargetRowsInserted", "numOutputRows", "num_added_rows", "num_target_rows_inserted")
+REMOVED = ("numTargetRowsDeleted", "numDeletedRows", "num_deleted_rows", "num_target_rows_deleted")
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """What every job of spark-submit has in common: a session, one JSON line as the last of stdout, an exit status."""
 
-import json
 import logging
 import sys
 import time
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 from pyspark.sql import SparkSession
 
-from config import load_settings
+from config import load_settings, strict_json
 from config.errors import TidemillError
 from config.settings import Settings
 from data_lake.spark import session
@@ -39,4 +38,4 @@ def run(name: str, work: "Callable[[SparkSession, Settings], DataclassInstance]"
     except TidemillError as error:
         click.echo(f"{name}: {error}", err=True)
         sys.exit(error.exit_status)
-    click.echo(json.dumps(asdict(done) | {"seconds": round(time.monotonic() - started, 1)}))
+    click.echo(strict_json.dumps(asdict(done) | {"seconds": round(time.monotonic() - started, 1)}))

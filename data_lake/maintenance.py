@@ -12,6 +12,7 @@ from deltalake import DeltaTable
 from deltalake.exceptions import CommitFailedError
 
 from config.errors import TerminalError
+from data_lake.arrow import needs_engine
 from data_lake.tables import Table
 
 INGEST_DATE = "ingest_date"
@@ -61,6 +62,11 @@ def _expire(table: Table, delta: DeltaTable, today: date) -> int:
 
 def _compact(table: Table, delta: DeltaTable) -> tuple[int, int]:
     """Merge small files; how many, and into how many."""
+    if needs_engine(delta):
+        logger.warning(
+            "%s: delta-rs does not merge its small files, Spark does: OPTIMIZE delta.`%s`", table.name, delta.table_uri
+        )
+        return 0, 0
     try:
         metrics = delta.optimize.compact(target_size=TARGET_BYTES)
     except CommitFailedError as error:

@@ -3,17 +3,24 @@
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from pyspark.sql import SparkSession
 
+from config.environment import UTF8
 from config.errors import TerminalError
 from config.settings import REPO, Settings
 
-LOGGING_OPTION = f"-Dlog4j2.configurationFile={Path(__file__).resolve().parent / 'spark-log4j2.properties'}"
+# In quotes, as Spark reads a line of options: the folder's name may have a space.
+LOGGING_OPTION = f'"-Dlog4j2.configurationFile={Path(__file__).resolve().parent / "spark-log4j2.properties"}"'
 
 LOCAL = {
     "spark.driver.host": "127.0.0.1",
     "spark.driver.bindAddress": "127.0.0.1",
+}
+# For a lake of local files only. Hadoop's clients of object stores buffer what they upload through
+# FileSystem.getLocal, which casts the file system of `file:` to the one with checksums.
+RAW_FILES = {
     # Without Hadoop's native library, links and permissions of local files cost a process each (`readlink`, `chmod`),
     # dozens a micro-batch: fewer without a checksum file beside every file, and none for checkpoints.
     "spark.hadoop.fs.file.impl": "org.apache.hadoop.fs.RawLocalFileSystem",
@@ -49,7 +56,7 @@ def submit_command(
 def spark_environment(settings: Settings) -> dict[str, str]:
     """Environment variables a Spark process needs."""
     python = str(settings.platform_environment / "bin" / "python")
-    environment = {"PYSPARK_PYTHON": python, "PYSPARK_DRIVER_PYTHON": python}
+    environment = {"PYSPARK_PYTHON": python, "PYSPARK_DRIVER_PYTHON": python, **UTF8}
     if settings.spark.master.startswith("local"):
         environment["SPARK_LOCAL_IP"] = "127.0.0.1"
     return environment
@@ -84,8 +91,12 @@ def spark_conf(settings: Settings) -> dict[str, str]:
         "spark.executorEnv.PYTHONPATH": str(REPO),
     }
     if settings.spark.master.startswith("local"):
-        conf |= LOCAL
+        conf |= LOCAL | RAW_FILES if _is_on_this_disk(settings) else LOCAL
     return conf | settings.spark.conf
+
+
+def _is_on_this_disk(settings: Settings) -> bool:
+    return all(urlsplit(place).scheme in {"", "file"} for place in (settings.lake_root, settings.checkpoints))
 
 
 def driver_java_options(settings: Settings) -> str:
@@ -94,5 +105,5 @@ def driver_java_options(settings: Settings) -> str:
     The JVM starts without an archive that was made by another Java or from other jars.
     """
     archive = settings.spark.jars.parent / "spark.jsa"
-    sharing = f" -XX:SharedArchiveFile={archive} -Xlog:cds=off -Xlog:cds+dynamic=off" if archive.is_file() else ""
+    sharing = f' "-XX:SharedArchiveFile={archive}" -Xlog:cds=off -Xlog:cds+dynamic=off' if archive.is_file() else ""
     return LOGGING_OPTION + sharing

@@ -8,6 +8,7 @@ import duckdb
 
 from config.errors import TerminalError
 from config.settings import Settings
+from data_lake.arrow import source
 from data_lake.delta_rs import open_table
 from data_lake.tables import Table, tables
 
@@ -23,6 +24,7 @@ def connect(settings: Settings, sql: str) -> Iterator[duckdb.DuckDBPyConnection]
     Raises:
         QueryError: DuckDB refuses what runs on the connection; the message is DuckDB's.
         MissingTableError: a table of the query was never written.
+        UnreadableTableError: a table of the query has a feature that delta-rs cannot read.
     """
     connection = duckdb.connect()
     try:
@@ -54,10 +56,10 @@ def _pattern(table: Table) -> str:
 
 def _attach(connection: duckdb.DuckDBPyConnection, table: Table, settings: Settings) -> None:
     schema = table.name.split("/", 1)[0]
-    source = f"delta:{table.name}"
-    connection.register(source, open_table(table, settings).to_pyarrow_dataset())
+    rows = f"delta:{table.name}"
+    connection.register(rows, source(open_table(table, settings)))
     connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
-    connection.execute(f'CREATE VIEW {sql_name(table)} AS SELECT * FROM "{source}"')  # noqa: S608 - declared names
+    connection.execute(f'CREATE VIEW {sql_name(table)} AS SELECT * FROM "{rows}"')  # noqa: S608 - declared names
 
 
 def _hint(error: duckdb.Error) -> str:

@@ -99,6 +99,8 @@ _MESSAGE = _columns(
 )
 FIRST_GENERATION = 1
 """Of a topic. In bronze null stands for it: rows of before generations were noted have none."""
+NO_DIGEST = 0
+"""Of an event whose message is in bronze no longer, so that nobody can tell what else it said."""
 
 
 def _bronze(source: Contract) -> Table:

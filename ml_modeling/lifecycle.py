@@ -1,7 +1,6 @@
 """The steps of a model's life before the registry: train, evaluate, gate. Each leaves its result in the MLflow run."""
 
 import hashlib
-import json
 import logging
 from collections.abc import Callable
 from dataclasses import asdict
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from config import strict_json
 from config.settings import Settings
 from ml_modeling import tracking
 from ml_modeling.evaluation import plots
@@ -63,7 +63,7 @@ def _log_training(run: TrainingRun, data: "SplitFrame", model: TrainedModel) -> 
     )
     run.log_metrics({f"validation.{name}": value for name, value in model.validation.as_dict().items()})
     run.log_metrics({"rows.fitted": len(model.fitted), "rows.test": len(model.test), "trials": len(model.trials)})
-    run.log_text(json.dumps([asdict(trial) for trial in model.trials], indent=1), tracking.TRIALS)
+    run.log_text(strict_json.dumps([asdict(trial) for trial in model.trials], indent=1), tracking.TRIALS)
     run.log_text(_environment(), "environment/packages.txt")
     frame = data.frame
     rows, features = frame.rows, list(frame.features)
@@ -124,7 +124,7 @@ def evaluate_run(settings: Settings, use_case: UseCase, run_id: str) -> Evaluati
     background = run.read_rows(tracking.REFERENCE_EXAMPLES)[list(spec.features)].to_numpy(dtype="float64")
     explanation = explain(pipeline, test.x, background, spec.features)
     run.log_figure(plots.shap_summary(explanation), "evaluation/shap_summary.png")
-    run.log_text(json.dumps(explanation.importance, indent=1), "evaluation/shap_importance.json")
+    run.log_text(strict_json.dumps(explanation.importance, indent=1), "evaluation/shap_importance.json")
     card = model_card(use_case, _origin(run_id, params), report, explanation.importance)
     run.log_text(card, tracking.MODEL_CARD)
     run.set_tags({tags.NOTE: card[: tags.MAX_DESCRIPTION]})

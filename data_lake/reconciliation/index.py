@@ -14,6 +14,7 @@ from deltalake import DeltaTable
 from config.settings import Settings
 from contracts.checker import Checker, checker
 from data_lake import tables
+from data_lake.arrow import batches, source
 from data_lake.delta_rs import open_table
 from data_lake.reconciliation.content import content
 from data_lake.tables import FIRST_GENERATION
@@ -137,7 +138,7 @@ def _index_record(connection: duckdb.DuckDBPyConnection, history: Sequence[Topic
 
 def _index_bronze(connection: duckdb.DuckDBPyConnection, bronze: DeltaTable, check: Checker) -> None:
     """Each message with the contract's verdict, and the key of its event when it is valid."""
-    for batch in _batches(bronze, ["generation", "partition", "offset", "value"]):
+    for batch in batches(bronze, ["generation", "partition", "offset", "value"], ROWS_A_BATCH):
         checked = pa.Table.from_pylist([_check(check, value) for value in batch.column("value").to_pylist()], CHECKED)
         for name in ("generation", "partition", "offset"):
             checked = checked.append_column(name, batch.column(name))
@@ -159,13 +160,13 @@ def _check(check: Checker, value: bytes | None) -> dict[str, Any]:
 
 
 def _index_quarantine(connection: duckdb.DuckDBPyConnection, quarantine: DeltaTable) -> None:
-    connection.register("rows", quarantine.to_pyarrow_dataset())
+    connection.register("rows", source(quarantine))
     connection.execute('INSERT INTO quarantine_all SELECT generation, partition, "offset", reason FROM rows')
     connection.unregister("rows")
 
 
 def _index_silver(connection: duckdb.DuckDBPyConnection, silver: DeltaTable) -> None:
-    connection.register("rows", silver.to_pyarrow_dataset())
+    connection.register("rows", source(silver))
     connection.execute(
         "INSERT INTO silver SELECT source, event_id, epoch_us(event_time), _generation, _partition, _offset FROM rows"
     )
@@ -175,7 +176,7 @@ def _index_silver(connection: duckdb.DuckDBPyConnection, silver: DeltaTable) -> 
 def _index_said(connection: duckdb.DuckDBPyConnection, bronze: DeltaTable) -> None:
     """What those messages say whose identity stands in bronze more than once."""
     connection.execute(REPEATED)
-    for batch in _batches(bronze, ["generation", "partition", "offset", "value"]):
+    for batch in batches(bronze, ["generation", "partition", "offset", "value"], ROWS_A_BATCH):
         connection.register("batch", pa.Table.from_batches([batch]))
         repeated = connection.execute(SAYING, [FIRST_GENERATION]).fetch_arrow_table()
         connection.unregister("batch")
@@ -184,10 +185,3 @@ def _index_said(connection: duckdb.DuckDBPyConnection, bronze: DeltaTable) -> No
             connection.register("said_rows", repeated.drop_columns("value").append_column("content", said))
             connection.execute("INSERT INTO said SELECT * FROM said_rows")
             connection.unregister("said_rows")
-
-
-def _batches(table: DeltaTable, columns: list[str]) -> Iterator[pa.RecordBatch]:
-    scanner = table.to_pyarrow_dataset().scanner(
-        columns=columns, batch_size=ROWS_A_BATCH, batch_readahead=2, fragment_readahead=1
-    )
-    yield from scanner.to_batches()

@@ -12,6 +12,7 @@ import pyarrow.dataset as ds
 
 from config.settings import Settings
 from data_lake import tables
+from data_lake.arrow import dataset
 from data_lake.delta_rs import MissingTableError, open_table
 from data_lake.tables import FIRST_GENERATION
 
@@ -118,12 +119,12 @@ def _newest_first(settings: Settings, topic: str, generation: int) -> Iterator[_
         bronze = open_table(tables.bronze(topic), settings)
     except MissingTableError:
         return
-    dataset = bronze.to_pyarrow_dataset()
-    fragments = {PurePosixPath(fragment.path).name: fragment for fragment in dataset.get_fragments()}
+    files_of = dataset(bronze)
+    fragments = {PurePosixPath(fragment.path).name: fragment for fragment in files_of.get_fragments()}
     actions = pa.table(bronze.get_add_actions(flatten=True))
     kept = actions.select([name for name in STATISTICS if name in actions.column_names]).to_pylist()
     files = [
-        _file(action, fragments[PurePosixPath(action["path"]).name], dataset.schema)
+        _file(action, fragments[PurePosixPath(action["path"]).name], files_of.schema)
         for action in kept
         if (action.get("max.generation") or generation) >= generation
     ]

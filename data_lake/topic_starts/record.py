@@ -11,6 +11,7 @@ from deltalake import write_deltalake
 
 from config.settings import Settings
 from data_lake import tables
+from data_lake.arrow import dataset
 from data_lake.delta_rs import MissingTableError, location, open_table
 from data_lake.topic_starts.loss import Range
 from ingestion_layer.kafka.identity import TopicIdentity
@@ -83,7 +84,7 @@ def starts(settings: Settings, topic: str) -> tuple[TopicStart, ...]:
         record = open_table(tables.TOPIC_STARTS, settings)
     except MissingTableError:
         return ()
-    rows = record.to_pyarrow_dataset().to_table(filter=pc.field("topic") == topic).to_pylist(maps_as_pydicts="strict")
+    rows = dataset(record).to_table(filter=pc.field("topic") == topic).to_pylist(maps_as_pydicts="strict")
     return tuple(sorted((_start(row) for row in rows), key=lambda start: start.start))
 
 

@@ -18,6 +18,7 @@ from pyspark.sql import functions as F  # noqa: N812
 
 from config.settings import Settings
 from data_lake import commits, tables
+from data_lake.tables import NO_DIGEST
 from stream_processing.spark_streaming.identity_filter import HASH, Hashes, IdentityFilter, identity_hash
 from stream_processing.spark_streaming.parse import DETAIL, MESSAGE, REASON
 from stream_processing.spark_streaming.split import LINEAGE
@@ -25,6 +26,7 @@ from stream_processing.spark_streaming.split import LINEAGE
 IDENTITY = ("source", "event_id")
 DIGEST, KEPT, NEAR, MAYBE, OPEN = "_digest", "_kept", "_near_", "_maybe", "_open"
 TOLD = (DIGEST, "event_time", *LINEAGE)
+SENTENCE = "/id: partition %d offset %d of generation %d has this source and id at %s"
 INGEST_DATE = f"{MESSAGE}ingest_date"
 USER_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
 
@@ -107,6 +109,12 @@ def find_conflicts(parsed: DataFrame, known: SilverIdentities, files: str) -> Fo
     return Found(hashes, _explained(conflicting) if len(conflicting) else None)
 
 
+def differs_from(kept: str) -> Column:
+    """Whether an event of the same identity as that in the struct ``kept`` says something else."""
+    other_digest = (F.col(f"{kept}.{DIGEST}") != F.col(DIGEST)) & (F.col(f"{kept}.{DIGEST}") != NO_DIGEST)
+    return (F.col(f"{kept}.event_time") != F.col("event_time")) | other_digest
+
+
 def _suspected(hashes: Hashes, identities: IdentityFilter) -> pa.Table:
     """Each hash that silver may have (``_maybe``), or that the batch has more than once."""
     unique, counts = np.unique(hashes, return_counts=True)
@@ -127,7 +135,7 @@ def _rare(suspects: DataFrame, near: DataFrame) -> DataFrame:
     is_known = F.col(f"{NEAR}{DIGEST}").isNotNull()
     joined = suspects.join(there, [*IDENTITY], "left")
     judged = joined.withColumns({KEPT: F.when(is_known, _event(NEAR)).otherwise(first), OPEN: F.col(MAYBE) & ~is_known})
-    rows = judged.where((F.col(f"{KEPT}.{DIGEST}") != F.col(DIGEST)) | F.col(OPEN))
+    rows = judged.where(differs_from(KEPT) | F.col(OPEN))
     return rows.select(*IDENTITY, *LINEAGE, DIGEST, "event_time", INGEST_DATE, OPEN, KEPT)
 
 
@@ -159,5 +167,5 @@ def _explained(conflicting: pa.Table) -> pa.Table:
 
 def _detail(kept: dict[str, object], is_other_time: bool) -> str:
     generation, partition, offset = (kept[name] for name in LINEAGE)
-    place = f"partition {partition} offset {offset} of generation {generation}"
-    return f"/id: {place} has this source and id at {'another time' if is_other_time else 'this time with other data'}"
+    what = "another time" if is_other_time else "this time with other data"
+    return SENTENCE % (partition, offset, generation, what)

@@ -1,13 +1,12 @@
 """``tidemill features apply | bootstrap | get | consistency | corrections``."""
 
-import json
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import click
 
-from config import load_settings
+from config import load_settings, strict_json
 from config.errors import TerminalError
 
 if TYPE_CHECKING:
@@ -40,7 +39,7 @@ def apply(as_json: bool) -> None:
     from feature_store.repository import apply as apply_definitions
 
     applied = apply_definitions(load_settings())
-    click.echo(json.dumps({"applied": applied}) if as_json else "\n".join(applied))
+    click.echo(strict_json.dumps({"applied": applied}) if as_json else "\n".join(applied))
 
 
 @command.command()
@@ -67,7 +66,7 @@ def bootstrap(group_names: tuple[str, ...], anew: bool, as_json: bool) -> None:
     try:
         for group in groups:
             made = make(spark, settings, group, anew=anew)
-            click.echo(json.dumps(asdict(made)) if as_json else _bootstrapped(made))
+            click.echo(strict_json.dumps(asdict(made)) if as_json else _bootstrapped(made))
     finally:
         spark.stop()
 
@@ -93,7 +92,7 @@ def get(ids: tuple[str, ...], service_name: str, as_json: bool) -> None:
             }
             for one, row in zip(ids, rows, strict=True)
         ]
-        click.echo(json.dumps(shown))
+        click.echo(strict_json.dumps(shown))
         return
     from rich.console import Console
     from rich.table import Table
@@ -125,7 +124,7 @@ def consistency(  # noqa: PLR0913, PLR0917 - click hands over every option
     settings, service = load_settings(), catalog.service(service_name)
     found = measure(settings, service, since, until)
     if as_json:
-        click.echo(json.dumps(asdict(found) | {"rate": found.rate}, default=str))
+        click.echo(strict_json.dumps(asdict(found) | {"rate": found.rate}, default=str))
     else:
         _print_consistency(found)
     if found.fetches < at_least:
@@ -167,7 +166,7 @@ def corrections(limit: int, days: int, predictions: int, as_json: bool) -> None:
             shown |= {"looked_at": None, "different": None, "unknown": str(error)}
         rows.append(shown)
     if as_json:
-        click.echo(json.dumps(rows, default=str))
+        click.echo(strict_json.dumps(rows, default=str))
     else:
         _print_corrections(rows)
 

@@ -1,13 +1,13 @@
 """``tidemill lake``."""
 
 import csv
-import json
 import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from config import load_settings
+from config import load_settings, strict_json
+from tidemill.cells import csv_value, json_value, unique
 
 if TYPE_CHECKING:
     import duckdb
@@ -19,7 +19,7 @@ WIDE = 200
 
 @click.group(name="lake")
 def command() -> None:
-    """List, describe and query the lake's tables; none of this starts a JVM."""
+    """List, describe, query and keep up the lake's tables; only `rejudge` starts a JVM."""
 
 
 @command.command(name="tables")
@@ -31,7 +31,7 @@ def list_tables(as_json: bool) -> None:
     settings = load_settings()
     found = [statistics(table, delta, settings).__dict__ for table, delta in existing_tables(settings)]
     if as_json:
-        click.echo(json.dumps(found, indent=2))
+        click.echo(strict_json.dumps(found, indent=2))
         return
     _print_table(["name", "version", "rows", "bytes", "path"], found)
 
@@ -49,7 +49,7 @@ def history(table: str, limit: int, as_json: bool) -> None:
     settings = load_settings()
     found = [commit.__dict__ for commit in commits(open_table(declared(table), settings), limit)]
     if as_json:
-        click.echo(json.dumps(found, indent=2, default=str))
+        click.echo(strict_json.dumps(found, indent=2, default=str))
         return
     _print_table(["version", "time", "operation", "rows_added", "rows_removed"], found)
 
@@ -91,9 +91,36 @@ def maintain(names: tuple[str, ...], vacuum_hours: int, as_json: bool) -> None:
             click.echo(f"{table.name} ...", err=True)
             done.append(maintain_table(table, delta, vacuum_hours).__dict__)
     if as_json:
-        click.echo(json.dumps(done, indent=2))
+        click.echo(strict_json.dumps(done, indent=2))
         return
     _print_table(["name", "rows_expired", "files_merged", "files_written", "files_removed"], done)
+
+
+@command.command()
+@click.argument("topics", metavar="TOPIC...", nargs=-1, required=True)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def rejudge(topics: tuple[str, ...], as_json: bool) -> None:
+    """Make silver and quarantine of each TOPIC anew from bronze, by today's contract; stop the stream first.
+
+    Both tables are overwritten, each in one commit; rows whose message bronze no longer has stay as they are. Ended in
+    between, it is completed by running it again. It starts a JVM.
+    """
+    from contracts.registry import topics_called
+    from data_lake.spark import session
+    from stream_processing.spark_streaming.rejudge import rejudge as judge_again
+    from tidemill.stack.stream_stopped import require_stream_stopped
+
+    settings, names = load_settings(), topics_called(topics)
+    require_stream_stopped(settings)
+    spark = session("lake/rejudge", settings)
+    try:
+        done = [judge_again(spark, settings, topic).__dict__ for topic in names]
+    finally:
+        spark.stop()
+    if as_json:
+        click.echo(strict_json.dumps(done, indent=2))
+        return
+    _print_table(["topic", "silver_before", "silver", "quarantine_before", "quarantine", "kept"], done)
 
 
 def _print_json(result: "duckdb.DuckDBPyConnection") -> None:
@@ -102,7 +129,7 @@ def _print_json(result: "duckdb.DuckDBPyConnection") -> None:
     separator = "\n"
     while rows := result.fetchmany(ROWS_AT_ONCE):
         for row in rows:
-            click.echo(separator + json.dumps(dict(zip(names, row, strict=True)), default=_as_text), nl=False)
+            click.echo(separator + strict_json.dumps(dict(zip(names, map(json_value, row), strict=True))), nl=False)
             separator = ",\n"
     click.echo("\n]")
 
@@ -111,15 +138,11 @@ def _print_csv(result: "duckdb.DuckDBPyConnection") -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(_names(result))
     while rows := result.fetchmany(ROWS_AT_ONCE):
-        writer.writerows([_as_text(cell) if isinstance(cell, bytes) else cell for cell in row] for row in rows)
+        writer.writerows(map(csv_value, row) for row in rows)
 
 
 def _names(result: "duckdb.DuckDBPyConnection") -> list[str]:
-    return [column[0] for column in result.description or ()]
-
-
-def _as_text(value: Any) -> str:
-    return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)
+    return unique([column[0] for column in result.description or ()])
 
 
 def _print_table(columns: list[str], rows: list[dict[str, Any]]) -> None:

@@ -1,7 +1,6 @@
 """``tidemill models``: train, evaluate, gate, register, promote, roll back, list, show, audit."""
 
 import getpass
-import json
 import logging
 import sys
 from collections.abc import Mapping, Sequence
@@ -11,7 +10,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from config import load_settings
+from config import load_settings, strict_json
 
 if TYPE_CHECKING:
     from ml_modeling.frames import SplitFrame
@@ -211,7 +210,7 @@ def audit(use_case: str, repair: bool, as_json: bool) -> None:
 
 
 def _print(document: Any, as_json: bool, text: str) -> None:
-    click.echo(json.dumps(document) if as_json else text)
+    click.echo(strict_json.dumps(document) if as_json else text)
 
 
 def _print_change(record: "AuditRecord", as_json: bool) -> None:
@@ -221,7 +220,7 @@ def _print_change(record: "AuditRecord", as_json: bool) -> None:
 
 def _print_rows(records: Sequence[Any], as_json: bool, head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     if as_json:
-        click.echo(json.dumps([record.model_dump(mode="json") for record in records]))
+        click.echo(strict_json.dumps([record.model_dump(mode="json") for record in records]))
         return
     table = Table(*head)
     for row in rows:

@@ -1,13 +1,12 @@
 """``tidemill status``."""
 
-import json
 import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
 
-from config import load_settings
+from config import load_settings, strict_json
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -39,7 +38,7 @@ def command(as_json: bool) -> None:
 
     stack = status(load_settings())
     if as_json:
-        click.echo(json.dumps(asdict(stack), indent=2))
+        click.echo(strict_json.dumps(asdict(stack), indent=2))
         return
     console = Console()
     if not console.is_terminal:

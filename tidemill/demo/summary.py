@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from config import strict_json
 from config.errors import TerminalError
 from config.settings import Settings
 from tidemill.demo.plan import Plan
@@ -54,7 +55,7 @@ def summarize(plan: Plan, facts: Mapping[str, Mapping[str, Any]]) -> dict[str, A
 def write_summary(settings: Settings, summary: Mapping[str, Any]) -> Path:
     """Writes ``summary.json`` into the home folder."""
     path = settings.home / "summary.json"
-    path.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+    path.write_text(strict_json.dumps(summary, indent=2) + "\n", encoding="utf-8")
     return path
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import psutil
 
+from config.environment import UTF8
 from tidemill.stack.folders import Folders
 from tidemill.stack.launch import record_path
 from tidemill.stack.logs import last_lines
@@ -66,7 +67,7 @@ def _start(supervisor: Supervisor, folders: Folders) -> None:
         process = subprocess.Popen(
             [sys.executable, "-m", "supervisor.supervisord", "-c", str(folders.supervisor_config)],
             cwd=folders.home,
-            env={name: value for name, value in os.environ.items() if name != MARKER},
+            env={name: value for name, value in os.environ.items() if name != MARKER} | UTF8,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil
 
+from config.environment import UTF8
 from tidemill.stack.processes import MARKER, Record, end, group, marked
 
 GRACE_S = 5.0
@@ -30,7 +31,7 @@ def main(launch_file: Path) -> None:
     starts = previous.starts + 1 if previous else 1
     Record(itself.pid, itself.create_time(), starts).write(record_path(launch_file))
     launch = json.loads(launch_file.read_text(encoding="utf-8"))
-    environment = os.environ | launch["environment"] | {MARKER: str(launch_file)}
+    environment = os.environ | UTF8 | launch["environment"] | {MARKER: str(launch_file)}
     os.execvpe(launch["command"][0], launch["command"], environment)  # noqa: S606
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from config.environment import UTF8
 from config.errors import TerminalError
 from config.settings import Settings
 from tidemill.stack.folders import Folders
@@ -38,7 +39,7 @@ def running(service: Service, settings: Settings) -> Iterator[subprocess.Popen[b
     with log.open("ab") as output:
         process = subprocess.Popen(
             launch.command,
-            env=os.environ | dict(launch.environment),
+            env=os.environ | UTF8 | dict(launch.environment),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -57,7 +58,7 @@ def runner(service: Service, log: Path) -> Run:
 
     def run(launch: Launch) -> None:
         launch.write_files()
-        environment = os.environ | dict(launch.environment)
+        environment = os.environ | UTF8 | dict(launch.environment)
         with log.open("ab") as output:
             result = subprocess.run(
                 launch.command, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output, check=False

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from deltalake import DeltaTable
 
 from config import Settings
 from config.errors import TidemillError
+from data_lake import tables
 from tidemill.commands.lake import command
 
 
@@ -53,6 +55,34 @@ def test_sql_answers_in_json_and_csv(lake: Settings) -> None:
     assert rows("sql", query) == [{"n": 3, "total": "3.3000"}]
     assert list(csv.DictReader(io.StringIO(run("sql", "--csv", query)))) == [{"n": "3", "total": "3.3000"}]
     assert "3.3000" in run("sql", query)
+
+
+@pytest.mark.parametrize(
+    ("condition", "ids"),
+    [
+        ("event_id = 'b'", ["b"]),
+        ("event_id IN ('a', 'c')", ["c"]),
+        ("event_id > 'b'", ["c"]),
+        ("unit_price = 1.1", ["b", "c"]),
+    ],
+    ids=["equal", "in", "greater", "decimal"],
+)
+def test_sql_filters_what_a_delete_by_delta_rs_left(lake: Settings, condition: str, ids: list[str]) -> None:
+    DeltaTable(tables.silver("shop.transaction.v1").path(lake)).delete("event_id = 'a'")
+    query = f"SELECT event_id FROM silver.transactions WHERE {condition} ORDER BY 1"  # noqa: S608
+    assert [row["event_id"] for row in rows("sql", query)] == ids
+
+
+def test_sql_keeps_apart_two_columns_of_one_name_and_numbers_that_json_has_not(lake: Settings) -> None:
+    query = """SELECT 'nan'::DOUBLE AS x, '-inf'::DOUBLE AS x, [1.10::DECIMAL(9, 2), NULL] AS parts, true AS flag"""
+    text = run("sql", query, "--json")
+    assert json.loads(text, parse_constant=lambda constant: pytest.fail(f"{constant} is no JSON")) == [
+        {"x": "NaN", "x_1": "-Infinity", "parts": ["1.10", None], "flag": True}
+    ]
+    assert list(csv.reader(io.StringIO(run("sql", query, "--csv")))) == [
+        ["x", "x_1", "parts", "flag"],
+        ["NaN", "-Infinity", '["1.10", null]', "true"],
+    ]
 
 
 def test_sql_joins_layers_and_reads_names_with_dots(lake: Settings) -> None:

@@ -73,6 +73,12 @@ def test_the_record_is_asked_in_sql_and_maintained_like_any_table(settings: Sett
         assert connection.execute(sql).fetchall() == [(7, 2, 4)]
 
 
+def test_the_record_is_read_after_its_files_were_rewritten_by_delta_rs(settings: Settings) -> None:
+    append(settings, start(1))
+    open_table(tables.TOPIC_STARTS, settings).update(updates={"reason": "'another'"}, predicate="start = 1")
+    assert [recorded.reason for recorded in starts(settings, TOPIC)] == ["another"]
+
+
 def test_the_first_start_has_the_querys_own_checkpoint_and_each_other_one_of_its_own() -> None:
     assert [start(number).checkpoint for number in (1, 2)] == [f"bronze/{TOPIC}", f"bronze/{TOPIC}@2"]
 

@@ -6,6 +6,7 @@ import uuid
 from functools import partial
 from pathlib import Path
 
+from config.errors import TerminalError
 from config.settings import REPO, Settings
 from tidemill.stack.addresses import first_endpoint
 from tidemill.stack.java import java_binary
@@ -13,6 +14,11 @@ from tidemill.stack.service import Endpoint, Launch, MissingPrerequisiteError, N
 
 LOGGING = REPO / "deployment" / "local" / "kafka" / "log4j2.properties"
 MAX_MESSAGE_BYTES = 10 * 1024 * 1024
+
+
+class FolderNameError(TerminalError):
+    """A folder whose name Kafka cannot be given."""
+
 
 PROPERTIES = """\
 process.roles=broker,controller
@@ -86,10 +92,28 @@ def server_properties(settings: Settings, broker: Endpoint) -> str:
         host=broker.host,
         port=broker.port,
         controller=settings.kafka.controller_port,
-        data=_folder(settings) / "data",
+        data=property_value(_folder(settings) / "data"),
         partitions=settings.kafka.partitions,
         max_message=MAX_MESSAGE_BYTES,
     )
+
+
+def property_value(path: Path) -> str:
+    """``path`` as Java reads it in a file of properties: Latin-1 with ``\\uXXXX``, a backslash doubled.
+
+    Raises:
+        FolderNameError: it has a comma, which ends a folder's name in ``log.dirs``.
+    """
+    if "," in str(path):
+        raise FolderNameError(
+            f"{path} has a comma, which Kafka takes for the end of a folder's name: move TIDEMILL_HOME"
+        )
+    units = str(path).replace("\\", "\\\\").encode("utf-16-be")
+    return "".join(_character(int.from_bytes(units[at : at + 2])) for at in range(0, len(units), 2))
+
+
+def _character(unit: int) -> str:
+    return chr(unit) if unit < 128 else f"\\u{unit:04x}"
 
 
 def probe(settings: Settings, _since: float) -> None:

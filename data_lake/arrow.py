@@ -1,0 +1,121 @@
+"""Delta tables as Arrow data: the rows that Delta says, in the types that the table declares, whoever wrote them.
+
+Everything that reads rows through delta-rs reads them from here.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError
+from deltalake.table import SUPPORTED_READER_FEATURES
+from pyarrow.dataset import Dataset, ParquetReadOptions
+from pyarrow.fs import PyFileSystem
+
+from config.errors import TerminalError
+from data_lake.parquet_types import OwnTypes
+
+# Spark writes times as INT96, which Arrow would read as nanoseconds: those end in 2262.
+TIMES = ParquetReadOptions(coerce_int96_timestamp_unit="us")
+COLUMN_MAPPING = "delta.columnMapping.mode"
+
+
+class UnreadableTableError(TerminalError):
+    """A table with a feature that delta-rs cannot read: it is refused, never read wrongly."""
+
+
+@dataclass(frozen=True)
+class Scan:
+    """A table that only delta-rs' own engine reads rightly, as a stream that DuckDB can open more than once.
+
+    Slower than a data set: it reads every file and column whatever the query asks for.
+    """
+
+    delta: DeltaTable
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> Any:
+        return scan(self.delta).__arrow_c_stream__(requested_schema)
+
+
+def source(delta: DeltaTable) -> Dataset | Scan:
+    """The rows of ``delta`` in a form that DuckDB can register, and push filters and columns into where that helps.
+
+    Raises:
+        UnreadableTableError: delta-rs has no reader for a feature of the table.
+    """
+    if not needs_engine(delta):
+        return dataset(delta)
+    scan(delta, [])
+    return Scan(delta)
+
+
+def batches(delta: DeltaTable, columns: Sequence[str], rows: int) -> Iterator[pa.RecordBatch]:
+    """``columns`` of every row, about ``rows`` at a time, with little read ahead.
+
+    Raises:
+        UnreadableTableError: delta-rs has no reader for a feature of the table.
+    """
+    if needs_engine(delta):
+        for batch in scan(delta, columns):
+            yield from (batch.slice(start, rows) for start in range(0, len(batch), rows))
+        return
+    scanner = dataset(delta).scanner(columns=list(columns), batch_size=rows, batch_readahead=2, fragment_readahead=1)
+    yield from scanner.to_batches()
+
+
+def scan(delta: DeltaTable, columns: Sequence[str] | None = None) -> pa.RecordBatchReader:
+    """A stream of ``columns`` (None: all) read by delta-rs' engine, which knows deletion vectors and mapped columns.
+
+    Raises:
+        UnreadableTableError: it does not know another feature of the table.
+    """
+    schema = pa.schema(delta.schema().to_arrow())
+    wanted = schema if columns is None else pa.schema([schema.field(name) for name in columns])
+    try:
+        reader = pa.RecordBatchReader.from_stream(delta.scan(wanted.names))
+    except DeltaError as error:
+        raise UnreadableTableError(_refusal(delta, error)) from error
+    return reader.cast(wanted)
+
+
+def count(delta: DeltaTable) -> int:
+    """The rows of ``delta``, from its files: some of what the log's numbers count may be deleted."""
+    return sum(len(batch) for batch in scan(delta, []))
+
+
+def needs_engine(delta: DeltaTable) -> bool:
+    """Whether the files alone do not tell the rows: some are deleted, or columns have other names in them.
+
+    Column mapping in its oldest form is told by a property of the table only.
+    """
+    features = set(delta.protocol().reader_features or ())
+    is_mapped = delta.metadata().configuration.get(COLUMN_MAPPING, "none") != "none"
+    return is_mapped or not features <= SUPPORTED_READER_FEATURES
+
+
+def has_deletion_vectors(delta: DeltaTable) -> bool:
+    """Whether rows of its files may be deleted: what the log says of a file then counts them too."""
+    return "deletionVectors" in (delta.protocol().reader_features or ())
+
+
+def dataset(delta: DeltaTable) -> Dataset:
+    """The files of ``delta``, for what must look at each.
+
+    Raises:
+        UnreadableTableError: the files alone do not tell its rows.
+    """
+    if needs_engine(delta):
+        raise UnreadableTableError(_refusal(delta, "its files alone do not tell its rows"))
+    # As DeltaTable.to_pyarrow_dataset makes its own file system, sizes known so that no file is asked for its own.
+    handler = OwnTypes.from_table(delta._table, delta._storage_options, delta._table.get_add_file_sizes())
+    return delta.to_pyarrow_dataset(filesystem=PyFileSystem(handler), parquet_read_options=TIMES)
+
+
+def _refusal(delta: DeltaTable, why: object) -> str:
+    features = sorted(set(delta.protocol().reader_features or ()) - SUPPORTED_READER_FEATURES) or ["columnMapping"]
+    return (
+        f"the table at {delta.table_uri} has features (of {', '.join(features)}) that delta-rs cannot read: {why}; "
+        f"Spark can take one away: ALTER TABLE delta.`{delta.table_uri}` DROP FEATURE {features[0]}"
+    )

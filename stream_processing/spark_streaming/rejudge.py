@@ -1,0 +1,152 @@
+"""Silver and quarantine of a topic made anew from bronze, by today's contract, in place.
+
+What was accepted or refused by an older contract is judged again, and so is what an older version of this platform
+wrote. Each table is overwritten in one commit; between the two, and after a kill, running it again ends it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pyspark import StorageLevel
+from pyspark.sql import Column, DataFrame, SparkSession, Window
+from pyspark.sql import functions as F  # noqa: N812
+
+from config.errors import TransientError
+from config.settings import Settings
+from contracts.checker import Reason
+from contracts.registry import contract
+from data_lake import commits, tables
+from data_lake.tables import FIRST_GENERATION, NO_DIGEST, Table
+from stream_processing.spark_streaming.conflicts import IDENTITY, SENTENCE, TOLD, differs_from
+from stream_processing.spark_streaming.parse import DETAIL, REASON, TimeRule, parse
+from stream_processing.spark_streaming.split import LINEAGE, conflicting, rejected
+
+HELD, FIRST = "_held", "_first"
+PLACE = ("generation", "partition", "offset")
+# What rows of before a column was declared have in it.
+OLDER: Mapping[str, int] = {"_generation": FIRST_GENERATION, "generation": FIRST_GENERATION, "_digest": NO_DIGEST}
+NOTE = "tidemill: judged again"
+
+
+class ChangedMeanwhileError(TransientError):
+    """A table was written by another while it was made anew; nothing of it was overwritten."""
+
+
+@dataclass(frozen=True)
+class Rejudged:
+    """Rows of a topic before and after; ``kept`` are those whose message bronze no longer has."""
+
+    topic: str
+    bronze_version: int
+    silver_before: int
+    silver: int
+    quarantine_before: int
+    quarantine: int
+    kept: int
+
+
+def rejudge(spark: SparkSession, settings: Settings, topic: str) -> Rejudged:
+    """Overwrite silver and quarantine of ``topic`` with what today's contract makes of bronze.
+
+    Raises:
+        ChangedMeanwhileError: the topic's stream, or somebody else, wrote one of the tables.
+        MissingTableError: the topic has no bronze yet.
+    """
+    bronze, silver, quarantine = tables.bronze(topic), tables.silver(topic), tables.quarantine(topic)
+    version = commits.current_version(bronze, settings)
+    messages = _placed(_read(spark, bronze, settings, version))
+    events_before, refused_before = _aligned(spark, silver, settings), _aligned(spark, quarantine, settings)
+    events_kept, refused_kept = _kept(events_before, LINEAGE, messages), _kept_refusals(refused_before, messages)
+    judgeable = messages.join(_lineage(refused_kept, PLACE), [*LINEAGE], "left_anti")
+    parsed = parse(judgeable, contract(topic), TimeRule.of(settings)).persist(StorageLevel.DISK_ONLY)
+    try:
+        counted = (events_before.count(), refused_before.count(), events_kept.count() + refused_kept.count())
+        ranked = rank(valid_events(parsed, silver), events_kept, _lineage(events_before, LINEAGE))
+        conflicts = conflicts_of(ranked)
+        events = ranked.where("_rank = 1").select(_names(silver))
+        refused = rejected(parsed, quarantine).unionByName(conflicting(messages, quarantine, conflicts))
+        _overwrite(events, silver, settings)
+        _overwrite(refused.unionByName(refused_kept), quarantine, settings)
+    finally:
+        parsed.unpersist()
+    after = [_read(spark, table, settings).count() for table in (silver, quarantine)]
+    return Rejudged(topic, version, counted[0], after[0], counted[1], after[1], counted[2])
+
+
+def valid_events(parsed: DataFrame, silver: Table) -> DataFrame:
+    """The good events, in silver's columns."""
+    return parsed.where(F.col(REASON).isNull()).select(_names(silver))
+
+
+def rank(events: DataFrame, kept: DataFrame, held: DataFrame) -> DataFrame:
+    """``events`` and ``kept`` with their rank among those of their identity, and the event of rank 1.
+
+    An event that silver holds (its lineage is in ``held``) stays the one; else the first by lineage is.
+    """
+    both = events.unionByName(kept).join(held.withColumn(HELD, F.lit(0)), [*LINEAGE], "left")
+    order = Window.partitionBy(*IDENTITY).orderBy(F.coalesce(HELD, F.lit(1)), *LINEAGE)
+    told = F.struct(*TOLD)
+    return both.withColumns({"_rank": F.row_number().over(order), FIRST: F.first(told).over(order)})
+
+
+def conflicts_of(ranked: DataFrame) -> DataFrame:
+    """Lineage and detail of the events that differ from the one of their identity that stays."""
+    other_time = F.col(f"{FIRST}.event_time") != F.col("event_time")
+    return ranked.where((F.col("_rank") > 1) & differs_from(FIRST)).select(*LINEAGE, _detail(other_time))
+
+
+def _detail(other_time: Column) -> Column:
+    place = [F.col(f"{FIRST}.{name}") for name in ("_partition", "_offset", "_generation")]
+    what = F.when(other_time, "another time").otherwise("this time with other data")
+    return F.format_string(SENTENCE, *place, what).alias(DETAIL)
+
+
+def _kept(rows: DataFrame, place: tuple[str, ...], messages: DataFrame) -> DataFrame:
+    """Those of ``rows`` whose message bronze no longer has: retention removed it, and nobody can judge it again."""
+    same = [F.col(f"r.{name}") == F.col(f"m.{lineage}") for name, lineage in zip(place, LINEAGE, strict=True)]
+    return rows.alias("r").join(messages.select(*LINEAGE).alias("m"), same, "left_anti")
+
+
+def _kept_refusals(refused: DataFrame, messages: DataFrame) -> DataFrame:
+    """What ended the application whenever it was judged stays too: judging it again would end this."""
+    unprocessable = F.col("reason") == str(Reason.UNPROCESSABLE)
+    return refused.where(unprocessable).unionByName(_kept(refused.where(~unprocessable), PLACE, messages))
+
+
+def _lineage(rows: DataFrame, place: tuple[str, ...]) -> DataFrame:
+    return rows.select([F.col(name).alias(lineage) for name, lineage in zip(place, LINEAGE, strict=True)])
+
+
+def _placed(messages: DataFrame) -> DataFrame:
+    place = [F.coalesce("generation", F.lit(FIRST_GENERATION)), F.col("partition"), F.col("offset")]
+    return messages.withColumns(dict(zip(LINEAGE, place, strict=True)))
+
+
+def _read(spark: SparkSession, table: Table, settings: Settings, version: int | None = None) -> DataFrame:
+    options = {} if version is None else {"versionAsOf": str(version)}
+    return spark.read.format("delta").options(**options).load(table.path(settings))
+
+
+def _aligned(spark: SparkSession, table: Table, settings: Settings) -> DataFrame:
+    """All rows of ``table`` in its declared columns, those that it does not have yet among them."""
+    rows = _read(spark, table, settings)
+    older = {
+        column.name: F.lit(OLDER.get(column.name)).cast(column.sql_type)
+        for column in table.columns
+        if column.name not in rows.columns
+    }
+    return rows.withColumns(older).select(_names(table)) if older else rows.select(_names(table))
+
+
+def _names(table: Table) -> list[str]:
+    return [column.name for column in table.columns]
+
+
+def _overwrite(rows: DataFrame, table: Table, settings: Settings) -> None:
+    """All rows of ``table``, in one commit; columns that others added to it stay, empty."""
+    writer = rows.write.format("delta").mode("overwrite").option("mergeSchema", "true").option("userMetadata", NOTE)
+    try:
+        writer.save(table.path(settings))
+    except commits.CONFLICTS as error:
+        message = f"{table.name} was written while it was judged again: stop what writes it (`tidemill down stream`)"
+        raise ChangedMeanwhileError(f"{message} and run this again") from error
