@@ -71,7 +71,7 @@ def is_alive(spark: SparkSession) -> bool:
     context: Any = spark.sparkContext
     try:
         return not context._jsc.sc().isStopped()
-    except (Py4JError, AttributeError):
+    except (Py4JError, OSError, AttributeError):
         return False
 
 

@@ -80,7 +80,7 @@ class Watch:
         while not stop.wait(min(LOOK_S, self._stuck_after_s / 4)):
             try:
                 looks = self._batches()
-            except Py4JError as error:
+            except (Py4JError, OSError) as error:
                 logger.warning("the running batches cannot be looked at: %s", error)
                 continue
             self.judge(looks, time.time())
