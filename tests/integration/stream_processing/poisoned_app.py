@@ -34,7 +34,6 @@ def poison(value: bytes | None) -> bool:
     if value is not None and KILLS in bytes(value):
         java = next(process for process in psutil.Process().parents() if process.name() == "java")
         os.kill(java.pid, signal.SIGKILL)
-        time.sleep(60)
     if value is not None and HANGS in bytes(value):
         time.sleep(3600)
     return True
