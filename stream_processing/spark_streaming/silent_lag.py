@@ -46,7 +46,7 @@ class SilentLag:
         try:
             rows = rows_behind(name, self._read(name), self._settings)
         except (TidemillError, Py4JError, OSError) as error:
-            logger.warning("%s: how far it is behind is unknown: %s", name, str(error).split("\n")[0])
+            logger.info("%s: how far it is behind is unknown: %s", name, str(error).split("\n")[0])
             return
         if rows is not None:
             self._gauges.set_lag(name, rows)

@@ -22,6 +22,8 @@ from stream_processing.spark_streaming.restarts import QueryRunner, RestartPolic
 from stream_processing.spark_streaming.starts import bronze_query, silver_query
 from stream_processing.spark_streaming.states import QueryState, QueryStates, State
 from tests.integration.stream_processing.conftest import TOPIC, Rows, encode, transaction
+from tests.integration.stream_processing.shop import Shop, recent_lines
+from tests.integration.stream_processing.test_features import assert_as_judged
 
 OTHER = "shop.click.v1"
 PATIENCE_S = 120
@@ -84,6 +86,17 @@ def test_columns_that_others_add_are_null_in_our_rows_and_stop_nothing(
     assert {transaction(name)["id"]: None for name in ("before", "after", "after a restart")}.items() <= found.items()
     assert {row["note"] for row in rows(f"quarantine/{TOPIC}")} == {None}
     assert {row["note"] for row in rows(f"bronze/{TOPIC}")} == {None}
+
+
+def test_states_go_on_over_a_column_that_others_added_to_silver(shop: Shop) -> None:
+    shop.arrive(recent_lines(11, 60))
+    queries = shop.stream()
+    shop.spark.sql(f"ALTER TABLE delta.`{tables.silver(TOPIC).path(shop.settings)}` ADD COLUMNS (note STRING)")
+    shop.arrive(recent_lines(12, 60))
+    for query in queries:
+        query.stop()
+    shop.run_stream()
+    assert_as_judged(shop)
 
 
 def test_a_column_that_cannot_be_filled_fails_its_query_alone_until_the_sentence_was_followed(
