@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data_lake.reconciliation.gaps import explain_gaps, find_aborted
+from data_lake.reconciliation.aborted import find_aborted
+from data_lake.reconciliation.gaps import explain_gaps
 from data_lake.reconciliation.index import SCHEMA
 from data_lake.reconciliation.reconcile import evaluate
 from data_lake.reconciliation.report import TopicReport
