@@ -11,6 +11,7 @@ from pyspark.sql.types import StructField, StructType
 from config.errors import TerminalError
 from config.settings import Settings
 from data_lake.delta_rs import MissingTableError, location, open_table
+from data_lake.schema import schema_json
 from data_lake.tables import Table
 
 
@@ -68,7 +69,7 @@ def create_table(table: Table, settings: Settings) -> None:
     """Create ``table`` unless it is there, through delta-rs: in milliseconds, where Spark takes seconds."""
     DeltaTable.create(
         location(table, settings),
-        schema=Schema.from_json(_declared(table).json()),
+        schema=Schema.from_json(json.dumps(schema_json(table.columns))),
         mode="ignore",
         partition_by=list(table.partition_by),
         description=table.description,
