@@ -13,6 +13,7 @@ from config.errors import TerminalError
 from config.settings import Settings
 from data_lake.commits import exists
 from data_lake.delta_rs import MissingTableError, location, open_table
+from data_lake.schema import schema_json
 from data_lake.tables import Table
 
 
@@ -106,7 +107,7 @@ def create_table(table: Table, settings: Settings) -> DeltaTable:
 def _commit_first_version(table: Table, settings: Settings) -> None:
     DeltaTable.create(
         location(table, settings),
-        schema=Schema.from_json(_declared(table).json()),
+        schema=Schema.from_json(json.dumps(schema_json(table.columns))),
         mode="ignore",
         partition_by=list(table.partition_by),
         description=table.description,

@@ -1,5 +1,6 @@
 """What was corrected when: a row of gold a commit of silver that did more than insert, and a group of features."""
 
+import random
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -7,6 +8,7 @@ from datetime import datetime
 
 import duckdb
 import pyarrow as pa
+from deltalake import DeltaTable
 from deltalake.exceptions import CommitFailedError
 
 from config.errors import TransientError
@@ -16,7 +18,7 @@ from data_lake.delta_tables import create_table
 from data_lake.tables import table
 
 CORRECTIONS = "gold/feature_corrections"
-ATTEMPTS = 5
+ATTEMPTS = 20
 
 
 class CorrectionsBusyError(TransientError):
@@ -48,22 +50,23 @@ def record(settings: Settings, corrections: Sequence[Correction]) -> None:
         CorrectionsBusyError: other writers came first every time.
     """
     target = table(CORRECTIONS)
-    create_table(target, settings)
-    same = " AND ".join(f"t.{key} = s.{key}" for key in target.keys)
     for attempt in range(1, ATTEMPTS + 1):
-        delta = open_table(target, settings)
-        rows = pa.Table.from_pylist(
-            [asdict(correction) for correction in corrections], pa.schema(delta.schema().to_arrow())
-        )
         try:
-            merge = delta.merge(rows, same, source_alias="s", target_alias="t")
-            merge.when_not_matched_insert_all().execute()
+            create_table(target, settings)
+            _insert_new(open_table(target, settings), target.keys, corrections)
         except CommitFailedError as error:
             if attempt == ATTEMPTS:
                 raise CorrectionsBusyError(f"{target.name} was written by others each time: {error}") from error
-            time.sleep(attempt / 5)
+            time.sleep(random.uniform(0.05, 1))  # noqa: S311 - so that two do not meet again and again
         else:
             return
+
+
+def _insert_new(delta: DeltaTable, keys: Sequence[str], corrections: Sequence[Correction]) -> None:
+    schema = pa.schema(delta.schema().to_arrow())
+    rows = pa.Table.from_pylist([asdict(correction) for correction in corrections], schema)
+    same = " AND ".join(f"t.{key} = s.{key}" for key in keys)
+    delta.merge(rows, same, source_alias="s", target_alias="t").when_not_matched_insert_all().execute()
 
 
 def newest(settings: Settings, limit: int) -> list[Correction]:

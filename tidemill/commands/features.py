@@ -188,7 +188,8 @@ def _bootstrapped(made: "Bootstrapped") -> str:
     if made.reason:
         return f"{made.view}: {made.reason}"
     return (
-        f"{made.view}: {made.entities:,} entities from {made.events:,} events at version {made.version}; "
+        f"{made.view}: {made.entities:,} entities from {made.events:,} events at version {made.version}, "
+        f"{made.removed:,} of before removed; "
         f"a state has {made.mean_bytes:,} bytes, the largest {made.largest_bytes:,}"
     )
 
