@@ -54,6 +54,11 @@ def command(as_json: bool) -> None:
     for query in stack.stream:
         if query.sentence:
             console.print(f"{query.query} is {query.state}: {query.sentence}", markup=False, highlight=False)
+    for waiting in stack.waiting:
+        console.print(waiting, markup=False, highlight=False)
+    for topic, reasons in stack.quarantined.items():
+        counts = ", ".join(f"{reason} {count:,}" for reason, count in reasons.items())
+        console.print(f"quarantine of {topic}: {counts}", markup=False, highlight=False)
     console.print(f"home: {stack.home}", markup=False, highlight=False, soft_wrap=True)
 
 
