@@ -100,6 +100,8 @@ def _batch(spark: SparkSession, name: str, rows: int, first_day: int, days: int)
         "concat('/product/', id % 400) AS page",
         "'mobile' AS device",
         "'urn:benchmark' AS source",
+        "1 AS _generation",
+        "xxhash64(id) AS _digest",
         "0 AS _partition",
         "id AS _offset",
         "current_timestamp() AS broker_time",

@@ -158,7 +158,12 @@ def checker(topic: str) -> Checker:
 
 
 def _first_problem(schema: jsonschema_rs.Draft202012Validator, instance: Any) -> jsonschema_rs.ValidationError | None:
-    return next(schema.iter_errors(instance), None)
+    """The first only: each is told with the part of the message it is about, and there may be as many as bytes."""
+    try:
+        schema.validate(instance)
+    except jsonschema_rs.ValidationError as problem:
+        return problem
+    return None
 
 
 def _rejection(reason: Reason, path: Iterable[str | int], message: str) -> Rejection:

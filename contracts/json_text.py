@@ -5,6 +5,7 @@ something on that way is read once more with :class:`decimal.Decimal`.
 """
 
 import json
+import math
 import re
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
@@ -15,6 +16,7 @@ import orjson
 MAX_DEPTH = 100
 MAX_DIGITS = 1_000
 MAX_EXPONENT = 400
+_LIMITS = f"a number has at most {MAX_DIGITS:,} digits, an exponent up to {MAX_EXPONENT}, and is within float64's range"
 
 # A decimal of 15 significant digits survives float64 (IEEE 754, 5.12.2), away from the ends of its range. What is found
 # within a string costs the slower way and changes nothing. Classes of characters first: a search for one is fast.
@@ -46,8 +48,8 @@ def parse(text: bytes) -> Any:
 
     Raises:
         NotJsonError: it is not JSON.
-        BeyondLimitsError: deeper than ``MAX_DEPTH``, or a number of more than ``MAX_DIGITS`` digits or an exponent
-            beyond ``MAX_EXPONENT``.
+        BeyondLimitsError: deeper than ``MAX_DEPTH``, or a number of more than ``MAX_DIGITS`` digits, an exponent
+            beyond ``MAX_EXPONENT``, or a size that float64 calls infinite.
     """
     if text.count(b"{") + text.count(b"[") > MAX_DEPTH:
         _check_depth(text)
@@ -76,6 +78,8 @@ def _parse_exactly(text: bytes) -> Any:
         orjson.loads(text)
     except orjson.JSONDecodeError:
         _check_without_numbers(text)
+        _parse_without_beyond(text)
+        raise BeyondLimitsError((), f"under a key that comes again: {_LIMITS}") from None
     try:
         return _EXACT.decode(text.decode())
     except BeyondLimitsError:
@@ -83,7 +87,10 @@ def _parse_exactly(text: bytes) -> Any:
 
 
 def _check_without_numbers(text: bytes) -> None:
-    """Whether it was only for the size of a number that orjson refused ``text``."""
+    """Whether it was only for a number beyond float64 that orjson refused ``text``.
+
+    Such a number is legal, but RFC 8259 (6) warns that few readers take it: whoever reads bronze would stumble.
+    """
     try:
         orjson.loads(_NUMBER.sub(_stand_in, text))
     except orjson.JSONDecodeError as error:
@@ -120,7 +127,7 @@ def _beyond(value: Any, path: tuple[str | int, ...]) -> Iterator[tuple[tuple[str
 
 def _told(lexeme: str) -> str:
     shown = lexeme if len(lexeme) <= 40 else f"{lexeme[:20]}...{lexeme[-15:]}"
-    return f"{shown} has more than {MAX_DIGITS} digits or an exponent beyond {MAX_EXPONENT}"
+    return f"{shown} is beyond the limits: {_LIMITS}"
 
 
 def _is_beyond(lexeme: str) -> bool:
@@ -144,11 +151,11 @@ def _decimal(lexeme: str) -> Decimal:
 
 
 def _marked_whole(lexeme: str) -> int | _Beyond:
-    return _Beyond(lexeme) if _is_beyond(lexeme) else int(lexeme)
+    return _Beyond(lexeme) if _is_beyond(lexeme) or math.isinf(float(lexeme)) else int(lexeme)
 
 
 def _marked_decimal(lexeme: str) -> Decimal | _Beyond:
-    return _Beyond(lexeme) if _is_beyond(lexeme) else Decimal(lexeme)
+    return _Beyond(lexeme) if _is_beyond(lexeme) or math.isinf(float(lexeme)) else Decimal(lexeme)
 
 
 _EXACT = json.JSONDecoder(parse_int=_whole, parse_float=_decimal)

@@ -64,6 +64,8 @@ def _check_names(where: str, properties: Mapping[str, Any]) -> None:
 
 
 def _check_key(where: str, schema: Mapping[str, Any]) -> None:
+    if not schema["x-key"]:
+        raise ContractError(f"{where}: x-key is empty: name the property that says what an event is about")
     for name in schema["x-key"]:
         field = schema["properties"].get(name)
         if field is None:

@@ -13,6 +13,7 @@ from config.errors import TerminalError
 from config.settings import Settings
 from data_lake.commits import exists
 from data_lake.delta_rs import MissingTableError, location, open_table
+from data_lake.schema import schema_json
 from data_lake.tables import Table
 
 
@@ -30,7 +31,7 @@ def ensure_table(spark: SparkSession, table: Table, settings: Settings) -> None:
     try:
         delta = open_table(table, settings)
     except MissingTableError:
-        delta = _create(table, settings)
+        delta = create_table(table, settings)
     actual = StructType.fromJson(json.loads(delta.schema().to_json()))
     metadata = delta.metadata()
     partitions = tuple(metadata.partition_columns)
@@ -96,8 +97,8 @@ def _declared(table: Table) -> StructType:
     return cast("StructType", StructType.fromDDL(table.ddl))
 
 
-def _create(table: Table, settings: Settings) -> DeltaTable:
-    """Through delta-rs: the same table in milliseconds, where Spark takes seconds.
+def create_table(table: Table, settings: Settings) -> DeltaTable:
+    """Create ``table`` unless it is there, through delta-rs: in milliseconds, where Spark takes seconds.
 
     Of two that create it at the same moment one is first, and both have it.
     """
@@ -112,7 +113,7 @@ def _create(table: Table, settings: Settings) -> DeltaTable:
 def _commit_first_version(table: Table, settings: Settings) -> None:
     DeltaTable.create(
         location(table, settings),
-        schema=Schema.from_json(_declared(table).json()),
+        schema=Schema.from_json(json.dumps(schema_json(table.columns))),
         mode="ignore",
         partition_by=list(table.partition_by),
         description=table.description,

@@ -99,6 +99,8 @@ _MESSAGE = _columns(
 )
 FIRST_GENERATION = 1
 """Of a topic. In bronze null stands for it: rows of before generations were noted have none."""
+NO_DIGEST = 0
+"""Of an event whose message is in bronze no longer, so that nobody can tell what else it said."""
 
 
 def _bronze(source: Contract) -> Table:
@@ -205,6 +207,22 @@ _GOLD = (
         ),
         keys=("service", "begin", "end", "feature"),
         partition_by=("begin_date",),
+    ),
+    Table(
+        name="gold/feature_corrections",
+        description="which commits changed rows of silver that were there, so that states of features were made anew",
+        columns=_columns(
+            "corrected_at TIMESTAMP",
+            "feature_group STRING",
+            "fingerprint STRING",
+            "source STRING",
+            "source_id STRING",
+            "version BIGINT",
+            "operation STRING",
+            "rows BIGINT",
+            "entities BIGINT",
+        ),
+        keys=("fingerprint", "source_id", "version"),
     ),
 )
 

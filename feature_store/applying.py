@@ -19,30 +19,42 @@ from feature_store.spans import ENTITY
 from feature_store.states import WRITE_TIMEOUT_S, StateStore
 from feature_store.tiles import Layout, apply, is_at_least
 
-BUCKET, COMMIT = "_bucket", "_commit_version"
+BUCKET, COMMIT = "__tidemill_bucket", "_commit_version"
 COUNTS_DDL = "events BIGINT, entities BIGINT, kept BIGINT, bytes BIGINT, largest BIGINT, version BIGINT, known BIGINT"
 MAXIMA = ("largest", "version", "known")
+ANY_VERSION = 1 << 62
+"""Newer than every commit."""
+
+
+@dataclass(frozen=True)
+class Anew:
+    """The events are all there are: a state is made of them alone, unless one of ``keep_from`` or newer is there.
+
+    ``at`` is what the states say of when they were written, in microseconds since 1970.
+    """
+
+    at: int
+    keep_from: int = ANY_VERSION
 
 
 def apply_to_states(
-    events: DataFrame, settings: Settings, group: FeatureGroup, buckets: int, keep_from: int | None = None
+    events: DataFrame, settings: Settings, group: FeatureGroup, buckets: int, anew: Anew | None = None
 ) -> dict[str, int]:
     """Apply ``events`` (``feature_store.silver``'s columns and the commit of each) and count what was done.
 
-    With ``keep_from`` the events are all there are: a state is made of them alone, unless one of this commit or a newer
-    one is there, which is ``kept``. ``bytes`` and ``largest`` are sizes of the written states, ``known`` is the newest
-    known time of the events.
+    ``kept`` are the states that :class:`Anew` leaves alone, ``bytes`` and ``largest`` are sizes of the written ones,
+    ``known`` is the newest known time of the events.
     """
     bucket = F.pmod(F.xxhash64(ENTITY), F.lit(buckets)).cast("int").alias(BUCKET)
-    done = events.select("*", bucket).groupBy(BUCKET).applyInArrow(_bucket(settings, group, keep_from), COUNTS_DDL)
+    done = events.select("*", bucket).groupBy(BUCKET).applyInArrow(_bucket(settings, group, anew), COUNTS_DDL)
     names = [column.split()[0] for column in COUNTS_DDL.split(", ")]
     row = done.agg(*((F.max if name in MAXIMA else F.sum)(name).alias(name) for name in names)).head()
     return {name: int(row[name] or 0) for name in names} if row else dict.fromkeys(names, 0)
 
 
-def _bucket(settings: Settings, group: FeatureGroup, keep_from: int | None) -> Callable[[pa.Table], pa.Table]:
+def _bucket(settings: Settings, group: FeatureGroup, anew: Anew | None) -> Callable[[pa.Table], pa.Table]:
     def write(rows: pa.Table) -> pa.Table:
-        writer = _Writer(_store(settings, group), Layout.of(group), keep_from)
+        writer = _Writer(worker_store(settings, group), Layout.of(group), anew)
         entity, ids = _numbered(rows[ENTITY])
         sizes: list[int] = []
         for first, index in _chunks(entity, len(ids), settings.feast.write_chunk_rows):
@@ -65,23 +77,24 @@ def _bucket(settings: Settings, group: FeatureGroup, keep_from: int | None) -> C
 
 @dataclass(frozen=True)
 class _Writer:
-    """Brings states up to date; ``keep_from`` as in :func:`apply_to_states`."""
+    """Brings states up to date, or makes them ``anew``."""
 
     store: StateStore
     layout: Layout
-    keep_from: int | None
+    anew: Anew | None
 
     def write(self, ids: Sequence[str], rows: pa.Table, entity: Ints) -> list[int]:
         """Apply ``rows``, whose ``entity`` is a position in ``ids``; returns the sizes of the states written."""
         before, chosen = self.store.read(ids), list(range(len(ids)))
-        if self.keep_from is not None:
-            chosen = [one for one in chosen if not is_at_least(self.layout, before[one], self.keep_from)]
-            before = [None] * len(ids)
         now = time.time_ns() // 1000
+        if self.anew is not None:
+            keep_from, now = self.anew.keep_from, self.anew.at
+            chosen = [number for number in chosen if not is_at_least(self.layout, before[number], keep_from)]
+            before = [None] * len(ids)
         events = as_events(rows, self.layout.group, entity)
         after = apply(self.layout, before, events, rows[COMMIT].to_numpy(), now)
-        self.store.write([ids[one] for one in chosen], [after[one] for one in chosen], now)
-        return [len(after[one]) for one in chosen]
+        self.store.write([ids[number] for number in chosen], [after[number] for number in chosen], now)
+        return [len(after[number]) for number in chosen]
 
 
 def _numbered(entities: pa.ChunkedArray) -> tuple[Ints, list[str]]:
@@ -102,7 +115,7 @@ def _chunks(entity: Ints, entities: int, size: int) -> Iterator[tuple[int, Ints]
 _STORES: dict[tuple[str, str], StateStore] = {}
 
 
-def _store(settings: Settings, group: FeatureGroup) -> StateStore:
+def worker_store(settings: Settings, group: FeatureGroup) -> StateStore:
     """One connection a Python worker and group, kept while the worker lives."""
     key = connection_string(settings, WRITE_TIMEOUT_S), group.fingerprint
     if key not in _STORES:

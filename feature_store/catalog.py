@@ -12,6 +12,8 @@ from feature_store.definitions import FeatureGroup, FeatureService
 
 REQUEST_TIME = "request_time"
 """What a Feast client gives beside entities and inputs: microseconds since 1970."""
+MERGED = "_features"
+"""How the name of the Feast view goes on that merges the states of a service."""
 
 
 class FeatureCatalogError(TerminalError):

@@ -1,7 +1,7 @@
 """States and a request into the features of a service: what the model server and Feast's clients both call."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -12,9 +12,10 @@ from feature_store.catalog import REQUEST_TIME, service, state_feature_name
 from feature_store.definitions import FeatureGroup, FeatureService
 from feature_store.derived import service_features
 from feature_store.events import Features, Ints
-from feature_store.tiles import Layout
+from feature_store.tiles import Layout, Status
 from feature_store.tiles.merge import Merged, Plan, merge
 
+UNREADABLE = (Status.UNREADABLE, Status.OTHER_FINGERPRINT)
 Inputs = Mapping[str, NDArray[np.float64]]
 
 
@@ -27,14 +28,30 @@ class Answer:
 
 
 def merge_service(
-    service: FeatureService, states: Mapping[str, Sequence[bytes | None]], inputs: Inputs, times: Ints
+    service: FeatureService,
+    states: Mapping[str, Sequence[bytes | None]],
+    inputs: Inputs,
+    times: Ints,
+    rebuilding: Mapping[str, int] | None = None,
 ) -> Answer:
-    """``states`` has those of each group, by its name, and ``inputs`` each number a request brings; a row a request."""
+    """``states`` has those of each group, by its name, and ``inputs`` each number a request brings; a row a request.
+
+    ``rebuilding`` has the groups whose states are being made anew, and since when, in microseconds since 1970.
+    """
     merged = {group.name: merge(plan(group), states[group.name], times) for group in service.groups}
+    for name, since in (rebuilding or {}).items():
+        merged[name] = _believed(merged[name], since)
     values = dict(inputs)
     for one in merged.values():
         values.update(one.features)
     return Answer(service_features(service, values, times), merged)
+
+
+def _believed(merged: Merged, since: int) -> Merged:
+    """Without the values of states that were not written ``since`` then, and of those that are not there yet."""
+    is_old = (merged.applied_time < since) & ~np.isin(merged.status, UNREADABLE)
+    features = {name: np.where(is_old, np.nan, values) for name, values in merged.features.items()}
+    return replace(merged, features=features, status=np.where(is_old, Status.REBUILDING, merged.status))
 
 
 @cache

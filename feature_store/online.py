@@ -82,11 +82,12 @@ class OnlineReader:
             return []
         self._check(requests)
         applied = self._applied
+        rebuilding = {name: one.rebuilding_since for name, one in applied.items() if one.rebuilding_since}
         states = self._states.read({key: [str(request[key]) for request in requests] for key in self.keys})
         # After the reads, so that no state is newer than the time it is asked about.
         at = now if now is not None else time.time_ns() // 1000
         inputs = {name: np.array([request[name] for request in requests], dtype=np.float64) for name in self.inputs}
-        answer = merge_service(self.service, states, inputs, np.full(len(requests), at))
+        answer = merge_service(self.service, states, inputs, np.full(len(requests), at), rebuilding)
         until = datetime.fromtimestamp(min(one.known_until for one in applied.values()) / 1e6, UTC)
         columns = zip(*(optional(values) for values in answer.features.values()), strict=True)
         status = {name: merged.status.tolist() for name, merged in answer.groups.items()}

@@ -18,7 +18,7 @@ from google.protobuf.json_format import MessageToDict  # type: ignore[import-unt
 from config.settings import Settings
 from data_lake.tables import table
 from feature_store import catalog
-from feature_store.catalog import REQUEST_TIME, state_feature_name, state_view_name
+from feature_store.catalog import MERGED, REQUEST_TIME, state_feature_name, state_view_name
 from feature_store.definitions import Entity, FeatureGroup, FeatureService
 from feature_store.online_store import connection_string
 
@@ -42,7 +42,7 @@ def repo_config(settings: Settings, timeout_s: float = 10.0, skip_dedup: bool = 
         project=PROJECT,
         provider="local",
         registry=RegistryConfig(path=settings.expand(settings.feast.registry)),
-        offline_store={"type": "spark", "spark_conf": {}},
+        offline_store={"type": "feature_store.offline_store.SilverOfflineStore", "settings": settings},
         online_store={"type": "redis", "connection_string": address, "skip_dedup": skip_dedup},
         entity_key_serialization_version=KEY_VERSION,
     )
@@ -129,7 +129,7 @@ def merged_view(service: FeatureService, states: Sequence[feast.FeatureView]) ->
     inputs = [feast.Field(name=REQUEST_TIME, dtype=Int64)]
     inputs += [feast.Field(name=one.name, dtype=Float64) for one in service.inputs]
     return feast.OnDemandFeatureView(
-        name=f"{service.name}_features",
+        name=f"{service.name}{MERGED}",
         sources=[*states, feast.RequestSource(name=f"{service.name}_request", schema=inputs)],
         schema=[feast.Field(name=name, dtype=Float64) for name in service.names],
         mode="python",

@@ -13,7 +13,7 @@ from feature_store.definitions import FeatureGroup
 from feature_store.events import Events, Ints
 from feature_store.spans import ENTITY, TIME
 
-KNOWN, TIE = "_known", "_tie"
+KNOWN, TIE = "__tidemill_known", "__tidemill_tie"
 
 
 def silver_events(
@@ -30,10 +30,10 @@ def event_columns(rows: DataFrame, group: FeatureGroup, *kept: Column) -> DataFr
     """Silver's ``rows`` that have an entity, under the names that :func:`as_events` reads, and the columns ``kept``."""
     source = group.source
     return rows.where(F.col(group.entity_column).isNotNull()).select(
-        F.col(group.entity_column).alias(ENTITY),
+        F.col(group.entity_column).cast("string").alias(ENTITY),
         F.unix_micros(source.event_time).alias(TIME),
         F.unix_micros(source.known_time).alias(KNOWN),
-        F.xxhash64(source.tie_breaker).alias(TIE),
+        F.xxhash64(*source.tie_breaker).alias(TIE),
         *(_column(rows, group, name).alias(name) for name in group.columns),
         *kept,
     )

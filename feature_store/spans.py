@@ -13,8 +13,8 @@ from pyspark.sql.types import ArrayType, LongType, StructField, StructType
 from feature_store.definitions import FeatureGroup
 from feature_store.windows import tail
 
-ENTITY, TIME, SPAN = "_entity", "_time", "_span"
-CUTS, REACH = "_cuts", "_reach"
+ENTITY, TIME, SPAN = "__tidemill_entity", "__tidemill_time", "__tidemill_span"
+CUTS, REACH = "__tidemill_cuts", "__tidemill_reach"
 ACCURACY = 10_000
 HASHES = 1 << 16
 

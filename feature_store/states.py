@@ -4,7 +4,7 @@ Beside them lies how far the stream has come, in the same Redis: a store that lo
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -24,6 +24,15 @@ from feature_store.online_store import connect, connection_string, unavailable
 
 WRITE_TIMEOUT_S = 10.0
 WRITE_TRIES = 5
+SCANNED = 1000
+FORGET = """
+if redis.call('HGET', KEYS[1], ARGV[1]) == ARGV[2] then
+  redis.call('HDEL', KEYS[1], ARGV[1], ARGV[3])
+  return 1
+end
+return 0
+"""
+"""Compares and removes in one step of Redis, so that a state written in between is not lost."""
 
 
 class OnlineStoreFullError(TerminalError):
@@ -35,13 +44,17 @@ class Applied:
     """How far the states of a group have come: every commit of ``table_id`` up to ``version`` is in them.
 
     Nothing that the lake learnt (``known_time``) up to ``known_until`` is missing; ``at`` is when that was noted. Both
-    are microseconds since 1970; ``known_until`` is 0 before the first event.
+    are microseconds since 1970; ``known_until`` is 0 before the first event. All states were made from silver at
+    version ``made`` and brought up to date since. While they are made anew, ``rebuilding_since`` is when that began
+    (else 0): a state that was written before is not to be believed.
     """
 
     table_id: str
     version: int
     known_until: int
     at: int
+    made: int = -1
+    rebuilding_since: int = 0
 
 
 class StateReader:
@@ -53,8 +66,7 @@ class StateReader:
         # As Feast keeps them: a hash an entity, with a field a feature of a view.
         self._fields: dict[str, dict[str, bytes]] = {}
         for group in groups:
-            field = _mmh3(f"{state_view_name(group)}:{state_feature_name(group)}")
-            self._fields.setdefault(group.entity.key, {})[group.name] = field
+            self._fields.setdefault(group.entity.key, {})[group.name] = _field(group)
 
     def read(self, ids: Mapping[str, Sequence[str]]) -> dict[str, list[bytes | None]]:
         """The states by group, in the order of the ``ids`` of its entity, which are by key; None where there is none.
@@ -95,6 +107,17 @@ def _state(value: bytes | None) -> bytes | None:
     return found.bytes_val if found and found.HasField("bytes_val") else None
 
 
+def _field(group: FeatureGroup) -> bytes:
+    """What Feast calls the state's field in an entity's hash."""
+    field: bytes = _mmh3(f"{state_view_name(group)}:{state_feature_name(group)}")
+    return field
+
+
+def _entity_redis_key(group: FeatureGroup, entity: str) -> bytes:
+    key: bytes = _redis_key(repository.PROJECT, entity_key(group.entity.key, entity), repository.KEY_VERSION)
+    return key
+
+
 def entity_key(key: str, entity: str) -> EntityKey:
     return EntityKey(join_keys=[key], entity_values=[Value(string_val=entity)])
 
@@ -115,6 +138,7 @@ class StateStore:
         self._store, self._redis = connect(connection_string(settings, timeout_s), tries)
         self._reader = StateReader(settings, [group], timeout_s, tries)
         self._applied_key = applied_key(group)
+        self._field = _field(group)
 
     def read(self, ids: Sequence[str]) -> list[bytes | None]:
         """As those of :meth:`StateReader.read`."""
@@ -137,6 +161,57 @@ class StateStore:
         except OutOfMemoryError as error:
             advice = f"raise redis.max_memory_mb (now {self._settings.redis.max_memory_mb})"
             raise OnlineStoreFullError(f"Redis is full: {advice}") from error
+        except RedisError as error:
+            raise unavailable(self._settings, error) from error
+
+    def forget(self, ids: Sequence[str], states: Sequence[bytes]) -> int:
+        """Remove those of ``states`` that are still there as they were read; how many were.
+
+        Raises:
+            OnlineStoreUnavailableError: no proper answer in time.
+        """
+        return self._forget([_entity_redis_key(self._group, entity) for entity in ids], states)
+
+    def forget_where(self, is_forgotten: Callable[[bytes], bool]) -> int:
+        """Remove each state of the group that is one to forget, whoever's it is; how many there were.
+
+        All of Redis is gone through in steps of :data:`SCANNED` keys; a state that is written meanwhile stays.
+
+        Raises:
+            OnlineStoreUnavailableError: no proper answer in time.
+        """
+        forgotten, cursor = 0, 0
+        while True:
+            cursor, keys = self._scan(cursor)
+            found = [(key, state) for key, state in zip(keys, self._states(keys), strict=True) if state is not None]
+            chosen = [(key, state) for key, state in found if is_forgotten(state)]
+            forgotten += self._forget([key for key, _ in chosen], [state for _, state in chosen])
+            if not cursor:
+                return forgotten
+
+    def _scan(self, cursor: int) -> tuple[int, list[bytes]]:
+        try:
+            # Feast ends each entity's key with the project's name; no glob character can be in it.
+            found: Any = self._redis.scan(cursor, match=f"*{repository.PROJECT}", count=SCANNED, _type="HASH")
+        except RedisError as error:
+            raise unavailable(self._settings, error) from error
+        return int(found[0]), list(found[1])
+
+    def _states(self, keys: Sequence[bytes]) -> list[bytes | None]:
+        pipeline = self._redis.pipeline(transaction=False)
+        for key in keys:
+            pipeline.hget(key, self._field)  # type: ignore[arg-type]
+        try:
+            return [_state(value) for value in pipeline.execute()]
+        except RedisError as error:
+            raise unavailable(self._settings, error) from error
+
+    def _forget(self, keys: Sequence[bytes], states: Sequence[bytes]) -> int:
+        pipeline, written = self._redis.pipeline(transaction=False), f"_ts:{self._view.name}"
+        for key, state in zip(keys, states, strict=True):
+            pipeline.eval(FORGET, 1, key, self._field, Value(bytes_val=state).SerializeToString(), written)
+        try:
+            return sum(pipeline.execute())
         except RedisError as error:
             raise unavailable(self._settings, error) from error
 

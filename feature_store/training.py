@@ -12,11 +12,10 @@ from functools import reduce
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 from pyspark.sql.types import DoubleType, StructField, StructType
 
-from config.errors import TerminalError
 from config.settings import Settings
 from feature_store.arrow import floats
 from feature_store.definitions import Derived, Feature, FeatureGroup, FeatureService
@@ -25,16 +24,12 @@ from feature_store.events import Ints, Queries
 from feature_store.kernel import compute
 from feature_store.silver import as_events, silver_events
 from feature_store.spans import ENTITY, SPAN, TIME, with_spans
+from feature_store.spine import EVENT_TIMESTAMP, INPUT, Spine, SpineError, quoted
 
-EVENT_TIMESTAMP = "event_timestamp"
-BUCKET, KNOWN_UNTIL = "_bucket", "_known_until"
-EventsOf = Callable[[FeatureGroup], DataFrame]
-KnownUntil = Callable[[FeatureGroup], Column]
+__all__ = ["EVENT_TIMESTAMP", "SpineError", "snapshot", "training_frame"]
+
+BUCKET = "__tidemill_bucket"
 Kernel = Callable[[tuple[pa.Scalar, ...], pa.Table, pa.Table], pa.Table]
-
-
-class SpineError(TerminalError):
-    """A spine that cannot be joined; the message names the column."""
 
 
 def training_frame(
@@ -47,43 +42,21 @@ def training_frame(
 ) -> DataFrame:
     """``spine`` with the features of ``service``: each row's are those of its entity at its ``event_timestamp``.
 
-    The spine has a column for the key of each entity, the time, and the inputs of derived features; its other columns
-    are kept. A feature without a value is null. With ``as_known`` an event counts from when the lake had it;
-    ``versions`` says at which version to read a table.
+    The spine has a column for the key of each entity (texts or whole numbers), the time, and the inputs of derived
+    features; its other columns are kept. A feature without a value is null. With ``as_known`` an event counts from when
+    the lake had it; ``versions`` says at which version to read a table.
 
     Raises:
-        SpineError: a column is missing, or would be written over.
+        SpineError: a column is missing, of a type that cannot be read so, or would be written over.
     """
-
-    def events_of(group: FeatureGroup) -> DataFrame:
-        return silver_events(spine.sparkSession, settings, group, (versions or {}).get(group.source.table))
-
-    known_until: KnownUntil | None = (lambda _: F.col(TIME)) if as_known else None
-    return features_at(spine, service, events_of, known_until, settings.spark.events_a_task)
-
-
-def features_at(
-    spine: DataFrame,
-    service: FeatureService,
-    events_of: EventsOf,
-    known_until: KnownUntil | None,
-    events_a_task: int,
-) -> DataFrame:
-    """:func:`training_frame` over given events, in the columns of ``feature_store.silver``.
-
-    An event counts for a row when its known time is not above what ``known_until`` makes of the row.
-
-    Raises:
-        SpineError: a column is missing, or would be written over.
-    """
-    _check(spine, service)
-    timeless = F.raise_error(F.lit(f"the spine has a row without {EVENT_TIMESTAMP}"))
-    timed = spine.withColumn(TIME, F.coalesce(F.unix_micros(EVENT_TIMESTAMP), timeless))
+    asked = Spine.of(spine, service)
 
     def with_group(frame: DataFrame, group: FeatureGroup) -> DataFrame:
-        return _with_group(frame, group, service.read_of(group), events_of(group), known_until, events_a_task)
+        events = silver_events(spine.sparkSession, settings, group, (versions or {}).get(group.source.table))
+        return _with_group(frame, group, service.read_of(group), events, as_known, settings.spark.events_a_task)
 
-    return _with_derived(reduce(with_group, service.groups, timed), spine.schema, service)
+    found = _with_derived(reduce(with_group, service.groups, asked.rows), asked, service)
+    return found.toDF(*asked.own, *service.names)
 
 
 def snapshot(
@@ -101,26 +74,17 @@ def snapshot(
     return training_frame(spine, service, settings, as_known=as_known)
 
 
-def _check(spine: DataFrame, service: FeatureService) -> None:
-    needed = [group.entity.key for group in service.groups] + [EVENT_TIMESTAMP, *(one.name for one in service.inputs)]
-    if missing := [name for name in dict.fromkeys(needed) if name not in spine.columns]:
-        raise SpineError(f"the spine has no column {', '.join(missing)}; it has {', '.join(spine.columns)}")
-    if taken := [name for name in service.names if name in spine.columns]:
-        raise SpineError(f"the spine has a column {', '.join(taken)} already, which is a feature of {service.name}")
-
-
 def _with_group(  # noqa: PLR0913, PLR0917 - what, of whom, and as of when
     spine: DataFrame,
     group: FeatureGroup,
     features: Sequence[Feature],
     events: DataFrame,
-    known_until: KnownUntil | None,
+    as_known: bool,
     events_a_task: int,
 ) -> DataFrame:
     schema = StructType([*spine.schema, *(StructField(feature.name, DoubleType()) for feature in features)])
-    known = known_until(group) if known_until else F.lit(None)
     queries, history, buckets = with_spans(
-        spine.withColumns({ENTITY: F.col(group.entity.key), KNOWN_UNTIL: known.cast("long")}),
+        spine.withColumn(ENTITY, F.col(group.entity.key).cast("string")),
         events,
         group,
         events_a_task,
@@ -128,14 +92,14 @@ def _with_group(  # noqa: PLR0913, PLR0917 - what, of whom, and as of when
     bucket = F.pmod(F.xxhash64(ENTITY, SPAN), F.lit(buckets)).alias(BUCKET)
     left = queries.select("*", bucket).groupBy(BUCKET)
     right = history.select("*", bucket).groupBy(BUCKET)
-    return left.cogroup(right).applyInArrow(_kernel(group, features, spine.columns, known_until is not None), schema)
+    return left.cogroup(right).applyInArrow(_kernel(group, features, spine.columns, as_known), schema)
 
 
 def _kernel(group: FeatureGroup, features: Sequence[Feature], kept: list[str], as_known: bool) -> Kernel:
     def values(_: tuple[pa.Scalar, ...], spine: pa.Table, events: pa.Table) -> pa.Table:
         asked, happened = _codes(spine, events)
-        until = spine[KNOWN_UNTIL].to_numpy() if as_known else None
-        queries = Queries(asked, spine[TIME].to_numpy(), until)
+        times = spine[TIME].to_numpy()
+        queries = Queries(asked, times, times if as_known else None)
         found = compute(group, as_events(events, group, happened), queries, features)
         result = spine.select(kept)
         for name, numbers in found.items():
@@ -157,19 +121,20 @@ def _codes(spine: pa.Table, events: pa.Table) -> tuple[Ints, Ints]:
     return dense[: len(spine)], dense[len(spine) :]
 
 
-def _with_derived(frame: DataFrame, spine: StructType, service: FeatureService) -> DataFrame:
-    kept = spine.names
-    if not any(isinstance(one, Derived) for one in service.features):
-        return frame.select(*kept, *service.names)
-    names = [
-        *(one.name for one in service.inputs),
-        *(one.name for group in service.groups for one in service.read_of(group)),
-    ]
-    schema = StructType([*spine, *(StructField(name, DoubleType()) for name in service.names)])
+def _with_derived(frame: DataFrame, spine: Spine, service: FeatureService) -> DataFrame:
+    kept = spine.kept
+    if not any(isinstance(feature, Derived) for feature in service.features):
+        return frame.select(*map(quoted, kept), *service.names)
+    given = {one.name: f"{INPUT}{one.name}" for one in service.inputs}
+    read = given | {feature.name: feature.name for group in service.groups for feature in service.read_of(group)}
+    types = {field.name: field for field in frame.schema}
+    schema = StructType([*(types[name] for name in kept), *(StructField(name, DoubleType()) for name in service.names)])
 
     def derive(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
-            values = {name: batch[name].to_numpy(zero_copy_only=False).astype(np.float64) for name in names}
+            values = {
+                name: batch[column].to_numpy(zero_copy_only=False).astype(np.float64) for name, column in read.items()
+            }
             features = service_features(service, values, batch[TIME].to_numpy())
             arrays = [*(batch[name] for name in kept), *(floats(found) for found in features.values())]
             yield pa.RecordBatch.from_arrays(arrays, names=[*kept, *features])

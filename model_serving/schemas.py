@@ -19,6 +19,8 @@ class DegradedReason(StrEnum):
     - `cold_start`: the customer has no features; the score is the model's cold-start score.
     - `feature_store_unavailable`: the features could not be read in time; the score is the cold-start score.
     - `unreadable_state`: what the store holds of the customer is damaged; the score is the cold-start score.
+    - `states_rebuilding`: what the store holds of the customer is being made anew from the lake; the score is the
+      cold-start score.
     - `stale_features`: the stream has not confirmed the features for longer than their group allows.
     - `registry_unavailable`: the model registry does not answer, so a newer champion may exist.
     - `cached_model`: the server started without the registry and uses the champion it last saved on disk.
@@ -27,6 +29,7 @@ class DegradedReason(StrEnum):
     COLD_START = "cold_start"
     FEATURE_STORE_UNAVAILABLE = "feature_store_unavailable"
     UNREADABLE_STATE = "unreadable_state"
+    STATES_REBUILDING = "states_rebuilding"
     STALE_FEATURES = "stale_features"
     REGISTRY_UNAVAILABLE = "registry_unavailable"
     CACHED_MODEL = "cached_model"

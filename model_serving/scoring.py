@@ -75,6 +75,8 @@ def _reason(row: FeatureRow) -> DegradedReason | None:
         return DegradedReason.COLD_START
     if not UNREADABLE.isdisjoint(row.status.values()):
         return DegradedReason.UNREADABLE_STATE
+    if Status.REBUILDING in row.status.values():
+        return DegradedReason.STATES_REBUILDING
     return None
 
 

@@ -56,14 +56,15 @@ FROM quarantine GROUP BY generation, partition, "offset" HAVING count(*) > 1
 """
 
 REPEATED_IN_SILVER = """
-SELECT 'event ' || event_id || ' of ' || event_date AS what, count(*) - 1 AS rows
-FROM silver GROUP BY event_id, event_date HAVING count(*) > 1
+SELECT 'event ' || event_id || ' of ' || source AS what, count(*) - 1 AS rows
+FROM silver GROUP BY source, event_id HAVING count(*) > 1
 """
 
 LOST = """
-WITH lost AS (SELECT generation, partition, "offset" FROM bronze
-              ANTI JOIN quarantine USING (generation, partition, "offset")
-              ANTI JOIN silver USING (event_id, event_date)),
+WITH rest AS (SELECT * FROM bronze ANTI JOIN quarantine USING (generation, partition, "offset")
+              ANTI JOIN silver USING (generation, partition, "offset")),
+     lost AS (SELECT generation, partition, "offset" FROM rest
+              ANTI JOIN same USING (generation, partition, "offset")),
      runs AS (SELECT *, "offset" - row_number() OVER (PARTITION BY generation, partition ORDER BY "offset") AS run
               FROM lost)
 SELECT messages(generation, partition, min("offset"), max("offset")) AS what, count(*) AS rows
@@ -80,7 +81,19 @@ SELECT message(generation, partition, "offset") || ' is ' || q.reason
            || ', the contract says ' || coalesce(b.reason, 'valid') AS what, 1 AS rows
 FROM quarantine q JOIN bronze b USING (generation, partition, "offset")
 WHERE coalesce(b.reason, q.reason) != q.reason
-   OR (b.reason IS NULL AND q.reason NOT IN ('unrepresentable', 'time_out_of_range'))
+   OR (b.reason IS NULL AND q.reason NOT IN ('conflict', 'time_out_of_range', 'unprocessable'))
+"""
+
+UNFOUNDED_CONFLICT = """
+SELECT message(generation, partition, "offset") AS what, 1 AS rows
+FROM (SELECT * FROM quarantine WHERE reason = 'conflict')
+ANTI JOIN (FROM other UNION ALL FROM kept WHERE NOT is_told) USING (generation, partition, "offset")
+"""
+
+SILENT_CONFLICT = """
+SELECT message(generation, partition, "offset") || ' event ' || event_id || ' of ' || source AS what, 1 AS rows
+FROM bronze SEMI JOIN other USING (generation, partition, "offset")
+ANTI JOIN quarantine USING (generation, partition, "offset")
 """
 
 INVALID_IN_SILVER = """
@@ -92,7 +105,7 @@ SILVER_WITHOUT_BRONZE = """
 SELECT message(generation, partition, "offset") || ' event ' || event_id AS what, 1 AS rows
 FROM (SELECT s.* FROM silver s JOIN broker USING (generation, partition) WHERE "offset" < high AND "offset" >=
       (SELECT min("offset") FROM bronze b WHERE b.generation = s.generation AND b.partition = s.partition)) recent
-ANTI JOIN bronze_all USING (generation, partition, "offset", event_id, event_date)
+ANTI JOIN bronze_all USING (generation, partition, "offset", source, event_id, time)
 """
 
 QUARANTINE_WITHOUT_BRONZE = """
@@ -118,19 +131,21 @@ CHECKS: dict[str, str] = {
     "more than once in quarantine": REPEATED_IN_QUARANTINE,
     "more than once in silver": REPEATED_IN_SILVER,
     "in quarantine for another reason than the contract's": WRONG_REASON,
+    "in quarantine as a conflict, though silver has no other event of that identity": UNFOUNDED_CONFLICT,
+    "of an identity that silver has with another time or data, and not in quarantine": SILENT_CONFLICT,
     "in silver against the contract": INVALID_IN_SILVER,
     "in silver without its message in bronze": SILVER_WITHOUT_BRONZE,
     "in quarantine without its message in bronze": QUARANTINE_WITHOUT_BRONZE,
 }
 
 COUNTS = """
-WITH valid AS (SELECT event_id, event_date FROM bronze ANTI JOIN quarantine USING (generation, partition, "offset")),
-     keys AS (SELECT DISTINCT event_id, event_date FROM valid)
+WITH valid AS (SELECT source, event_id FROM bronze ANTI JOIN quarantine USING (generation, partition, "offset")),
+     keys AS (SELECT DISTINCT source, event_id FROM valid)
 SELECT (SELECT count(*) FROM bronze) AS bronze_rows,
        (SELECT count(*) FROM quarantine) AS quarantine_rows,
        (SELECT count(*) FROM valid) AS valid_rows,
        (SELECT count(*) FROM keys) AS valid_keys,
-       (SELECT count(*) FROM silver SEMI JOIN keys USING (event_id, event_date)) AS silver_rows
+       (SELECT count(*) FROM silver SEMI JOIN keys USING (source, event_id)) AS silver_rows
 """
 
 PARTITIONS = """

@@ -4,6 +4,7 @@ Offsets have gaps: the markers of transactions, aborted messages, what compactio
 what it gets and bronze lacks is missing.
 """
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator
 
 import duckdb
@@ -14,6 +15,7 @@ from data_lake.reconciliation import equation
 ReadOffsets = Callable[[int, int, int], Iterable[int]]
 """The offsets of the messages in a partition, from the second argument on, before the third."""
 
+OFFSETS_A_BLOCK = 50_000
 READ_ON = 1_000
 """Ranges that are no farther apart are read in one go: to skip some messages costs less than to begin anew."""
 
@@ -31,67 +33,23 @@ FROM (SELECT ?::INT AS partition, number FROM read) r
 ASOF JOIN lacking l ON r.partition = l.partition AND r.number >= l.first WHERE number <= last
 """
 
-BEFORE_HOLES = """
-WITH holes AS (SELECT l.partition, max(greatest(last, low) + 1) AS end FROM lacking l
-               JOIN broker USING (generation, partition) LEFT JOIN
-               (SELECT l.partition, l.first, count(*) AS messages FROM lacking l JOIN readable r
-                ON r.partition = l.partition AND r."offset" BETWEEN l.first AND l.last GROUP BY ALL) m
-               ON m.partition = l.partition AND m.first = l.first
-               WHERE last >= low AND last - greatest(l.first, low) + 1 > coalesce(messages, 0) GROUP BY l.partition)
-SELECT partition, low, "end" FROM holes JOIN broker USING (partition)
-WHERE generation = (SELECT max(generation) FROM broker) ORDER BY partition
-"""
-UNREADABLE = """
-SELECT b.generation, b.partition, b."offset" FROM bronze b ANTI JOIN committed USING (partition, "offset")
-WHERE b.generation = (SELECT max(generation) FROM broker)
-"""
-SUSPECTS = f"""
-SELECT min("offset"), max("offset") + 1 FROM ({UNREADABLE}) WHERE partition = ? AND "offset" >= ? AND "offset" < ?
-HAVING count(*) > 0
-"""  # noqa: S608
-ABORTED = f'SELECT u.* FROM ({UNREADABLE}) u SEMI JOIN uncommitted USING (partition, "offset")'  # noqa: S608
-
 
 def explain_gaps(connection: duckdb.DuckDBPyConnection, read: ReadOffsets) -> None:
     """Fill the tables ``lacking`` (ranges) and ``readable`` (of them, the offsets of messages)."""
     connection.execute(f"INSERT INTO lacking {equation.LACKING}")
     for partition, first, end in connection.execute(SPANS).fetchall():
-        for numbers in _blocks(read(partition, first, end)):
-            _keep(connection, partition, numbers)
+        insert_read(connection, KEEP, partition, read(partition, first, end))
 
 
-def find_aborted(connection: duckdb.DuckDBPyConnection, committed: ReadOffsets, every: ReadOffsets) -> None:
-    """Fill the table ``aborted`` with the messages in bronze that only a reader of uncommitted ones gets.
-
-    Where bronze lacks nothing but messages there is no marker of a transaction, and nothing to read.
-    """
-    for partition, first, end in connection.execute(BEFORE_HOLES).fetchall():
-        _into(connection, "committed", partition, committed(partition, first, end))
-        for begin, stop in connection.execute(SUSPECTS, [partition, first, end]).fetchall():
-            _into(connection, "uncommitted", partition, every(partition, begin, stop))
-    connection.execute(f"INSERT INTO aborted {ABORTED}")
-
-
-def _into(connection: duckdb.DuckDBPyConnection, table: str, partition: int, numbers: Iterable[int]) -> None:
-    for block in _blocks(numbers):
+def insert_read(connection: duckdb.DuckDBPyConnection, sql: str, partition: int, offsets: Iterable[int]) -> None:
+    """Run ``sql`` on ``offsets`` that were read of ``partition``, its parameter: blocks of them are table ``read``."""
+    for block in _blocks(offsets):
         connection.register("read", pa.table({"number": pa.array(block, pa.int64())}))
-        connection.execute(f"INSERT INTO {table} SELECT ?, number FROM read", [partition])  # noqa: S608
+        connection.execute(sql, [partition])
         connection.unregister("read")
 
 
-def _blocks(numbers: Iterable[int], size: int = 50_000) -> Iterator[list[int]]:
-    block: list[int] = []
-    for number in numbers:
-        block.append(number)
-        if len(block) == size:
-            yield block
-            block = []
-    if block:
+def _blocks(numbers: Iterable[int]) -> Iterator[list[int]]:
+    remaining = iter(numbers)
+    while block := list(itertools.islice(remaining, OFFSETS_A_BLOCK)):
         yield block
-
-
-def _keep(connection: duckdb.DuckDBPyConnection, partition: int, numbers: list[int]) -> None:
-    block = pa.table({"number": pa.array(numbers, pa.int64())})
-    connection.register("read", block)
-    connection.execute(KEEP, [partition])
-    connection.unregister("read")

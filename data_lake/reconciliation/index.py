@@ -16,14 +16,16 @@ from contracts.checker import Checker, checker
 from data_lake import tables
 from data_lake.arrow import batches, source
 from data_lake.delta_rs import open_table
+from data_lake.reconciliation.content import content
 from data_lake.tables import FIRST_GENERATION
 from data_lake.topic_starts import TopicStart
 from ingestion_layer.kafka.offsets import Offsets
 
 MEMORY_LIMIT = "1GB"
 ROWS_A_BATCH = 4096
-CHECKED = pa.schema([("reason", pa.string()), ("event_id", pa.string()), ("time", pa.string())])
-SCHEMA = """
+CHECKED = pa.schema([(name, pa.string()) for name in ("reason", "source", "event_id", "time")])
+SCHEMA = r"""
+CREATE MACRO micros(text) AS epoch_us(TRY_CAST(regexp_replace(upper(text), '(\.\d{6})\d+', '\1') AS TIMESTAMPTZ));
 CREATE MACRO of_generation(gen) AS CASE WHEN gen > 1 THEN 'generation ' || gen || ' ' ELSE '' END;
 CREATE MACRO message(gen, part, number) AS of_generation(gen) || 'partition ' || part || ' offset ' || number;
 CREATE MACRO messages(gen, part, number, last) AS
@@ -31,10 +33,11 @@ CREATE MACRO messages(gen, part, number, last) AS
 CREATE TABLE broker (generation INT, partition INT, first BIGINT, low BIGINT, high BIGINT);
 CREATE TABLE accepted (generation INT, partition INT, first BIGINT, last BIGINT);
 CREATE TABLE closed (generation INT, partition INT, rows BIGINT);
-CREATE TABLE bronze_all (generation INT, partition INT, "offset" BIGINT, reason VARCHAR, event_id VARCHAR,
-                         event_date DATE);
+CREATE TABLE bronze_all (generation INT, partition INT, "offset" BIGINT, reason VARCHAR, source VARCHAR,
+                         event_id VARCHAR, time BIGINT);
 CREATE TABLE quarantine_all (generation INT, partition INT, "offset" BIGINT, reason VARCHAR);
-CREATE TABLE silver (event_id VARCHAR, event_date DATE, generation INT, partition INT, "offset" BIGINT);
+CREATE TABLE silver (source VARCHAR, event_id VARCHAR, time BIGINT, generation INT, partition INT, "offset" BIGINT);
+CREATE TABLE said (generation INT, partition INT, "offset" BIGINT, content VARCHAR);
 CREATE TABLE lacking (generation INT, partition INT, first BIGINT, last BIGINT);
 CREATE TABLE readable (generation INT, partition INT, "offset" BIGINT);
 CREATE TABLE committed (partition INT, "offset" BIGINT);
@@ -43,6 +46,27 @@ CREATE TABLE aborted (generation INT, partition INT, "offset" BIGINT);
 CREATE VIEW bronze AS SELECT b.* FROM bronze_all b JOIN broker USING (generation, partition) WHERE "offset" < high;
 CREATE VIEW quarantine AS
     SELECT q.* FROM quarantine_all q JOIN broker USING (generation, partition) WHERE "offset" < high;
+CREATE VIEW kept AS
+    SELECT b.generation, b.partition, b."offset", b.time AS own_time, s.time AS kept_time, mine.content AS own_content,
+           theirs.content AS kept_content, theirs."offset" IS NOT NULL AS is_told
+    FROM bronze_all b JOIN silver s USING (source, event_id)
+    LEFT JOIN said mine ON (b.generation, b.partition, b."offset") = (mine.generation, mine.partition, mine."offset")
+    LEFT JOIN said theirs
+           ON (s.generation, s.partition, s."offset") = (theirs.generation, theirs.partition, theirs."offset")
+    WHERE b.reason IS NULL;
+CREATE VIEW same AS SELECT * FROM kept WHERE own_time = kept_time AND (own_content = kept_content OR NOT is_told);
+CREATE VIEW other AS SELECT * FROM kept WHERE own_time != kept_time OR (is_told AND own_content != kept_content);
+"""
+REPEATED = """
+CREATE TABLE repeated AS SELECT generation, partition, "offset" FROM bronze_all
+SEMI JOIN (SELECT source, event_id FROM bronze_all WHERE reason IS NULL GROUP BY ALL HAVING count(*) > 1)
+    USING (source, event_id)
+WHERE reason IS NULL
+"""
+SAYING = """
+SELECT coalesce(b.generation, ?) AS generation, partition, "offset", value
+FROM batch b SEMI JOIN repeated r ON coalesce(b.generation, 1) = r.generation AND b.partition = r.partition
+    AND b."offset" = r."offset"
 """
 
 
@@ -69,6 +93,7 @@ def topic_index(
             _index_bronze(connection, opened["bronze"], checker(topic))
             _index_quarantine(connection, opened["quarantine"])
             _index_silver(connection, opened["silver"])
+            _index_said(connection, opened["bronze"])
             yield connection
         finally:
             connection.close()
@@ -119,8 +144,8 @@ def _index_bronze(connection: duckdb.DuckDBPyConnection, bronze: DeltaTable, che
             checked = checked.append_column(name, batch.column(name))
         connection.register("checked", checked)
         connection.execute(
-            'INSERT INTO bronze_all SELECT coalesce(generation, ?), partition, "offset", reason, event_id,'
-            " CAST(TRY_CAST(upper(time) AS TIMESTAMPTZ) AS DATE) FROM checked",
+            'INSERT INTO bronze_all SELECT coalesce(generation, ?), partition, "offset", reason, source, event_id,'
+            " micros(time) FROM checked",
             [FIRST_GENERATION],
         )
         connection.unregister("checked")
@@ -131,7 +156,7 @@ def _check(check: Checker, value: bytes | None) -> dict[str, Any]:
     if rejection is not None or value is None:
         return {"reason": str(rejection.reason) if rejection else None}
     event = orjson.loads(value)
-    return {"event_id": event["id"], "time": event["time"]}
+    return {"source": event["source"], "event_id": event["id"], "time": event["time"]}
 
 
 def _index_quarantine(connection: duckdb.DuckDBPyConnection, quarantine: DeltaTable) -> None:
@@ -142,5 +167,21 @@ def _index_quarantine(connection: duckdb.DuckDBPyConnection, quarantine: DeltaTa
 
 def _index_silver(connection: duckdb.DuckDBPyConnection, silver: DeltaTable) -> None:
     connection.register("rows", source(silver))
-    connection.execute("INSERT INTO silver SELECT event_id, event_date, _generation, _partition, _offset FROM rows")
+    connection.execute(
+        "INSERT INTO silver SELECT source, event_id, epoch_us(event_time), _generation, _partition, _offset FROM rows"
+    )
     connection.unregister("rows")
+
+
+def _index_said(connection: duckdb.DuckDBPyConnection, bronze: DeltaTable) -> None:
+    """What those messages say whose identity stands in bronze more than once."""
+    connection.execute(REPEATED)
+    for batch in batches(bronze, ["generation", "partition", "offset", "value"], ROWS_A_BATCH):
+        connection.register("batch", pa.Table.from_batches([batch]))
+        repeated = connection.execute(SAYING, [FIRST_GENERATION]).fetch_arrow_table()
+        connection.unregister("batch")
+        if len(repeated):
+            said = pa.array([content(value) for value in repeated.column("value").to_pylist()], pa.string())
+            connection.register("said_rows", repeated.drop_columns("value").append_column("content", said))
+            connection.execute("INSERT INTO said SELECT * FROM said_rows")
+            connection.unregister("said_rows")

@@ -7,7 +7,8 @@ import duckdb
 
 from config.settings import Settings
 from data_lake.reconciliation import equation
-from data_lake.reconciliation.gaps import ReadOffsets, explain_gaps, find_aborted
+from data_lake.reconciliation.aborted import find_aborted
+from data_lake.reconciliation.gaps import ReadOffsets, explain_gaps
 from data_lake.reconciliation.index import topic_index
 from data_lake.reconciliation.report import AcceptedLoss, Finding, PartitionReport, Report, TopicReport
 from data_lake.topic_starts import compare, starts

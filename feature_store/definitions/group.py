@@ -123,7 +123,12 @@ class FeatureGroup:
             {
                 "group": self.name,
                 "entity": [self.entity.name, self.entity_column],
-                "source": [self.source.table, self.source.event_time, self.source.known_time, self.source.tie_breaker],
+                "source": [
+                    self.source.table,
+                    self.source.event_time,
+                    self.source.known_time,
+                    list(self.source.tie_breaker),
+                ],
                 "filters": sorted((one.meaning for one in self.filters), key=repr),
                 "features": sorted((feature.own_meaning for feature in self.features), key=repr),
                 "columns": [[name, self.source.meaning_of(name)] for name in self.columns],

@@ -35,23 +35,27 @@ class Source:
     """A silver table of events.
 
     ``known_time`` is the column that says when the platform learnt of the event: an as-known value leaves out what was
-    not known yet. Events of equal time are ordered by ``tie_breaker``, a column that is unique. ``entity_column`` is
-    needed where the table calls the entity something else than the entity's own key. Filters and features may read
-    ``computed`` columns like those of the table.
+    not known yet. Events of equal time are ordered by ``tie_breaker``, the columns that identify an event.
+    ``entity_column`` is needed where the table calls the entity something else than the entity's own key. Filters and
+    features may read ``computed`` columns like those of the table.
     """
 
     table: str
     event_time: str = "event_time"
     known_time: str = "ingested_at"
-    tie_breaker: str = "event_id"
+    tie_breaker: tuple[str, ...] = ("source", "event_id")
     entity_column: str | None = None
     computed: tuple[Product, ...] = ()
 
     def __post_init__(self) -> None:
         if not isinstance(self.table, str) or not self.table.startswith("silver/"):
             raise DefinitionError(f"Source.table: {self.table!r} is no silver table (silver/<noun>)")
-        for field in ("event_time", "known_time", "tie_breaker"):
+        for field in ("event_time", "known_time"):
             check_column(f"Source.{field}", getattr(self, field))
+        if not isinstance(self.tie_breaker, tuple) or not self.tie_breaker:
+            raise DefinitionError(f"Source.tie_breaker: {self.tie_breaker!r} is no tuple of column names")
+        for name in self.tie_breaker:
+            check_column("Source.tie_breaker", name)
         if self.entity_column is not None:
             check_column("Source.entity_column", self.entity_column)
         if not isinstance(self.computed, tuple) or not all(isinstance(one, Product) for one in self.computed):

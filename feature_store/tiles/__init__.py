@@ -7,14 +7,16 @@ docs/windows.md explains tiles.
 
 from feature_store.tiles.apply import apply
 from feature_store.tiles.layout import MARGIN, MOST_PENDING, Layout
-from feature_store.tiles.state import StateError, Status, is_at_least
+from feature_store.tiles.state import REBUILDING_MARK, StateError, Status, is_at_least, is_written_at
 
 __all__ = [
     "MARGIN",
     "MOST_PENDING",
+    "REBUILDING_MARK",
     "Layout",
     "StateError",
     "Status",
     "apply",
     "is_at_least",
+    "is_written_at",
 ]

@@ -21,6 +21,8 @@ HEADER = struct.Struct("<4sHI16sqq")
 """Magic, format version, checksum of all that follows it, fingerprint, applied commit version, applied time."""
 CHECKED_FROM = struct.calcsize("<4sHI")
 NO_VERSION = -1
+REBUILDING_MARK = b"TMRB"
+"""What stands in place of a state while it is made anew: it holds nothing, so nothing wrong can be answered."""
 
 
 class StateError(TerminalError):
@@ -37,6 +39,8 @@ class Status(IntEnum):
     OTHER_FINGERPRINT = 3
     STALE = 4
     """The values are there, but the state was written longer ago than the group allows."""
+    REBUILDING = 5
+    """No values: the lake changed otherwise than by new events, and the state is being made anew from it."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,12 @@ def is_at_least(layout: Layout, state: bytes | None, version: int) -> bool:
     """Whether ``state`` can be read and has taken in commit ``version``."""
     header = _header(layout, state, layout.row_sizes)
     return not isinstance(header, Status) and header.version >= version
+
+
+def is_written_at(layout: Layout, state: bytes, time: int) -> bool:
+    """Whether ``state`` can be read and was written at ``time`` or later."""
+    header = _header(layout, state, layout.row_sizes)
+    return not isinstance(header, Status) and header.time >= time
 
 
 def decode(layout: Layout, states: Sequence[bytes | None]) -> States:
@@ -115,8 +125,8 @@ class _Header(NamedTuple):
 
 def _header(layout: Layout, state: bytes | None, sizes: Sequence[int]) -> _Header | Status:
     """What a state says of itself, or why it cannot be used."""
-    if state is None:
-        return Status.NO_STATE
+    if state is None or state == REBUILDING_MARK:
+        return Status.NO_STATE if state is None else Status.REBUILDING
     if len(state) < HEADER.size + 4 * len(sizes):
         return Status.UNREADABLE
     magic, form, checksum, fingerprint, version, time = HEADER.unpack_from(state)

@@ -21,6 +21,7 @@ from config import Settings, load_settings
 from config.errors import TidemillError
 from data_lake.spark import session
 from stream_processing.spark_streaming.diagnosis import Diagnosis
+from stream_processing.spark_streaming.ending import NotedEnding
 from stream_processing.spark_streaming.lag import lag_rows
 from stream_processing.spark_streaming.progress import ProgressGauges, StateCollector
 from stream_processing.spark_streaming.restarts import QueryRunner
@@ -28,7 +29,7 @@ from stream_processing.spark_streaming.shutdown import held_shutdown
 from stream_processing.spark_streaming.silent_lag import SilentLag
 from stream_processing.spark_streaming.starts import query_starts
 from stream_processing.spark_streaming.states import QueryStates
-from stream_processing.spark_streaming.watch import Batches, Watch, end_process
+from stream_processing.spark_streaming.watch import Batches, Watch
 
 CONF = {
     "spark.scheduler.mode": "FAIR",
@@ -57,11 +58,11 @@ def run(settings: Settings, stop: threading.Event) -> None:
     with held_shutdown(spark, stop):
         starts = query_starts(spark, settings, states)
         gauges = export_progress(spark, settings, states)
-        watch = Watch(Batches(spark, settings), states, settings.stream.stuck_after_s, partial(end_process, spark))
+        watch = Watch(Batches(spark, settings), states, settings.stream.stuck_after_s, NotedEnding(spark, settings))
         silent = SilentLag(spark, settings, states, gauges)
         for work in (watch.run, silent.run):
             threading.Thread(target=work, args=(stop,), daemon=True).start()
-        diagnosis = Diagnosis(spark, settings)
+        diagnosis = Diagnosis(settings)
         QueryRunner(starts, states=states, diagnose=diagnosis, is_alive=partial(is_alive, spark)).run(stop)
 
 
@@ -70,7 +71,7 @@ def is_alive(spark: SparkSession) -> bool:
     context: Any = spark.sparkContext
     try:
         return not context._jsc.sc().isStopped()
-    except (Py4JError, AttributeError):
+    except (Py4JError, OSError, AttributeError):
         return False
 
 

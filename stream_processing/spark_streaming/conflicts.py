@@ -18,12 +18,15 @@ from pyspark.sql import functions as F  # noqa: N812
 
 from config.settings import Settings
 from data_lake import commits, tables
+from data_lake.tables import NO_DIGEST
 from stream_processing.spark_streaming.identity_filter import HASH, Hashes, IdentityFilter, identity_hash
 from stream_processing.spark_streaming.parse import DETAIL, MESSAGE, REASON
 from stream_processing.spark_streaming.split import LINEAGE
 
 IDENTITY = ("source", "event_id")
-DIGEST, KEPT, KNOWN, MAYBE = "_digest", "_kept", "_known", "_maybe"
+DIGEST, KEPT, NEAR, MAYBE, OPEN = "_digest", "_kept", "_near_", "_maybe", "_open"
+TOLD = (DIGEST, "event_time", *LINEAGE)
+SENTENCE = "/id: partition %d offset %d of generation %d has this source and id at %s"
 INGEST_DATE = f"{MESSAGE}ingest_date"
 USER_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
 
@@ -99,11 +102,17 @@ def find_conflicts(parsed: DataFrame, known: SilverIdentities, files: str) -> Fo
     suspects = valid.join(F.broadcast(spark.createDataFrame(suspected)), HASH)
     near = known.read(spark).alias("t").where(files)
     rare = _rare(suspects, near).toArrow()
-    unknown = rare.filter(pc.and_(rare[MAYBE], pc.is_null(rare[KNOWN])))
+    unknown = rare.filter(rare[OPEN])
     if len(unknown):
         rare = _with_far(rare, _kept_by_identity(known.read(spark), unknown))
     conflicting = rare.filter(pc.not_equal(rare[DIGEST], pc.struct_field(rare[KEPT], DIGEST)))
     return Found(hashes, _explained(conflicting) if len(conflicting) else None)
+
+
+def differs_from(kept: str) -> Column:
+    """Whether an event of the same identity as that in the struct ``kept`` says something else."""
+    other_digest = (F.col(f"{kept}.{DIGEST}") != F.col(DIGEST)) & (F.col(f"{kept}.{DIGEST}") != NO_DIGEST)
+    return (F.col(f"{kept}.event_time") != F.col("event_time")) | other_digest
 
 
 def _suspected(hashes: Hashes, identities: IdentityFilter) -> pa.Table:
@@ -114,20 +123,20 @@ def _suspected(hashes: Hashes, identities: IdentityFilter) -> pa.Table:
     return pa.table({HASH: unique[chosen], MAYBE: maybe[chosen]})
 
 
-def _event() -> Column:
+def _event(prefix: str = "") -> Column:
     """What is told of the event that stays."""
-    return F.struct(DIGEST, "event_time", *LINEAGE)
+    return F.struct(*(F.col(f"{prefix}{name}").alias(name) for name in TOLD))
 
 
 def _rare(suspects: DataFrame, near: DataFrame) -> DataFrame:
     """Those of ``suspects`` that differ from the event that stays, and those that only all of silver can tell of."""
-    there = near.select(*IDENTITY, _event().alias(KNOWN))
-    order = Window.partitionBy(*IDENTITY).orderBy(*LINEAGE)
-    first = F.first(_event()).over(order)
-    joined = suspects.join(there, [*IDENTITY], "left").withColumn(KEPT, F.coalesce(KNOWN, first))
-    differs = F.col(f"{KEPT}.{DIGEST}") != F.col(DIGEST)
-    rows = joined.where(differs | (F.col(MAYBE) & F.col(KNOWN).isNull()))
-    return rows.select(*IDENTITY, *LINEAGE, DIGEST, "event_time", INGEST_DATE, MAYBE, KNOWN, KEPT)
+    there = near.select(*IDENTITY, *(F.col(name).alias(f"{NEAR}{name}") for name in TOLD))
+    first = F.first(_event()).over(Window.partitionBy(*IDENTITY).orderBy(*LINEAGE))
+    is_known = F.col(f"{NEAR}{DIGEST}").isNotNull()
+    joined = suspects.join(there, [*IDENTITY], "left")
+    judged = joined.withColumns({KEPT: F.when(is_known, _event(NEAR)).otherwise(first), OPEN: F.col(MAYBE) & ~is_known})
+    rows = judged.where(differs_from(KEPT) | F.col(OPEN))
+    return rows.select(*IDENTITY, *LINEAGE, DIGEST, "event_time", INGEST_DATE, OPEN, KEPT)
 
 
 def _kept_by_identity(silver: DataFrame, unknown: pa.Table) -> pa.Table:
@@ -158,5 +167,5 @@ def _explained(conflicting: pa.Table) -> pa.Table:
 
 def _detail(kept: dict[str, object], is_other_time: bool) -> str:
     generation, partition, offset = (kept[name] for name in LINEAGE)
-    place = f"partition {partition} offset {offset} of generation {generation}"
-    return f"/id: {place} has this source and id at {'another time' if is_other_time else 'this time with other data'}"
+    what = "another time" if is_other_time else "this time with other data"
+    return SENTENCE % (partition, offset, generation, what)

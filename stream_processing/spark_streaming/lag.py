@@ -9,8 +9,8 @@ from pyspark.sql.streaming.listener import StreamingQueryProgress
 from config.settings import Settings
 from data_lake import tables
 from data_lake.delta_rs import open_table
-from data_lake.reconciliation.broker import broker_offsets
 from feature_store.catalog import group_of_view
+from ingestion_layer.kafka.offsets import topic_offsets
 
 ADDED_ROWS = {"STREAMING UPDATE": "numOutputRows", "MERGE": "numTargetRowsInserted"}
 """The metric of a commit that counts the rows it added: bronze is appended to, silver is merged into."""
@@ -39,9 +39,8 @@ def rows_behind(name: str, read: dict[str, Any], settings: Settings) -> int | No
     """
     layer, subject = name.split("/", 1)
     if layer == "bronze":
-        now = broker_offsets(settings, subject).items()
-        done = read.get(subject, {})
-        return sum(offsets.high - max(offsets.low, int(done.get(str(partition), 0))) for partition, offsets in now)
+        now, done = topic_offsets(settings, subject), read.get(subject, {})
+        return sum(of.end - max(of.low, int(done.get(str(partition), 0))) for partition, of in now.items())
     if layer == "silver":
         return rows_since(open_table(tables.bronze(subject), settings), read)
     if not read:

@@ -17,15 +17,13 @@ from contracts.checker import Reason
 from contracts.registry import contract
 from data_lake import commits, tables
 from data_lake.required_columns import require_columns
-from data_lake.tables import FIRST_GENERATION, Table
+from data_lake.tables import FIRST_GENERATION, NO_DIGEST, Table
+from stream_processing.spark_streaming.conflicts import IDENTITY, SENTENCE, TOLD, differs_from
 from stream_processing.spark_streaming.parse import DETAIL, REASON, TimeRule, parse
 from stream_processing.spark_streaming.split import LINEAGE, conflicting, rejected
 
-IDENTITY = ("source", "event_id")
 HELD, FIRST = "_held", "_first"
 PLACE = ("generation", "partition", "offset")
-# Of an event whose message is in bronze no longer, so that nobody can tell what else it said: no digest is equal to it.
-NO_DIGEST = 0
 # What rows of before a column was declared have in it.
 OLDER: Mapping[str, int] = {"_generation": FIRST_GENERATION, "generation": FIRST_GENERATION, "_digest": NO_DIGEST}
 NOTE = "tidemill: judged again"
@@ -88,22 +86,20 @@ def rank(events: DataFrame, kept: DataFrame, held: DataFrame) -> DataFrame:
     """
     both = events.unionByName(kept).join(held.withColumn(HELD, F.lit(0)), [*LINEAGE], "left")
     order = Window.partitionBy(*IDENTITY).orderBy(F.coalesce(HELD, F.lit(1)), *LINEAGE)
-    told = F.struct("_digest", "event_time", *LINEAGE)
+    told = F.struct(*TOLD)
     return both.withColumns({"_rank": F.row_number().over(order), FIRST: F.first(told).over(order)})
 
 
 def conflicts_of(ranked: DataFrame) -> DataFrame:
     """Lineage and detail of the events that differ from the one of their identity that stays."""
     other_time = F.col(f"{FIRST}.event_time") != F.col("event_time")
-    other_digest = (F.col(f"{FIRST}._digest") != F.col("_digest")) & (F.col(f"{FIRST}._digest") != NO_DIGEST)
-    return ranked.where((F.col("_rank") > 1) & (other_time | other_digest)).select(*LINEAGE, _detail(other_time))
+    return ranked.where((F.col("_rank") > 1) & differs_from(FIRST)).select(*LINEAGE, _detail(other_time))
 
 
 def _detail(other_time: Column) -> Column:
     place = [F.col(f"{FIRST}.{name}") for name in ("_partition", "_offset", "_generation")]
     what = F.when(other_time, "another time").otherwise("this time with other data")
-    sentence = "/id: partition %d offset %d of generation %d has this source and id at %s"
-    return F.format_string(sentence, *place, what).alias(DETAIL)
+    return F.format_string(SENTENCE, *place, what).alias(DETAIL)
 
 
 def _kept(rows: DataFrame, place: tuple[str, ...], messages: DataFrame) -> DataFrame:

@@ -3,12 +3,14 @@
 import logging
 import threading
 import time
+from typing import Any
 
 from py4j.protocol import Py4JError  # type: ignore[import-untyped]
 from pyspark.sql import SparkSession
 
 from config.errors import TidemillError
 from config.settings import Settings
+from data_lake.topic_starts import starts
 from stream_processing.spark_streaming.checkpoints import read_up_to
 from stream_processing.spark_streaming.lag import rows_behind
 from stream_processing.spark_streaming.progress import ProgressGauges
@@ -42,9 +44,20 @@ class SilentLag:
     def measure(self, name: str) -> None:
         """Set the gauge of query ``name``; where the source cannot be asked, it keeps its value."""
         try:
-            rows = rows_behind(name, read_up_to(self._spark, self._settings, name), self._settings)
+            rows = rows_behind(name, self._read(name), self._settings)
         except (TidemillError, Py4JError, OSError) as error:
-            logger.warning("%s: how far it is behind is unknown: %s", name, str(error).split("\n")[0])
+            logger.info("%s: how far it is behind is unknown: %s", name, str(error).split("\n")[0])
             return
         if rows is not None:
             self._gauges.set_lag(name, rows)
+
+    def _read(self, name: str) -> dict[str, Any]:
+        """Up to where query ``name`` has read; bronze has a checkpoint for each start that is on record."""
+        layer, topic = name.split("/", 1)
+        begun = starts(self._settings, topic) if layer == "bronze" else []
+        if not begun:
+            return read_up_to(self._spark, self._settings, name)
+        start = begun[-1]
+        beginning = {str(partition): offset for partition, offset in start.offsets.items()}
+        read = read_up_to(self._spark, self._settings, start.checkpoint)
+        return {topic: beginning | read.get(topic, {})}

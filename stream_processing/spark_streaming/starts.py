@@ -10,10 +10,9 @@ from contracts.registry import topics_called
 from data_lake import tables
 from data_lake.delta_tables import ensure_table
 from feature_store import catalog, repository
-from feature_store.definitions import FeatureGroup
 from ingestion_layer.kafka.topics import ensure_topics
 from stream_processing.spark_streaming.bronze import start_bronze
-from stream_processing.spark_streaming.features import query_name, start_features
+from stream_processing.spark_streaming.features import FeatureQuery, query_name
 from stream_processing.spark_streaming.restarts import StartQuery
 from stream_processing.spark_streaming.silver import start_silver
 from stream_processing.spark_streaming.states import QueryStates
@@ -26,7 +25,7 @@ def query_starts(spark: SparkSession, settings: Settings, states: QueryStates) -
         starts[f"bronze/{topic}"] = partial(bronze_query, spark, settings, topic)
         starts[f"silver/{topic}"] = partial(silver_query, spark, settings, topic, states)
     for group in catalog.served_groups(settings.serving.use_cases):
-        starts[query_name(group)] = partial(features_query, spark, settings, group)
+        starts[query_name(group)] = partial(features_query, FeatureQuery(spark, settings, group))
     return starts
 
 
@@ -44,8 +43,8 @@ def silver_query(spark: SparkSession, settings: Settings, topic: str, states: Qu
     return start_silver(spark, settings, topic, states)
 
 
-def features_query(spark: SparkSession, settings: Settings, group: FeatureGroup) -> StreamingQuery:
-    """The running query that keeps the states of ``group``, Feast's registry and silver's table made or checked."""
-    repository.apply(settings)
-    ensure_table(spark, tables.table(group.source.table), settings)
-    return start_features(spark, settings, group)
+def features_query(query: FeatureQuery) -> StreamingQuery:
+    """The running query that keeps the states of a group, Feast's registry and silver's table made or checked."""
+    repository.apply(query.settings)
+    ensure_table(query.spark, tables.table(query.group.source.table), query.settings)
+    return query()

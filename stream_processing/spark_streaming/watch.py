@@ -1,25 +1,32 @@
-"""Looks at the running batch of every query, and ends a process in which one hangs."""
+"""Looks at the running batch of every query, and names the one that hangs."""
 
 import logging
-import os
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from py4j.protocol import Py4JError  # type: ignore[import-untyped]
 from pyspark.sql import SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
-from config.errors import TransientError
 from config.settings import Settings
 from stream_processing.spark_streaming.checkpoints import last_finished
 from stream_processing.spark_streaming.states import Batch, QueryStates, State
 
 LOOK_S = 2.0
-HALT_S = 5.0
+BY_ITSELF = "the application starts again by itself when it does not move for as long again"
+WAY_OUT = "mend what it waits for (`tidemill logs stream`), then `tidemill down stream` and `tidemill up stream`"
 logger = logging.getLogger("tidemill.stream")
+
+
+class Ending(Protocol):
+    """Ends the process for a batch of a query."""
+
+    def may_help(self, name: str, batch_id: int) -> bool: ...
+
+    def end(self, name: str, batch_id: int, sentence: str) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -51,7 +58,8 @@ class Watch:
     """A thread that looks every few seconds until ``stop`` is set.
 
     A batch is stuck when for ``stuck_after_s`` it neither ended a task nor began a job, while a task of it runs or it
-    has none to wait for. ``end`` is called with the sentence of a batch that was stuck for as long again.
+    has none to wait for. When it was so for as long again, the process is ended; where that may not help, the query has
+    failed.
     """
 
     def __init__(
@@ -59,19 +67,20 @@ class Watch:
         batches: Callable[[], dict[str, Look]],
         states: QueryStates,
         stuck_after_s: float,
-        end: Callable[[str], None],
+        ending: Ending,
     ) -> None:
         self._batches = batches
         self._states = states
         self._stuck_after_s = stuck_after_s
-        self._end = end
+        self._ending = ending
         self._seen: dict[str, _Seen] = {}
+        self._given_up: set[str] = set()
 
     def run(self, stop: threading.Event) -> None:
         while not stop.wait(min(LOOK_S, self._stuck_after_s / 4)):
             try:
                 looks = self._batches()
-            except Py4JError as error:
+            except (Py4JError, OSError) as error:
                 logger.warning("the running batches cannot be looked at: %s", error)
                 continue
             self.judge(looks, time.time())
@@ -82,12 +91,12 @@ class Watch:
         self._states.look(
             {name: Batch(seen.since, seen.look.tasks_done, seen.look.tasks) for name, seen in self._seen.items()}, now
         )
-        for name, now_state in self._states.all().items():
-            if now_state.state is State.STUCK and not self._is_stuck(name, now):
-                self._states.change(name, State.STUCK, State.RUNNING)
+        for name in self._states.all():
+            if not self._is_stuck(name, now):
+                self._note_moving(name)
         for name, seen in self._seen.items():
-            if self._is_stuck(name, now):
-                self._name_stuck(name, seen, now)
+            if self._is_stuck(name, now) and name not in self._given_up:
+                self._note_stuck(name, seen, now)
 
     def _updated(self, name: str, look: Look, now: float) -> _Seen:
         before = self._seen.get(name)
@@ -100,20 +109,27 @@ class Watch:
     def _is_stuck(self, name: str, now: float) -> bool:
         return name in self._seen and now - self._seen[name].moved >= self._stuck_after_s
 
-    def _name_stuck(self, name: str, seen: _Seen, now: float) -> None:
-        still_s = now - seen.moved
+    def _note_moving(self, name: str) -> None:
+        self._states.change(name, State.STUCK, State.RUNNING)
+        if name in self._given_up:
+            self._given_up.remove(name)
+            self._states.change(name, State.FAILED, State.RUNNING)
+
+    def _note_stuck(self, name: str, seen: _Seen, now: float) -> None:
         look = seen.look
-        what = f"{look.tasks_done} of {look.tasks} tasks done" if look.tasks else "no task to wait for"
-        sentence = (
+        how_far = f"{look.tasks_done} of {look.tasks} tasks done" if look.tasks else "no task to wait for"
+        what = (
             f"batch {look.batch_id} of {name}, begun {now - seen.since:.0f} s ago, has not moved for "
-            f"{self._stuck_after_s:.0f} s ({what}); the application starts again by itself when it does not move for "
-            "as long again"
+            f"{self._stuck_after_s:.0f} s ({how_far})"
         )
-        if self._states.of(name).state is not State.STUCK:
-            logger.error("%s", sentence)
-            self._states.set(name, State.STUCK, sentence)
-        if still_s >= 2 * self._stuck_after_s:
-            self._end(sentence)
+        if not self._ending.may_help(name, look.batch_id):
+            self._given_up.add(name)
+            self._states.set(name, State.FAILED, f"{what}, and starting again has not helped: {WAY_OUT}")
+        elif now - seen.moved >= 2 * self._stuck_after_s:
+            self._ending.end(name, look.batch_id, what)
+        elif self._states.of(name).state is not State.STUCK:
+            logger.error("%s", what)
+            self._states.set(name, State.STUCK, f"{what}; {BY_ITSELF}")
 
 
 class Batches:
@@ -156,14 +172,3 @@ def _look(spark: SparkSession, query: StreamingQuery, batch_id: int, running_job
         sum(stage.numTasks for stage in stages),
         sum(stage.numActiveTasks for stage in stages),
     )
-
-
-def end_process(spark: SparkSession, sentence: str) -> None:
-    """End this process and its JVM at once: a thread that hangs holds up every other way to end."""
-    logger.error("ending the application: %s", sentence)
-    context: Any = spark.sparkContext
-    halt = threading.Thread(target=context._jvm.java.lang.Runtime.getRuntime().halt, args=(TransientError.exit_status,))
-    halt.daemon = True
-    halt.start()
-    halt.join(HALT_S)
-    os._exit(TransientError.exit_status)

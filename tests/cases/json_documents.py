@@ -52,10 +52,9 @@ def schema(rng: random.Random, depth: int) -> dict[str, Any]:
     return made
 
 
-def data(rng: random.Random, contract: Contract) -> Sent:
-    """The data of an event: some of the contract's fields, and one that it does not know."""
-    properties = contract.schema["properties"]
-    fields = {name: value(rng, properties[name]) for name in properties if rng.random() < 0.8}
+def data(rng: random.Random, properties: Mapping[str, Any], share: float = 0.8) -> Sent:
+    """The data of an event: a ``share`` of the contract's fields, and one that it does not know."""
+    fields = {name: value(rng, properties[name]) for name in properties if rng.random() < share}
     sent = {**fields, "unknown": Sent(number(rng), None, True)}
     names = list(sent)
     rng.shuffle(names)

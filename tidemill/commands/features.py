@@ -1,4 +1,4 @@
-"""``tidemill features apply | bootstrap | get | consistency``."""
+"""``tidemill features apply | bootstrap | get | consistency | corrections``."""
 
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
@@ -10,6 +10,8 @@ from config import load_settings, strict_json
 from config.errors import TerminalError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from feature_store.bootstrap import Bootstrapped
     from feature_store.consistency import Consistency
 
@@ -114,18 +116,13 @@ def consistency(  # noqa: PLR0913, PLR0917 - click hands over every option
     service_name: str, begin: datetime | None, end: datetime | None, allowed: float, at_least: int, as_json: bool
 ) -> None:
     """Compare the features of logged predictions with those of the lake; exit 1 above the allowed share."""
-    from data_lake.spark import session
     from feature_store import catalog
     from feature_store.consistency import measure
 
     until = (end or datetime.now(UTC)).replace(tzinfo=UTC)
     since = begin.replace(tzinfo=UTC) if begin else until - timedelta(days=1)
     settings, service = load_settings(), catalog.service(service_name)
-    spark = session("features/consistency", settings)
-    try:
-        found = measure(spark, settings, service, since, until)
-    finally:
-        spark.stop()
+    found = measure(settings, service, since, until)
     if as_json:
         click.echo(strict_json.dumps(asdict(found) | {"rate": found.rate}, default=str))
     else:
@@ -143,11 +140,56 @@ def consistency(  # noqa: PLR0913, PLR0917 - click hands over every option
         )
 
 
+@command.command()
+@click.option("--limit", type=click.IntRange(min=1), default=10, show_default=True, help="The newest so many.")
+@click.option("--days", type=click.IntRange(min=1), default=30, show_default=True, help="Predictions so far before.")
+@click.option(
+    "--predictions", type=click.IntRange(min=0), default=10_000, show_default=True, help="At most so many each."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def corrections(limit: int, days: int, predictions: int, as_json: bool) -> None:
+    """List what changed in silver otherwise than by new events, and the predictions that it would have changed.
+
+    The states of the entities it touched were made anew. A prediction counts whose features, as of its own time, are
+    others from silver after the change than from silver before it.
+    """
+    from data_lake.log import CommitsGoneError
+    from feature_store.corrections import newest
+    from feature_store.judge.corrected import affected
+
+    settings, rows = load_settings(), []
+    for correction in newest(settings, limit):
+        shown: dict[str, object] = asdict(correction)
+        try:
+            shown |= asdict(affected(settings, correction, timedelta(days=days), predictions))
+        except CommitsGoneError as error:
+            shown |= {"looked_at": None, "different": None, "unknown": str(error)}
+        rows.append(shown)
+    if as_json:
+        click.echo(strict_json.dumps(rows, default=str))
+    else:
+        _print_corrections(rows)
+
+
+def _print_corrections(rows: "Sequence[Mapping[str, object]]") -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    names = ("corrected_at", "feature_group", "source", "version", "operation", "rows", "entities")
+    table = Table(*names, "predictions with other features", title=f"{len(rows)} corrections")
+    for row in rows:
+        known = f"{row['different']} of {row['looked_at']}" if "unknown" not in row else f"unknown: {row['unknown']}"
+        table.add_row(*(Text(str(row[name])) for name in names), Text(known))
+    Console().print(table)
+
+
 def _bootstrapped(made: "Bootstrapped") -> str:
     if made.reason:
         return f"{made.view}: {made.reason}"
     return (
-        f"{made.view}: {made.entities:,} entities from {made.events:,} events at version {made.version}; "
+        f"{made.view}: {made.entities:,} entities from {made.events:,} events at version {made.version}, "
+        f"{made.removed:,} of before removed; "
         f"a state has {made.mean_bytes:,} bytes, the largest {made.largest_bytes:,}"
     )
 

@@ -45,6 +45,11 @@ def _text(report: "Report") -> str:
             f"  bronze {topic.bronze_rows:,} = valid {topic.valid_rows:,} + quarantine {topic.quarantine_rows:,}"
             + (f" ({reasons})" if reasons else ""),
             f"  valid {topic.valid_rows:,} = silver {topic.silver_rows:,} + duplicates {topic.duplicate_rows:,}",
+            *(
+                f"  generation {generation} has ended: {rows:,} of the rows in bronze, which the broker no longer has"
+                for generation, rows in topic.ended_generations.items()
+            ),
+            *(f"  {loss}" for loss in topic.accepted_loss),
             *(f"  {waiting}" for waiting in topic.waiting),
             *(f"  - {finding}" for finding in topic.findings),
         ]

@@ -9,6 +9,8 @@ import click
 from config import load_settings, strict_json
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rich.table import Table
 
     from tidemill.stack.status import StackStatus
@@ -45,13 +47,18 @@ def command(as_json: bool) -> None:
         console.width = PLAIN_WIDTH
     console.print(_services(stack))
     if stack.stream:
-        console.print(_stream(stack))
+        console.print(stream_table(stack.stream, time.time()))
     for service in stack.services:
         if service.reason:
             console.print(f"{service.name}: {service.reason}; log: {service.log}", markup=False, highlight=False)
     for query in stack.stream:
         if query.sentence:
             console.print(f"{query.query} is {query.state}: {query.sentence}", markup=False, highlight=False)
+    for waiting in stack.waiting:
+        console.print(waiting, markup=False, highlight=False)
+    for topic, reasons in stack.quarantined.items():
+        counts = ", ".join(f"{reason} {count:,}" for reason, count in reasons.items())
+        console.print(f"quarantine of {topic}: {counts}", markup=False, highlight=False)
     console.print(f"home: {stack.home}", markup=False, highlight=False, soft_wrap=True)
 
 
@@ -75,17 +82,18 @@ def _services(stack: "StackStatus") -> "Table":
     return table
 
 
-def _stream(stack: "StackStatus") -> "Table":
+def stream_table(stream: "Sequence[QueryProgress]", now: float) -> "Table":
+    """One row a query; ``now`` is in seconds since the epoch."""
     from rich.table import Table
     from rich.text import Text
 
     table = Table("query", "state", "batch", "running", "input rows/s", "processed rows/s", "batch s", "rows behind")
-    for query in stack.stream:
+    for query in stream:
         figures = (query.input_rows_per_second, query.processed_rows_per_second, query.batch_duration_seconds)
         cells = ["" if figure is None else f"{figure:,.1f}" for figure in figures]
         whole = ["" if number is None else f"{number:,}" for number in (query.batch_id, query.lag_rows)]
         state = Text(query.state, STYLES.get(query.state, "red"))
-        table.add_row(query.query, state, whole[0], _running(query, time.time()), *cells, whole[1])
+        table.add_row(query.query, state, whole[0], _running(query, now), *cells, whole[1])
     return table
 
 

@@ -1,7 +1,7 @@
 """What runs, where, how well, and how much memory it takes."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -9,6 +9,11 @@ from functools import partial
 import psutil
 
 from config.settings import Settings
+from contracts.registry import topics_called
+from data_lake.quarantine import counts_by_reason
+from ingestion_layer.kafka.client import BrokerUnavailableError
+from ingestion_layer.kafka.offsets import MissingTopicError
+from ingestion_layer.kafka.open_transactions import open_transactions
 from tidemill.stack.catalog import catalog
 from tidemill.stack.daemon import service_record
 from tidemill.stack.folders import Folders
@@ -36,13 +41,18 @@ class ServiceStatus:
 
 @dataclass(frozen=True)
 class StackStatus:
-    """``memory_bytes`` is that of all services and of supervisord."""
+    """``memory_bytes`` is that of all services and of supervisord.
+
+    ``waiting`` says which messages wait behind an open transaction; ``quarantined`` counts by topic and reason.
+    """
 
     home: str
     supervisor_pid: int | None
     memory_bytes: int
     services: list[ServiceStatus]
     stream: list[QueryProgress]
+    waiting: list[str]
+    quarantined: Mapping[str, Mapping[str, int]]
 
 
 STATES = {
@@ -86,7 +96,21 @@ def status(settings: Settings) -> StackStatus:
         memory_bytes=own + sum(state.memory_bytes for state in states),
         services=states,
         stream=_stream(settings) if stream_runs else [],
+        waiting=_waiting(settings) if _answers("kafka", states) else [],
+        quarantined=counts_by_reason(settings),
     )
+
+
+def _answers(name: str, states: Sequence[ServiceStatus]) -> bool:
+    return any(state.name == name and state.state in {"ready", "external"} for state in states)
+
+
+def _waiting(settings: Settings) -> list[str]:
+    """What no reader gets before a transaction ends; nothing where the broker does not answer after all."""
+    try:
+        return [str(waiting) for waiting in open_transactions(settings, topics_called(settings.stream.topics))]
+    except (BrokerUnavailableError, MissingTopicError):
+        return []
 
 
 def _stream(settings: Settings) -> list[QueryProgress]:

@@ -36,7 +36,7 @@ COPY (
     SELECT CAST(row_number() OVER () AS VARCHAR) AS event_id, event_time AT TIME ZONE 'UTC' AS event_time,
         day AS event_date, 'file' AS source, order_id, 1::BIGINT AS line, customer_id, product_id, description,
         units AS quantity, price AS unit_price, 'GBP' AS currency, country, kind,
-        0::INTEGER AS _partition, 0::BIGINT AS _offset,
+        1::INTEGER AS _generation, 0::BIGINT AS _digest, 0::INTEGER AS _partition, 0::BIGINT AS _offset,
         event_time AT TIME ZONE 'UTC' AS broker_time, event_time AT TIME ZONE 'UTC' AS ingested_at,
         strftime(day, '%Y-%m') AS event_month
     FROM lines

@@ -1,17 +1,20 @@
 """Tables made from declarations, as Spark and the disk see them."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from pyspark.sql import SparkSession
+from pyspark.sql.types import StructType
 
 from config import Settings
 from contracts.columns import Column
 from data_lake.delta_rs import open_table
 from data_lake.delta_tables import TableMismatchError, ensure_table
-from data_lake.tables import CHANGE_FEED, Table
+from data_lake.schema import schema_json
+from data_lake.tables import CHANGE_FEED, Table, tables
 
 DECLARED = Table(
     name="silver/things",
@@ -51,6 +54,11 @@ def test_a_table_is_what_its_declaration_says(spark: SparkSession, lake: Setting
     assert detail["partitionColumns"] == ["month"]
     assert detail["properties"]["delta.enableChangeDataFeed"] == "true"
     assert detail["description"] == "things"
+
+
+def test_every_declaration_is_written_as_spark_understands_it(spark: SparkSession) -> None:
+    for table in tables().values():
+        assert schema_json(table.columns) == json.loads(StructType.fromDDL(table.ddl).json()), table.name
 
 
 def test_to_ensure_it_again_writes_nothing(spark: SparkSession, lake: Settings) -> None:

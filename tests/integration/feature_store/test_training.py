@@ -2,8 +2,9 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from random import Random
 
 import pytest
@@ -20,6 +21,7 @@ from feature_store.definitions import (
     Entity,
     FeatureGroup,
     FeatureService,
+    Input,
     Source,
     column,
     count,
@@ -27,8 +29,10 @@ from feature_store.definitions import (
     hours,
     time_since_last,
 )
+from feature_store.judge.hashing import identity_hash
 from feature_store.spans import ENTITY, SPAN, TIME, with_spans
 from feature_store.training import SpineError, snapshot, training_frame
+from tests.cases.lake import append_rows
 from tests.cases.naive_windows import Happened, naive_value
 from tests.cases.transactions import random_lines, silver_row
 
@@ -161,6 +165,86 @@ def test_a_spine_that_cannot_be_joined_is_refused_with_the_column(spark: SparkSe
     taken = spark.sql("SELECT 'a' AS customer_id, now() AS event_timestamp, 1 AS return_rate")
     with pytest.raises(SpineError, match="has a column return_rate already"):
         training_frame(taken, SERVICE, lake.settings)
+
+
+@pytest.mark.parametrize(
+    ("column", "message"),
+    [
+        (
+            "CAST(17850 AS DOUBLE) AS customer_id",
+            "column customer_id is double, and should be a text or a whole number",
+        ),
+        ("DATE'2024-01-01' AS event_timestamp", "column event_timestamp is date, and should be a timestamp"),
+        ("'12' AS amount", "column amount is string, and should be a number"),
+        ("1 AS own, 2 AS Own", "columns own, Own have one name to Spark"),
+        ("1 AS __tidemill_time", "column __tidemill_time begins with __tidemill_"),
+        ("1 AS RICHER", "has a column richer already"),
+    ],
+)
+def test_a_spine_of_wrong_types_and_names_is_refused(
+    spark: SparkSession, lake: Lake, column: str, message: str
+) -> None:
+    richer = Derived("richer", Input("amount") / PURCHASES["count_90d"])
+    service = FeatureService("inputs", (*RETURNS.features, richer))
+    valid = {"customer_id": "'c1'", "event_timestamp": "now()", "amount": "1.5"}
+    others = ", ".join(f"{value} AS {name}" for name, value in valid.items() if f"AS {name}" not in column)
+    with pytest.raises(SpineError, match=message):
+        training_frame(spark.sql(f"SELECT {others}, {column}"), service, lake.settings)
+
+
+def test_a_spine_keeps_its_own_columns_whatever_they_are_called(spark: SparkSession, lake: Lake) -> None:
+    at = datetime(2024, 6, 1, tzinfo=UTC)
+    richer = Derived("richer", Input("amount") / RETURNS["count_90d"])
+    service = FeatureService("inputs", (*PURCHASES.features, *RETURNS.features, richer))
+    own = [("c1", at, Decimal("1.5"), 1, 2, 3, 4), ("c2", at, None, 5, 6, 7, 8)]
+    names = "Customer_ID STRING, EVENT_TIMESTAMP TIMESTAMP, Amount DECIMAL(9,2)"
+    columns = f"{names}, _time INT, _known_until INT, _entity INT, `own.column` INT"
+    frame = training_frame(spark.createDataFrame(own, columns), service, lake.settings, as_known=True)
+    plain = spark.createDataFrame([row[:3] for row in own], names.lower())
+    expected = training_frame(plain, service, lake.settings, as_known=True).orderBy("customer_id").collect()
+
+    rows = frame.orderBy("Customer_ID").collect()
+
+    assert frame.columns[:7] == [
+        "Customer_ID",
+        "EVENT_TIMESTAMP",
+        "Amount",
+        "_time",
+        "_known_until",
+        "_entity",
+        "own.column",
+    ]
+    assert [tuple(row)[3:7] for row in rows] == [row[3:] for row in own]
+    assert [tuple(row)[7:] for row in rows] == [tuple(row)[3:] for row in expected]
+    assert rows[0]["richer"] == 1.5 / rows[0]["returns__count_90d"]
+
+
+def test_whole_numbers_are_keys_by_their_text(
+    spark: SparkSession, settings: Settings, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    own = settings.model_copy(update={"home": tmp_path_factory.mktemp("numbers")})
+    _silver(spark, own)
+    lines = [replace(line, customer_id="17850") for line in random_lines(Random(5), 20, FIRST, 3)]
+    append_rows(own, silver("shop.transaction.v1"), [silver_row(line) for line in lines])
+    at = datetime(2024, 2, 1, tzinfo=UTC)
+    asked = spark.createDataFrame([(17850, at), (7, at)], "customer_id INT, event_timestamp TIMESTAMP")
+    bought = len([line for line in lines if line.kind == "purchase"])
+    for kind in ("int", "bigint", "decimal(20,0)", "string"):
+        spine = asked.withColumn("customer_id", asked["customer_id"].cast(kind))
+        frame = training_frame(spine, FeatureService("s", PURCHASES.features), own)
+        assert frame.schema["customer_id"].dataType.simpleString() == kind
+        counts = {int(row.customer_id): row["purchases__count_all"] for row in frame.collect()}
+        assert counts == {17850: bought, 7: 0}
+
+
+@pytest.mark.parametrize(
+    "identity",
+    [("urn:shop:1", "1001"), ("urn:shop:2", "1001"), (None, "é" * 40), ("", None), ("a" * 31, "b" * 33), ("", "")],
+    ids=repr,
+)
+def test_the_judge_orders_equal_times_as_spark_does(spark: SparkSession, identity: tuple[str | None, ...]) -> None:
+    (row,) = spark.createDataFrame([identity], "source STRING, event_id STRING").select(F.xxhash64("*")).collect()
+    assert identity_hash(identity) == row[0] % (1 << 64)
 
 
 SECOND = 1_000_000

@@ -17,12 +17,13 @@ from config import load_settings
 from contracts.registry import Contract
 from data_lake.spark import session
 from stream_processing.spark_streaming import silver, trial, trial_process
+from stream_processing.spark_streaming.ending import NotedEnding
 from stream_processing.spark_streaming.parse import TimeRule, parse
 from stream_processing.spark_streaming.query import checkpoint
 from stream_processing.spark_streaming.restarts import QueryRunner
 from stream_processing.spark_streaming.starts import silver_query
 from stream_processing.spark_streaming.states import QueryStates, State
-from stream_processing.spark_streaming.watch import Batches, Watch, end_process
+from stream_processing.spark_streaming.watch import Batches, Watch
 
 KILLS, HANGS = b"kills what reads it", b"hangs what reads it"
 TOPIC = "shop.transaction.v1"
@@ -33,7 +34,6 @@ def poison(value: bytes | None) -> bool:
     if value is not None and KILLS in bytes(value):
         java = next(process for process in psutil.Process().parents() if process.name() == "java")
         os.kill(java.pid, signal.SIGKILL)
-        time.sleep(60)
     if value is not None and HANGS in bytes(value):
         time.sleep(3600)
     return True
@@ -50,7 +50,7 @@ def run() -> None:
     logging.getLogger("py4j").setLevel(logging.WARNING)
     spark = session("poisoned", settings)
     states, stop, name = QueryStates(), threading.Event(), f"silver/{TOPIC}"
-    watch = Watch(Batches(spark, settings), states, settings.stream.stuck_after_s, partial(end_process, spark))
+    watch = Watch(Batches(spark, settings), states, settings.stream.stuck_after_s, NotedEnding(spark, settings))
     threading.Thread(target=watch.run, args=(stop,), daemon=True).start()
     folder = Path(checkpoint(settings, name))
     threading.Thread(target=stop_after_first_batch, args=(folder, states, stop), daemon=True).start()

@@ -32,6 +32,7 @@ class Shop:
     spark: SparkSession
     settings: Settings
     arrived: list[Line] = field(default_factory=list)
+    queries: list[StreamingQuery] = field(default_factory=list)
 
     def arrive(self, lines: Iterable[Line]) -> None:
         """Append ``lines`` to silver in one commit."""

@@ -1,5 +1,6 @@
 """Answers logged while events keep arriving are those of the lake, and one that is not is found."""
 
+import time
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -8,11 +9,14 @@ import orjson
 import pytest
 
 from contracts import contract
+from data_lake.delta_rs import open_table
 from data_lake.delta_tables import ensure_table
 from data_lake.tables import silver, table
 from feature_store.consistency import CommitsGoneError, Consistency, measure
 from feature_store.online import FeatureRow
+from feature_store.states import StateStore
 from model_serving.prediction_events import prediction_events
+from model_serving.schemas import DegradedReason
 from model_serving.scoring import Answer, Scored
 from tests.cases.lake import forget_commits
 from tests.integration.stream_processing.shop import TOPIC, Shop, recent_lines
@@ -23,7 +27,11 @@ PREDICTIONS = "serving.prediction.v1"
 
 
 def log(
-    shop: Shop, customers: list[str], rows: Iterable[FeatureRow], features: tuple[str, ...] = SERVICE.names
+    shop: Shop,
+    customers: list[str],
+    rows: Iterable[FeatureRow],
+    features: tuple[str, ...] = SERVICE.names,
+    reasons: tuple[DegradedReason, ...] = (),
 ) -> None:
     """What the model server logs, as the stream puts it in silver."""
     model = served_model()
@@ -32,7 +40,7 @@ def log(
         spec=model.spec.model_copy(update={"features": features, "feature_fingerprint": SERVICE.fingerprint}),
     )
     kept = (replace(row, values=row.values[: len(features)]) for row in rows)
-    scored = tuple(Scored(one, 0.5, "stays", row, ()) for one, row in zip(customers, kept, strict=True))
+    scored = tuple(Scored(one, 0.5, "stays", row, reasons) for one, row in zip(customers, kept, strict=True))
     now = datetime.now(UTC)
     events = list(prediction_events(Answer(f"r-{now.timestamp()}", "churn", now, model, scored)))
     target = silver(PREDICTIONS)
@@ -59,7 +67,7 @@ def _silver_row(event: dict[str, object]) -> dict[str, object]:
 
 def measured(shop: Shop) -> Consistency:
     now = datetime.now(UTC)
-    return measure(shop.spark, shop.settings, SERVICE, now - timedelta(hours=1), now + timedelta(hours=1))
+    return measure(shop.settings, SERVICE, now - timedelta(hours=1), now + timedelta(hours=1))
 
 
 def test_answers_are_the_lakes_also_while_the_stream_is_behind(shop: Shop) -> None:
@@ -127,6 +135,65 @@ def test_an_event_that_the_states_lost_is_found(shop: Shop) -> None:
     log(shop, shop.customers, claimed)
 
     assert measured(shop).rate > 0
+
+
+def test_a_state_that_counted_a_restored_file_twice_is_found(shop: Shop) -> None:
+    """What a reader of inserts makes of a delete and a restore: everybody in the restored file doubles."""
+    lines = [line for line in recent_lines(18, 60) if line.customer_id]
+    shop.arrive(lines)
+    shop.run_stream()
+    right = open_table(silver(TOPIC), shop.settings).version()
+    open_table(silver(TOPIC), shop.settings).delete("customer_id = 'c1'")
+    open_table(silver(TOPIC), shop.settings).restore(right)
+    version = open_table(silver(TOPIC), shop.settings).version()
+    shop.run_stream()
+    rows = shop.read(shop.customers)
+    assert {max(row.applied.values()) for row in rows} == {version}
+    log(shop, shop.customers, rows)
+    assert measured(shop).rate == 0
+
+    doubled = [replace(row, values=tuple(value and value * 2 for value in row.values)) for row in rows]
+    log(shop, shop.customers, doubled)
+    spent = next(one for one in measured(shop).features if one.feature == "purchases__amount_sum_365d")
+    assert spent.mismatched == len(shop.customers)
+
+
+def test_a_deleted_customer_who_still_answers_is_found(shop: Shop) -> None:
+    shop.arrive(line for line in recent_lines(19, 80))
+    shop.run_stream()
+    rows = shop.read(["c1"])
+    open_table(silver(TOPIC), shop.settings).delete("customer_id = 'c1'")
+    version = open_table(silver(TOPIC), shop.settings).version()
+    log(shop, ["c1"], [replace(row, applied=dict.fromkeys(row.applied, version)) for row in rows])
+    assert measured(shop).rate > 0.5
+
+
+def test_silver_is_judged_as_it_was_whatever_became_of_it(shop: Shop) -> None:
+    shop.arrive(recent_lines(20, 60))
+    shop.run_stream()
+    log(shop, shop.customers, shop.read(shop.customers))
+    open_table(silver(TOPIC), shop.settings).update({"quantity": "7"}, predicate="customer_id < 'c5'")
+    shop.run_stream()
+    log(shop, shop.customers, shop.read(shop.customers))
+    open_table(silver(TOPIC), shop.settings).optimize.compact()
+    shop.arrive(recent_lines(21, 40))
+    shop.run_stream()
+    log(shop, shop.customers, shop.read(shop.customers))
+    found = measured(shop)
+    assert (found.rate, found.behind) == (0, 0)
+    assert found.fetches > len(shop.customers) * 2
+
+
+def test_answers_that_said_that_states_were_being_made_anew_claim_nothing(shop: Shop) -> None:
+    shop.arrive(recent_lines(22, 60))
+    shop.run_stream()
+    for group in SERVICE.groups:
+        store = StateStore(shop.settings, group)
+        applied = store.applied()
+        assert applied is not None
+        store.note_applied(replace(applied, rebuilding_since=time.time_ns() // 1000))
+    log(shop, shop.customers, shop.read(shop.customers), reasons=(DegradedReason.STATES_REBUILDING,))
+    assert measured(shop).fetches == 0
 
 
 def test_a_model_that_reads_some_features_only_is_compared_by_those(shop: Shop) -> None:

@@ -1,18 +1,22 @@
 """The states that the stream keeps: each event once, equal to the judge, and to what Feast's own client answers."""
 
+from datetime import UTC, datetime, timedelta
+
 import feast
+import pandas as pd
 import pytest
 from pyspark.sql import functions as F  # noqa: N812
 
 from data_lake import tables
 from feature_store import repository
 from feature_store.bootstrap import BootstrapRunningError, bootstrap
-from feature_store.catalog import REQUEST_TIME
+from feature_store.catalog import REQUEST_TIME, state_feature_name, state_view_name
 from feature_store.silver import event_columns
 from feature_store.states import StateStore
 from feature_store.tiles import Status
+from feature_store.training import SpineError, training_frame
 from stream_processing.spark_streaming.features import batch_applier, start_features
-from tests.integration.stream_processing.shop import TOPIC, Shop, forget_all, recent_lines
+from tests.integration.stream_processing.shop import TOPIC, Shop, forget_all, micros, recent_lines
 from use_cases.churn.features import PURCHASES, SERVICE
 
 
@@ -52,6 +56,30 @@ def test_feasts_own_client_answers_the_same(shop: Shop) -> None:
     assert found == [row.values for row in rows]
     assert rows[-1].is_unknown
     assert not rows[0].is_unknown
+
+
+def test_feasts_own_client_makes_the_training_rows(shop: Shop) -> None:
+    shop.arrive(recent_lines(2, 120))
+    repository.apply(shop.settings)
+    at = datetime.now(UTC) - timedelta(days=3)
+    asked = pd.DataFrame({"customer_id": [*shop.customers, "nobody"], "event_timestamp": at, "own": 7})
+    asked[REQUEST_TIME] = asked["event_timestamp"].astype("datetime64[us, UTC]").astype("int64")
+    store = repository.store(shop.settings)
+    job = store.get_historical_features(entity_df=asked, features=store.get_feature_service("churn"))
+    found = job.to_df().set_index("customer_id")
+
+    spine = shop.spark.createDataFrame(asked.drop(columns=REQUEST_TIME))
+    expected = training_frame(spine, SERVICE, shop.settings).toPandas().set_index("customer_id")
+    pd.testing.assert_frame_equal(found.loc[expected.index, [*expected.columns]], expected)
+    judged = shop.judged(PURCHASES, "c1", micros(at))
+    assert found.loc["c1", [one.name for one in PURCHASES.features]].tolist() == pytest.approx(judged, rel=1e-9)
+
+    asked[REQUEST_TIME] -= 1
+    with pytest.raises(Exception, match="is not its event_timestamp"):
+        store.get_historical_features(entity_df=asked, features=store.get_feature_service("churn")).to_df()
+    state = f"{state_view_name(PURCHASES)}:{state_feature_name(PURCHASES)}"
+    with pytest.raises(SpineError, match="a packed state has no history; ask for a feature service"):
+        store.get_historical_features(entity_df=asked, features=[state])
 
 
 def test_a_batch_that_is_tried_again_applies_nothing_twice(shop: Shop) -> None:
@@ -105,7 +133,7 @@ def test_a_bootstrap_beside_another_is_refused_and_a_second_one_does_nothing(sho
         bootstrap(shop.spark, shop.settings, PURCHASES)
     lock.release()
     first = bootstrap(shop.spark, shop.settings, PURCHASES)
-    assert (first.events, first.kept) == (len([line for line in shop.arrived if line.customer_id]), 0)
+    assert (first.events, first.removed) == (len([line for line in shop.arrived if line.customer_id]), 0)
     assert 0 < first.mean_bytes <= first.largest_bytes
     again = bootstrap(shop.spark, shop.settings, PURCHASES)
     assert (again.entities, again.version) == (0, first.version)

@@ -22,6 +22,8 @@ from stream_processing.spark_streaming.restarts import QueryRunner, RestartPolic
 from stream_processing.spark_streaming.starts import bronze_query, silver_query
 from stream_processing.spark_streaming.states import QueryState, QueryStates, State
 from tests.integration.stream_processing.conftest import TOPIC, Rows, encode, transaction
+from tests.integration.stream_processing.shop import Shop, recent_lines
+from tests.integration.stream_processing.test_features import assert_as_judged
 
 OTHER = "shop.click.v1"
 PATIENCE_S = 120
@@ -42,7 +44,7 @@ def running(spark: SparkSession, lake: Settings, topics: tuple[str, ...]) -> Ite
     stop, states = threading.Event(), QueryStates()
     starts |= {f"silver/{topic}": partial(silver_query, spark, lake, topic, states) for topic in topics}
     policy = RestartPolicy(attempts=3, pause_s=0.2, longest_s=1)
-    runner = QueryRunner(starts, policy, states, Diagnosis(spark, lake))
+    runner = QueryRunner(starts, policy, states, Diagnosis(lake))
     thread = threading.Thread(target=runner.run, args=(stop,))
     thread.start()
     try:
@@ -84,6 +86,17 @@ def test_columns_that_others_add_are_null_in_our_rows_and_stop_nothing(
     assert {transaction(name)["id"]: None for name in ("before", "after", "after a restart")}.items() <= found.items()
     assert {row["note"] for row in rows(f"quarantine/{TOPIC}")} == {None}
     assert {row["note"] for row in rows(f"bronze/{TOPIC}")} == {None}
+
+
+def test_states_go_on_over_a_column_that_others_added_to_silver(shop: Shop) -> None:
+    shop.arrive(recent_lines(11, 60))
+    queries = shop.stream()
+    shop.spark.sql(f"ALTER TABLE delta.`{tables.silver(TOPIC).path(shop.settings)}` ADD COLUMNS (note STRING)")
+    shop.arrive(recent_lines(12, 60))
+    for query in queries:
+        query.stop()
+    shop.run_stream()
+    assert_as_judged(shop)
 
 
 def test_a_column_that_cannot_be_filled_fails_its_query_alone_until_the_sentence_was_followed(
@@ -166,5 +179,5 @@ def test_a_bronze_table_made_anew_fails_silver_until_its_checkpoint_was_removed(
 
 @pytest.mark.parametrize("query", ["bronze", "silver"])
 def test_an_unknown_error_of_spark_is_kept_in_its_own_words(spark: SparkSession, lake: Settings, query: str) -> None:
-    failure = Diagnosis(spark, lake)(f"{query}/{TOPIC}", ValueError("[SOMETHING] no idea\nwith details"))
+    failure = Diagnosis(lake)(f"{query}/{TOPIC}", ValueError("[SOMETHING] no idea\nwith details"))
     assert (failure.sentence, failure.is_final) == ("[SOMETHING] no idea", False)

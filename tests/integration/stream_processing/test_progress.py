@@ -1,20 +1,28 @@
 """The gauges of a real query, through PySpark's listener."""
 
 import math
+import threading
 import time
 from collections.abc import Callable
 from functools import partial
 
 import pytest
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, generate_latest
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F  # noqa: N812
 
 from config import Settings
 from data_lake import tables
+from stream_processing.spark_streaming import silver
 from stream_processing.spark_streaming.lag import lag_rows
-from stream_processing.spark_streaming.progress import ProgressGauges
+from stream_processing.spark_streaming.parse import parse
+from stream_processing.spark_streaming.progress import ProgressGauges, StateCollector
+from stream_processing.spark_streaming.silent_lag import SilentLag
 from stream_processing.spark_streaming.silver import start_silver
+from stream_processing.spark_streaming.states import QueryStates, State
+from stream_processing.spark_streaming.watch import Batches, Watch
 from tests.integration.stream_processing.conftest import TOPIC, encode, transaction
+from tidemill.stack.stream_progress import parse_progress
 
 QUERY = f"silver/{TOPIC}"
 
@@ -48,6 +56,59 @@ def test_the_gauges_say_what_a_query_did_and_that_it_ended(
         eventually(lambda: math.isnan(value("lag_rows") or 0))  # nobody knows it any more
     finally:
         spark.streams.removeListener(gauges)
+
+
+class NoteEnding:
+    """This process goes on."""
+
+    def __init__(self) -> None:
+        self.asked = threading.Event()
+
+    def may_help(self, name: str, batch_id: int) -> bool:
+        return True
+
+    def end(self, name: str, batch_id: int, sentence: str) -> None:
+        self.asked.set()
+
+
+def test_of_a_batch_that_hangs_is_known_since_when_how_far_and_how_much_waits_behind_it(
+    spark: SparkSession, lake: Settings, messages: Callable[..., DataFrame], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hangs = F.expr("java_method('java.lang.Thread', 'sleep', 600000L) = 'null'")
+    monkeypatch.setattr(silver, "parse", lambda rows, *rest: parse(rows.where(hangs), *rest))
+    into_bronze(lake, messages([encode(transaction(f"hangs {number}")) for number in range(3)]))
+    registry, states, stop = CollectorRegistry(), QueryStates(), threading.Event()
+    ending = NoteEnding()
+    gauges = ProgressGauges(registry, partial(lag_rows, settings=lake))
+    registry.register(StateCollector(states))
+    watch = Watch(Batches(spark, lake), states, 2.0, ending)
+    threading.Thread(target=watch.run, args=(stop,), daemon=True).start()
+    begun = time.time()
+    query = start_silver(spark, lake, TOPIC, states)
+    try:
+        eventually(lambda: states.of(QUERY).state is State.STUCK, 120)
+        into_bronze(lake, messages([encode(transaction("waits")), b"waits"]))
+        SilentLag(spark, lake, states, gauges).measure(QUERY)
+        (progress,) = parse_progress(generate_latest(registry).decode())
+        assert (progress.query, progress.state, progress.lag_rows) == (QUERY, "stuck", 5)
+        assert progress.sentence.startswith(f"batch 0 of {QUERY}, begun ")
+        assert begun <= (progress.batch_started or 0) <= time.time()
+        assert progress.batch_tasks_done is not None
+        assert progress.batch_tasks is not None
+        assert 0 <= progress.batch_tasks_done < progress.batch_tasks
+        assert ending.asked.wait(60)
+    finally:
+        stop.set()
+        query.stop()
+
+
+def into_bronze(lake: Settings, batch: DataFrame) -> None:
+    """As the stream commits it: what others append is not counted."""
+    staged = f"{lake.lake_root}/staged-{time.monotonic_ns()}"
+    batch.write.format("delta").save(staged)
+    stream = batch.sparkSession.readStream.format("delta").load(staged).writeStream.format("delta")
+    done = stream.option("checkpointLocation", f"{staged}-checkpoint").trigger(availableNow=True)
+    done.start(tables.bronze(TOPIC).path(lake)).awaitTermination()
 
 
 def eventually(holds: Callable[[], bool], limit_s: float = 30) -> None:

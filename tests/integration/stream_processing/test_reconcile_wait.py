@@ -17,12 +17,12 @@ from tests.integration.stream_processing.test_stream import streaming
 
 @contextmanager
 def arriving(servers: str) -> Iterator[None]:
-    """A new event every tenth of a second, until the block is left."""
+    """A new event every third of a second, until the block is left."""
     stop, producer = threading.Event(), Producer({"bootstrap.servers": servers})
 
     def send() -> None:
         number = 0
-        while not stop.wait(0.1):
+        while not stop.wait(0.3):
             producer.produce(TOPIC, value=encode(transaction(f"arriving {number}")))
             producer.flush(10)
             number += 1
@@ -41,7 +41,7 @@ def test_it_holds_up_to_where_the_broker_was_though_events_go_on_arriving(
 ) -> None:
     ensure_topics(settings)
     lines: list[str] = []
-    with arriving(kafka), streaming(spark, lake):
+    with streaming(spark, lake), arriving(kafka):
         before = topic_offsets(lake, TOPIC)
         report = wait_until_it_holds(lake, [TOPIC], 240, lines.append).topics[TOPIC]
         after = topic_offsets(lake, TOPIC)

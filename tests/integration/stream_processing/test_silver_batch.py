@@ -24,7 +24,7 @@ BAD = {
     "truncated": (encode(transaction("t"))[:-20], "not_json", ": "),
     "binary": (bytes(range(256)), "not_json", ": "),
     "lone surrogate": (b'{"a": "\\ud800"}', "not_json", ": "),
-    "number beyond a double": (b'{"a": 1e999}', "unrepresentable", "/a: 1e999 has more than"),
+    "number beyond a double": (b'{"a": 1e999}', "unrepresentable", "/a: 1e999 is beyond the limits"),
     "too deep": (b"[" * 5000 + b"]" * 5000, "unrepresentable", ": nested deeper than"),
     "a megabyte of text": (b"x" * 1_500_000, "not_json", ": "),
     "an array": (b"[1, 2]", "not_cloudevent", ": "),
@@ -43,7 +43,7 @@ BAD = {
     "a number of 2,000 digits in an unknown field": (
         encode(transaction("m")).replace(b'"data":{', b'"data":{"more":0.' + b"1" * 2000 + b","),
         "unrepresentable",
-        "/data/more: 0.111111111111111111...111111111111111 has more than 1000 digits",
+        "/data/more: 0.111111111111111111...111111111111111 is beyond the limits",
     ),
     "long ago": (encode(transaction("o", "1999-12-31T23:59:59Z")), "time_out_of_range", "/time: "),
     "too far ahead": (encode(transaction("h", "2024-05-03T12:00:01Z")), "time_out_of_range", "/time: "),

@@ -116,6 +116,9 @@ def test_a_topic_made_anew_while_the_stream_was_down_is_refused_and_then_read_fr
     assert (report.findings, report.ended_generations, report.bronze_rows) == ((), {1: 4}, 21)
     assert [row["generation"] for row in tidemill("stream", "starts", TOPIC)] == [1, 2]
 
+    printed = CliRunner().invoke(cli, ["reconcile", "--topic", TOPIC]).stdout
+    assert "generation 1 has ended: 4 of the rows in bronze, which the broker no longer has" in printed
+
     bronze = DeltaTable(tables.bronze(TOPIC).path(own))
     bronze.alter.set_table_properties({"delta.appendOnly": "false"})
     bronze.delete("generation = 1 AND offset = 3")
@@ -273,6 +276,8 @@ def test_what_retention_removed_unread_is_named_given_up_and_counted(
     assert events(own) == ids(*sales("read", 0, 1), *sales("kept", 0))
     report = reconcile_topic(own, TOPIC)
     assert (report.findings, [loss.messages for loss in report.accepted_loss]) == ((), [3])
+    printed = CliRunner().invoke(cli, ["reconcile", "--topic", TOPIC]).stdout
+    assert "accepted loss: partition 0 offsets 2 to 4 (3)" in printed
     bronze = DeltaTable(tables.bronze(TOPIC).path(own))
     bronze.alter.set_table_properties({"delta.appendOnly": "false"})
     bronze.delete("offset = 1 OR offset = 5")

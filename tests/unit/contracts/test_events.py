@@ -2,6 +2,8 @@
 
 import uuid
 from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -52,9 +54,18 @@ def test_a_time_without_zone_is_an_error() -> None:
         ({"customer_id": "C1", "session_id": "S1"}, b"C1"),
         ({"customer_id": None, "session_id": "S1"}, b"S1"),
         ({"session_id": "\u00fc"}, "\u00fc".encode()),
+        ({"session_id": ""}, b""),
+        ({"session_id": 2}, b"2"),
+        ({"session_id": 2.0}, b"2"),
+        ({"session_id": -0.0}, b"0"),
+        ({"session_id": Decimal("2E+2")}, b"200"),
+        ({"session_id": Decimal("1.10")}, b"1.1"),
+        ({"session_id": 0.1}, b"0.1"),
+        ({"session_id": 1e-7}, b"0.0000001"),
+        ({"session_id": True}, b"true"),
     ],
 )
-def test_the_key_is_the_first_field_that_has_a_value(data: dict[str, str | None], key: bytes) -> None:
+def test_the_key_is_the_first_field_that_has_a_value(data: dict[str, Any], key: bytes) -> None:
     assert contract(TOPIC).key(data) == key
 
 

@@ -119,6 +119,11 @@ def test_a_key_that_is_no_single_field_is_refused(tmp_path: Path, key: list[str]
         read(tmp_path, {"tags": {"type": "array", "items": TEXT}}, **{"x-key": key})
 
 
+def test_a_contract_without_a_key_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ContractError, match=r"shop\.review\.v1\.json: x-key is empty"):
+        read(tmp_path, {}, **{"x-key": []})
+
+
 @pytest.mark.parametrize("text", ["{", '{"maximum": 0.30000000000000001}'])
 def test_a_file_that_would_be_read_as_something_else_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / f"{TOPIC}.json"

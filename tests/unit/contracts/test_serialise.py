@@ -29,7 +29,7 @@ def encoded(**data: Any) -> bytes:
         pytest.param(Decimal("1E+2"), "1E+2", id="a decimal with an exponent"),
         pytest.param(Decimal("0.3333333333333333333333333333333333333333"), f"0.{'3' * 40}", id="a long decimal"),
         pytest.param(2**64, "18446744073709551616", id="65 bits"),
-        pytest.param(-(10**500), f"-1{'0' * 500}", id="501 digits"),
+        pytest.param(-(10**300), f"-1{'0' * 300}", id="301 digits"),
         pytest.param(0.1 + 0.2, "0.30000000000000004", id="a float of 17 digits"),
         pytest.param(np.float64(0.5), "0.5", id="a float of numpy"),
         pytest.param((1, 2), "[1,2]", id="a tuple"),
@@ -56,9 +56,10 @@ def test_a_value_is_written_exactly(value: Any, written: str) -> None:
         (b"bytes", Reason.NOT_JSON, "/data/more: a bytes has no one form in JSON"),
         (datetime(2024, 5, 1, tzinfo=UTC), Reason.NOT_JSON, "/data/more: a datetime has no one form in JSON"),
         (date(2024, 5, 1), Reason.NOT_JSON, "/data/more: a date has no one form in JSON"),
+        pytest.param(10**309, Reason.UNREPRESENTABLE, "/data/more: 10000", id="310 digits"),
         pytest.param(10**1_000, Reason.UNREPRESENTABLE, "/data/more: 10000", id="1,001 digits"),
         pytest.param(10**9_999, Reason.UNREPRESENTABLE, "/data/more: a whole number has more than", id="10,000 digits"),
-        (Decimal("1e-500000000"), Reason.UNREPRESENTABLE, "/data/more: 1E-500000000 has more than"),
+        (Decimal("1e-500000000"), Reason.UNREPRESENTABLE, "/data/more: 1E-500000000 is beyond the limits"),
     ],
 )
 def test_a_value_that_cannot_be_written_is_named_with_its_cause(value: Any, reason: Reason, detail: str) -> None:

@@ -60,7 +60,7 @@ def from_micros(stored: Any, of: dict[str, Any]) -> Any:
 @given(st.randoms(use_true_random=False))
 def test_what_is_accepted_has_the_value_that_was_sent_and_what_is_not_does_not_fit(rng: random.Random) -> None:
     contract = json_documents.contract_of(rng, json_documents.NAMES[:4])
-    sent = json_documents.data(rng, contract)
+    sent = json_documents.data(rng, contract.schema["properties"])
     event = Checker(contract).read(message("test", sent.text))
     if not sent.fits:
         assert isinstance(event, Rejection), sent
@@ -116,8 +116,7 @@ def test_a_number_may_be_written_in_any_way(field: str, text: str, expected: Any
         ("wholes", "[1, 1e19]", "/data/wholes/1: 1E+19 does not fit BIGINT"),
         ("share", "2.0000000000000000001", "/data/share: 2.0000000000000000001 does not fit DOUBLE"),
         ("share", "1e-400", "/data/share: 1E-400 does not fit DOUBLE"),
-        ("share", "1e309", "/data/share: 1E+309 does not fit DOUBLE"),
-        ("share", "1e401", "/data/share: 1e401 has more than 1000 digits or an exponent beyond 400"),
+        ("share", "9007199254740993", "/data/share: 9007199254740993 does not fit DOUBLE"),
         ("at", '"2016-12-31T23:59:60Z"', "/data/at: 2016-12-31T23:59:60Z does not fit TIMESTAMP"),
         ("times", '{"a": "0000-01-01T00:00:00Z"}', "/data/times/a: 0000-01-01T00:00:00Z does not fit TIMESTAMP"),
         ("at", '"9999-12-31T23:59:59-00:01"', "/data/at: 9999-12-31T23:59:59-00:01 does not fit TIMESTAMP"),

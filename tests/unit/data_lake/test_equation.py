@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from datetime import date
 from typing import Any
 
 import duckdb
@@ -11,12 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data_lake.reconciliation.gaps import explain_gaps, find_aborted
+from data_lake.reconciliation.aborted import find_aborted
+from data_lake.reconciliation.gaps import explain_gaps
 from data_lake.reconciliation.index import SCHEMA
 from data_lake.reconciliation.reconcile import evaluate
 from data_lake.reconciliation.report import TopicReport
 
-DAY = date(2024, 5, 1)
+TIME = 1_714_521_600_000_000
 Bronze = tuple[int, int, str | None, str | None]  # partition, offset, the contract's reason, event id
 
 
@@ -39,6 +39,20 @@ class Lake:
     aborted: frozenset[tuple[int, int]] = frozenset()  # those of them that are aborted messages
     accepted: tuple[tuple[int, int, int], ...] = ()  # partition, first, last
     first: dict[int, int] = field(default_factory=dict)  # where the record says that bronze begins
+    other: frozenset[tuple[int, int]] = frozenset()  # partition, offset: of messages that say something else
+
+    def content(self, partition: int, offset: int) -> str:
+        return f"other at {partition}/{offset}" if (partition, offset) in self.other else "the same"
+
+    def kept(self, event_id: str | None) -> list[tuple[int, int]]:
+        """Where the events of that id in silver come from."""
+        return [(partition, offset) for found, partition, offset in self.silver if found == event_id]
+
+    def says_the_same(self, at: tuple[int, int], kept: tuple[int, int]) -> bool | None:
+        """Whether two messages have one content; None when bronze does not have the second."""
+        if all(row[:2] != kept for row in self.bronze):
+            return None
+        return self.content(*at) == self.content(*kept)
 
     def read_every(self, partition: int, first: int, end: int) -> Iterator[int]:
         """What a reader gets that takes aborted messages too."""
@@ -59,9 +73,13 @@ def report(lake: Lake) -> TopicReport:
     filled: dict[str, list[tuple[object, ...]]] = {
         "broker": [(1, partition, lake.first.get(partition), *of) for partition, of in lake.broker.items()],
         "accepted": [(1, *lost) for lost in lake.accepted],
-        "bronze_all": [(1, *row, DAY if row[3] else None) for row in lake.bronze],
+        "bronze_all": [
+            (1, partition, offset, reason, event_id and "s", event_id, None if event_id is None else TIME)
+            for partition, offset, reason, event_id in lake.bronze
+        ],
         "quarantine_all": [(1, *row) for row in lake.quarantine],
-        "silver": [(event_id, DAY, 1, partition, offset) for event_id, partition, offset in lake.silver],
+        "silver": [("s", event_id, TIME, 1, partition, offset) for event_id, partition, offset in lake.silver],
+        "said": [(1, partition, offset, lake.content(partition, offset)) for partition, offset, _, _ in lake.bronze],
     }
     for table, rows in filled.items():
         for row in rows:
@@ -79,6 +97,13 @@ def test_a_whole_lake_holds_and_is_counted() -> None:
     assert found.quarantine_by_reason == {"schema": 1, "time_out_of_range": 1}
     assert found.partitions[0].high == 4
     assert (found.partitions[1].bronze_first, found.partitions[1].bronze_last) == (0, 1)
+
+
+def test_a_conflict_in_quarantine_holds_and_is_no_duplicate() -> None:
+    conflict = replace(Lake(), other=frozenset({(0, 3)}), quarantine=(*Lake().quarantine, (0, 3, "conflict")))
+    found = report(conflict)
+    assert found.findings == ()
+    assert (found.duplicate_rows, found.quarantine_by_reason["conflict"]) == (0, 1)
 
 
 def test_an_empty_topic_holds() -> None:
@@ -124,7 +149,7 @@ PLANTED = {
         ["in bronze, but neither in quarantine nor in silver: 1 (partition 0 offsets 2 to 2)"],
     ),
     "twice in quarantine": (twice(Lake(), "quarantine", 1), ["more than once in quarantine: 1 (partition 1 offset 1)"]),
-    "twice in silver": (twice(Lake(), "silver", 2), ["more than once in silver: 1 (event c of 2024-05-01)"]),
+    "twice in silver": (twice(Lake(), "silver", 2), ["more than once in silver: 1 (event c of s)"]),
     "in both": (
         replace(Lake(), silver=(*Lake().silver, ("late", 1, 1))),
         ["in quarantine and in silver: 1 (partition 1 offset 1)"],
@@ -146,6 +171,18 @@ PLANTED = {
     "silver from nowhere": (
         replace(Lake(), silver=(*Lake().silver, ("ghost", 0, 1))),
         ["in silver without its message in bronze: 1 (partition 0 offset 1 event ghost)"],
+    ),
+    "a conflict taken for a duplicate": (
+        replace(Lake(), other=frozenset({(0, 3)})),
+        [
+            "in bronze, but neither in quarantine nor in silver: 1 (partition 0 offsets 3 to 3)",
+            "of an identity that silver has with another time or data, and not in quarantine: 1"
+            " (partition 0 offset 3 event a of s)",
+        ],
+    ),
+    "a duplicate taken for a conflict": (
+        replace(Lake(), quarantine=(*Lake().quarantine, (0, 3, "conflict"))),
+        ["in quarantine as a conflict, though silver has no other event of that identity: 1 (partition 0 offset 3)"],
     ),
     "quarantine from nowhere": (
         replace(Lake(), quarantine=(*Lake().quarantine, (0, -1, "schema"))),
@@ -227,10 +264,11 @@ def test_a_gap_that_the_broker_can_no_longer_explain_is_named() -> None:
 GENERATIONS = """
 INSERT INTO broker VALUES (1, 0, 0, 0, 3), (2, 0, 0, 0, 2);
 INSERT INTO closed VALUES (1, 0, 2);
-INSERT INTO bronze_all VALUES (1, 0, 0, NULL, 'a', DATE'2024-05-01'), (1, 0, 2, 'schema', NULL, NULL),
-                              (2, 0, 0, NULL, 'a', DATE'2024-05-01'), (2, 0, 1, NULL, 'b', DATE'2024-05-01');
+INSERT INTO bronze_all VALUES (1, 0, 0, NULL, 's', 'a', 5), (1, 0, 2, 'schema', NULL, NULL, NULL),
+                              (2, 0, 0, NULL, 's', 'a', 5), (2, 0, 1, NULL, 's', 'b', 5);
+INSERT INTO said VALUES (1, 0, 0, 'x'), (2, 0, 0, 'x'), (2, 0, 1, 'x');
 INSERT INTO quarantine_all VALUES (1, 0, 2, 'schema');
-INSERT INTO silver VALUES ('a', DATE'2024-05-01', 1, 0, 0), ('b', DATE'2024-05-01', 2, 0, 1);
+INSERT INTO silver VALUES ('s', 'a', 5, 1, 0, 0), ('s', 'b', 5, 2, 0, 1);
 """
 
 
@@ -282,9 +320,9 @@ def test_an_offset_is_of_its_generation(change: str, problems: list[str]) -> Non
     connection.execute(change)
     explain_gaps(connection, lambda _, first, end: range(first, end))
     found = evaluate(connection, "shop.transaction.v1")
-    assert [
-        str(one) for one in found.findings if "distinct" not in one.problem and "without its" not in one.problem
-    ] == (problems)
+    derived = ("distinct valid keys", "without its message")
+    named = [str(finding) for finding in found.findings if not any(text in finding.problem for text in derived)]
+    assert named == problems
     assert set(found.ended_generations) == {1}
 
 
@@ -315,22 +353,27 @@ def _breaches(lake: Lake) -> Iterator[bool]:
     yield len(keys) != len(lake.silver)
     lineage = {(partition, offset): event_id for event_id, partition, offset in lake.silver}
     reasons = {(partition, offset): reason for partition, offset, reason in lake.quarantine}
-    ours = {"unrepresentable", "time_out_of_range"}
+    ours = {"time_out_of_range", "unprocessable", "conflict"}
     ids = {}
     for partition, offset, reason, event_id in lake.bronze:
         at = (partition, offset)
         ids[at] = event_id
+        says = {lake.says_the_same(at, kept) for kept in lake.kept(event_id)}
         if at in reasons:
             yield at in lineage
             yield reasons[at] != reason if reason else reasons[at] not in ours
+            yield reasons[at] == "conflict" and says <= {True}
         else:
             yield reason is not None or event_id not in keys
+            yield at not in lineage and says <= {False}
+            yield False in says
         yield reason is not None and at in lineage
     yield any(ids.get((partition, offset)) != event_id for event_id, partition, offset in lake.silver)
     valid = {event_id for p, o, _, event_id in lake.bronze if (p, o) not in reasons}
     yield len(valid) != len(keys & valid)
 
 
+reasons_given = st.sampled_from(["schema", "time_out_of_range", "conflict"])
 positions = st.tuples(st.integers(0, 1), st.integers(0, 3))
 event_ids = st.sampled_from("abc")
 verdicts = st.one_of(event_ids.map(lambda one: (None, one)), st.just(("schema", None)))
@@ -342,9 +385,8 @@ lakes = st.builds(
     bronze=st.lists(st.tuples(st.sampled_from([(0, 0), (0, 1), (1, 0)]), verdicts), min_size=2, max_size=4).map(
         lambda rows: tuple((*at, *verdict) for at, verdict in rows)
     ),
-    quarantine=st.lists(
-        st.tuples(positions, st.sampled_from(["schema", "time_out_of_range"])).map(lambda q: (*q[0], q[1])), max_size=2
-    ).map(tuple),
+    quarantine=st.lists(st.tuples(positions, reasons_given).map(lambda q: (*q[0], q[1])), max_size=2).map(tuple),
+    other=st.sets(positions, max_size=2).map(frozenset),
     silver=st.lists(st.tuples(event_ids, st.integers(0, 1), st.integers(0, 1)), max_size=3).map(tuple),
 )
 

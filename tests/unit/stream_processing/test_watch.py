@@ -9,12 +9,23 @@ from stream_processing.spark_streaming.watch import Look, Watch
 
 QUERY, OTHER = "silver/t", "silver/u"
 START = 1_000_000.0
-Ended = list[str]
+
+
+class Ended(list[tuple[str, int, str]]):
+    """What the process would have been ended for; ``helps`` as long as that may help."""
+
+    helps = True
+
+    def may_help(self, name: str, batch_id: int) -> bool:
+        return self.helps
+
+    def end(self, name: str, batch_id: int, sentence: str) -> None:
+        self.append((name, batch_id, sentence))
 
 
 @pytest.fixture
 def ended() -> Ended:
-    return []
+    return Ended()
 
 
 @pytest.fixture
@@ -28,7 +39,7 @@ def states() -> QueryStates:
 @pytest.fixture
 def judge(states: QueryStates, ended: Ended) -> Callable[[float, dict[str, Look]], None]:
     """Take in a look, so many seconds after the start; a batch that stands still for 100 s is stuck."""
-    watch = Watch(dict, states, 100, ended.append)
+    watch = Watch(dict, states, 100, ended)
     return lambda seconds, looks: watch.judge(looks, START + seconds)
 
 
@@ -51,9 +62,23 @@ def test_a_batch_whose_task_never_ends_is_stuck_is_named_and_ends_the_process_wh
     judge(199, {QUERY: look()})
     assert not ended
     judge(200, {QUERY: look()})
-    assert ended == [ended[0]]
-    assert ended[0].startswith(f"batch 7 of {QUERY}, begun 200 s ago")
+    ((query, batch_id, sentence),) = ended
+    assert (query, batch_id) == (QUERY, 7)
+    assert sentence.startswith(f"batch 7 of {QUERY}, begun 200 s ago")
     assert states.batches() == ({QUERY: Batch(START, 1, 4)}, START + 200)
+
+
+def test_where_ending_the_process_has_not_helped_the_query_has_failed_until_its_batch_moves(
+    judge: Judge, states: QueryStates, ended: Ended
+) -> None:
+    ended.helps = False
+    for seconds in (0, 100, 200, 300):
+        judge(seconds, {QUERY: look()})
+    assert ended == []
+    assert states.of(QUERY).state is State.FAILED
+    assert "starting again has not helped: mend what it waits for" in states.of(QUERY).sentence
+    judge(301, {QUERY: look(done=2)})
+    assert states.of(QUERY) == QueryState(State.RUNNING)
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ def by_name(group: FeatureGroup) -> str:
 def test_a_group_reads_columns_that_its_table_has(group: FeatureGroup) -> None:
     declared = {column.name for column in table(group.source.table).columns}
     source = group.source
-    assert {*group.columns, group.entity_column, source.event_time, source.known_time, source.tie_breaker} <= declared
+    assert {*group.columns, group.entity_column, source.event_time, source.known_time, *source.tie_breaker} <= declared
 
 
 def test_the_label_is_a_column_of_the_verdict_and_the_key_one_of_both() -> None:

@@ -1,0 +1,66 @@
+"""What the model server logged of the features it answered with, in DuckDB."""
+
+from datetime import datetime, timedelta
+
+import duckdb
+import pyarrow as pa
+
+from config.settings import Settings
+from data_lake.delta_rs import open_table
+from data_lake.log import data_files, file_system
+from data_lake.tables import silver
+from feature_store.definitions import FeatureService
+from feature_store.judge.files import batches
+from feature_store.judge.spelling import literal, name
+
+PREDICTIONS = "serving.prediction.v1"
+READ = (
+    "event_id",
+    "feature_service",
+    "feature_fingerprint",
+    "features_at",
+    "applied",
+    "features",
+    "entities",
+    "inputs",
+    "degraded",
+)
+SAID_SO = "states_rebuilding"
+"""An answer with this reason has no values, and claims none."""
+EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
+MICROSECOND = timedelta(microseconds=1)
+
+
+def load_fetches(
+    connection: duckdb.DuckDBPyConnection, settings: Settings, service: FeatureService, begin: datetime, end: datetime
+) -> int:
+    """Make the table ``fetches`` of the answers from ``begin`` to before ``end`` (aware); how many there are.
+
+    A row has ``event_id``, ``asked_at`` in microseconds, ``applied`` and ``features`` as logged, and the key of each
+    entity and each input under its name.
+    """
+    predictions = silver(PREDICTIONS)
+    delta, files = open_table(predictions, settings), file_system(predictions, settings)
+    schema = pa.schema([field for field in pa.schema(delta.schema().to_arrow()) if field.name in READ])
+    rows = _rows(service, (begin - EPOCH) // MICROSECOND, (end - EPOCH) // MICROSECOND)
+    connection.register("batch", schema.empty_table())
+    connection.execute(f"CREATE TABLE fetches AS {rows}")
+    for file in data_files(delta, files, delta.version()):
+        for batch in batches(files, file.path, schema):
+            connection.register("batch", batch)
+            connection.execute(f"INSERT INTO fetches {rows}")
+    connection.unregister("batch")
+    return int(connection.execute("SELECT count(*) FROM fetches").fetchall()[0][0])
+
+
+def _rows(service: FeatureService, begin: int, end: int) -> str:
+    keys = dict.fromkeys(group.entity.key for group in service.groups)
+    columns = [f"entities[{literal(key)}] AS {name(key)}" for key in keys]
+    columns += [f"CAST(inputs[{literal(given.name)}] AS DOUBLE) AS {name(given.name)}" for given in service.inputs]
+    known = [f"map_contains(applied, {literal(group.name)})" for group in service.groups]
+    return (
+        f"SELECT event_id, epoch_us(features_at) AS asked_at, applied, features, {', '.join(columns)} FROM batch "
+        f"WHERE feature_service = {literal(service.name)} AND feature_fingerprint = {literal(service.fingerprint)} "
+        f"AND epoch_us(features_at) >= {begin} AND epoch_us(features_at) < {end} AND {' AND '.join(known)} "
+        f"AND NOT list_contains(degraded, {literal(SAID_SO)})"
+    )
