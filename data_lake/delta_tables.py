@@ -58,8 +58,14 @@ def column_differences(table: Table, actual: StructType, path: str) -> Iterator[
         if not field.nullable:
             yield (
                 f"column {field.name} is declared as always present but the table lacks it: rows of before have none,"
-                " so declare it as one that may be null"
+                f" so {_for_rows_of_before(table)}"
             )
+
+
+def _for_rows_of_before(table: Table) -> str:
+    if table.name.split("/")[0] in {"silver", "quarantine"}:
+        return "make the topic's rows anew from bronze: `tidemill down stream`, then `tidemill lake rejudge TOPIC`"
+    return "declare it as one that may be null"
 
 
 def _field_differences(actual: StructField, declared: StructField, path: str) -> Iterator[str]:

@@ -16,6 +16,7 @@ from config.settings import Settings
 from contracts.checker import Reason
 from contracts.registry import contract
 from data_lake import commits, tables
+from data_lake.required_columns import require_columns
 from data_lake.tables import FIRST_GENERATION, NO_DIGEST, Table
 from stream_processing.spark_streaming.conflicts import IDENTITY, SENTENCE, TOLD, differs_from
 from stream_processing.spark_streaming.parse import DETAIL, REASON, TimeRule, parse
@@ -143,10 +144,14 @@ def _names(table: Table) -> list[str]:
 
 
 def _overwrite(rows: DataFrame, table: Table, settings: Settings) -> None:
-    """All rows of ``table``, in one commit; columns that others added to it stay, empty."""
+    """All rows of ``table``, in one commit; columns that others added to it stay, empty.
+
+    Where a column that must have a value was lacking, a second commit says that of it.
+    """
     writer = rows.write.format("delta").mode("overwrite").option("mergeSchema", "true").option("userMetadata", NOTE)
     try:
         writer.save(table.path(settings))
     except commits.CONFLICTS as error:
         message = f"{table.name} was written while it was judged again: stop what writes it (`tidemill down stream`)"
         raise ChangedMeanwhileError(f"{message} and run this again") from error
+    require_columns(table, settings)
