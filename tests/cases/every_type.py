@@ -91,7 +91,9 @@ CONDITIONS: Mapping[str, Callable[[Row], bool]] = {
     "seen_at > TIMESTAMPTZ '2024-05-01 12:00:00.123456+00'": lambda row: (
         row["seen_at"] is not None and row["seen_at"] > datetime(2024, 5, 1, 12, 0, 0, 123456, tzinfo=UTC)
     ),
-    "seen_at < TIMESTAMPTZ '1970-01-01 00:00:00+00'": lambda row: row["seen_at"] is not None and row["seen_at"].year < 1970,
+    "seen_at < TIMESTAMPTZ '1970-01-01 00:00:00+00'": lambda row: (
+        row["seen_at"] is not None and row["seen_at"].year < 1970
+    ),
     "seen_at = TIMESTAMPTZ '2300-01-01 00:00:00+00'": lambda row: row["seen_at"] == datetime(2300, 1, 1, tzinfo=UTC),
     "amount = 2.0001": lambda row: row["amount"] == Decimal("2.0001"),
     "amount BETWEEN 1.0001 AND 3.0000": lambda row: (
