@@ -12,7 +12,7 @@ from deltalake import DeltaTable
 from deltalake.exceptions import CommitFailedError
 
 from config.errors import TerminalError
-from data_lake.arrow import needs_engine
+from data_lake.arrow import needs_engine, source
 from data_lake.tables import Table
 
 INGEST_DATE = "ingest_date"
@@ -40,7 +40,9 @@ def maintain(table: Table, delta: DeltaTable, vacuum_hours: int, today: date | N
 
     Raises:
         RetentionError: ``table`` has a retention but is not partitioned by ``ingest_date``.
+        UnreadableTableError: it has a feature that delta-rs does not know; nothing was done.
     """
+    source(delta)
     expired = _expire(table, delta, today or datetime.now(UTC).date())
     merged, written = _compact(table, delta)
     removed = delta.vacuum(retention_hours=vacuum_hours, dry_run=False)

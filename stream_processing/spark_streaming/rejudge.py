@@ -130,7 +130,8 @@ def _read(spark: SparkSession, table: Table, settings: Settings, version: int | 
 
 def _aligned(spark: SparkSession, table: Table, settings: Settings) -> DataFrame:
     """All rows of ``table`` in its declared columns, those that it does not have yet among them."""
-    rows = _read(spark, table, settings)
+    # As of now: what is written from these rows may be written after the table was.
+    rows = _read(spark, table, settings, commits.current_version(table, settings))
     older = {
         column.name: F.lit(OLDER.get(column.name)).cast(column.sql_type)
         for column in table.columns

@@ -20,7 +20,7 @@ TABLE = Table(
         Column("ratio", "DOUBLE", True),
         Column("flag", "BOOLEAN", True),
         Column("small", "INT", True),
-        Column("at", "TIMESTAMP", True),
+        Column("seen_at", "TIMESTAMP", True),
         Column("day", "DATE", True),
         Column("raw", "BINARY", True),
         Column("tags", "ARRAY<STRING>", True),
@@ -43,7 +43,7 @@ def row(number: int, text: str, at: datetime, month: str = "2024-05") -> Row:
         "ratio": number / 10,
         "flag": number % 2 == 0,
         "small": number,
-        "at": at,
+        "seen_at": at,
         "day": date(2024, 5, number),
         "raw": bytes([0, number, 255]),
         "tags": [text, "all"],
@@ -88,11 +88,13 @@ CONDITIONS: Mapping[str, Callable[[Row], bool]] = {
     "text IS NULL": lambda row: row["text"] is None,
     "text != 'dätę' AND month = '2024-05'": lambda row: row["text"] not in {None, "dätę"} and row["month"] == "2024-05",
     "month = '2024 %/ü'": lambda row: row["month"] == "2024 %/ü",
-    "at > TIMESTAMPTZ '2024-05-01 12:00:00.123456+00'": lambda row: (
-        row["at"] is not None and row["at"] > datetime(2024, 5, 1, 12, 0, 0, 123456, tzinfo=UTC)
+    "seen_at > TIMESTAMPTZ '2024-05-01 12:00:00.123456+00'": lambda row: (
+        row["seen_at"] is not None and row["seen_at"] > datetime(2024, 5, 1, 12, 0, 0, 123456, tzinfo=UTC)
     ),
-    "at < TIMESTAMPTZ '1970-01-01 00:00:00+00'": lambda row: row["at"] is not None and row["at"].year < 1970,
-    "at = TIMESTAMPTZ '2300-01-01 00:00:00+00'": lambda row: row["at"] == datetime(2300, 1, 1, tzinfo=UTC),
+    "seen_at < TIMESTAMPTZ '1970-01-01 00:00:00+00'": lambda row: (
+        row["seen_at"] is not None and row["seen_at"].year < 1970
+    ),
+    "seen_at = TIMESTAMPTZ '2300-01-01 00:00:00+00'": lambda row: row["seen_at"] == datetime(2300, 1, 1, tzinfo=UTC),
     "amount = 2.0001": lambda row: row["amount"] == Decimal("2.0001"),
     "amount BETWEEN 1.0001 AND 3.0000": lambda row: (
         row["amount"] is not None and Decimal("1.0001") <= row["amount"] <= 3

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -130,3 +131,13 @@ def test_maintain_merges_small_files_and_keeps_the_rows(lake: Settings) -> None:
     (done,) = rows("maintain", "silver/transactions")
     assert (done["name"], done["files_merged"], done["files_written"]) == ("silver/transactions", 2, 1)
     assert rows("sql", "SELECT * FROM silver.transactions ORDER BY event_id") == before
+
+
+def test_maintain_goes_on_behind_a_table_that_it_cannot_read_and_says_so_at_the_end(lake: Settings) -> None:
+    folder = Path(tables.silver("shop.transaction.v1").path(lake)) / "_delta_log"
+    protocol = {"minReaderVersion": 3, "minWriterVersion": 7}
+    features = {"readerFeatures": ["typeWidening"], "writerFeatures": ["typeWidening"]}
+    (folder / f"{2:020}.json").write_text(json.dumps({"protocol": protocol | features}))
+    answer = CliRunner().invoke(command, ["maintain", "--json"])
+    assert [done["name"] for done in json.loads(answer.stdout)] == ["quarantine/shop.click.v1"]
+    assert "DROP FEATURE typeWidening" in str(answer.exception)
