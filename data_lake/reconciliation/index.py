@@ -1,5 +1,6 @@
 """One compact row for every row of bronze, silver and quarantine, in a DuckDB file that spills instead of growing."""
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +24,9 @@ from ingestion_layer.kafka.offsets import Offsets
 
 MEMORY_LIMIT = "1GB"
 ROWS_A_BATCH = 4096
+Place = tuple[int, int, int]
+"""Generation, partition and offset."""
+UNPROCESSABLE = {"reason": "unprocessable"}
 CHECKED = pa.schema([(name, pa.string()) for name in ("reason", "source", "event_id", "time")])
 SCHEMA = r"""
 CREATE MACRO micros(text) AS epoch_us(TRY_CAST(regexp_replace(upper(text), '(\.\d{6})\d+', '\1') AS TIMESTAMPTZ));
@@ -90,8 +94,8 @@ def topic_index(
             keeps_all = tables.bronze(topic).retention_days is None
             _index_broker(connection, offsets, history, keeps_all)
             _index_record(connection, history, keeps_all)
-            _index_bronze(connection, opened["bronze"], checker(topic))
             _index_quarantine(connection, opened["quarantine"])
+            _index_bronze(connection, opened["bronze"], checker(topic), _unprocessable(connection))
             _index_silver(connection, opened["silver"])
             _index_said(connection, opened["bronze"])
             yield connection
@@ -136,10 +140,23 @@ def _index_record(connection: duckdb.DuckDBPyConnection, history: Sequence[Topic
                 connection.execute("INSERT INTO closed VALUES (?, ?, ?)", [ended, partition, rows])
 
 
-def _index_bronze(connection: duckdb.DuckDBPyConnection, bronze: DeltaTable, check: Checker) -> None:
-    """Each message with the contract's verdict, and the key of its event when it is valid."""
+def _unprocessable(connection: duckdb.DuckDBPyConnection) -> frozenset[Place]:
+    """The messages that kill or hang who reads them: the proof leaves them alone too."""
+    found = connection.execute(
+        "SELECT generation, partition, \"offset\" FROM quarantine_all WHERE reason = 'unprocessable'"
+    )
+    return frozenset(found.fetchall())
+
+
+def _index_bronze(
+    connection: duckdb.DuckDBPyConnection, bronze: DeltaTable, check: Checker, unprocessable: frozenset[Place]
+) -> None:
+    """Each message with the contract's verdict, and what identifies its event when it is valid."""
     for batch in batches(bronze, ["generation", "partition", "offset", "value"], ROWS_A_BATCH):
-        checked = pa.Table.from_pylist([_check(check, value) for value in batch.column("value").to_pylist()], CHECKED)
+        places = _places(batch) if unprocessable else itertools.repeat(None)
+        values = zip(batch.column("value").to_pylist(), places, strict=False)
+        rows = [UNPROCESSABLE if place in unprocessable else _check(check, value) for value, place in values]
+        checked = pa.Table.from_pylist(rows, CHECKED)
         for name in ("generation", "partition", "offset"):
             checked = checked.append_column(name, batch.column(name))
         connection.register("checked", checked)
@@ -149,6 +166,11 @@ def _index_bronze(connection: duckdb.DuckDBPyConnection, bronze: DeltaTable, che
             [FIRST_GENERATION],
         )
         connection.unregister("checked")
+
+
+def _places(batch: pa.RecordBatch) -> Iterator[Place]:
+    generations = (generation or FIRST_GENERATION for generation in batch.column("generation").to_pylist())
+    yield from zip(generations, batch.column("partition").to_pylist(), batch.column("offset").to_pylist(), strict=True)
 
 
 def _check(check: Checker, value: bytes | None) -> dict[str, Any]:

@@ -90,7 +90,7 @@ def test_a_batch_with_conflicts_again_changes_nothing(
     write(batch, 0)
     batch_writer(lake, TOPIC)(batch, 0)  # a process started anew, or one that lost its checkpoint
     assert [rows(SILVER), rows(QUARANTINE)] == before
-    assert [row["offset"] for row in before[0]] == [0, 3]
+    assert [row["_offset"] for row in before[0]] == [0, 3]
     assert [(row["offset"], row["reason"]) for row in before[1]] == [(1, "conflict"), (2, "not_json")]
 
 
