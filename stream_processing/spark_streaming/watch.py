@@ -16,6 +16,8 @@ from stream_processing.spark_streaming.checkpoints import last_finished
 from stream_processing.spark_streaming.states import Batch, QueryStates, State
 
 LOOK_S = 2.0
+IN_A_BATCH = "Processing new data"
+"""What Spark says in a batch; a query that only looks for news is in a trigger too, one after the other."""
 BY_ITSELF = "the application starts again by itself when it does not move for as long again"
 WAY_OUT = "mend what it waits for (`tidemill logs stream`), then `tidemill down stream` and `tidemill up stream`"
 logger = logging.getLogger("tidemill.stream")
@@ -140,7 +142,7 @@ class Batches:
 
     def __call__(self) -> dict[str, Look]:
         """A look at each query that is in a batch, by its name."""
-        active = [query for query in self._spark.streams.active if query.name and query.status["isTriggerActive"]]
+        active = [query for query in self._spark.streams.active if query.name and query.status["message"] == IN_A_BATCH]
         if not active:
             return {}
         running_jobs = set(self._spark.sparkContext.statusTracker().getActiveJobsIds())
