@@ -20,10 +20,10 @@ FILE ?=
 SIZE ?= small
 KEEP ?= 1
 
-.PHONY: help bootstrap setup lint format test test-unit test-integration test-airflow test-e2e test-docs demo up down status clean
+.PHONY: help bootstrap setup lint format test test-unit test-integration test-airflow test-e2e test-troubles test-docs demo up down status clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / {printf "  \033[1m%-18s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / {printf "  \033[1m%-18s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 bootstrap: ## install the prerequisites with apt-get (Debian, Ubuntu; as root or through sudo)
 	deployment/local/bootstrap
@@ -67,6 +67,7 @@ test: setup ## set up and pass all tests
 	$(MAKE) --jobs=2 --output-sync=target test-unit test-airflow
 	$(MAKE) test-integration
 	$(MAKE) test-e2e
+	$(MAKE) test-troubles
 
 test-unit: setup ## tests without a JVM or a server
 	.venv/bin/pytest tests/unit
@@ -79,6 +80,9 @@ test-airflow: setup ## tests of the DAGs and plugins in the real Airflow
 
 test-e2e: setup ## run the loop and kill things
 	.venv/bin/pytest tests/e2e
+
+test-troubles: setup ## replay people's troubles on one running stack, as a person would
+	.venv/bin/pytest tests/troubles
 
 test-docs: ## run the commands of the docs against the stack a demo left running
 	.venv/bin/pytest tests/docs

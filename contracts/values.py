@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Context, Decimal, Inexact, InvalidOperation
+from functools import lru_cache
 from typing import Any
 
 from contracts.columns import ArrayType, ColumnType, DecimalType, MapType
@@ -86,6 +87,7 @@ def _decimal(precision: int, scale: int) -> Convert:
     unit, name = Decimal(1).scaleb(-scale), f"DECIMAL({precision},{scale})"
     context = Context(prec=precision, traps=[Inexact, InvalidOperation])
 
+    @lru_cache(maxsize=4096)  # prices come again and again
     def convert(value: int | float | Decimal) -> Decimal:
         sent = Decimal(repr(value)) if type(value) is float else Decimal(value)
         try:

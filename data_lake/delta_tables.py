@@ -1,11 +1,11 @@
 """Delta tables made from their declarations: created, compared, and widened by new optional columns."""
 
 import json
+import threading
 from collections.abc import Iterator, Mapping
 from typing import cast
 
 from deltalake import DeltaTable, Schema
-from deltalake.exceptions import DeltaError
 from pyspark.sql import SparkSession
 from pyspark.sql.types import StructField, StructType
 
@@ -15,6 +15,8 @@ from data_lake.commits import exists
 from data_lake.delta_rs import MissingTableError, location, open_table
 from data_lake.schema import schema_json
 from data_lake.tables import Table
+
+_CREATION = threading.Lock()
 
 
 class TableMismatchError(TerminalError):
@@ -100,13 +102,12 @@ def _declared(table: Table) -> StructType:
 def create_table(table: Table, settings: Settings) -> DeltaTable:
     """Create ``table`` unless it is there, through delta-rs: in milliseconds, where Spark takes seconds.
 
-    Of two that create it at the same moment one is first, and both have it.
+    Two queries that need it start at the same moment. Of two creations at once delta-rs commits both, and the second
+    gives the table another identity.
     """
-    try:
-        _commit_first_version(table, settings)
-    except DeltaError:
+    with _CREATION:
         if not exists(table, settings):
-            raise
+            _commit_first_version(table, settings)
     return open_table(table, settings)
 
 

@@ -79,6 +79,9 @@ def spark_conf(settings: Settings) -> dict[str, str]:
         "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
         "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
         "spark.sql.session.timeZone": "UTC",
+        # Any year, for any reader: the default counts nanoseconds, of which Arrow's 64 bits hold those of 1677 to 2262.
+        "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
+        "spark.sql.parquet.datetimeRebaseModeInWrite": "CORRECTED",
         "spark.sql.shuffle.partitions": str(settings.spark.shuffle_partitions),
         # VACUUM lists folders in this many tasks whatever their number; Spark's default is 10,000.
         "spark.sql.sources.parallelPartitionDiscovery.parallelism": str(settings.spark.shuffle_partitions),

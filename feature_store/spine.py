@@ -1,7 +1,7 @@
 """The rows that features are asked for: checked before anything runs, so that what is wrong is said in one sentence.
 
-To Spark a name in upper and in lower case is one; to Arrow, which the kernel reads, it is two. So columns that are read
-get the names of the definition, and their own back at the end.
+To Spark a name in upper and in lower case is one, and a dot means something; to Arrow, which the kernel reads, neither
+is so. Columns that are read get the names of the definition, others a number, and all their own back at the end.
 """
 
 from collections import Counter
@@ -28,7 +28,7 @@ from feature_store.spans import TIME
 
 EVENT_TIMESTAMP = "event_timestamp"
 RESERVED = "__tidemill_"
-INPUT = f"{RESERVED}input_"
+INPUT, OWN = f"{RESERVED}input_", f"{RESERVED}own_"
 
 
 class SpineError(TerminalError):
@@ -52,7 +52,8 @@ class Spine:
         read = _columns_read(service)
         _check_names(given.columns, read, service)
         canonical = {name.lower(): name for name in read}
-        rows = given.withColumnsRenamed({name: canonical.get(name.lower(), name) for name in given.columns})
+        names = [canonical.get(name.lower(), f"{OWN}{number}") for number, name in enumerate(given.columns)]
+        rows = given.toDF(*names)
         _check_types(rows, service)
         timeless = F.raise_error(F.lit(f"the spine has a row without {EVENT_TIMESTAMP}"))
         at = F.unix_micros(F.col(EVENT_TIMESTAMP).cast("timestamp"))

@@ -24,7 +24,7 @@ from feature_store.events import Ints, Queries
 from feature_store.kernel import compute
 from feature_store.silver import as_events, silver_events
 from feature_store.spans import ENTITY, SPAN, TIME, with_spans
-from feature_store.spine import EVENT_TIMESTAMP, INPUT, Spine, SpineError, quoted
+from feature_store.spine import EVENT_TIMESTAMP, INPUT, Spine, SpineError
 
 __all__ = ["EVENT_TIMESTAMP", "SpineError", "snapshot", "training_frame"]
 
@@ -124,7 +124,7 @@ def _codes(spine: pa.Table, events: pa.Table) -> tuple[Ints, Ints]:
 def _with_derived(frame: DataFrame, spine: Spine, service: FeatureService) -> DataFrame:
     kept = spine.kept
     if not any(isinstance(feature, Derived) for feature in service.features):
-        return frame.select(*map(quoted, kept), *service.names)
+        return frame.select(*kept, *service.names)
     given = {one.name: f"{INPUT}{one.name}" for one in service.inputs}
     read = given | {feature.name: feature.name for group in service.groups for feature in service.read_of(group)}
     types = {field.name: field for field in frame.schema}

@@ -79,11 +79,9 @@ class Watch:
     def run(self, stop: threading.Event) -> None:
         while not stop.wait(min(LOOK_S, self._stuck_after_s / 4)):
             try:
-                looks = self._batches()
+                self.judge(self._batches(), time.time())
             except (Py4JError, OSError) as error:
                 logger.warning("the running batches cannot be looked at: %s", error)
-                continue
-            self.judge(looks, time.time())
 
     def judge(self, looks: dict[str, Look], now: float) -> None:
         """Take in what was seen of each query whose batch runs at ``now``, in seconds since the epoch."""

@@ -135,8 +135,9 @@ def test_messages_that_the_broker_lost_unread_are_named_and_stop_their_topic_alo
     with running(spark, lake, (TOPIC, OTHER)) as states:
         failed = becomes(states, f"bronze/{TOPIC}", State.FAILED)
         assert failed.sentence == (
-            f"the broker no longer has messages of {TOPIC} that were not read: partition 0 offsets {first} to "
-            f"{first + 2}; if nothing can bring them back, go on without them: tidemill stream accept-loss {TOPIC}"
+            f"{TOPIC}: the broker removed messages before they were read, by its retention or by hand: partition 0 "
+            f"offsets {first} to {first + 2} (3); run `tidemill stream accept-loss {TOPIC}` to put the loss on record "
+            "and go on after it"
         )
         produce(kafka, OTHER, [b"goes on"])
         held(lake, OTHER)

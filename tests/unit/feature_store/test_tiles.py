@@ -17,6 +17,7 @@ from feature_store.events import Column, Events
 from feature_store.tiles import (
     MARGIN,
     MOST_PENDING,
+    REBUILDING_MARK,
     Layout,
     StateError,
     Status,
@@ -154,12 +155,20 @@ EVENT = Happened(0, 10 * DAY, 1, {"amount": 5.0, "kind": "card", "item": 1}, 10 
 STATE = apply(LAYOUT, [None], as_columns([EVENT]), np.array([3]), 11 * DAY)[0]
 
 
-@given(st.binary(max_size=400))
+@given(st.binary(max_size=400).filter(lambda state: state != REBUILDING_MARK))
 def test_random_bytes_are_unreadable(state: bytes) -> None:
     merged = merge(PLAN, [state, STATE], np.array([11 * DAY, 11 * DAY]))
     assert list(merged.status) == [Status.UNREADABLE, Status.OK]
     assert all(math.isnan(values[0]) for values in merged.features.values())
     assert merged.features["payments__amount_sum_7d"][1] == 5.0
+
+
+def test_a_mark_has_no_values_and_takes_no_events() -> None:
+    merged = merge(PLAN, [REBUILDING_MARK, STATE], np.array([11 * DAY, 11 * DAY]))
+    assert list(merged.status) == [Status.REBUILDING, Status.OK]
+    assert all(math.isnan(values[0]) for values in merged.features.values())
+    with pytest.raises(StateError, match="state 0 is REBUILDING"):
+        apply(LAYOUT, [REBUILDING_MARK], as_columns([EVENT]), np.array([3]), 11 * DAY)
 
 
 @given(st.integers(0, len(STATE) - 1), st.integers(1, 255))
