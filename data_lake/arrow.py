@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
-from deltalake import DeltaTable
+from deltalake import DeltaTable, QueryBuilder
 from deltalake.exceptions import DeltaError
 from deltalake.table import SUPPORTED_READER_FEATURES
 from pyarrow.dataset import Dataset, ParquetReadOptions
@@ -19,6 +19,7 @@ from data_lake.parquet_types import OwnTypes
 
 # Spark writes times as INT96, which Arrow would read as nanoseconds: those end in 2262.
 TIMES = ParquetReadOptions(coerce_int96_timestamp_unit="us")
+ENGINE = {"datafusion.execution.parquet.coerce_int96": "us"}
 COLUMN_MAPPING = "delta.columnMapping.mode"
 
 
@@ -47,7 +48,7 @@ def source(delta: DeltaTable) -> Dataset | Scan:
     """
     if not needs_engine(delta):
         return dataset(delta)
-    scan(delta, [])
+    scan(delta)
     return Scan(delta)
 
 
@@ -73,8 +74,10 @@ def scan(delta: DeltaTable, columns: Sequence[str] | None = None) -> pa.RecordBa
     """
     schema = pa.schema(delta.schema().to_arrow())
     wanted = schema if columns is None else pa.schema([schema.field(name) for name in columns])
+    names = ", ".join('"' + name.replace('"', '""') + '"' for name in wanted.names)
     try:
-        reader = pa.RecordBatchReader.from_stream(delta.scan(wanted.names))
+        engine = QueryBuilder(ENGINE).register("rows", delta)
+        reader = pa.RecordBatchReader.from_stream(engine.execute(f"SELECT {names} FROM rows"))  # noqa: S608 - quoted
     except DeltaError as error:
         raise UnreadableTableError(_refusal(delta, error)) from error
     return reader.cast(wanted)
@@ -82,7 +85,7 @@ def scan(delta: DeltaTable, columns: Sequence[str] | None = None) -> pa.RecordBa
 
 def count(delta: DeltaTable) -> int:
     """The rows of ``delta``, from its files: some of what the log's numbers count may be deleted."""
-    return sum(len(batch) for batch in scan(delta, []))
+    return sum(len(batch) for batch in scan(delta, delta.schema().to_arrow().names[:1]))
 
 
 def needs_engine(delta: DeltaTable) -> bool:
