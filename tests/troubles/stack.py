@@ -42,7 +42,9 @@ class Stack:
         done = subprocess.run(
             command, env=self.environment, capture_output=True, text=True, encoding="utf-8", check=False, timeout=500
         )
-        assert done.returncode in allowed, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        told = f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        assert done.returncode in allowed, told
+        assert done.stdout or done.returncode == 0, told
         return done.stdout
 
     def json(self, *arguments: str, allowed: tuple[int, ...] = (0,)) -> Any:
