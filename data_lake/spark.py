@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import pyspark
 from pyspark.sql import SparkSession
 
 from config.environment import UTF8
@@ -56,7 +57,9 @@ def submit_command(
 def spark_environment(settings: Settings) -> dict[str, str]:
     """Environment variables a Spark process needs."""
     python = str(settings.platform_environment / "bin" / "python")
-    environment = {"PYSPARK_PYTHON": python, "PYSPARK_DRIVER_PYTHON": python, **UTF8}
+    # Told, for the script that finds it calls Python without quotes, and would follow another Spark's variable.
+    home = str(Path(pyspark.__file__).parent)
+    environment = {"SPARK_HOME": home, "PYSPARK_PYTHON": python, "PYSPARK_DRIVER_PYTHON": python, **UTF8}
     if settings.spark.master.startswith("local"):
         environment["SPARK_LOCAL_IP"] = "127.0.0.1"
     return environment
