@@ -25,7 +25,10 @@ def test_a_topic_made_anew_is_read_as_another_generation(stack: Stack) -> None:
     stack.wait_for_rows("select count(*) from silver.clicks where session_id = 's-verdict'", [(1,)])
     stack.tidemill(*advice.split()[1:], "--yes")
     stack.wait_for_rows(counted, [(8,)])
-    assert stack.reconciled(VERDICTS)["ended_generations"] == {"1": 3}
+    ended = stack.reconciled(VERDICTS)["ended_generations"]
+    # Until the watch notices, the running query may take what comes after its last offset for the topic it knew.
+    assert list(ended) == ["1"]
+    assert ended["1"] >= 3
 
 
 def test_messages_that_retention_removed_unread_are_given_up_on_record(stack: Stack) -> None:
