@@ -16,6 +16,7 @@ from pyarrow.fs import PyFileSystem
 
 from config.errors import TerminalError
 from config.settings import Settings
+from data_lake.arrow import UnreadableTableError
 from data_lake.delta_rs import location
 from data_lake.tables import Table
 
@@ -24,10 +25,6 @@ NEVER_REMOVED = (1 << 63) - 1
 
 class CommitsGoneError(TerminalError):
     """Retention has removed commits or files of a table that are needed to know what it was."""
-
-
-class UnreadableTableError(TerminalError):
-    """A table with a feature of Delta that plain Parquet files do not show."""
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,9 @@ from deltalake.exceptions import DeltaError
 from pyarrow.fs import PyFileSystem
 
 from config.settings import Settings
+from data_lake.arrow import UnreadableTableError
 from data_lake.delta_rs import open_table
-from data_lake.log import CommitsGoneError, DataFile, UnreadableTableError, data_files, file_system
+from data_lake.log import CommitsGoneError, DataFile, data_files, file_system
 from data_lake.tables import table
 from feature_store.definitions import FeatureGroup
 from feature_store.judge.aggregates import ORDERED, columns_read
