@@ -1,12 +1,12 @@
 """A table with every type, changed by every writer that is here, read by everything that reads the lake."""
 
-import importlib.util
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import polars as pl
 import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
@@ -86,10 +86,6 @@ def by_delta_rs(spark: SparkSession, path: str, change: str) -> None:
 
 
 def by_polars(spark: SparkSession, path: str, change: str) -> None:
-    if importlib.util.find_spec("polars") is None:
-        pytest.skip("polars is no part of the platform")
-    import polars as pl
-
     delta = DeltaTable(path)
     if change != "append":
         pytest.skip("Polars changes rows through delta-rs")
