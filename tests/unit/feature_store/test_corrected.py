@@ -72,7 +72,7 @@ def prediction(customer: str, version: int, factor: int = 1) -> Mapping[str, Any
         "features": [*values.items()],
         "degraded": [],
     }
-    lineage = {"_generation": 1, "_partition": 0, "_offset": 0, "broker_time": NOW, "ingested_at": NOW}
+    lineage = {"_generation": 1, "_partition": 0, "_offset": 0, "_digest": 0, "broker_time": NOW, "ingested_at": NOW}
     return logged | lineage | {"event_month": f"{NOW:%Y-%m}"}
 
 
