@@ -20,7 +20,7 @@ FILE ?=
 SIZE ?= small
 KEEP ?= 1
 
-.PHONY: help bootstrap setup lint format test test-unit test-integration test-airflow test-e2e test-troubles test-docs demo up down status clean
+.PHONY: help bootstrap setup lint format test test-unit test-integration test-matrices test-airflow test-e2e test-troubles test-docs demo up down status clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / {printf "  \033[1m%-18s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -73,7 +73,10 @@ test-unit: setup ## tests without a JVM or a server
 	.venv/bin/pytest tests/unit
 
 test-integration: setup ## tests on the real Kafka, Spark, Redis, MLflow and Feast
-	.venv/bin/pytest tests/integration
+	.venv/bin/pytest tests/integration -m "not matrix"
+
+test-matrices: setup ## the integration tests' matrices in full: CI tries some cases of each
+	.venv/bin/pytest tests/integration -m matrix
 
 test-airflow: setup ## tests of the DAGs and plugins in the real Airflow
 	.venv-airflow/bin/pytest tests/airflow_orchestration

@@ -20,6 +20,7 @@ from data_lake.delta_tables import ensure_table
 from data_lake.maintenance import maintain
 from tests.cases.every_type import ADDED, CONDITIONS, LEFT, MERGED, ROWS, TABLE, Row
 
+pytestmark = pytest.mark.matrix
 NAMES = [column.name for column in TABLE.columns]
 
 

@@ -57,6 +57,7 @@ def test_until_they_are_made_only_new_states_are_believed(shop: Shop, monkeypatc
     assert [row.status["purchases"] for row in shop.read(["c1", "nobody"])] == [Status.OK, Status.NO_STATE]
 
 
+@pytest.mark.matrix
 def test_a_bootstrap_that_was_interrupted_is_done_again(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     shop.arrive(recent_lines(34, 60))
     shop.run_stream()
@@ -112,6 +113,7 @@ def test_a_table_that_was_made_again_has_states_of_its_own(shop: Shop) -> None:
     assert_as_silver_is(shop)
 
 
+@pytest.mark.matrix
 def test_a_table_that_went_back_takes_its_states_along(shop: Shop, tmp_path: Path) -> None:
     lake = Path(silver(TOPIC).path(shop.settings))
     shop.arrive(recent_lines(49, 60))

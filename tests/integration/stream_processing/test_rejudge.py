@@ -45,6 +45,7 @@ def version(lake: Settings, name: str) -> int:
     return int(open_table(tables.table(name), lake).version())
 
 
+@pytest.mark.matrix
 def test_under_the_same_contract_nothing_changes_but_the_version(
     spark: SparkSession, lake: Settings, landed: DataFrame, rows: Rows
 ) -> None:
@@ -144,6 +145,7 @@ def _forget(lake: Settings, condition: str) -> None:
     delta.delete(condition)
 
 
+@pytest.mark.matrix
 def test_prices_are_the_very_values(spark: SparkSession, lake: Settings, landed: DataFrame, rows: Rows) -> None:
     rejudge(spark, lake, TOPIC)
     prices: list[Any] = [row["unit_price"] for row in rows(SILVER)]

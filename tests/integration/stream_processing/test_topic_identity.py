@@ -141,7 +141,10 @@ def test_a_topic_made_anew_under_a_running_query_stops_it(
         start_bronze(spark, own, TOPIC)
 
 
-@pytest.mark.parametrize("more", [0, 5], ids=["shorter", "grown past its old end"])
+@pytest.mark.parametrize(
+    "more",
+    [pytest.param(0, id="shorter", marks=pytest.mark.matrix), pytest.param(5, id="grown past its old end")],
+)
 def test_a_broker_restored_from_an_older_copy_is_refused(
     spark: SparkSession, broker: OwnBroker, own: Settings, more: int, tidemill: Tidemill
 ) -> None:
@@ -165,6 +168,7 @@ def test_a_broker_restored_from_an_older_copy_is_refused(
     assert said(own) == []
 
 
+@pytest.mark.matrix
 def test_another_cluster_behind_the_same_address_is_refused(
     spark: SparkSession, broker: OwnBroker, own: Settings, tmp_path: Path
 ) -> None:
@@ -201,6 +205,7 @@ def test_a_lost_bronze_checkpoint_reads_nothing_twice(spark: SparkSession, broke
     assert len(starts(own, TOPIC)) == 2
 
 
+@pytest.mark.matrix
 def test_partitions_that_a_topic_gets_are_read(spark: SparkSession, broker: OwnBroker, own: Settings) -> None:
     broker.send(TOPIC, *sales("one", 0))
     run(spark, own)
@@ -213,6 +218,7 @@ def test_partitions_that_a_topic_gets_are_read(spark: SparkSession, broker: OwnB
     assert said(own) == []
 
 
+@pytest.mark.matrix
 def test_a_lake_of_before_the_record_is_put_on_record_as_it_is(
     spark: SparkSession, broker: OwnBroker, own: Settings
 ) -> None:
@@ -227,6 +233,7 @@ def test_a_lake_of_before_the_record_is_put_on_record_as_it_is(
     assert said(own) == []
 
 
+@pytest.mark.matrix
 def test_each_commit_of_bronze_says_where_its_rows_come_from(
     spark: SparkSession, broker: OwnBroker, own: Settings
 ) -> None:
@@ -287,6 +294,7 @@ def test_what_retention_removed_unread_is_named_given_up_and_counted(
     ]
 
 
+@pytest.mark.matrix
 def test_nothing_is_given_up_without_need(spark: SparkSession, broker: OwnBroker, own: Settings) -> None:
     broker.send(TOPIC, *sales("read", 0, 1))
     run(spark, own)

@@ -80,6 +80,7 @@ def test_an_aborted_sale_is_nowhere_and_a_committed_one_is_counted(
     assert said(own) == []
 
 
+@pytest.mark.matrix
 def test_read_uncommitted_takes_both_and_read_committed_then_names_the_aborted_one(
     spark: SparkSession, broker: OwnBroker, own: Settings
 ) -> None:
@@ -111,6 +112,7 @@ def test_what_a_dying_producer_left_open_waits_and_says_so(
     del died, restarted
 
 
+@pytest.mark.matrix
 def test_what_a_dead_producer_left_open_is_aborted_in_the_end(
     spark: SparkSession, broker: OwnBroker, own: Settings
 ) -> None:

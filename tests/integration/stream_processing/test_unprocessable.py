@@ -66,6 +66,7 @@ def test_a_message_that_kills_three_times_is_found_and_all_others_are_in_silver(
     assert not (Path(checkpoint(lake, f"silver/{TOPIC}")) / "apart").exists()
 
 
+@pytest.mark.matrix
 def test_a_batch_that_hangs_ends_the_process_and_what_quarantine_knows_is_left_out(
     lake: Settings, messages: Messages, rows: Rows
 ) -> None:

@@ -68,6 +68,7 @@ def test_redis_keeps_its_file_in_the_home(home: Settings) -> None:
         assert list((home.home / "redis").rglob("*.aof"))
 
 
+@pytest.mark.matrix
 def test_mlflow_keeps_runs_and_artifacts_in_the_home(home: Settings) -> None:
     from mlflow import MlflowClient
 
@@ -95,6 +96,7 @@ def test_spark_and_delta_rs_read_and_write_one_table(home: Settings, tmp_path: P
     assert {child.name for child in tmp_path.iterdir()} == {NAME}
 
 
+@pytest.mark.matrix
 def test_a_clone_in_such_a_folder_starts_kafka_twice_and_runs_a_spark_job(home: Settings, tmp_path: Path) -> None:
     """A copy of the code beside the environments that are there: making new ones takes minutes."""
     clone = tmp_path / "Klön mit Leerzeichen"
