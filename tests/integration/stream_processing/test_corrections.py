@@ -107,7 +107,7 @@ CHANGES: dict[str, Change] = {
     "optimize": spark_sql("OPTIMIZE {silver}", lambda line: line),
 }
 
-TRIED_IN_CI = {"delete", "restore", "merge"}
+TRIED_IN_CI = {"delete and restore", "merge", "overwrite"}
 
 
 def run(shop: Shop) -> None:
