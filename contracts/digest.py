@@ -16,8 +16,7 @@ def digest(time: int, data: Any) -> int:
     Equal values have equal digests: the order of keys, white space, escapes and the spelling of a number (2, 2.0, 2e0)
     do not count. It knows no contract, so a contract that changes changes no digest.
     """
-    said = hashlib.blake2b(canonical(data), digest_size=8)
-    said.update(b"%d" % time)
+    said = hashlib.blake2b(b"%b%d" % (canonical(data), time), digest_size=8)
     return int.from_bytes(said.digest(), "big", signed=True)
 
 
