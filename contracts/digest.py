@@ -2,11 +2,13 @@
 
 import hashlib
 import re
+import struct
 from decimal import Decimal
 from typing import Any
 
 import orjson
 
+_SIGNED = struct.Struct(">q")
 _WHOLE_FLOAT = re.compile(rb"\.0[,}\]]")
 
 
@@ -16,8 +18,9 @@ def digest(time: int, data: Any) -> int:
     Equal values have equal digests: the order of keys, white space, escapes and the spelling of a number (2, 2.0, 2e0)
     do not count. It knows no contract, so a contract that changes changes no digest.
     """
-    said = hashlib.blake2b(b"%b%d" % (canonical(data), time), digest_size=8)
-    return int.from_bytes(said.digest(), "big", signed=True)
+    said = hashlib.blake2b(canonical(data) + b"%d" % time, digest_size=8)
+    number: int = _SIGNED.unpack(said.digest())[0]
+    return number
 
 
 def canonical(value: Any) -> bytes:
