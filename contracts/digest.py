@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+_EMPTY = hashlib.blake2b(digest_size=8)
 _SIGNED = struct.Struct(">q")
 _WHOLE_FLOAT = re.compile(rb"\.0[,}\]]")
 
@@ -18,7 +19,8 @@ def digest(time: int, data: Any) -> int:
     Equal values have equal digests: the order of keys, white space, escapes and the spelling of a number (2, 2.0, 2e0)
     do not count. It knows no contract, so a contract that changes changes no digest.
     """
-    said = hashlib.blake2b(canonical(data) + b"%d" % time, digest_size=8)
+    said = _EMPTY.copy()
+    said.update(canonical(data) + b"%d" % time)
     number: int = _SIGNED.unpack(said.digest())[0]
     return number
 
