@@ -13,7 +13,7 @@ from contracts.digest import digest
 from contracts.json_text import BeyondLimitsError, NotJsonError, parse
 from contracts.registry import Contract, NoKeyError, contract, contracts, envelope
 from contracts.rules import validator
-from contracts.serialise import NoJsonError, to_json
+from contracts.serialise import NoJsonError, check_nulls, to_json
 from contracts.values import MisfitError, converter, micros
 
 MAX_DETAIL = 300
@@ -68,8 +68,11 @@ class Checker:
         self._data = validator(contract.schema)
         types = data_types(contract)
         self._names = list(types)
-        converters = ((index, converter(kind)) for index, kind in enumerate(types.values()))
-        self._converters = [(index, convert) for index, convert in converters if convert is not None]
+        self._converters = [
+            (index, ("data", name), convert)
+            for index, (name, kind) in enumerate(types.items())
+            if (convert := converter(kind)) is not None
+        ]
 
     def read(self, value: bytes | None) -> Event | Rejection:
         """The event of the message value ``value``, or why it is none of this topic."""
@@ -86,10 +89,11 @@ class Checker:
         """The message of ``event``, or why it would be none of this topic: judged as the lake will read it."""
         try:
             value = to_json(event)
+            document = self._document(value)
+            check_nulls(event, value, document)
         except NoJsonError as error:
             reason = Reason.UNREPRESENTABLE if error.is_beyond_limits else Reason.NOT_JSON
             return _rejection(reason, error.path, error.message)
-        document = self._document(value)
         if isinstance(document, Rejection):
             return document
         if isinstance(values := self._values(document), Rejection):
@@ -129,9 +133,9 @@ class Checker:
         try:
             time = micros(document["time"])
             values = list(map(document["data"].get, self._names))
-            for index, convert in self._converters:
+            for index, field, convert in self._converters:
                 if (value := values[index]) is not None:
-                    place = ("data", self._names[index])
+                    place = field
                     values[index] = convert(value)
         except MisfitError as misfit:
             return _rejection(Reason.UNREPRESENTABLE, (*place, *misfit.path), str(misfit))

@@ -2,11 +2,14 @@
 
 import hashlib
 import re
+import struct
 from decimal import Decimal
 from typing import Any
 
 import orjson
 
+_EMPTY = hashlib.blake2b(digest_size=8)
+_SIGNED = struct.Struct(">q")
 _WHOLE_FLOAT = re.compile(rb"\.0[,}\]]")
 
 
@@ -16,9 +19,10 @@ def digest(time: int, data: Any) -> int:
     Equal values have equal digests: the order of keys, white space, escapes and the spelling of a number (2, 2.0, 2e0)
     do not count. It knows no contract, so a contract that changes changes no digest.
     """
-    said = hashlib.blake2b(canonical(data), digest_size=8)
-    said.update(b"%d" % time)
-    return int.from_bytes(said.digest(), "big", signed=True)
+    said = _EMPTY.copy()
+    said.update(canonical(data) + b"%d" % time)
+    number: int = _SIGNED.unpack(said.digest())[0]
+    return number
 
 
 def canonical(value: Any) -> bytes:

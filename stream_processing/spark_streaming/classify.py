@@ -42,13 +42,16 @@ def read_events(source: Contract, value: Column) -> Column:
 def judged(checker: Checker, types: Mapping[str, pa.DataType], values: pa.Array) -> pa.StructArray:
     """The columns of :func:`read_events` for ``values`` (binary, n); ``types`` are those of the data's columns."""
     no_event = (None, None, None, None, (None,) * len(types))
-    verdicts = [checker.read(value) for value in values.to_pylist()]
-    rejections = [verdict if isinstance(verdict, Rejection) else None for verdict in verdicts]
-    events = [no_event if isinstance(verdict, Rejection) else verdict for verdict in verdicts]
+    events: list[Any] = list(map(checker.read, values.to_pylist()))
+    reasons: list[str | None] = [None] * len(events)
+    details = reasons.copy()
+    for index, verdict in enumerate(events):
+        if isinstance(verdict, Rejection):
+            reasons[index], details[index], events[index] = verdict.reason.value, verdict.detail, no_event
     event_id, source, time, digest, data = _transposed(events, 5)
     envelope = {
-        "reason": pa.array([rejection and rejection.reason.value for rejection in rejections], pa.string()),
-        "detail": pa.array([rejection and rejection.detail for rejection in rejections], pa.string()),
+        "reason": pa.array(reasons, pa.string()),
+        "detail": pa.array(details, pa.string()),
         "event_id": pa.array(event_id, pa.string()),
         "source": pa.array(source, pa.string()),
         "event_time": pa.array(time, TIME),

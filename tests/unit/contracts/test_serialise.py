@@ -9,9 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from contracts import Reason, Rejection, checker
-from tests.unit.contracts.test_checker import TOPIC, changed
+from contracts.checker import Message
+from tests.unit.contracts.test_checker import GOOD, JSON, TOPIC, changed
 
 CARDS = "payment.card_transaction.v1"
 
@@ -81,6 +84,19 @@ def test_a_list_within_itself_is_a_rejection() -> None:
     message = checker(TOPIC).encode(changed(more=endless))
     assert isinstance(message, Rejection)
     assert message.reason is Reason.UNREPRESENTABLE
+
+
+@given(st.sampled_from(sorted(GOOD["data"])), st.none() | JSON, JSON)
+def test_an_event_is_judged_like_the_text_that_another_writer_makes_of_it(field: str, value: Any, more: Any) -> None:
+    """Python's ``json`` writes NaN, which is no JSON, where orjson writes null."""
+    event = changed(**{field: value, "description": None, "more": more})
+    message, lake = checker(TOPIC).encode(event), checker(TOPIC).read(json.dumps(event).encode())
+    if isinstance(lake, Rejection):
+        assert isinstance(message, Rejection)
+        assert message.reason is lake.reason
+    else:
+        assert isinstance(message, Message), message
+        assert checker(TOPIC).read(message.value) == lake
 
 
 @pytest.mark.parametrize("event", [None, "text", 17, [], {}, object(), {"data": {"quantity": Decimal(1)}}])
