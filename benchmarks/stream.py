@@ -35,9 +35,10 @@ from pyspark.sql import functions as F  # noqa: N812
 from pyspark.sql.streaming.query import StreamingQuery
 
 from config import Settings, load_settings
-from contracts import contract, event
+from contracts import contract, contracts, event
 from data_lake import tables
 from data_lake.commits import current_version
+from data_lake.delta_tables import ensure_table
 from data_lake.spark import session
 from feature_store import repository
 from feature_store.applying import COMMIT
@@ -47,7 +48,7 @@ from feature_store.silver import event_columns
 from feature_store.tiles import Status
 from ingestion_layer.kafka.producer import Event, EventProducer
 from ingestion_layer.kafka.topics import ensure_topics
-from stream_processing.spark_streaming.app import CONF, ensure_stream_tables
+from stream_processing.spark_streaming.app import CONF
 from stream_processing.spark_streaming.bronze import start_bronze
 from stream_processing.spark_streaming.features import start_features
 from stream_processing.spark_streaming.silver import start_silver
@@ -130,7 +131,9 @@ def silver_to_online(settings: Settings, sales: Sales, events: int) -> Figures:
     )
     spark, figures = session("stream-benchmark", settings, CONF), Figures()
     try:
-        ensure_stream_tables(spark, settings)
+        for topic in contracts():
+            for table in (tables.bronze(topic), tables.silver(topic), tables.quarantine(topic)):
+                ensure_table(spark, table, settings)
         repository.apply(settings)
         run(start_features(spark, settings, group) for group in SERVICE.groups)
         for number in (2_000, events):
