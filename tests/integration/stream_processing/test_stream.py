@@ -196,4 +196,4 @@ def test_a_row_deleted_or_doubled_behind_the_streams_back_is_named(
     said = [str(finding) for finding in reconcile_topic(lake, TOPIC).findings]
     where = f"partition {lost['_partition']} offsets {lost['_offset']} to {lost['_offset']}"
     assert f"in bronze, but neither in quarantine nor in silver: 1 ({where})" in said
-    assert f"more than once in silver: 1 (event {doubled['event_id']} of {doubled['event_date']})" in said
+    assert f"more than once in silver: 1 (event {doubled['event_id']} of {doubled['source']})" in said
