@@ -99,7 +99,8 @@ def data_files(delta: DeltaTable, files: PyFileSystem, first: int) -> list[DataF
         is_news = not _commit(version, actions).has_removals
         for action in actions:
             if "add" in action:
-                added[_path(action["add"])] = (version, is_news and _is_news(action["add"]))
+                # One may be added once more as it is, for its statistics: it is part of the table since before.
+                added.setdefault(_path(action["add"]), (version, is_news and _is_news(action["add"])))
     return [*closed, *(DataFile(path, since, NEVER_REMOVED, is_news) for path, (since, is_news) in added.items())]
 
 

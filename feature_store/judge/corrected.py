@@ -7,7 +7,9 @@ from datetime import timedelta
 import duckdb
 
 from config.settings import Settings
+from data_lake import commits
 from data_lake.log import CommitsGoneError
+from data_lake.tables import table
 from feature_store import catalog
 from feature_store.corrections import Correction
 from feature_store.definitions import FeatureGroup, FeatureService
@@ -38,6 +40,8 @@ def affected(settings: Settings, correction: Correction, reach: timedelta, most:
     group = catalog.groups().get(correction.feature_group)
     if group is None or group.fingerprint != correction.fingerprint:
         raise CommitsGoneError(f"{correction.feature_group} has another definition now")
+    if commits.table_id(table(correction.source), settings) != correction.source_id:
+        raise CommitsGoneError(f"{correction.source} was made again since: its versions are others")
     found = [_of_service(settings, service, group, correction, reach, most) for service in _services(group)]
     return Affected(sum(one.looked_at for one in found), sum(one.different for one in found))
 

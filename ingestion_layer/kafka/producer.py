@@ -12,7 +12,7 @@ from confluent_kafka import Message as DeliveryReport
 
 from config.errors import TerminalError, TransientError
 from config.settings import Settings
-from contracts.checker import Rejection, checker
+from contracts.checker import Reason, Rejection, checker
 from ingestion_layer.kafka.client import broker_error, client_config
 
 POLL_EVERY = 1_000
@@ -25,6 +25,7 @@ OPTIONS = {
     "partitioner": "murmur2_random",  # the Java client's: the same key is in the same partition whoever wrote it
     "queue.buffering.max.messages": 200_000,
     "queue.buffering.max.kbytes": 262_144,
+    "message.max.bytes": 10 * 2**20,  # what the local stack's broker takes
     "delivery.report.only.error": True,
 }
 
@@ -45,6 +46,13 @@ OnRejected = Callable[[Event, str, Rejection], None]
 
 class ContractViolationError(TerminalError):
     """A source made an event that breaks its contract; it and what follows it was not sent."""
+
+
+class MessageTooLargeError(TerminalError):
+    """One message that no broker is asked to take."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(f"{size:,} bytes are more than `message.max.bytes` lets be sent (set it in kafka.client)")
 
 
 class NotAcknowledgedError(TransientError):
@@ -112,7 +120,7 @@ class EventProducer:
         Raises:
             ContractViolationError: an event breaks the contract and there is no ``on_rejected``.
             NotAcknowledgedError: the queue stayed full, or a message failed for good.
-            BrokerRefusedError: a message cannot be sent at all, for example because it is too large.
+            BrokerRefusedError: the broker refuses messages, for example for lack of permission.
         """
         encode, queue = checker(topic).encode, self._queue
         count = 0
@@ -121,7 +129,11 @@ class EventProducer:
             if isinstance(message, Rejection):
                 _reject(item, topic, message, on_rejected)
                 continue
-            queue(topic, message.value, message.key)
+            try:
+                queue(topic, message.value, message.key)
+            except MessageTooLargeError as error:
+                _reject(item, topic, Rejection(Reason.UNREPRESENTABLE, f": {error}"), on_rejected)
+                continue
             count += 1
             if not count % POLL_EVERY:
                 self._poll(topic, POLL_EVERY)
@@ -144,6 +156,8 @@ class EventProducer:
         except BufferError:
             self._queue_when_free(topic, value, key)
         except KafkaException as error:
+            if error.args[0].code() == KafkaError.MSG_SIZE_TOO_LARGE:
+                raise MessageTooLargeError(len(value)) from error
             raise broker_error(self._settings, f"sending to {topic}", error) from error
 
     def _queue_when_free(self, topic: str, value: bytes, key: bytes) -> None:

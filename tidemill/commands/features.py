@@ -58,8 +58,11 @@ def bootstrap(group_names: tuple[str, ...], anew: bool, as_json: bool) -> None:
     from feature_store import catalog
     from feature_store.bootstrap import bootstrap as make
     from feature_store.repository import apply as apply_definitions
+    from tidemill.stack.stream_stopped import require_stream_stopped
 
     settings = load_settings()
+    if anew:
+        require_stream_stopped(settings)
     groups = [catalog.group(name) for name in group_names] or catalog.served_groups(settings.serving.use_cases)
     apply_definitions(settings)
     spark = session("features/bootstrap", settings)
@@ -153,6 +156,8 @@ def corrections(limit: int, days: int, predictions: int, as_json: bool) -> None:
     The states of the entities it touched were made anew. A prediction counts whose features, as of its own time, are
     others from silver after the change than from silver before it.
     """
+    from data_lake.arrow import UnreadableTableError
+    from data_lake.delta_rs import MissingTableError
     from data_lake.log import CommitsGoneError
     from feature_store.corrections import newest
     from feature_store.judge.corrected import affected
@@ -162,7 +167,7 @@ def corrections(limit: int, days: int, predictions: int, as_json: bool) -> None:
         shown: dict[str, object] = asdict(correction)
         try:
             shown |= asdict(affected(settings, correction, timedelta(days=days), predictions))
-        except CommitsGoneError as error:
+        except (CommitsGoneError, MissingTableError, UnreadableTableError) as error:
             shown |= {"looked_at": None, "different": None, "unknown": str(error)}
         rows.append(shown)
     if as_json:

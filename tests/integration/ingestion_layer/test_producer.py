@@ -12,7 +12,6 @@ import pytest
 from config import Settings
 from contracts import Rejection, contract
 from contracts.events import event_at
-from ingestion_layer.kafka.client import BrokerRefusedError
 from ingestion_layer.kafka.producer import ContractViolationError, EventProducer, RawMessage
 from ingestion_layer.kafka.topics import ensure_topics
 from tests.cases.kafka_messages import ends, messages_after
@@ -120,6 +119,14 @@ def test_a_full_queue_waits_instead_of_losing(settings: Settings, kafka: str, be
     assert len(messages_after(kafka, TOPIC, before)) == 20_000
 
 
-def test_a_message_too_large_is_a_terminal_error(settings: Settings, kafka: str) -> None:
-    with pytest.raises(BrokerRefusedError, match=TOPIC), EventProducer(settings) as producer:
+def test_a_message_too_large_is_handed_back_and_all_others_are_sent(
+    settings: Settings, kafka: str, before: dict[int, int]
+) -> None:
+    large, rejected = {**click(1), "traceparent": "x" * 20_000_000}, list[tuple[Any, str, Rejection]]()
+    with EventProducer(settings) as producer:
+        producer.send(TOPIC, [click(0), large, click(2)], lambda *given: rejected.append(given))
+        assert producer.flush().total == 2
+    assert [event for event, _, _ in rejected] == [large]
+    assert "message.max.bytes" in rejected[0][2].detail
+    with pytest.raises(ContractViolationError, match=r"message\.max\.bytes"), EventProducer(settings) as producer:
         producer.send(TOPIC, [RawMessage(b"k", b"x" * 20_000_000)])

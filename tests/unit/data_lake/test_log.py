@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import orjson
 import pyarrow as pa
 import pytest
 from deltalake import CommitProperties, DeltaTable, write_deltalake
@@ -92,6 +93,21 @@ def test_only_what_inserts_and_nothing_else_has_no_removals(changed: Table, sett
 def test_news_are_rows_that_no_commit_could_have_moved(changed: Table, settings: Settings) -> None:
     found = data_files(DeltaTable(changed.path(settings)), file_system(changed, settings), 0)
     assert {file.added for file in found if file.is_news} == {1, 9}
+
+
+def test_a_file_that_is_added_once_more_as_it_is_was_there_before(changed: Table, settings: Settings) -> None:
+    """As `ANALYZE ... COMPUTE DELTA STATISTICS` does: Delta allows it, and no row changes."""
+    delta = DeltaTable(changed.path(settings))
+    last, log = delta.version(), Path(changed.path(settings)) / "_delta_log"
+    adds = [orjson.loads(line) for line in (log / f"{last:020}.json").read_bytes().splitlines() if b'"add"' in line]
+    again = [{"add": {**action["add"], "dataChange": False}} for action in adds if "add" in action]
+    assert again
+    lines = [orjson.dumps(action) for action in [{"commitInfo": {"operation": "COMPUTE STATS"}}, *again]]
+    (log / f"{last + 1:020}.json").write_bytes(b"\n".join(lines))
+    files = file_system(changed, settings)
+    before = {file.path: file.added for file in data_files(DeltaTable(changed.path(settings), last), files, last)}
+    after = {file.path: file.added for file in data_files(DeltaTable(changed.path(settings)), files, last)}
+    assert after == before
 
 
 def test_what_cannot_be_known_is_said(changed: Table, settings: Settings) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from config import Settings, load_settings
+from data_lake.commits import table_id
 from data_lake.delta_rs import open_table
 from data_lake.delta_tables import create_table
 from data_lake.log import CommitsGoneError
@@ -93,9 +94,11 @@ def micros(at: datetime) -> int:
     return (at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
 
 
-def correction(group: FeatureGroup, version: int) -> Correction:
+def correction(lake: Settings, group: FeatureGroup, version: int) -> Correction:
     at = NOW + timedelta(hours=1)
-    return Correction(at, group.name, group.fingerprint, TRANSACTIONS.name, "id", version, "UPDATE", 1, 1)
+    return Correction(
+        at, group.name, group.fingerprint, TRANSACTIONS.name, table_id(TRANSACTIONS, lake), version, "UPDATE", 1, 1
+    )
 
 
 @pytest.mark.parametrize(
@@ -106,17 +109,17 @@ def correction(group: FeatureGroup, version: int) -> Correction:
 def test_a_correction_changes_the_predictions_of_those_it_touched(
     lake: Settings, group: FeatureGroup, version: int, different: int
 ) -> None:
-    assert affected(lake, correction(group, version), timedelta(days=1), 100).different == different
+    assert affected(lake, correction(lake, group, version), timedelta(days=1), 100).different == different
 
 
 def test_no_more_predictions_are_looked_at_than_wanted(lake: Settings) -> None:
-    assert affected(lake, correction(PURCHASES, 3), timedelta(days=1), 3).looked_at == 3
+    assert affected(lake, correction(lake, PURCHASES, 3), timedelta(days=1), 3).looked_at == 3
 
 
 def test_a_correction_of_which_the_files_are_gone_is_not_guessed(lake: Settings) -> None:
     open_table(TRANSACTIONS, lake).vacuum(0, dry_run=False, enforce_retention_duration=False)
     with pytest.raises(CommitsGoneError, match="is gone"):
-        affected(lake, correction(PURCHASES, 2), timedelta(days=1), 100)
+        affected(lake, correction(lake, PURCHASES, 2), timedelta(days=1), 100)
 
 
 def test_answers_are_judged_by_silver_at_their_version(lake: Settings) -> None:
