@@ -88,7 +88,8 @@ def _decimal(precision: int, scale: int) -> Convert:
     unit, name = Decimal(1).scaleb(-scale), f"DECIMAL({precision},{scale})"
     context = Context(prec=precision, traps=[Inexact, InvalidOperation])
 
-    @lru_cache(maxsize=4096)  # prices come again and again
+    # Prices come again and again. By type too: 0.1 equals the Decimal of its 55 digits, which does not fit.
+    @lru_cache(maxsize=4096, typed=True)
     def convert(value: int | float | Decimal) -> Decimal:
         sent = Decimal(repr(value)) if type(value) is float else Decimal(value)
         try:

@@ -19,5 +19,15 @@ def _plain(value: Any) -> object:
     if isinstance(value, list):
         return "array", [_plain(item) for item in value]
     if isinstance(value, Decimal):
-        return "number", value.normalize().as_tuple() if value else 0
+        return "number", _number(value)
     return value
+
+
+def _number(value: Decimal) -> object:
+    """Sign, digits and exponent without zeros at the end; a context of decimal's would round."""
+    sign, digits, exponent = value.as_tuple()
+    kept = "".join(map(str, digits)).strip("0")
+    if not kept:
+        return 0
+    zeros = len(digits) - len("".join(map(str, digits)).rstrip("0"))
+    return sign, kept, int(exponent) + zeros

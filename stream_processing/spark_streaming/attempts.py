@@ -19,6 +19,11 @@ FATAL = (
 """In an exception: what the batch held has killed a process of Spark's or a thread, if not the application."""
 
 
+def has_killed(error: Exception) -> bool:
+    """Whether ``error`` tells of a process or thread that died, and not of an ordinary failure."""
+    return any(word in str(error) for word in FATAL)
+
+
 class Attempts:
     """The attempts at the batches of query ``name``.
 
@@ -41,7 +46,7 @@ class Attempts:
         try:
             yield earlier
         except Exception as error:
-            if not self._is_stuck() and not any(word in str(error) for word in FATAL):
+            if not self._is_stuck() and not has_killed(error):
                 self._write(spark, batch_id, earlier)
             raise
         self._note = (batch_id, 0)

@@ -3,6 +3,8 @@
 What the broker lost is told by the next start of bronze, which compares before it reads.
 """
 
+import shlex
+
 from config.errors import TerminalError
 from config.settings import Settings
 from data_lake import commits
@@ -31,7 +33,7 @@ class Diagnosis:
     def _start_over(self, name: str) -> str:
         """For silver alone, whose writes may be repeated."""
         folder = checkpoint(self._settings, name)
-        command = f"rm -r {folder}" if folder.startswith("/") else f"remove {folder}"
+        command = f"rm -r {shlex.quote(folder)}" if folder.startswith("/") else f"remove {folder}"
         return f"have it read all of bronze again, which writes nothing twice: {command}"
 
 

@@ -55,6 +55,7 @@ def rejudge(spark: SparkSession, settings: Settings, topic: str) -> Rejudged:
     """
     bronze, silver, quarantine = tables.bronze(topic), tables.silver(topic), tables.quarantine(topic)
     version = commits.current_version(bronze, settings)
+    read_at = {table.name: commits.current_version(table, settings) for table in (silver, quarantine)}
     messages = _placed(_read(spark, bronze, settings, version))
     events_before, refused_before = _aligned(spark, silver, settings), _aligned(spark, quarantine, settings)
     events_kept, refused_kept = _kept(events_before, LINEAGE, messages), _kept_refusals(refused_before, messages)
@@ -66,8 +67,8 @@ def rejudge(spark: SparkSession, settings: Settings, topic: str) -> Rejudged:
         conflicts = conflicts_of(ranked)
         events = ranked.where("_rank = 1").select(_names(silver))
         refused = rejected(parsed, quarantine).unionByName(conflicting(messages, quarantine, conflicts))
-        _overwrite(events, silver, settings)
-        _overwrite(refused.unionByName(refused_kept), quarantine, settings)
+        _overwrite(events, silver, settings, read_at[silver.name])
+        _overwrite(refused.unionByName(refused_kept), quarantine, settings, read_at[quarantine.name])
     finally:
         parsed.unpersist()
     after = [_read(spark, table, settings).count() for table in (silver, quarantine)]
@@ -144,15 +145,18 @@ def _names(table: Table) -> list[str]:
     return [column.name for column in table.columns]
 
 
-def _overwrite(rows: DataFrame, table: Table, settings: Settings) -> None:
-    """All rows of ``table``, in one commit; columns that others added to it stay, empty.
+def _overwrite(rows: DataFrame, table: Table, settings: Settings, version: int) -> None:
+    """All rows of ``table``, which was read at ``version``, in one commit; columns that others added to it stay, empty.
 
     Where a column that must have a value was lacking, a second commit says that of it.
     """
     writer = rows.write.format("delta").mode("overwrite").option("mergeSchema", "true").option("userMetadata", NOTE)
+    message = f"{table.name} was written while it was judged again: stop what writes it (`tidemill down stream`)"
+    # Delta compares with what it finds when the write begins, which is long after the table was read.
+    if commits.current_version(table, settings) != version:
+        raise ChangedMeanwhileError(f"{message} and run this again")
     try:
         writer.save(table.path(settings))
     except commits.CONFLICTS as error:
-        message = f"{table.name} was written while it was judged again: stop what writes it (`tidemill down stream`)"
         raise ChangedMeanwhileError(f"{message} and run this again") from error
     require_columns(table, settings)

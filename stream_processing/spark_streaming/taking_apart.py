@@ -13,6 +13,7 @@ from pyspark.sql import SparkSession
 
 from config.errors import TransientError
 from config.settings import Settings
+from stream_processing.spark_streaming.attempts import has_killed
 from stream_processing.spark_streaming.checkpoints import read_text, remove, write_text
 from stream_processing.spark_streaming.offset_ranges import OffsetRange, Part, halves, size
 from stream_processing.spark_streaming.query import checkpoint
@@ -73,7 +74,12 @@ class TakingApart:
         part = pending.part
         if self._is_good(pending, size(part) / whole):
             self.position.save(batch_id, [*rest, replace(pending, writes=pending.writes + 1)])
-            self.write(part)
+            try:
+                self.write(part)
+            except Exception as error:
+                if not has_killed(error):  # silver is away, the disk is full: no message is to blame
+                    self.position.save(batch_id, [*rest, pending])
+                raise
             return [*rest[:-1], replace(rest[-1], is_bad=True)] if pending.has_twin else rest
         if size(part) == 1:
             logger.error("the message at %s killed or hung what processed it: it goes to quarantine", part[0])

@@ -6,7 +6,7 @@ import time
 
 from pyspark.sql.streaming.query import StreamingQuery
 
-from config.errors import TransientError
+from config.errors import TidemillError
 from config.settings import Settings
 from data_lake.topic_starts import TopicStart
 from ingestion_layer.kafka.identity import topic_identity
@@ -44,6 +44,6 @@ def _is_same(settings: Settings, begun: TopicStart) -> bool:
         return topic_identity(settings, begun.topic) == begun.identity
     except MissingTopicError:
         return False
-    except TransientError as error:
+    except TidemillError as error:
         logger.warning("%s: %s", begun.topic, error)
         return True

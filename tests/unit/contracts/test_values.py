@@ -11,6 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contracts import Checker, Contract, Event, Reason, Rejection
+from contracts.columns import DecimalType
+from contracts.values import MisfitError, converter
 from tests.cases import json_documents
 from tests.unit.contracts.test_checker import GOOD
 
@@ -133,3 +135,13 @@ def test_a_time_in_data_is_written_as_in_the_envelope(text: str) -> None:
     event = CHECKER.read(message("t", "{}").replace(b"2011-12-01T08:26:00Z", text.encode()))
     assert isinstance(event, Event)
     assert event.time == expected
+
+
+def test_a_price_says_nothing_of_a_longer_one_that_is_the_same_float() -> None:
+    """0.1 equals the Decimal of all its 55 digits, and has the same hash."""
+    convert = converter(DecimalType(18, 4))
+    assert convert is not None
+    assert convert(0.1) == Decimal("0.1")
+    with pytest.raises(MisfitError, match="does not fit"):
+        convert(Decimal(0.1))
+    assert convert(0.1) == Decimal("0.1")

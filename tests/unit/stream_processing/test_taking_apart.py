@@ -104,6 +104,25 @@ def test_one_bad_message_of_many_takes_at_most_two_trials_a_halving() -> None:
     assert len(world.trials) <= 1 + 2 * 10 + 4
 
 
+def test_an_ordinary_failure_of_the_lake_blames_no_message() -> None:
+    """Silver away for an hour: sixty tries, none of which says anything of a message."""
+    world, away = World(set()), [True]
+
+    def write(part: Part) -> None:
+        if away[0]:
+            raise OSError("silver is not writable")
+        world.written += keys(part)
+
+    world.write = write  # type: ignore[method-assign]
+    for _ in range(60):
+        with pytest.raises(OSError, match="not writable"):
+            world.settle()
+    away[0] = False
+    world.settle()
+    assert world.condemned == []
+    assert set(world.written) == set(keys(WHOLE))
+
+
 def test_where_the_process_ends_at_any_step_the_next_goes_on_and_nothing_is_lost() -> None:
     rng, bad = random.Random(7), {(1, 0, 41), (2, 0, 7)}
     world = World(bad)
