@@ -143,5 +143,5 @@ def test_a_price_says_nothing_of_a_longer_one_that_is_the_same_float() -> None:
     assert convert is not None
     assert convert(0.1) == Decimal("0.1")
     with pytest.raises(MisfitError, match="does not fit"):
-        convert(Decimal(0.1))
+        convert(Decimal.from_float(0.1))
     assert convert(0.1) == Decimal("0.1")
