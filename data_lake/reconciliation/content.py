@@ -26,8 +26,6 @@ def _plain(value: Any) -> object:
 def _number(value: Decimal) -> object:
     """Sign, digits and exponent without zeros at the end; a context of decimal's would round."""
     sign, digits, exponent = value.as_tuple()
-    kept = "".join(map(str, digits)).strip("0")
-    if not kept:
-        return 0
-    zeros = len(digits) - len("".join(map(str, digits)).rstrip("0"))
-    return sign, kept, int(exponent) + zeros
+    text = "".join(map(str, digits))
+    kept = text.rstrip("0")
+    return (sign, kept, int(exponent) + len(text) - len(kept)) if kept else 0
