@@ -27,7 +27,7 @@ def _logistic_regression(parameters: Parameters, seed: int) -> Pipeline:
 
     return Pipeline(
         [
-            ("compress", FunctionTransformer(np.arcsinh)),
+            ("compress", FunctionTransformer(np.arcsinh, feature_names_out="one-to-one")),
             ("fill", SimpleImputer(strategy="median", add_indicator=True)),
             ("standardise", StandardScaler()),
             ("model", LogisticRegression(max_iter=1000, random_state=seed, **parameters)),

@@ -84,15 +84,29 @@ def test_a_part_with_one_label_only_is_named():
         fit(use_case(), frame(label=1), SPLIT, quiet)
 
 
+@pytest.mark.parametrize("empty", [DAYS[:1], DAYS[:3]], ids=["in the search", "in the final fit too"])
+def test_a_feature_that_is_empty_where_a_model_is_fitted_is_refused_though_later_rows_have_it(empty):
+    rows = frame().rows
+    rows.loc[rows.cutoff.isin(empty), "basket_mean_365d"] = np.nan
+    with pytest.raises(FrameError, match="no value in any of the 600 rows of the train part: basket_mean_365d"):
+        fit(use_case(), TrainingFrame(rows, CHURN.features), SPLIT, quiet)
+
+
+def test_a_feature_that_is_empty_only_where_nothing_is_fitted_is_learnt_from():
+    rows = frame().rows
+    rows.loc[rows.cutoff == DAYS[3], "basket_mean_365d"] = np.nan
+    model = fit(use_case(), TrainingFrame(rows, CHURN.features), SPLIT, quiet)
+    assert np.isfinite(model.pipeline.predict_proba(model.test.x)).all()
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"basket_mean_365d": np.nan}, "feature basket_mean_365d has no value in any row"),
         ({"basket_mean_365d": np.inf}, "feature basket_mean_365d is infinite in 2400 rows"),
         ({"label": 2}, "column label has values beside 0 and 1"),
         ({"entity": "one"}, "2396 rows repeat an entity at the same cutoff"),
     ],
-    ids=["no value", "infinite", "label", "repeated rows"],
+    ids=["infinite", "label", "repeated rows"],
 )
 def test_a_frame_that_cannot_be_learned_from_is_refused(changes, message):
     with pytest.raises(FrameError, match=message):
