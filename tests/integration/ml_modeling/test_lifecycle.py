@@ -9,6 +9,7 @@ import pytest
 
 from ml_modeling import tracking
 from ml_modeling.cutoffs import Split
+from ml_modeling.event_range import EventRange
 from ml_modeling.examples import TrainingFrame
 from ml_modeling.frames import SplitFrame
 from ml_modeling.leakage import LeakageError
@@ -24,6 +25,7 @@ pytestmark = pytest.mark.usefixtures("mlflow_server")
 
 DAYS = [date(2026, 1, 5) + timedelta(weeks=13 * step) for step in range(4)]
 SPLIT = Split(train=(DAYS[0],), validation=(DAYS[2],), test=(DAYS[3],), between=(DAYS[1],))
+EVENTS = EventRange(DAYS[0], date(2027, 1, 4), before=1, earliest=date(2001, 5, 5))
 CHURN = load_use_case("churn")
 
 
@@ -48,7 +50,7 @@ def data(signal: float = 1.0, seed: int = 0, **changes) -> SplitFrame:
     if changes:
         rows = rows.assign(**{key: value(rows) for key, value in changes.items()})
     frame = TrainingFrame(rows, CHURN.features)
-    return SplitFrame(frame, SPLIT, {"silver/transactions": 4}, DAYS[0], date(2027, 1, 4))
+    return SplitFrame(frame, SPLIT, {"silver/transactions": 4}, EVENTS)
 
 
 def quiet(*_):
@@ -90,6 +92,7 @@ def test_the_run_holds_lineage_plots_and_the_model_card(settings, use_case):
     found = connect(settings).get_run(run_id).data
     assert found.params["table.silver/transactions"] == "version 4"
     assert (found.params["feature_service"], found.params["definition.sha256"]) == ("churn", CHURN.digest)
+    assert "| events.left_out | 1 before 2026-01-05 (from 2001-05-05 on) |" in found.tags[tags.NOTE]
     assert artefacts(settings, run_id) >= {
         "evaluation/calibration.png",
         "evaluation/curves.png",
