@@ -21,7 +21,7 @@ from ml_modeling.evaluation.report import Estimate, EvaluationReport, compare, e
 from ml_modeling.examples import CUTOFF, ENTITY, LABEL, Examples, to_examples
 from ml_modeling.gates import ChampionComparison, GateReport, judge
 from ml_modeling.registry import tags
-from ml_modeling.registry.served import ServingSpec, download_model
+from ml_modeling.registry.served import NO_DECISION, ServingSpec, download_model
 from ml_modeling.registry.serving import CHAMPION, alias_version
 from ml_modeling.tracking import TrainingRun, UnusableRunError, existing_run, new_run
 from ml_modeling.training import TrainedModel, fit
@@ -58,6 +58,7 @@ def _log_training(run: TrainingRun, data: "SplitFrame", model: TrainedModel) -> 
             **parameters,
             "threshold": model.serving.threshold,
             "cold_start_score": model.serving.cold_start_score,
+            "cold_start_decision": model.serving.cold_start_decision or NO_DECISION,
             BASELINE_THRESHOLD: model.baseline_threshold,
         }
     )

@@ -5,14 +5,16 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from config.errors import TerminalError
+from ml_modeling.registry.served import NO_DECISION
 
 Metric = Literal["roc_auc", "average_precision", "f1", "accuracy", "brier"]
 Ranking = Literal["roc_auc", "average_precision"]
 CandidateName = Literal["logistic_regression", "random_forest", "xgboost", "lightgbm"]
 Scalar = bool | int | float | str | None
+BY_THRESHOLD = "threshold"
 
 
 class SpecificationError(TerminalError):
@@ -81,13 +83,20 @@ class FixedThreshold(_Part):
     value: float = Field(ge=0, le=1)
 
 
-class BaseRateColdStart(_Part):
-    rule: Literal["base_rate"]
+class ColdStart(_Part):
+    """The answer for an entity without features; ``decision`` is a rule of these, or one of the decisions' names."""
 
+    score: Literal["base_rate"] | Annotated[float, Field(ge=0, le=1)]
+    decision: str
 
-class ConstantColdStart(_Part):
-    rule: Literal["constant"]
-    score: float = Field(ge=0, le=1)
+    def score_of(self, base_rate: float) -> float:
+        return base_rate if self.score == "base_rate" else self.score
+
+    def decision_of(self, score: float, threshold: float, decisions: tuple[str, str]) -> str | None:
+        """The decision's name; None when there is none to take."""
+        if self.decision == NO_DECISION:
+            return None
+        return decisions[score >= threshold] if self.decision == BY_THRESHOLD else self.decision
 
 
 class Bootstrap(_Part):
@@ -128,9 +137,24 @@ class ModelSpec(_Part):
     candidates: dict[CandidateName, SearchSpace] = Field(min_length=1)
     baseline: Baseline
     threshold: Annotated[MaxF1Threshold | FixedThreshold, Field(discriminator="rule")]
-    cold_start: Annotated[BaseRateColdStart | ConstantColdStart, Field(discriminator="rule")]
+    cold_start: ColdStart
     bootstrap: Bootstrap
     gates: Gates
+
+    @field_validator("decisions")
+    @classmethod
+    def _names_two(cls, decisions: tuple[str, str]) -> tuple[str, str]:
+        if len({*decisions, NO_DECISION, BY_THRESHOLD}) < 4:
+            raise ValueError(f"two different names, neither of them {NO_DECISION} or {BY_THRESHOLD}, are wanted")
+        return decisions
+
+    @field_validator("cold_start")
+    @classmethod
+    def _decides_what_there_is(cls, rule: ColdStart, info: ValidationInfo) -> ColdStart:
+        known = (NO_DECISION, BY_THRESHOLD, *info.data.get("decisions", ()))
+        if rule.decision not in known and "decisions" in info.data:
+            raise ValueError(f"decision {rule.decision!r} is none of {', '.join(known)}")
+        return rule
 
 
 class _Loader(yaml.SafeLoader):

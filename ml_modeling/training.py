@@ -89,13 +89,15 @@ def _threshold(validation: Examples, scores: Floats, spec: ModelSpec) -> float:
 
 
 def _serving(use_case: UseCase, threshold: float, fitted: Examples) -> ServingSpec:
-    rule = use_case.spec.cold_start
+    rule, decisions = use_case.spec.cold_start, use_case.spec.decisions
+    cold_start_score = rule.score_of(fitted.base_rate)
     return ServingSpec(
         use_case=use_case.name,
         feature_service=use_case.service.name,
         feature_fingerprint=use_case.service.fingerprint,
         features=use_case.features,
         threshold=threshold,
-        decisions=use_case.spec.decisions,
-        cold_start_score=fitted.base_rate if rule.rule == "base_rate" else rule.score,
+        decisions=decisions,
+        cold_start_score=cold_start_score,
+        cold_start_decision=rule.decision_of(cold_start_score, threshold, decisions),
     )

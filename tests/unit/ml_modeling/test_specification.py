@@ -46,6 +46,9 @@ def changed(tmp_path):
         ("gates.champion.margin", 2, "gates.champion.margin = 2: Input should be less than or equal to 1"),
         ("bootstrap.replicates", "many", "bootstrap.replicates = 'many': Input should be a valid integer"),
         ("decisions", ["yes"], "decisions.1 is missing"),
+        ("decisions", ["none", "churns"], "two different names, neither of them none or threshold"),
+        ("cold_start.decision", "churn", "decision 'churn' is none of none, threshold, stays, churns"),
+        ("cold_start.score", 2, "cold_start.score"),
     ],
 )
 def test_a_bad_value_is_named_with_its_key_and_file(changed, path, value, message):

@@ -8,7 +8,7 @@ from sklearn.metrics import roc_auc_score
 from ml_modeling.cutoffs import Split
 from ml_modeling.examples import FrameError, TrainingFrame
 from ml_modeling.leakage import LeakageError
-from ml_modeling.specification import ConstantColdStart, FixedThreshold
+from ml_modeling.specification import ColdStart, FixedThreshold
 from ml_modeling.training import OneLabelError, fit
 from ml_modeling.use_case import load_use_case
 
@@ -73,10 +73,21 @@ def test_a_planted_leak_stops_the_training():
 def test_rules_for_threshold_and_cold_start_are_followed():
     rules = {
         "threshold": FixedThreshold(rule="fixed", value=0.3),
-        "cold_start": ConstantColdStart(rule="constant", score=0.9),
+        "cold_start": ColdStart(score=0.9, decision="threshold"),
     }
     serving = fit(use_case(**rules), frame(), SPLIT, quiet).serving
-    assert (serving.threshold, serving.cold_start_score) == (0.3, 0.9)
+    assert (serving.threshold, serving.cold_start_score, serving.cold_start_decision) == (0.3, 0.9, "churns")
+
+
+@pytest.mark.parametrize(("decision", "expected"), [("none", None), ("stays", "stays"), ("threshold", "churns")])
+def test_what_a_stranger_gets_is_what_is_declared_though_the_base_rate_is_above_the_threshold(decision, expected):
+    rules = {
+        "threshold": FixedThreshold(rule="fixed", value=0.2),
+        "cold_start": ColdStart(score="base_rate", decision=decision),
+    }
+    model = fit(use_case(**rules), frame(), SPLIT, quiet)
+    assert model.serving.cold_start_score == model.fitted.base_rate > model.serving.threshold
+    assert model.serving.cold_start_decision == expected
 
 
 def test_a_part_with_one_label_only_is_named():
