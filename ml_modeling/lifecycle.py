@@ -73,7 +73,7 @@ def _log_training(run: TrainingRun, data: "SplitFrame", model: TrainedModel) -> 
     fitted = rows[rows[CUTOFF].isin(set(data.split.before_test))]
     reference = fitted.sample(n=min(len(fitted), REFERENCE_ROWS), random_state=0)
     run.log_rows(reference[[*features, LABEL]], tracking.REFERENCE_EXAMPLES)
-    run.set_tags({tags.MODEL_URI: run.log_model(model.pipeline, model.serving)})
+    run.set_tags({tags.MODEL_URI: run.log_model(model.pipeline, model.serving, model.fitted.x)})
 
 
 def _lineage(use_case: UseCase, data: "SplitFrame") -> dict[str, str]:

@@ -6,7 +6,6 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +14,11 @@ import pandas as pd
 from config.errors import TerminalError, TidemillError
 from config.settings import Settings
 from ml_modeling.registry import tags
+from ml_modeling.registry.artefact import sklearn_options
 from ml_modeling.registry.connection import MlflowMissingError, connect, mlflow_errors
 from ml_modeling.registry.experiments import experiment_id
-from ml_modeling.registry.served import METADATA_KEY, TRUSTED_TYPES, ServingSpec, download_model
+from ml_modeling.registry.scorer import Floats
+from ml_modeling.registry.served import ServingSpec, download_model
 from ml_modeling.use_case import UseCase
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ TRIALS = "search/trials.json"
 EVALUATION = "evaluation/report.json"
 GATE_REPORT = "gate/report.json"
 MODEL_CARD = "model_card.md"
-MODEL_LIBRARIES = ("lightgbm", "mlflow-skinny", "numpy", "scikit-learn", "skops", "xgboost")
 
 log = logging.getLogger(__name__)
 
@@ -89,24 +89,16 @@ class TrainingRun:
             rows.to_parquet(file, index=False)
             self.client.log_artifact(self.run_id, str(file), str(Path(path).parent))
 
-    def log_model(self, pipeline: Any, spec: ServingSpec) -> str:
-        """Logs the pipeline with its serving metadata; returns its model URI."""
+    def log_model(self, pipeline: Any, spec: ServingSpec, x: Floats) -> str:
+        """Logs the pipeline with its serving metadata, and some rows of ``x`` as an example; returns its model URI."""
         import mlflow
 
-        versions = [f"{name}=={metadata.version(name)}" for name in MODEL_LIBRARIES]
-        logging.getLogger("mlflow.utils.environment").setLevel(logging.ERROR)
+        options = sklearn_options(pipeline, spec, x)
         with mlflow_errors(self.settings, f"writing the model of run {self.run_id}"):
             connect(self.settings)
             mlflow.set_experiment(experiment_id=self.experiment_id)  # else MLflow refuses a run of another experiment
             with mlflow.start_run(run_id=self.run_id):
-                logged = mlflow.sklearn.log_model(
-                    pipeline,
-                    name="model",
-                    serialization_format="skops",
-                    skops_trusted_types=list(TRUSTED_TYPES),
-                    pip_requirements=versions,
-                    metadata={METADATA_KEY: spec.model_dump(mode="json")},
-                )
+                logged = mlflow.sklearn.log_model(pipeline, name="model", **options)
         return str(logged.model_uri)
 
     def read_rows(self, path: str) -> pd.DataFrame:

@@ -1,8 +1,13 @@
 """Train, evaluate, gate, register, promote and load, on the real MLflow server; the frame is made here."""
 
+import os
+import subprocess
+import time
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, timedelta
 
+import httpx
 import numpy as np
 import pandas as pd
 import pytest
@@ -20,6 +25,8 @@ from ml_modeling.registry.promotion import promote
 from ml_modeling.registry.versions import GateNotPassedError, list_versions, register
 from ml_modeling.tracking import UnusableRunError, existing_run
 from ml_modeling.use_case import load_use_case
+from tidemill.stack.ports import free_ports
+from tidemill.stack.running import stop_group
 
 pytestmark = pytest.mark.usefixtures("mlflow_server")
 
@@ -85,6 +92,64 @@ def test_a_model_goes_from_training_to_the_server(settings, use_case, tmp_path):
     assert served.score(trained.test.x) == pytest.approx(expected, abs=1e-9)
     assert report.metrics["roc_auc"].low < report.metrics["roc_auc"].value < report.metrics["roc_auc"].high
     assert version.metrics["roc_auc"] == pytest.approx(report.metrics["roc_auc"].value)
+
+
+def test_mlflows_own_server_answers_what_ours_answers(settings, use_case, environment, tmp_path):
+    run, trained = train(settings, use_case, data, quiet)
+    evaluate_run(settings, use_case, run.run_id)
+    gate_run(settings, use_case, run.run_id)
+    version = register(settings, use_case.name, run.run_id)
+    promote(settings, use_case.name, version.version, "first", "ada")
+    served = load_alias(settings, use_case.name, cache=tmp_path)
+    turned = pd.DataFrame(trained.test.x, columns=served.features)[list(reversed(served.features))]
+    with mlflow_serving(settings, f"models:/{use_case.name}@champion", environment, tmp_path / "log") as client:
+        answer = client.post("/invocations", json={"dataframe_split": turned.to_dict(orient="split")})
+        lacking = client.post("/invocations", json={"dataframe_split": turned.iloc[:, 1:].to_dict(orient="split")})
+    scores = [positive for _, positive in answer.json()["predictions"]]
+    expected = served.score(trained.test.x)
+    assert scores == pytest.approx(expected, abs=1e-9)
+    assert [score >= served.threshold for score in scores] == (expected >= served.threshold).tolist()
+    assert (lacking.status_code, turned.columns[0] in lacking.text) == (400, True)
+
+
+@contextmanager
+def mlflow_serving(settings, uri, environment, log):
+    """A client of ``mlflow models serve``."""
+    (port,) = free_ports(1)
+    programs = str(settings.platform_environment / "bin")
+    line = [
+        f"{programs}/mlflow",
+        "models",
+        "serve",
+        "-m",
+        uri,
+        "--env-manager",
+        "local",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+    ]
+    path = os.pathsep.join([programs, os.environ["PATH"]])  # MLflow calls `uvicorn`
+    variables = os.environ | environment | {"MLFLOW_TRACKING_URI": settings.mlflow.tracking_uri, "PATH": path}
+    with log.open("wb") as output:
+        process = subprocess.Popen(line, env=variables, stdout=output, stderr=output, start_new_session=True)
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+            deadline = time.monotonic() + 120
+            while not _is_up(client):
+                assert process.poll() is None and time.monotonic() < deadline, log.read_text(encoding="utf-8")
+                time.sleep(0.2)
+            yield client
+    finally:
+        stop_group(process, 10)
+
+
+def _is_up(client):
+    try:
+        return client.get("/ping").status_code == 200
+    except httpx.TransportError:
+        return False
 
 
 def test_the_run_holds_lineage_plots_and_the_model_card(settings, use_case):
