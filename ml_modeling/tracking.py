@@ -2,6 +2,8 @@
 
 import json
 import logging
+import os
+import socket
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from config.errors import TerminalError, TidemillError
+from config.interruption import interruption
 from config.settings import Settings
+from ml_modeling.abandoned import end_abandoned, held
 from ml_modeling.registry import tags
 from ml_modeling.registry.artefact import sklearn_options
 from ml_modeling.registry.connection import MlflowMissingError, connect, mlflow_errors
@@ -129,26 +133,34 @@ class TrainingRun:
 
 @contextmanager
 def new_run(settings: Settings, use_case: UseCase) -> Iterator[TrainingRun]:
-    """A run of the use case's experiment; ends FINISHED, or FAILED with the reason as a tag."""
+    """A run of the use case's experiment; ends FINISHED, else FAILED or KILLED with the reason as a tag.
+
+    Runs that this home's processes left behind when they were killed end as KILLED first.
+    """
     client = connect(settings)
+    end_abandoned(settings)
     with mlflow_errors(settings, f"starting a run of experiment {use_case.name!r}"):
         experiment = experiment_id(client, use_case.name)
-        created = client.create_run(experiment, tags={tags.USE_CASE: use_case.name})
+        process = f"{os.getpid()} on {socket.gethostname()}"
+        created = client.create_run(experiment, tags={tags.USE_CASE: use_case.name, tags.PROCESS: process})
     run = TrainingRun(settings, created.info.run_id, experiment)
-    try:
-        yield run
-    except BaseException as error:
-        _fail(run, error)
-        raise
-    with mlflow_errors(settings, f"ending run {run.run_id}"):
-        client.set_terminated(run.run_id, "FINISHED")
+    with held(settings, run.run_id):
+        try:
+            yield run
+        except BaseException as error:
+            _end(run, error)
+            raise
+        with mlflow_errors(settings, f"ending run {run.run_id}"):
+            client.set_terminated(run.run_id, "FINISHED")
 
 
-def _fail(run: TrainingRun, error: BaseException) -> None:
+def _end(run: TrainingRun, error: BaseException) -> None:
+    interrupted = interruption(error)
+    reason = f"ended by {interrupted.signal.name}" if interrupted else f"{type(error).__name__}: {error}"
     try:
-        run.set_tags({tags.ERROR: f"{type(error).__name__}: {error}"[:5000]})
+        run.set_tags({tags.ERROR: reason[:5000]})
         with mlflow_errors(run.settings, f"ending run {run.run_id}"):
-            run.client.set_terminated(run.run_id, "FAILED")
+            run.client.set_terminated(run.run_id, "KILLED" if interrupted else "FAILED")
     except TidemillError as later:
         log.warning("run %s stays unfinished in MLflow: %s", run.run_id, later)
 
