@@ -5,15 +5,25 @@ The first one is raised as an exception where the main thread is. From then on S
 """
 
 import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
-class Interrupted(SystemExit):
-    """A signal asked this process to end; ``code`` is what a shell expects, 128 and the signal's number."""
+
+class Interrupted(KeyboardInterrupt):
+    """A signal asked this process to end; libraries know what to do on Ctrl-C, so SIGTERM is like it."""
 
     def __init__(self, number: int) -> None:
-        super().__init__(128 + number)
+        super().__init__(number)
         self.signal = signal.Signals(number)
+
+    @property
+    def exit_status(self) -> int:
+        """What a shell expects."""
+        return 128 + self.signal
 
 
 def raise_on_signals() -> None:
@@ -21,9 +31,22 @@ def raise_on_signals() -> None:
 
     One that is ignored stays so: a shell starts its background jobs without SIGINT.
     """
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _interrupt)
+
+
+@contextmanager
+def kept_handlers() -> Iterator[None]:
+    """What is done on SIGINT and SIGTERM is the same after the block, whatever a library in it decides.
+
+    Unless one of them ended the block: then the end is not disturbed.
+    """
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    yield
+    if threading.current_thread() is threading.main_thread():  # no other can have changed it
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def interruption(error: BaseException | None) -> Interrupted | None:
@@ -31,7 +54,7 @@ def interruption(error: BaseException | None) -> Interrupted | None:
     while error is not None:
         if isinstance(error, Interrupted):
             return error
-        if isinstance(error, KeyboardInterrupt):  # of a library with a handler of its own, such as PySpark
+        if isinstance(error, KeyboardInterrupt):  # of a library with a handler of its own
             return Interrupted(signal.SIGINT)
         error = error.__cause__ or error.__context__
     return None

@@ -6,7 +6,7 @@ import sys
 import click
 
 from config.errors import TidemillError
-from config.interruption import Interrupted, interruption, raise_on_signals
+from config.interruption import interruption, raise_on_signals
 
 COMMANDS = {
     "config": "Show the effective settings and where each came from.",
@@ -40,14 +40,15 @@ class LazyGroup(click.Group):
         return command
 
     def invoke(self, ctx: click.Context) -> object:
-        """As ever, but an interruption leaves as what it is: click would end with status 1."""
+        """As ever, but an interruption is a sentence and its own exit status: click's is 1."""
         try:
             return super().invoke(ctx)
         except BaseException as error:
             interrupted = interruption(error)
-            if interrupted is None or interrupted is error:
+            if interrupted is None:
                 raise
-            raise interrupted from error
+            click.echo(f"tidemill: ended by {interrupted.signal.name}", err=True)
+            sys.exit(interrupted.exit_status)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -67,9 +68,6 @@ def main() -> None:
     raise_on_signals()
     try:
         cli(prog_name="tidemill")
-    except Interrupted as interrupted:
-        click.echo(f"tidemill: ended by {interrupted.signal.name}", err=True)
-        sys.exit(interrupted.code)
     except TidemillError as error:
         click.echo(f"tidemill: {error}", err=True)
         sys.exit(error.exit_status)

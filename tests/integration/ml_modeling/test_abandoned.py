@@ -17,7 +17,7 @@ TRAINING = """
 import sys, time
 from dataclasses import replace
 from config import load_settings
-from config.interruption import raise_on_signals
+from config.interruption import Interrupted, raise_on_signals
 from ml_modeling.lifecycle import train
 from ml_modeling.use_case import load_use_case
 
@@ -26,7 +26,10 @@ def read():
     time.sleep(600)
 
 raise_on_signals()
-train(load_settings(), replace(load_use_case("churn"), name=sys.argv[1]), read, lambda *_: None)
+try:
+    train(load_settings(), replace(load_use_case("churn"), name=sys.argv[1]), read, lambda *_: None)
+except Interrupted as interrupted:
+    sys.exit(interrupted.exit_status)
 """
 
 
