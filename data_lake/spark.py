@@ -1,5 +1,6 @@
 """The Spark session every job uses, and the ``spark-submit`` command that starts one."""
 
+import logging
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from pyspark.sql import SparkSession
 
 from config.environment import UTF8
 from config.errors import TerminalError
+from config.interruption import kept_handlers
 from config.settings import REPO, Settings
 
 # In quotes, as Spark reads a line of options: the folder's name may have a space.
@@ -42,7 +44,14 @@ def session(app_name: str, settings: Settings, conf: Mapping[str, str] | None = 
     builder = SparkSession.builder.appName(app_name)
     for key, value in {**(conf or {}), **spark_conf(settings)}.items():
         builder = builder.config(key, value)
-    return builder.getOrCreate()
+    logging.getLogger().addFilter(_is_worth_telling)
+    with kept_handlers():  # PySpark takes SIGINT and leaves SIGTERM alone
+        return builder.getOrCreate()
+
+
+def _is_worth_telling(record: logging.LogRecord) -> bool:
+    """Py4J logs, with a traceback, that a call was interrupted; who interrupted it knows."""
+    return record.msg != "KeyboardInterrupt while sending command."
 
 
 def submit_command(

@@ -83,6 +83,7 @@ def test_arguments_arrive_as_they_are_and_no_shell_reads_them(environment: Path)
         pytest.param("sys.exit(1)", "trying again would change nothing: the broker is away", False, id="terminal"),
         pytest.param("sys.exit(2)", "ended with exit status 2", False, id="usage"),
         pytest.param("os.kill(os.getpid(), 9)", "was ended by signal 9", True, id="killed"),
+        pytest.param("sys.exit(143)", "was ended by signal 15", True, id="ended in order"),
     ],
 )
 def test_how_a_command_ends_decides_whether_it_is_tried_again(
