@@ -124,6 +124,7 @@ def _wait_until_led(settings: Settings, admin: AdminClient, names: list[str]) ->
     }
 
     def list_all() -> None:
+        admin.list_topics(timeout=TIMEOUT_S)  # librdkafka goes on believing that a topic is unknown
         for future in admin.list_offsets(asked, request_timeout=TIMEOUT_S).values():
             future.result()
 
