@@ -57,15 +57,18 @@ def accept_loss_(topic: str, yes: bool, who: str, as_json: bool) -> None:
 def new_generation_(topic: str, yes: bool, who: str, as_json: bool) -> None:
     """Read TOPIC from its beginning, since the broker has another topic of that name than the one bronze has read.
 
-    What bronze has stays, as the generation that ended. An event that comes again is in silver once.
+    What bronze has stays, as the generation that ended; it is counted, so the query that read it must have ended. An
+    event that comes again is in silver once.
     """
     from contracts.registry import contract
     from data_lake.topic_starts import SameTopicError, compare, new_generation
+    from tidemill.stack.stream_stopped import require_query_ended
 
     settings, name = load_settings(), contract(topic).topic
     difference = compare(settings, name)
     if difference is None:
         raise SameTopicError(name)
+    require_query_ended(settings, f"bronze/{name}")
     click.echo(f"{name}: {difference}", err=as_json)
     if not yes:
         click.confirm(f"Read {name} from its beginning, as a new generation?", abort=True, err=as_json)
