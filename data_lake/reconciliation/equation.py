@@ -26,10 +26,17 @@ FROM runs GROUP BY generation, partition, run ORDER BY partition, run
 """
 
 GONE = """
-SELECT messages(generation, partition, l.first, least(last, low - 1)) AS what,
-       least(last, low - 1) - l.first + 1 AS rows
-FROM lacking l JOIN broker USING (generation, partition) WHERE l.first < low ORDER BY partition, l.first
+WITH below AS (SELECT generation, partition, l.first, least(last, low - 1) AS last
+               FROM lacking l JOIN broker USING (generation, partition) WHERE l.first < low),
+     marks AS (SELECT b.*, "offset" AS mark FROM below b JOIN readable r
+                   ON (b.generation, b.partition) = (r.generation, r.partition) AND "offset" BETWEEN b.first AND last
+               UNION ALL SELECT *, last + 1 FROM below),
+     steps AS (SELECT *, lag(mark, 1, first - 1) OVER (PARTITION BY generation, partition, first ORDER BY mark)
+                         AS before FROM marks)
+SELECT messages(generation, partition, before + 1, mark - 1) AS what, mark - before - 1 AS rows
+FROM steps WHERE mark > before + 1 ORDER BY partition, mark
 """
+"""Of what bronze lacks below the broker's beginning, all that was not read of the broker before it went."""
 
 CLOSED = """
 SELECT 'generation ' || generation || ' partition ' || partition || ': ' || count("offset") || ' rows, ' || rows

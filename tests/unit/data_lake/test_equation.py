@@ -38,6 +38,7 @@ class Lake:
     no_messages: frozenset[tuple[int, int]] = frozenset()  # partition, offset: markers, aborted, compacted away
     aborted: frozenset[tuple[int, int]] = frozenset()  # those of them that are aborted messages
     accepted: tuple[tuple[int, int, int], ...] = ()  # partition, first, last
+    low_later: dict[int, int] = field(default_factory=dict)  # where the broker begins when the gaps were read
     first: dict[int, int] = field(default_factory=dict)  # where the record says that bronze begins
     other: frozenset[tuple[int, int]] = frozenset()  # partition, offset: of messages that say something else
 
@@ -84,7 +85,7 @@ def report(lake: Lake) -> TopicReport:
     for table, rows in filled.items():
         for row in rows:
             connection.execute(f"INSERT INTO {table} VALUES ({', '.join('?' * len(row))})", row)  # noqa: S608
-    explain_gaps(connection, lake.read)
+    explain_gaps(connection, lake.read, lambda: lake.low_later)
     find_aborted(connection, lake.read, lake.read_every)
     return evaluate(connection, "shop.transaction.v1")
 
@@ -261,6 +262,20 @@ def test_a_gap_that_the_broker_can_no_longer_explain_is_named() -> None:
     ]
 
 
+def test_what_retention_removed_while_the_gaps_were_read_is_named_and_not_taken_for_explained() -> None:
+    """The reader got offset 4, then retention took what is before 7: nobody knows what 5 was; 7 is a marker."""
+    more = with_gaps(bronze=Lake().bronze, silver=Lake().silver, no_messages=frozenset({(0, 5), (0, 6), (0, 7)}))
+    found = report(replace(more, low_later={0: 7, 1: 0}, aborted=frozenset()))
+    assert [str(finding) for finding in found.findings] == [
+        "the broker has them, bronze does not: 1 (partition 0 offsets 4 to 4)",
+        "bronze never had them, and the broker no longer has them: 2 (partition 0 offsets 5 to 6)",
+    ]
+
+
+def test_what_bronze_has_may_go_while_the_gaps_are_read() -> None:
+    assert report(with_gaps(low_later={0: 4, 1: 2})).findings == ()
+
+
 GENERATIONS = """
 INSERT INTO broker VALUES (1, 0, 0, 0, 3), (2, 0, 0, 0, 2);
 INSERT INTO closed VALUES (1, 0, 2);
@@ -318,7 +333,7 @@ def test_an_offset_is_of_its_generation(change: str, problems: list[str]) -> Non
     connection.execute(SCHEMA)
     connection.execute(GENERATIONS)
     connection.execute(change)
-    explain_gaps(connection, lambda _, first, end: range(first, end))
+    explain_gaps(connection, lambda _, first, end: range(first, end), lambda: {})
     found = evaluate(connection, "shop.transaction.v1")
     derived = ("distinct valid keys", "without its message")
     named = [str(finding) for finding in found.findings if not any(text in finding.problem for text in derived)]
