@@ -11,13 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_lake.reconciliation.aborted import find_aborted
+from data_lake.reconciliation.equation import BOUNDS
 from data_lake.reconciliation.gaps import explain_gaps
 from data_lake.reconciliation.index import SCHEMA
 from data_lake.reconciliation.reconcile import evaluate
 from data_lake.reconciliation.report import TopicReport
 
 TIME = 1_714_521_600_000_000
-Bronze = tuple[int, int, str | None, str | None]  # partition, offset, the contract's reason, event id
+Bronze = tuple[int, int, str | None, str | None]  # partition, offset, the reason when judged again, event id
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Lake:
         (0, 2, "schema", None),
         (0, 3, None, "a"),
         (1, 0, None, "c"),
-        (1, 1, None, "late"),
+        (1, 1, "time_out_of_range", "late"),
     )
     quarantine: tuple[tuple[int, int, str], ...] = ((0, 2, "schema"), (1, 1, "time_out_of_range"))
     silver: tuple[tuple[str, int, int], ...] = (("a", 0, 0), ("b", 0, 1), ("c", 1, 0))
@@ -75,11 +76,11 @@ def report(lake: Lake) -> TopicReport:
         "broker": [(1, partition, lake.first.get(partition), *of) for partition, of in lake.broker.items()],
         "accepted": [(1, *lost) for lost in lake.accepted],
         "bronze_all": [
-            (1, partition, offset, reason, event_id and "s", event_id, None if event_id is None else TIME)
+            (1, partition, offset, reason, event_id and "s", event_id, None if event_id is None else TIME, 0)
             for partition, offset, reason, event_id in lake.bronze
         ],
         "quarantine_all": [(1, *row) for row in lake.quarantine],
-        "silver": [("s", event_id, TIME, 1, partition, offset) for event_id, partition, offset in lake.silver],
+        "silver": [("s", event_id, TIME, 1, partition, offset, 0) for event_id, partition, offset in lake.silver],
         "said": [(1, partition, offset, lake.content(partition, offset)) for partition, offset, _, _ in lake.bronze],
     }
     for table, rows in filled.items():
@@ -153,7 +154,10 @@ PLANTED = {
     "twice in silver": (twice(Lake(), "silver", 2), ["more than once in silver: 1 (event c of s)"]),
     "in both": (
         replace(Lake(), silver=(*Lake().silver, ("late", 1, 1))),
-        ["in quarantine and in silver: 1 (partition 1 offset 1)"],
+        [
+            "in quarantine and in silver: 1 (partition 1 offset 1)",
+            f"in silver, though its time is beyond {BOUNDS}: 1 (partition 1 offset 1)",
+        ],
     ),
     "the wrong reason": (
         replace(Lake(), quarantine=((0, 2, "not_json"), (1, 1, "time_out_of_range"))),
@@ -166,8 +170,24 @@ PLANTED = {
         replace(Lake(), quarantine=((0, 2, "schema"), (1, 1, "schema"))),
         [
             "in quarantine for another reason than the contract's: 1"
-            " (partition 1 offset 1 is schema, the contract says valid)"
+            " (partition 1 offset 1 is schema, its time says time_out_of_range)"
         ],
+    ),
+    "a time within bounds refused": (
+        replace(Lake(), bronze=(*Lake().bronze[:-1], (1, 1, None, "late"))),
+        [f"in quarantine as time_out_of_range, though within {BOUNDS}: 1 (partition 1 offset 1)"],
+    ),
+    "a time out of bounds refused for another reason": (
+        replace(Lake(), quarantine=((0, 2, "schema"), (1, 1, "conflict"))),
+        [
+            "in quarantine for another reason than the contract's: 1"
+            " (partition 1 offset 1 is conflict, its time says time_out_of_range)",
+            "in quarantine as a conflict, though silver has no other event of that identity: 1 (partition 1 offset 1)",
+        ],
+    ),
+    "a time out of bounds taken": (
+        replace(Lake(), quarantine=Lake().quarantine[:1], silver=(*Lake().silver, ("late", 1, 1))),
+        [f"in silver, though its time is beyond {BOUNDS}: 1 (partition 1 offset 1)"],
     ),
     "silver from nowhere": (
         replace(Lake(), silver=(*Lake().silver, ("ghost", 0, 1))),
@@ -279,11 +299,11 @@ def test_what_bronze_has_may_go_while_the_gaps_are_read() -> None:
 GENERATIONS = """
 INSERT INTO broker VALUES (1, 0, 0, 0, 3), (2, 0, 0, 0, 2);
 INSERT INTO closed VALUES (1, 0, 2);
-INSERT INTO bronze_all VALUES (1, 0, 0, NULL, 's', 'a', 5), (1, 0, 2, 'schema', NULL, NULL, NULL),
-                              (2, 0, 0, NULL, 's', 'a', 5), (2, 0, 1, NULL, 's', 'b', 5);
+INSERT INTO bronze_all VALUES (1, 0, 0, NULL, 's', 'a', 5, 0), (1, 0, 2, 'schema', NULL, NULL, NULL, 0),
+                              (2, 0, 0, NULL, 's', 'a', 5, 0), (2, 0, 1, NULL, 's', 'b', 5, 0);
 INSERT INTO said VALUES (1, 0, 0, 'x'), (2, 0, 0, 'x'), (2, 0, 1, 'x');
 INSERT INTO quarantine_all VALUES (1, 0, 2, 'schema');
-INSERT INTO silver VALUES ('s', 'a', 5, 1, 0, 0), ('s', 'b', 5, 2, 0, 1);
+INSERT INTO silver VALUES ('s', 'a', 5, 1, 0, 0, 0), ('s', 'b', 5, 2, 0, 1, 0);
 """
 
 
@@ -368,7 +388,7 @@ def _breaches(lake: Lake) -> Iterator[bool]:
     yield len(keys) != len(lake.silver)
     lineage = {(partition, offset): event_id for event_id, partition, offset in lake.silver}
     reasons = {(partition, offset): reason for partition, offset, reason in lake.quarantine}
-    ours = {"time_out_of_range", "unprocessable", "conflict"}
+    ours = {"unprocessable", "conflict"}
     ids = {}
     for partition, offset, reason, event_id in lake.bronze:
         at = (partition, offset)
@@ -391,7 +411,9 @@ def _breaches(lake: Lake) -> Iterator[bool]:
 reasons_given = st.sampled_from(["schema", "time_out_of_range", "conflict"])
 positions = st.tuples(st.integers(0, 1), st.integers(0, 3))
 event_ids = st.sampled_from("abc")
-verdicts = st.one_of(event_ids.map(lambda one: (None, one)), st.just(("schema", None)))
+verdicts = st.one_of(
+    event_ids.map(lambda one: (None, one)), st.just(("schema", None)), st.just(("time_out_of_range", "a"))
+)
 lakes = st.builds(
     Lake,
     broker=st.just({0: (0, 3), 1: (0, 1)}),
