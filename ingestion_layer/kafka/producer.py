@@ -193,5 +193,12 @@ def _reject(event: Any, topic: str, rejection: Rejection, on_rejected: OnRejecte
     if on_rejected is not None:
         on_rejected(event, topic, rejection)
         return
-    name = event.get("id") if isinstance(event, Mapping) else type(event).__name__
-    raise ContractViolationError(f"{topic}: event {name} is {rejection.reason} at {rejection.detail}")
+    raise ContractViolationError(f"{topic}: event {_name(event)} is {rejection.reason} at {rejection.detail}")
+
+
+def _name(event: Any) -> str:
+    """The id of an event, or its type where it has no id that can be read, which may be why it is rejected."""
+    try:
+        return str(event["id"])
+    except Exception:  # noqa: BLE001 - what anybody wrote may raise anything
+        return type(event).__name__
