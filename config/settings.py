@@ -132,6 +132,9 @@ class Settings(Section):
     profile: str = "local"
     home: Path = Path(".tidemill")
     platform_environment: Path = REPO / ".venv"
+    keep_variables: list[str] = Field(
+        default_factory=list, description="further variables of the caller's shell that reach the processes; * for any"
+    )
     kafka: Kafka = Kafka()
     redis: Redis = Redis()
     mlflow: Mlflow = Mlflow()

@@ -6,6 +6,7 @@ import sys
 import click
 
 from config.errors import TidemillError
+from tidemill import environment
 
 COMMANDS = {
     "config": "Show the effective settings and where each came from.",
@@ -51,6 +52,7 @@ def cli() -> None:
 def main() -> None:
     """Run the command line; an expected error is one sentence on stderr and a non-zero exit status."""
     try:
+        environment.enter()
         cli(prog_name="tidemill")
     except TidemillError as error:
         click.echo(f"tidemill: {error}", err=True)
