@@ -7,6 +7,7 @@ import click
 
 from config.errors import TidemillError
 from config.interruption import interruption, raise_on_signals
+from tidemill import environment
 
 COMMANDS = {
     "config": "Show the effective settings and where each came from.",
@@ -67,6 +68,7 @@ def main() -> None:
     """
     raise_on_signals()
     try:
+        environment.enter()
         cli(prog_name="tidemill")
     except TidemillError as error:
         click.echo(f"tidemill: {error}", err=True)

@@ -17,6 +17,7 @@ from airflow.sdk.execution_time.timeout import timeout
 
 from airflow_orchestration.plugins.hooks.platform import PlatformHook, platform_variables
 from airflow_orchestration.plugins.operators.platform_command import PlatformCommandOperator
+from config.environment import GIVEN
 from config.settings import REPO, Settings
 
 OUT_OF_MEMORY_KILL = 9
@@ -219,7 +220,9 @@ def test_the_platform_gets_our_settings_and_nothing_of_airflows_environment(sett
         "JAVA_HOME": "/java",
         "TIDEMILL_HOME": "/data",
         "TIDEMILL_SPARK__MASTER": "local[1]",
-        "PYTHONUNBUFFERED": "1",
+        "NO_PROXY": "127.0.0.1,localhost,::1",
+        "no_proxy": "127.0.0.1,localhost,::1",
+        **GIVEN,
     }
 
 

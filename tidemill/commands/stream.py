@@ -1,6 +1,5 @@
 """``tidemill stream``: from where on bronze reads a topic, and what only a person can decide about it."""
 
-import getpass
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -9,15 +8,14 @@ from rich.console import Console
 from rich.table import Table
 
 from config import load_settings
+from config.user import user_name
 
 if TYPE_CHECKING:
     from data_lake.topic_starts import TopicStart
 
 as_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
-by_option = click.option(
-    "--by", "who", default=getpass.getuser, help="Who decides it; the user of this process if not set."
-)
+by_option = click.option("--by", "who", default=user_name, help="Who decides it; the user of this process if not set.")
 
 
 @click.group(name="stream")
