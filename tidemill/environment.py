@@ -27,13 +27,16 @@ def enter() -> None:
 
 
 def _keep_temporary_files_below(settings: Settings) -> None:
-    """In a folder of this process, removed when it ends; where there is no home folder to write to, as they were."""
+    """In a folder of this process, removed when it ends; where there is no home folder to write to, they stay away."""
     folders = Folders.of(settings)
     is_given = Path(os.environ.get(TEMPORARY, "")).is_relative_to(folders.temporary(""))
-    if is_given or not folders.marker.exists() or not os.access(folders.home, os.W_OK):
+    if is_given or not folders.marker.exists():
         return
     folder = folders.temporary(str(os.getpid()))
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError:
+        return
     os.environ[TEMPORARY] = str(folder)
     tempfile.tempdir = None
     atexit.register(shutil.rmtree, folder, ignore_errors=True)

@@ -17,6 +17,7 @@ from tidemill.stack.processes import MARKER, Record, end, group, marked, tree
 from tidemill.stack.service import Service
 from tidemill.stack.supervisor import Supervisor, SupervisorError
 from tidemill.stack.supervisor_config import render_config
+from tidemill.stack.temporary import TEMPORARY, make_empty
 
 START_TIMEOUT_S = 30.0
 GRACE_S = 30.0
@@ -65,7 +66,9 @@ def end_leftovers(folders: Folders) -> None:
 
 def _start(supervisor: Supervisor, settings: Settings) -> None:
     folders = Folders.of(settings)
-    environment = process_environment(settings, os.environ)
+    temporary = folders.temporary("supervisor")
+    make_empty(temporary)
+    environment = process_environment(settings, os.environ) | {TEMPORARY: str(temporary)}
     log = folders.log("supervisor")
     with log.open("ab") as output:
         process = subprocess.Popen(

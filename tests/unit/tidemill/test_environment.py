@@ -59,5 +59,10 @@ def test_without_a_home_folder_none_is_made(tmp_path: Path) -> None:
     assert not (tmp_path / "home").exists()
 
 
+def test_a_home_folder_that_cannot_be_written_is_read_all_the_same(home: Path) -> None:
+    (home / "tmp").write_text("not a folder")
+    assert not look(home)["temporary"].startswith(str(home / "tmp"))
+
+
 def test_a_bad_setting_is_the_commands_to_tell(tmp_path: Path) -> None:
     assert look(tmp_path, TIDEMILL_REDIS__PORT="no")["variables"]["TIDEMILL_REDIS__PORT"] == "no"
