@@ -21,16 +21,16 @@ from data_lake.delta_tables import create_table
 from data_lake.log import CommitsGoneError
 from data_lake.tables import table
 from feature_store.definitions import Derived, Feature, FeatureService
+from feature_store.judge.estimates import high_name, low_name
 from feature_store.judge.fetches import load_fetches
 from feature_store.judge.spelling import literal, name
-from feature_store.judge.values import estimates_name, judge, workspace
+from feature_store.judge.values import judge, workspace
 
 __all__ = ["CommitsGoneError", "Consistency", "FeatureConsistency", "measure"]
 
 RESULTS = "gold/feature_consistency"
 KINDS = ("matched", "mismatched", "missing", "extra")
 RELATIVE = 1e-9
-DISTINCT_ERROR = 5 * 0.023
 WORST = 3
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -105,7 +105,8 @@ def _compared(
         f"CREATE OR REPLACE TEMP TABLE compared AS SELECT event_id, asked_at{keys}, logged, expected, {KIND} AS kind "
         f"FROM (SELECT event_id, asked_at{keys}, features[{literal(feature.name)}] AS logged, "
         f"{name(feature.name)} AS expected, "
-        f"{name(estimates_name(feature))} AS estimates FROM fetches JOIN expected USING (event_id) "
+        f"{name(low_name(feature.name))} AS low, {name(high_name(feature.name))} AS high "
+        f"FROM fetches JOIN expected USING (event_id) "
         f"WHERE map_contains(features, {literal(feature.name)}))"
     )
     counts = dict(connection.execute("SELECT kind, count(*) FROM compared GROUP BY kind").fetchall())
@@ -116,13 +117,13 @@ def _compared(
     )
 
 
-# Sums within float64's rounding; what counts more distinct values than a state keeps within five standard errors.
+# Within what a state may have estimated, and float64's rounding of sums.
 KIND = f"""CASE
   WHEN logged IS NULL AND expected IS NULL THEN 'matched'
   WHEN logged IS NULL THEN 'missing'
   WHEN expected IS NULL THEN 'extra'
-  WHEN abs(logged - expected) <= CASE WHEN estimates > 0 THEN estimates * {DISTINCT_ERROR} * abs(expected)
-    ELSE {RELATIVE} * greatest(abs(expected), 1.0) END THEN 'matched'
+  WHEN logged BETWEEN coalesce(low, expected) - {RELATIVE} * greatest(abs(expected), 1.0)
+    AND coalesce(high, expected) + {RELATIVE} * greatest(abs(expected), 1.0) THEN 'matched'
   ELSE 'mismatched' END"""
 
 

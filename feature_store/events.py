@@ -45,15 +45,20 @@ class Column:
         return Column(self.values[index], self.valid[index])
 
     def numbers(self) -> "Column":
-        """As float64, without what is no measurement.
+        """As float64.
 
         Raises:
             EventColumnsError: it holds something else than numbers.
         """
         if self.values.dtype.kind not in "biuf":
             raise EventColumnsError(f"a column of {self.values.dtype} where a feature needs numbers")
-        values = self.values.astype(np.float64)
-        return Column(values, self.valid & (np.abs(values) <= LARGEST))
+        return Column(self.values.astype(np.float64), self.valid)
+
+    def measured(self) -> "Column":
+        """Without what is no measurement: the same rows, but null where the number is none that counts."""
+        if self.values.dtype.kind != "f":
+            return self
+        return Column(self.values, self.valid & (np.abs(self.values.astype(np.float64, copy=False)) <= LARGEST))
 
 
 @dataclass(frozen=True)
@@ -83,13 +88,13 @@ class Events:
         return len(self.entity)
 
     def column(self, name: str) -> Column:
-        """The column called ``name``.
+        """The column called ``name``; a number that does not count is null in it.
 
         Raises:
             EventColumnsError: it was not handed over.
         """
         try:
-            return self.columns[name]
+            return self.columns[name].measured()
         except KeyError:
             raise EventColumnsError(f"no column {name!r}; there are: {', '.join(self.columns)}") from None
 

@@ -5,9 +5,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from feature_store.definitions import Filter
-from feature_store.definitions.filters import Comparison
+from feature_store.definitions.filters import Comparison, Scalar
 from feature_store.events import EventColumnsError, Events, Mask
 
 OPERATORS: Mapping[Comparison, Callable[[Any, Any], Any]] = {
@@ -18,6 +19,9 @@ OPERATORS: Mapping[Comparison, Callable[[Any, Any], Any]] = {
     Comparison.GREATER: operator.gt,
     Comparison.GREATER_OR_EQUAL: operator.ge,
 }
+
+EXACT = 1 << 53
+"""Below it every integer is a float64."""
 
 
 def passing(filters: Sequence[Filter], events: Events) -> Mask:
@@ -38,8 +42,16 @@ def _passing(one: Filter, events: Events) -> Mask:
         raise EventColumnsError(
             f"filter on {one.column}: {column.values.dtype} is not compared with {one.operands[0]!r}"
         )
+    values = _comparable(column.values, one.operands)
     if one.comparison is Comparison.IN:
-        compared = np.any([column.values == operand for operand in one.operands], axis=0)
+        compared = np.any([values == operand for operand in one.operands], axis=0)
     else:
-        compared = OPERATORS[one.comparison](column.values, one.operands[0])
+        compared = OPERATORS[one.comparison](values, one.operands[0])
     return column.valid & np.asarray(compared, dtype=np.bool_)
+
+
+def _comparable(values: NDArray[Any], operands: Sequence[Scalar]) -> NDArray[Any]:
+    """``values`` as numpy compares them without rounding; beyond float64's integers, as Python does."""
+    if any(not isinstance(operand, str) and abs(operand) >= EXACT for operand in operands):
+        return values.astype(object)
+    return values.astype(np.float64) if values.dtype.kind == "f" else values

@@ -1,6 +1,6 @@
 """Which events of a source count: comparisons of a column with constants, as data."""
 
-import math
+import sys
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -50,7 +50,7 @@ class Filter:
     @property
     def meaning(self) -> list[object]:
         """For the fingerprint: ``1`` and ``1.0`` are one number, and the order of ``in`` does not matter."""
-        operands = [float(one) if _kind("", one) == "number" else one for one in self.operands]
+        operands = [float(one) if _kind("", one) == "number" and float(one) == one else one for one in self.operands]
         return [self.column, self.comparison.value, sorted(set(operands), key=repr)]
 
 
@@ -59,6 +59,6 @@ def _kind(where: str, operand: Scalar) -> str:
         return "boolean"
     if isinstance(operand, str):
         return "text"
-    if isinstance(operand, int | float) and math.isfinite(operand):
+    if isinstance(operand, int | float) and -sys.float_info.max <= operand <= sys.float_info.max:
         return "number"
     raise DefinitionError(f"{where}: {operand!r} is no text, boolean or finite number")

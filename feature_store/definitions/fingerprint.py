@@ -4,7 +4,7 @@ import hashlib
 import json
 from typing import Any
 
-MEANING = 1
+MEANING = 2
 """Raised when the engines come to understand the same definition differently."""
 
 

@@ -4,11 +4,14 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 
 from feature_store.definitions import LIFETIME, Feature, FeatureGroup, Filter, Function
-from feature_store.definitions.filters import Comparison
-from feature_store.judge.spelling import column, literals, name
+from feature_store.definitions.filters import Comparison, Scalar
+from feature_store.judge.spelling import column, literal, literals
 
 MICROSECOND = timedelta(microseconds=1)
-LARGEST = "1e100"
+EXACT = 1 << 53
+"""Below it every integer is a DOUBLE."""
+LARGEST_INTEGER = 1 << 127
+"""Below it every integer is a HUGEINT."""
 SYMBOLS = {
     Comparison.EQUAL: "=",
     Comparison.NOT_EQUAL: "<>",
@@ -22,8 +25,8 @@ LATEST_FIRST = "time::HUGEINT * 18446744073709551616 + tie"
 ORDERED = frozenset((Function.FIRST, Function.LAST, Function.LAST_K))
 
 
-def tail_of(window: timedelta) -> str:
-    """Since when a window covers events: floor(asked_at - window, hop), with a hop by the window's length."""
+def tail_of(window: timedelta, at: str = "asked_at") -> str:
+    """Since when a window covers events: floor(at - window, hop), with a hop by the window's length."""
     length = window // MICROSECOND
     if window < timedelta(hours=12):
         hop = timedelta(minutes=5) // MICROSECOND
@@ -31,14 +34,18 @@ def tail_of(window: timedelta) -> str:
         hop = timedelta(hours=1) // MICROSECOND
     else:
         hop = timedelta(days=1) // MICROSECOND
-    since = f"(asked_at - {length})"
+    since = f"({at} - {length})"
     return f"({since} - (({since} % {hop} + {hop}) % {hop}))"
 
 
 def reach(group: FeatureGroup) -> str:
-    """A condition true for the events that some window covers."""
+    """A condition true for the events that some window covers, or an apply that made a sketch some window reads."""
     longest = max(feature.window for feature in group.features)
-    return "time < asked_at" if longest == LIFETIME else f"time < asked_at AND time >= {tail_of(longest)}"
+    if longest == LIFETIME:
+        return "time < asked_at"
+    ranked = [feature.window for feature in group.features if feature.function is Function.QUANTILE]
+    tails = [tail_of(longest), *(tail_of(window, tail_of(window)) for window in sorted({*ranked}))]
+    return f"time < asked_at AND time >= least({', '.join(tails)})"
 
 
 def passes(group: FeatureGroup) -> str:
@@ -52,26 +59,32 @@ def _passes(group: FeatureGroup, condition: Filter) -> str:
         return f"{of} IS NULL"
     if condition.comparison is Comparison.IS_NOT_NULL:
         return f"{of} IS NOT NULL"
-    if any(isinstance(operand, int | float) and not isinstance(operand, bool) for operand in condition.operands):
-        of = f"CAST({of} AS DOUBLE)"
     if condition.comparison is Comparison.IN:
-        return f"{of} IN ({literals(condition.operands)})"
-    return f"{of} {SYMBOLS[condition.comparison]} {literals(condition.operands)}"
+        return f"({' OR '.join(_compared(of, '=', operand) for operand in condition.operands)})"
+    return _compared(of, SYMBOLS[condition.comparison], condition.operands[0])
+
+
+def _compared(of: str, symbol: str, operand: Scalar) -> str:
+    """Integers that a DOUBLE may not tell apart are compared as integers."""
+    if isinstance(operand, bool | str):
+        return f"{of} {symbol} {literal(operand)}"
+    as_double = f"CAST({of} AS DOUBLE) {symbol} {literal(float(operand))}"
+    if not EXACT <= abs(operand) < LARGEST_INTEGER:
+        return as_double
+    return f"coalesce(TRY_CAST({of} AS HUGEINT) {symbol} CAST('{int(operand)}' AS HUGEINT), {as_double})"
 
 
 def _value(group: FeatureGroup, of: str) -> str:
-    """A column of the source, or the product that it is."""
+    """A column of the source, or the product that it is; null where it is a number that does not count."""
     for product in group.source.computed:
         if product.name == of:
-            return f"({column(product.left)} * {column(product.right)})"
-    return column(of)
+            return f"judge_value(CAST({column(product.left)} * {column(product.right)} AS DOUBLE))"
+    return f"judge_value({column(of)})"
 
 
-def _number(group: FeatureGroup, of: str) -> str:
-    """As float64; null where it is none that counts."""
-    return (
-        f"CASE WHEN abs(CAST({_value(group, of)} AS DOUBLE)) <= {LARGEST} THEN CAST({_value(group, of)} AS DOUBLE) END"
-    )
+def number(feature: Feature) -> str:
+    """The value of the feature's column as float64."""
+    return f"CAST({_value(feature.group, feature.column or '')} AS DOUBLE)"
 
 
 def columns_read(group: FeatureGroup) -> set[str]:
@@ -85,13 +98,7 @@ def aggregate(feature: Feature) -> str:
     return FUNCTIONS[feature.function](feature)
 
 
-def distinct_kept(feature: Feature) -> str:
-    """How many distinct values a state may hold for ``feature``: those of the longest window that reads its column."""
-    same = (one for one in feature.group.features if (one.function, one.column) == (feature.function, feature.column))
-    return _count_distinct(max(same, key=lambda one: one.window))
-
-
-def _covered(feature: Feature, also: str = "TRUE") -> str:
+def covered(feature: Feature, also: str = "TRUE") -> str:
     since = "TRUE" if feature.window == LIFETIME else f"time >= {tail_of(feature.window)}"
     return f"FILTER (WHERE time IS NOT NULL AND {since} AND {also})"
 
@@ -101,36 +108,53 @@ def _present(feature: Feature) -> str:
 
 
 def _count(feature: Feature) -> str:
-    return f"CAST(count(*) {_covered(feature, _present(feature))} AS DOUBLE)"
+    return f"CAST(count(*) {covered(feature, _present(feature))} AS DOUBLE)"
 
 
 def _count_category(feature: Feature) -> str:
     same = f"{_value(feature.group, feature.column or '')} = {literals([feature.argument or ''])}"
-    return f"CAST(count(*) {_covered(feature, same)} AS DOUBLE)"
+    return f"CAST(count(*) {covered(feature, same)} AS DOUBLE)"
 
 
 def _count_distinct(feature: Feature) -> str:
-    return f"CAST(count(DISTINCT {_value(feature.group, feature.column or '')}) {_covered(feature)} AS DOUBLE)"
+    return f"CAST(count(DISTINCT {_value(feature.group, feature.column or '')}) {covered(feature)} AS DOUBLE)"
 
 
 def _time_since_last(feature: Feature) -> str:
-    return f"(asked_at - max(time) {_covered(feature, _present(feature))}) / 1000000.0::DOUBLE"
+    return f"(asked_at - max(time) {covered(feature, _present(feature))}) / 1000000.0::DOUBLE"
 
 
 def _of_numbers(sql: str) -> Callable[[Feature], str]:
     """``sql`` over the numbers ``{x}`` there are in the window, ordered by ``{order}``."""
 
     def write(feature: Feature) -> str:
-        number = _number(feature.group, feature.column or "")
-        covered = _covered(feature, f"({number}) IS NOT NULL")
-        share = round(float(feature.argument or 0) * 10_000) if feature.function is Function.QUANTILE else 0
-        return sql.format(x=number, covered=covered, order=LATEST_FIRST, argument=feature.argument, share=share)
+        x = number(feature)
+        some = covered(feature, f"{x} IS NOT NULL")
+        return sql.format(x=x, covered=some, order=LATEST_FIRST, argument=feature.argument)
 
     return write
 
 
+def share(feature: Feature) -> int:
+    """Which quantile it is, in ten-thousandths."""
+    return round(float(feature.argument or 0) * 10_000)
+
+
+def quantile(feature: Feature, ten_thousandths: int) -> str:
+    """The smallest value that this share of the values does not exceed; the smallest or largest of all beyond 0 and 1.
+
+    Null over no value.
+    """
+    x = number(feature)
+    some = covered(feature, f"{x} IS NOT NULL")
+    count = f"count({x}) {some}"
+    rank = f"greatest(least(({count} * {ten_thousandths} + 9999) // 10000, {count}), 1)"
+    return f"list_sort(list({x}) {some})[{rank}]"
+
+
 # The deviations are summed in a second pass over the values: squares of large numbers would leave nothing of a small
-# one. A quantile is the smallest value that a share of the values, in ten-thousandths, does not exceed.
+# one. What the rounded mean adds to them is taken off again (Chan, Golub, LeVeque, "Algorithms for computing the sample
+# variance", 1983, equation 1.7).
 VALUES = "list({x}) {covered}"
 FUNCTIONS: Mapping[Function, Callable[[Feature], str]] = {
     Function.COUNT: _count,
@@ -144,25 +168,16 @@ FUNCTIONS: Mapping[Function, Callable[[Feature], str]] = {
     Function.FIRST: _of_numbers("arg_min({x}, {order}) {covered}"),
     Function.LAST: _of_numbers("arg_max({x}, {order}) {covered}"),
     Function.LAST_K: _of_numbers("(arg_max({x}, {order}, {argument}) {covered})[{argument}]"),
-    Function.QUANTILE: _of_numbers(f"list_sort({VALUES})[(count({{x}}) {{covered}} * {{share}} + 9999) // 10000]"),
+    Function.QUANTILE: lambda feature: quantile(feature, share(feature)),
     Function.STD: _of_numbers(f"judge_std({VALUES}, fsum({{x}}) {{covered}} / count({{x}}) {{covered}})"),
 }
 MACROS = """
-CREATE MACRO judge_std(numbers, mean) AS CASE WHEN len(numbers) > 1 THEN
-  sqrt(list_aggregate(list_transform(numbers, lambda x: (x - mean) * (x - mean)), 'fsum') / (len(numbers) - 1)) END
+CREATE MACRO judge_value(x) AS CASE
+  WHEN typeof(x) IN ('DOUBLE', 'FLOAT') AND NOT coalesce(abs(TRY_CAST(x AS DOUBLE)) <= 1e100, FALSE) THEN NULL
+  ELSE x END;
+CREATE MACRO judge_std_of(deviations) AS CASE WHEN len(deviations) > 1 THEN
+  sqrt((list_aggregate(list_transform(deviations, lambda d: d * d), 'fsum')
+    - list_aggregate(deviations, 'fsum') * list_aggregate(deviations, 'fsum') / len(deviations))
+    / (len(deviations) - 1)) END;
+CREATE MACRO judge_std(numbers, mean) AS judge_std_of(list_transform(numbers, lambda x: x - mean))
 """
-
-
-def feature_columns(features: tuple[Feature, ...]) -> str:
-    """A column a feature, called by its name, and one that says how many distinct values may be estimated."""
-    columns = [f"{aggregate(feature)} AS {name(feature.name)}" for feature in features]
-    columns += [
-        f"{distinct_kept(feature)} AS {name(kept_name(feature))}"
-        for feature in features
-        if feature.function is Function.COUNT_DISTINCT
-    ]
-    return ",\n  ".join(columns)
-
-
-def kept_name(feature: Feature) -> str:
-    return f"kept:{feature.name}"

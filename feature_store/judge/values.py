@@ -8,14 +8,14 @@ from tempfile import TemporaryDirectory
 import duckdb
 
 from config.settings import Settings
-from feature_store.definitions import Derived, Feature, FeatureGroup, FeatureService, Function
+from feature_store.definitions import Feature, FeatureGroup, FeatureService
 from feature_store.judge import aggregates, expressions
+from feature_store.judge.estimates import feature_columns, high_name, low_name
 from feature_store.judge.events import load_events
 from feature_store.judge.spelling import literal, name
 
 MEMORY_LIMIT = "1GB"
 VersionOf = Callable[[FeatureGroup], str]
-EXACT_DISTINCT = 256
 
 
 @contextmanager
@@ -45,7 +45,7 @@ def judge(
     version_of: VersionOf = logged_version,
     into: str = "expected",
 ) -> None:
-    """Make the table ``into``: each row of ``fetches`` with the service's features, and how many leaves are estimates.
+    """Make the table ``into``: each row of ``fetches`` with the service's features, and the bounds of each.
 
     ``version_of`` is SQL over a fetch: at which version of silver its features are wanted.
 
@@ -64,7 +64,7 @@ def group_features(
 ) -> None:
     """Make the table ``prefix``: the features of each row of ``<prefix>_asked``, from the ``<prefix>_events``."""
     connection.execute(
-        f"CREATE TABLE {prefix} AS SELECT event_id, {aggregates.feature_columns(features)} FROM {prefix}_asked a "
+        f"CREATE TABLE {prefix} AS SELECT event_id, {feature_columns(features)} FROM {prefix}_asked a "
         f"LEFT JOIN {prefix}_events e ON a.entity = e.entity AND e.added <= a.version AND a.version < e.removed "
         f"AND {aggregates.reach(group)} AND {aggregates.passes(group)} GROUP BY event_id, asked_at"
     )
@@ -82,18 +82,7 @@ def _load(
 
 def _service_columns(service: FeatureService) -> str:
     columns = [f"{expressions.value(feature)} AS {name(feature.name)}" for feature in service.features]
-    columns += [f"{_estimates(feature)} AS {name(estimates_name(feature))}" for feature in service.features]
+    for feature in service.features:
+        low, high = expressions.bounds(feature)
+        columns += [f"{low} AS {name(low_name(feature.name))}", f"{high} AS {name(high_name(feature.name))}"]
     return ",\n  ".join(columns)
-
-
-def estimates_name(feature: Feature | Derived) -> str:
-    return f"estimates:{feature.name}"
-
-
-def _estimates(feature: Feature | Derived) -> str:
-    """How many of what it is made of may be estimates: of more distinct values than a state keeps."""
-    expression = feature.expression if isinstance(feature, Derived) else feature
-    leaves = [leaf for leaf in expression.leaves() if isinstance(leaf, Feature)]
-    counted = [leaf for leaf in leaves if leaf.function is Function.COUNT_DISTINCT]
-    terms = [f"CAST({name(aggregates.kept_name(leaf))} > {EXACT_DISTINCT} AS INTEGER)" for leaf in counted]
-    return " + ".join(["0", *terms])

@@ -4,7 +4,7 @@ import math
 import operator
 import statistics
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from typing import Any
@@ -45,7 +45,7 @@ def naive_window(
     """The events that the value is made from, in order."""
     seen = [
         event
-        for event in history
+        for event in map(counted, history)
         if event.entity == entity
         and is_covered(event.time, time, feature.window)
         and all(passes(event, one) for one in feature.group.filters)
@@ -53,6 +53,15 @@ def naive_window(
         and (not as_known or event.known_time <= time)
     ]
     return sorted(seen, key=lambda event: (event.time, event.tie))
+
+
+def counted(event: Happened) -> Happened:
+    """The event with null for numbers that are not finite, or beyond ±1e100."""
+    values = {
+        name: None if isinstance(value, float) and not abs(value) <= 1e100 else value
+        for name, value in event.values.items()
+    }
+    return replace(event, values=values)
 
 
 def is_covered(event_time: int, time: int, window: timedelta) -> bool:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from random import Random
+from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
@@ -28,6 +29,25 @@ from tests.cases.naive_windows import Happened, naive_value, naive_window
 
 SECOND, MINUTE, HOUR, DAY = 1_000_000, 60_000_000, 3_600_000_000, 86_400_000_000
 amount, kind = column("amount"), column("kind")
+
+UNFILTERED = FeatureGroup(
+    name="unfiltered",
+    entity=Entity("customer", "customer_id"),
+    source=Source("silver/payments"),
+    windows=(hours(1), LIFETIME),
+    aggregations=(
+        count(),
+        amount.count(),
+        amount.time_since_last(),
+        amount.count_distinct(),
+        amount.last_k(2),
+        amount.quantiles(0.5),
+        amount.sum(),
+        amount.max(),
+        amount.first(),
+    ),
+)
+"""Every event counts, also one whose amount does not."""
 
 GROUP = FeatureGroup(
     name="payments",
@@ -76,6 +96,7 @@ STEPS = (0, 5 * MINUTE, HOUR, 12 * HOUR, DAY, 7 * DAY, 12 * DAY, 13 * DAY)
 values = st.one_of(
     st.none(),
     st.sampled_from((0.0, 1.0, -1.0, 0.1, 13.0, 1e15, -1e15, 1e-3, 1e9, 1e9 + 1e-3)),
+    st.sampled_from((math.nan, math.inf, -math.inf, 1.1e100, -1e101)),
     st.floats(-1e6, 1e6).map(lambda value: value if abs(value) > 1e-100 else 0.0),
 )
 moments = st.builds(
@@ -120,7 +141,7 @@ def amount_of(random: Random, largest: int) -> float:
 
 def happened(who_when: tuple[int, int], tie: int, value: float | None, of_kind: str | None, delay: int) -> Happened:
     entity, time = who_when
-    item = None if value is None else int(value) % 4
+    item = None if value is None or not math.isfinite(value) else int(value) % 4
     return Happened(entity, time, tie, {"amount": value, "kind": of_kind, "item": item}, time + delay)
 
 
@@ -147,12 +168,18 @@ def as_columns(history: Sequence[Happened]) -> Events:
         time=np.array([event.time for event in history], dtype=np.int64),
         tie=np.array([event.tie for event in history], dtype=np.uint64),
         columns={
-            "amount": Column.of([event.values["amount"] for event in history], fill=0.0),
+            "amount": numbers([event.values["amount"] for event in history]),
             "kind": Column.of([event.values["kind"] for event in history], fill=""),
             "item": Column.of([event.values["item"] for event in history], fill=0),
         },
         known_time=np.array([event.known_time for event in history], dtype=np.int64),
     )
+
+
+def numbers(values: Sequence[Any]) -> Column:
+    """As a Parquet file has them: what is no number is a value there, and no null."""
+    valid = np.array([value is not None for value in values], dtype=np.bool_)
+    return Column(np.array([0.0 if value is None else value for value in values], dtype=np.float64), valid)
 
 
 def as_queries(asked: Sequence[tuple[int, int]], as_known: bool = False) -> Queries:

@@ -20,6 +20,7 @@ from feature_store.definitions import FeatureGroup
 from feature_store.judge.corrected import affected
 from tests.cases.lake import append_rows
 from tests.cases.naive_windows import Happened, naive_value
+from tests.cases.predictions import silver_prediction
 from tests.cases.transactions import Line, random_lines, silver_row
 from use_cases.churn.features import PURCHASES, RETURNS, SERVICE
 
@@ -51,30 +52,9 @@ def prediction(customer: str, version: int, factor: int = 1) -> Mapping[str, Any
         for feature in group.features
         for value in [naive_value(feature, history(customer), 0, micros(ASKED))]
     }
-    logged = {
-        "event_id": f"{customer}-{version}-{factor}",
-        "event_time": NOW,
-        "event_date": NOW.date(),
-        "source": "test",
-        "request_id": "r",
-        "use_case": "churn",
-        "entity_id": customer,
-        "score": 0.1,
-        "decision": "stays",
-        "model_name": "churn",
-        "model_version": "1",
-        "model_alias": "champion",
-        "features_at": ASKED,
-        "feature_service": SERVICE.name,
-        "feature_fingerprint": SERVICE.fingerprint,
-        "entities": [("customer_id", customer)],
-        "inputs": [],
-        "applied": [(group.name, version) for group in SERVICE.groups],
-        "features": [*values.items()],
-        "degraded": [],
-    }
-    lineage = {"_generation": 1, "_partition": 0, "_offset": 0, "_digest": 0, "broker_time": NOW, "ingested_at": NOW}
-    return logged | lineage | {"event_month": f"{NOW:%Y-%m}"}
+    return silver_prediction(
+        f"{customer}-{version}-{factor}", SERVICE, ("customer_id", customer), ASKED, version, values
+    )
 
 
 def history(customer: str) -> list[Happened]:

@@ -9,13 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from feature_store.definitions import FeatureGroup, FeatureService
+from feature_store.definitions import FeatureGroup, FeatureService, Filter
 from feature_store.events import Column, EventColumnsError, Events
 from feature_store.kernel import compute, timeline
 from tests.cases.window_histories import (
     GROUP,
     HOUR,
     RICH,
+    UNFILTERED,
     amount,
     as_columns,
     as_queries,
@@ -26,9 +27,12 @@ from tests.cases.window_histories import (
     query_times,
 )
 
+NO_MEASUREMENTS = (1.0, math.nan, math.inf, -math.inf, 1e101, 2.0)
+"""Between two that are."""
+
 
 @pytest.mark.parametrize("as_known", [False, True], ids=["all events", "as known"])
-@pytest.mark.parametrize("group", [GROUP, RICH], ids=lambda group: group.name)
+@pytest.mark.parametrize("group", [GROUP, RICH, UNFILTERED], ids=lambda group: group.name)
 @settings(max_examples=100, deadline=None)
 @given(data=st.data())
 def test_the_kernel_agrees_with_the_judge(group: FeatureGroup, as_known: bool, data: Any) -> None:
@@ -73,12 +77,31 @@ def test_a_feature_of_numbers_refuses_a_column_of_texts() -> None:
 
 
 def test_what_is_no_measurement_counts_as_null() -> None:
-    numbers = np.array([1.0, math.nan, math.inf, -math.inf, 1e101, 2.0])
+    numbers = np.array(NO_MEASUREMENTS)
     rows = np.arange(len(numbers))
     events = Events(np.zeros_like(rows), rows, rows.astype(np.uint64), {"amount": Column(numbers, ~np.isnan(numbers))})
-    group = replace(GROUP, filters=(), aggregations=(amount.sum(), amount.max(), amount.mean()))
+    expected = {"sum": 3.0, "max": 2.0, "mean": 1.5, "count": 2.0, "count_distinct": 2.0, "time_since_last": 5e-6}
+    functions = (amount.sum(), amount.max(), amount.mean(), amount.count(), amount.count_distinct())
+    group = replace(GROUP, filters=(), aggregations=(*functions, amount.time_since_last()))
     found = compute(group, events, as_queries([(0, 10)]))
-    assert [found[f"payments__amount_{one}_all"][0] for one in ("sum", "max", "mean")] == [3.0, 2.0, 1.5]
+    assert {one: found[f"payments__amount_{one}_all"][0] for one in expected} == expected
+
+
+@pytest.mark.parametrize(
+    ("condition", "expected"),
+    [
+        (amount > 0, 2),
+        (amount != 5, 2),
+        (amount.is_null(), 4),
+        (amount.is_not_null(), 2),
+        (amount.is_in(1.0, 1e101), 1),
+    ],
+    ids=repr,
+)
+def test_a_filter_sees_null_where_there_is_no_measurement(condition: Filter, expected: int) -> None:
+    history = [happened((0, number), number, value, "card", 0) for number, value in enumerate(NO_MEASUREMENTS)]
+    found = compute(replace(GROUP, filters=(condition,)), as_columns(history), as_queries([(0, 10)]))
+    assert found["payments__count_all"][0] == expected
 
 
 def test_an_event_is_known_from_its_known_time_on() -> None:

@@ -35,6 +35,7 @@ from tests.cases.window_histories import (
     HOUR,
     MINUTE,
     RICH,
+    UNFILTERED,
     amount,
     as_columns,
     assert_agrees,
@@ -59,7 +60,7 @@ def committed(
     return [*apply(layout, states, as_columns([event for _, event in batch]), versions, now)]
 
 
-@pytest.mark.parametrize("group", [GROUP, RICH], ids=lambda group: group.name)
+@pytest.mark.parametrize("group", [GROUP, RICH, UNFILTERED], ids=lambda group: group.name)
 @settings(max_examples=200, deadline=None)
 @given(data=st.data())
 def test_tiles_agree_with_the_judge(group: FeatureGroup, data: Any) -> None:
