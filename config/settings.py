@@ -120,6 +120,9 @@ class Serving(Section):
     workers: int = Field(1, ge=1)
     use_cases: list[str] = Field(default_factory=lambda: ["churn"])
     reload_s: float = Field(3.0, gt=0, description="how often the registry is asked for a new champion")
+    keep_alive_s: float = Field(
+        75.0, gt=0, description="a connection without a request stays open so long: longer than at the proxy before it"
+    )
     feature_timeout_s: float = Field(0.25, gt=0)
     max_body_bytes: int = Field(1_000_000, ge=1)
     max_instances: int = Field(1_000, ge=1)
