@@ -58,22 +58,17 @@ def listen_address(settings: Settings) -> tuple[str, int]:
         ConfigError: it is not ``http://HOST:PORT``.
     """
     url = settings.serving.url
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname, parts.port
-    except ValueError as error:
-        raise ConfigError(f"serving.url = {url!r}: {error}") from error
+    parts = urlsplit(url)
+    host, port = parts.hostname, parts.port
     if parts.scheme != "http" or not host or port is None or parts.path.strip("/"):
         raise ConfigError(f"serving.url = {url!r} must be http://HOST:PORT, where the server listens")
     return host, port
 
 
 def _prepare(settings: Settings) -> Path | None:
-    """Check what would otherwise fail in every worker, and empty the workers' shared metrics folder."""
+    """Empty the folder in which the workers share their metrics; None when there is one worker."""
     from model_serving.metrics import shared_folder
-    from model_serving.server import check_use_cases
 
-    check_use_cases(settings)
     shared = shared_folder(settings)
     if shared is not None:
         shutil.rmtree(shared, ignore_errors=True)

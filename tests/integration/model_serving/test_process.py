@@ -105,7 +105,7 @@ def test_a_request_is_one_line_in_the_log_and_a_health_check_that_succeeds_none(
 @pytest.mark.parametrize(
     ("variable", "value", "complaint"),
     [
-        ("TIDEMILL_SERVING__USE_CASES", '["chrun"]', "serving.use_cases names 'chrun', which has no folder"),
+        ("TIDEMILL_SERVING__USE_CASES", '["chrun"]', "names 'chrun', which has no folder"),
         ("TIDEMILL_SERVING__URL", "https://127.0.0.1:8000", "must be http://HOST:PORT"),
         ("TIDEMILL_SERVING__URL", "http://127.0.0.1", "must be http://HOST:PORT"),
         ("TIDEMILL_SERVING__WORKERS", "none", "serving.workers = 'none'"),

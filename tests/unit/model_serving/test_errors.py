@@ -198,7 +198,5 @@ def test_metrics_count_by_route_and_status(app: FastAPI) -> None:
 
 @pytest.mark.parametrize("value", ['["nobody"]', "[]", '["../config"]'])
 def test_a_use_case_without_a_folder_stops_the_start(tmp_path: Path, value: str) -> None:
-    settings = load_settings({"TIDEMILL_HOME": str(tmp_path), "TIDEMILL_SERVING__USE_CASES": value})
-
     with pytest.raises(ConfigError, match=r"serving\.use_cases .*churn"):
-        create_app(settings)
+        load_settings({"TIDEMILL_HOME": str(tmp_path), "TIDEMILL_SERVING__USE_CASES": value})
