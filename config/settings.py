@@ -13,6 +13,18 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from config.errors import TerminalError
+from config.formats import (
+    Cron,
+    DatabaseUrl,
+    Host,
+    HostPort,
+    HostPorts,
+    HttpUrl,
+    Master,
+    Place,
+    Topics,
+    UseCases,
+)
 from config.origin import ENV_PREFIX, environment_values, flatten, merge, shown
 
 REPO = Path(__file__).resolve().parent.parent
@@ -24,11 +36,11 @@ class ConfigError(TerminalError):
 
 
 class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
 
 
 class Kafka(Section):
-    bootstrap_servers: str = Field("127.0.0.1:9092", description="host:port[,host:port]")
+    bootstrap_servers: HostPorts = Field("127.0.0.1:9092", description="host:port[,host:port]")
     controller_port: int = Field(9093, ge=1, le=65535, description="KRaft controller of the local broker")
     partitions: int = Field(4, ge=1, description="partitions of a topic this project creates")
     replication: int = Field(1, ge=1)
@@ -39,24 +51,24 @@ class Kafka(Section):
 
 
 class Redis(Section):
-    host: str = "127.0.0.1"
+    host: Host = "127.0.0.1"
     port: int = Field(6379, ge=1, le=65535)
     password: SecretStr | None = None
     max_memory_mb: int = Field(512, ge=16)
 
 
 class Mlflow(Section):
-    tracking_uri: str = "http://127.0.0.1:5000"
+    tracking_uri: HttpUrl = "http://127.0.0.1:5000"
     timeout_s: float = Field(5.0, gt=0, description="one request to the tracking server")
 
 
 class Lake(Section):
-    root: str = Field("{home}/lake", description="folder or object-store URI; {home} is replaced")
+    root: Place = Field("{home}/lake", description="folder or object-store URI; {home} is replaced")
     storage_options: dict[str, str] = Field(default_factory=dict, description="delta-rs object-store options")
 
 
 class Spark(Section):
-    master: str = "local[2]"
+    master: Master = "local[2]"
     driver_memory_mb: int = Field(1536, ge=512)
     shuffle_partitions: int = Field(4, ge=1)
     events_a_task: int = Field(1_000_000, ge=1, description="of window features, that one task holds")
@@ -65,8 +77,8 @@ class Spark(Section):
 
 
 class Stream(Section):
-    checkpoints: str = "{home}/checkpoints"
-    topics: list[str] = Field(default_factory=list, description="that one application reads; empty: every contract's")
+    checkpoints: Place = "{home}/checkpoints"
+    topics: Topics = Field(default_factory=list, description="that one application reads; empty: every contract's")
     kafka_options: dict[str, str] = Field(
         default_factory=dict, description="extra options of Spark's Kafka source (kafka.security.protocol, ...)"
     )
@@ -85,41 +97,44 @@ class Stream(Section):
     earliest_event: date = Field(date(2000, 1, 1), description="events before this UTC date are quarantined")
     latest_skew_s: float = Field(86_400, ge=0, description="how far after the broker's time an event may be")
     stuck_after_s: float = Field(300.0, gt=0, description="a batch of which no task ends for so long is stuck")
-    metrics_address: str = "127.0.0.1:9108"
+    metrics_address: HostPort = "127.0.0.1:9108"
     driver_memory_mb: int = Field(2048, ge=512)
 
 
 class Schedules(Section):
     """When each DAG runs: cron expressions, in UTC."""
 
-    lakehouse_gold: str = "*/15 * * * *"
-    feature_consistency: str = "30 4 * * *"
-    train_churn: str = "0 3 * * 0"
-    stream_keepalive: str = "*/5 * * * *"
+    lakehouse_gold: Cron = "*/15 * * * *"
+    feature_consistency: Cron = "30 4 * * *"
+    train_churn: Cron = "0 3 * * 0"
+    stream_keepalive: Cron = "*/5 * * * *"
 
 
 class Airflow(Section):
-    url: str = "http://127.0.0.1:8080"
+    url: HttpUrl = "http://127.0.0.1:8080"
     environment: Path = REPO / ".venv-airflow"
     user: str = "admin"
     executor: str = "LocalExecutor"
     parallelism: int = Field(3, ge=1, description="tasks that run at once")
     spark_slots: int = Field(1, ge=1, description="slots of the pool `spark`: batch jobs on Spark that run at once")
     retry_delay_s: float = Field(30.0, gt=0, description="before a failed task's second try; then doubled each time")
-    database: str = Field("sqlite:///{home}/airflow/airflow.db", description="SQLAlchemy URL")
+    database: DatabaseUrl = Field("sqlite:///{home}/airflow/airflow.db", description="SQLAlchemy URL")
     schedules: Schedules = Schedules()
 
 
 class Feast(Section):
-    registry: str = Field("{home}/feast/registry.db", description="path or URI; Feast picks the store by its scheme")
+    registry: Place = Field("{home}/feast/registry.db", description="path or URI; Feast picks the store by its scheme")
     write_chunk_rows: int = Field(2_000, ge=1, description="rows sent to the online store at a time")
 
 
 class Serving(Section):
-    url: str = "http://127.0.0.1:8000"
+    url: HttpUrl = "http://127.0.0.1:8000"
     workers: int = Field(1, ge=1)
-    use_cases: list[str] = Field(default_factory=lambda: ["churn"])
+    use_cases: UseCases = Field(default_factory=lambda: ["churn"])
     reload_s: float = Field(3.0, gt=0, description="how often the registry is asked for a new champion")
+    keep_alive_s: float = Field(
+        75.0, gt=0, description="a connection without a request stays open so long: longer than at the proxy before it"
+    )
     feature_timeout_s: float = Field(0.25, gt=0)
     max_body_bytes: int = Field(1_000_000, ge=1)
     max_instances: int = Field(1_000, ge=1)
@@ -210,7 +225,7 @@ def _explain(error: ValidationError, origin: Mapping[str, str], file: Path) -> s
         if place == f"config/{file.name}":
             place = str(file)
         value = repr(shown(key, _short(problem["input"])))
-        lines.append(f"{key} = {value} in {place}: {problem['msg']}")
+        lines.append(f"{key} = {value} in {place}: {problem['msg'].removeprefix('Value error, ')}")
     return "; ".join(lines)
 
 

@@ -4,6 +4,7 @@ import os
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import uvicorn
@@ -29,23 +30,25 @@ def main() -> int:
         return error.exit_status
     if shared is not None:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(shared)  # prometheus_client's only way to be told
-    uvicorn.run(
-        "model_serving.app:create",
-        factory=True,
-        host=host,
-        port=port,
-        workers=settings.serving.workers,
-        loop="uvloop",
-        http=BoundedHttpProtocol,
-        ws="none",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        timeout_graceful_shutdown=GRACE_S,
-        timeout_worker_healthcheck=WORKER_START_S,
-    )
+    uvicorn.run("model_serving.app:create", factory=True, host=host, port=port, **options(settings))
     return 0
+
+
+def options(settings: Settings) -> dict[str, Any]:
+    """What uvicorn is told besides the application and the address."""
+    return {
+        "workers": settings.serving.workers,
+        "loop": "uvloop",
+        "http": BoundedHttpProtocol,
+        "ws": "none",
+        "log_config": None,
+        "access_log": False,
+        "server_header": False,
+        "proxy_headers": False,
+        "timeout_keep_alive": settings.serving.keep_alive_s,
+        "timeout_graceful_shutdown": GRACE_S,
+        "timeout_worker_healthcheck": WORKER_START_S,
+    }
 
 
 def listen_address(settings: Settings) -> tuple[str, int]:
@@ -55,22 +58,17 @@ def listen_address(settings: Settings) -> tuple[str, int]:
         ConfigError: it is not ``http://HOST:PORT``.
     """
     url = settings.serving.url
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname, parts.port
-    except ValueError as error:
-        raise ConfigError(f"serving.url = {url!r}: {error}") from error
+    parts = urlsplit(url)
+    host, port = parts.hostname, parts.port
     if parts.scheme != "http" or not host or port is None or parts.path.strip("/"):
         raise ConfigError(f"serving.url = {url!r} must be http://HOST:PORT, where the server listens")
     return host, port
 
 
 def _prepare(settings: Settings) -> Path | None:
-    """Check what would otherwise fail in every worker, and empty the workers' shared metrics folder."""
+    """Empty the folder in which the workers share their metrics; None when there is one worker."""
     from model_serving.metrics import shared_folder
-    from model_serving.server import check_use_cases
 
-    check_use_cases(settings)
     shared = shared_folder(settings)
     if shared is not None:
         shutil.rmtree(shared, ignore_errors=True)

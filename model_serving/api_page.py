@@ -3,10 +3,12 @@
 from importlib.resources import as_file, files
 from pathlib import Path
 
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 from fastapi.openapi.docs import get_swagger_ui_html
 from starlette.responses import HTMLResponse
 from starlette.staticfiles import StaticFiles
+
+from model_serving.head import ReadRouter
 
 PAGE = "/docs"
 ASSETS = "/docs/assets"
@@ -14,7 +16,7 @@ ASSETS = "/docs/assets"
 
 def install(app: FastAPI) -> None:
     """Serve the page at ``/docs`` and its script and style below it."""
-    router = APIRouter(include_in_schema=False)
+    router = ReadRouter(include_in_schema=False)
 
     @router.get(PAGE)
     def page() -> HTMLResponse:

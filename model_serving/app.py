@@ -25,11 +25,7 @@ again on the same day under the same id is logged once.
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """The server of ``settings``; nothing is connected before its start-up.
-
-    Raises:
-        ConfigError: a use case of ``serving.use_cases`` does not exist.
-    """
+    """The server of ``settings``; nothing is connected before its start-up."""
     server = Server(settings)
 
     @asynccontextmanager

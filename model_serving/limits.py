@@ -1,6 +1,8 @@
 """What a request may cost before anything looks at it: the size of its body and of its header."""
 
 import asyncio
+import logging
+import uuid
 from typing import Any
 
 from starlette.datastructures import Headers
@@ -9,9 +11,12 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from model_serving.problems import ProblemError
+from model_serving.problems import ProblemError, encoded, problem, response
 
 MAX_HEADER_BYTES = 65_536
+NOT_HTTP = "the bytes that came are not a request in HTTP/1.1"
+HEADER_TOO_LARGE = f"the request line and header are larger than {MAX_HEADER_BYTES} bytes"
+logger = logging.getLogger(__name__)
 
 
 class BodyLimit:
@@ -51,7 +56,11 @@ class HeaderLimitError(Exception):
 
 
 class BoundedHttpProtocol(HttpToolsProtocol):
-    """uvicorn's httptools protocol, which by itself keeps a header of any size, with a bound (400 above it)."""
+    """uvicorn's httptools protocol, which by itself keeps a header of any size, with a bound (400 above it).
+
+    What cannot be read as a request is answered with problem details, as everything else, and has an id and a line in
+    the log.
+    """
 
     def __init__(
         self,
@@ -68,7 +77,15 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._unparsed_bytes += len(data)
         super().data_received(data)
         if self._unparsed_bytes > MAX_HEADER_BYTES and not self.transport.is_closing():
-            self.send_400_response("Request header too large.")
+            self.send_400_response(HEADER_TOO_LARGE)
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is no request, and close; ``msg`` is uvicorn's sentence for it."""
+        is_too_large = msg == HEADER_TOO_LARGE or self._head_bytes > MAX_HEADER_BYTES
+        found = problem(400, HEADER_TOO_LARGE if is_too_large else NOT_HTTP, uuid.uuid4().hex)
+        logger.info("request", extra={"status": 400, "request_id": found.request_id, "detail": found.detail})
+        self.transport.write(encoded(response(found, {"connection": "close"})))
+        self.transport.close()
 
     def on_message_begin(self) -> None:
         self._head_bytes = self._unparsed_bytes = 0

@@ -13,6 +13,10 @@ current_request_id: ContextVar[str | None] = ContextVar("current_request_id", de
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
 
 
+_OF_A_REQUEST = ("Invalid HTTP request received.", "Unsupported upgrade request.", "No supported WebSocket library")
+"""What uvicorn says of a request that has a line of its own."""
+
+
 class JsonFormatter(logging.Formatter):
     """A record as JSON: time, level, logger, message, request_id when there is one, and what ``extra`` holds."""
 
@@ -33,12 +37,21 @@ class JsonFormatter(logging.Formatter):
 
 
 def log_to_stderr(level: int = logging.INFO) -> None:
-    """Send every logger of this process, uvicorn's too, through the JSON formatter to stderr."""
+    """Send every logger of this process, uvicorn's too, through the JSON formatter to stderr.
+
+    All but what uvicorn says of a single request: a request has one line, which this server writes.
+    """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
-        logging.getLogger(name).handlers.clear()
-        logging.getLogger(name).propagate = True
+        logger = logging.getLogger(name)
+        logger.handlers.clear()
+        logger.propagate = name != "uvicorn.access"
+    logging.getLogger("uvicorn.error").addFilter(_is_not_of_a_request)
+
+
+def _is_not_of_a_request(record: logging.LogRecord) -> bool:
+    return not record.getMessage().startswith(_OF_A_REQUEST)

@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+import psutil
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
     REGISTRY,
@@ -50,9 +51,15 @@ def shared_folder(settings: Settings) -> Path | None:
 
 
 def exposition(shared: Path | None) -> bytes:
-    """All metrics in Prometheus' text format: of this process, or of all workers through their ``shared`` folder."""
+    """All metrics in Prometheus' text format: of this process, or of all workers through their ``shared`` folder.
+
+    What a worker counted stays when it is killed; its gauges, which tell what is, go.
+    """
     if shared is None:
         return generate_latest(REGISTRY)
+    for pid in _pids_with_gauges(shared):
+        if not _is_worker(pid):
+            multiprocess.mark_process_dead(pid, str(shared))  # type: ignore[no-untyped-call]
     registry = CollectorRegistry()
     multiprocess.MultiProcessCollector(registry, path=str(shared))  # type: ignore[no-untyped-call]
     return generate_latest(registry)
@@ -62,6 +69,22 @@ def forget_worker(shared: Path | None) -> None:
     """Take this worker's live gauges out of the ``shared`` folder."""
     if shared is not None:
         multiprocess.mark_process_dead(os.getpid(), str(shared))  # type: ignore[no-untyped-call]
+
+
+def _pids_with_gauges(shared: Path) -> set[int]:
+    """Of the processes that have live gauges in the folder, whose files are called ``gauge_live<mode>_<pid>.db``."""
+    return {int(path.stem.rpartition("_")[2]) for path in shared.glob("gauge_live*_*.db")}
+
+
+def _is_worker(pid: int) -> bool:
+    """Whether ``pid`` is this process or one that runs beside it under the same supervisor."""
+    if pid == os.getpid():
+        return True
+    try:
+        process = psutil.Process(pid)
+        return process.ppid() == os.getppid() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def route_labels(scope: Mapping[str, object]) -> tuple[str, str]:

@@ -1,5 +1,6 @@
 """What every request gets: an id, a place in the metrics, a line in the log."""
 
+import asyncio
 import logging
 import re
 import time
@@ -10,9 +11,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from model_serving import metrics
 from model_serving.logs import current_request_id
+from model_serving.problems import problem, response
 
 logger = logging.getLogger(__name__)
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+STOPPING = "the server stops, and this request did not end in the time it had left"
 QUIET_ROUTES = frozenset({"/healthz", "/readyz", "/metrics"})
 
 
@@ -30,7 +33,7 @@ class Observe:
         request_id = accepted_request_id(Headers(scope=scope).get("x-request-id"))
         scope.setdefault("state", {})["request_id"] = request_id
         current_request_id.set(request_id)
-        status = 500
+        status = 0
 
         async def observed(message: Message) -> None:
             nonlocal status
@@ -42,9 +45,13 @@ class Observe:
         metrics.in_flight.inc()
         try:
             await self._app(scope, receive, observed)
+        except asyncio.CancelledError:
+            if not status:
+                await response(problem(503, STOPPING, request_id), {"connection": "close"})(scope, receive, observed)
+            raise
         finally:
             metrics.in_flight.dec()
-            _record(scope, status, time.perf_counter() - started)
+            _record(scope, status or 500, time.perf_counter() - started)
 
 
 def accepted_request_id(offered: str | None) -> str:

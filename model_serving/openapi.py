@@ -88,7 +88,7 @@ PREDICT: Responses = {
     200: _answer("application/json", healthy=_HEALTHY, degraded=_DEGRADED),
     **_UNKNOWN,
     **_error(413, "Body too large", "the body is larger than 1000000 bytes"),
-    **_error(415, "Not JSON", "the body must have Content-Type: application/json"),
+    **_error(415, "Not JSON, or compressed", "the body must have Content-Type: application/json"),
     **_error(422, "Malformed body", f"{_EMPTY_ID.field}: {_EMPTY_ID.message}", _EMPTY_ID),
     **_CRASH,
     **_NO_MODEL,

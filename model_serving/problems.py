@@ -23,7 +23,7 @@ _KINDS = {
     415: "unsupported-media-type",
     422: "malformed",
     500: "internal",
-    503: "no-model",
+    503: "unavailable",
 }
 
 
@@ -56,6 +56,13 @@ def problem(status: int, detail: str, request_id: str, errors: Sequence[FieldPro
 def response(found: Problem, headers: dict[str, str] | None = None) -> Response:
     body = orjson.dumps(found.model_dump(mode="json"))
     return Response(body, found.status, {**(headers or {}), "x-request-id": found.request_id}, MEDIA_TYPE)
+
+
+def encoded(answer: Response) -> bytes:
+    """``answer`` as HTTP/1.1 writes it, for a request that reached no application."""
+    phrase = http.HTTPStatus(answer.status_code).phrase
+    header = b"".join(name + b": " + value + b"\r\n" for name, value in answer.raw_headers)
+    return f"HTTP/1.1 {answer.status_code} {phrase}\r\n".encode() + header + b"\r\n" + bytes(answer.body)
 
 
 def install(app: FastAPI) -> None:

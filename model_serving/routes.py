@@ -7,10 +7,12 @@ from typing import Any
 import orjson
 from fastapi import APIRouter, Request
 from fastapi.routing import APIRoute
+from starlette.datastructures import Headers
 from starlette.responses import Response
 
 from model_serving import metrics, openapi
 from model_serving.champion import Champion, ChampionHolder
+from model_serving.head import ReadRouter
 from model_serving.problems import ProblemError, request_id_of
 from model_serving.schemas import FieldProblem, Health, ModelInfo, PredictRequest, PredictResponse, Readiness
 from model_serving.scoring import Answer
@@ -26,23 +28,31 @@ class StrictJsonRequest(Request):
 
 
 class JsonRoute(APIRoute):
-    """A route whose body must be JSON and be called JSON."""
+    """A route whose body must be JSON, be called JSON, and come as it is."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
 
         async def handle_json(request: Request) -> Response:
-            media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-            if media_type != "application/json":
-                raise ProblemError(415, "the body must have Content-Type: application/json")
+            _check_body_is_json(request.headers)
             return await handle(StrictJsonRequest(request.scope, request.receive))
 
         return handle_json
 
 
+def _check_body_is_json(headers: Headers) -> None:
+    media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != "application/json":
+        raise ProblemError(415, "the body must have Content-Type: application/json")
+    codings = {coding.strip().lower() for line in headers.getlist("content-encoding") for coding in line.split(",")}
+    if unknown := sorted(codings - {"", "identity"}):
+        detail = f"Content-Encoding: {', '.join(unknown)[:64]} is not taken: send the body as it is"
+        raise ProblemError(415, detail, headers={"accept-encoding": "identity"})
+
+
 predictions = APIRouter(route_class=JsonRoute, tags=["predictions"])
-models = APIRouter(tags=["models"])
-service = APIRouter(tags=["service"])
+models = ReadRouter(tags=["models"])
+service = ReadRouter(tags=["service"])
 
 
 @predictions.post("/predict/{use_case}", response_model=PredictResponse, responses=openapi.PREDICT)

@@ -2,7 +2,7 @@
 
 import math
 
-from config.settings import REPO, ConfigError, Settings
+from config import Settings
 from model_serving.batching import Batcher
 from model_serving.breaker import CircuitBreaker
 from model_serving.champion import ChampionHolder
@@ -21,7 +21,6 @@ class Server:
     """The parts behind the routes; made without touching the network, which :meth:`start` does in the background."""
 
     def __init__(self, settings: Settings) -> None:
-        check_use_cases(settings)
         self.settings = settings
         self.breaker = CircuitBreaker(FAILURES)
         self.holders = {name: ChampionHolder(settings, name, self.breaker) for name in settings.serving.use_cases}
@@ -84,20 +83,6 @@ class Server:
         if self.log.error is not None:
             return Dependency(state="unavailable", detail=f"{counts}: {self.log.error}")
         return Dependency(state="ok", detail=counts)
-
-
-def check_use_cases(settings: Settings) -> None:
-    """Refuse to start for a use case that does not exist.
-
-    Raises:
-        ConfigError: ``serving.use_cases`` is empty or names one without a folder.
-    """
-    folder = REPO / "use_cases"
-    known = sorted(path.parent.name for path in folder.glob("*/__init__.py"))
-    unknown = [name for name in settings.serving.use_cases if name not in known]
-    if unknown or not settings.serving.use_cases:
-        wrong = f"names {', '.join(map(repr, unknown))}, which has no folder" if unknown else "is empty"
-        raise ConfigError(f"serving.use_cases {wrong}; use_cases/ has: {', '.join(known) or 'none'}")
 
 
 def _model(holder: ChampionHolder) -> Dependency:

@@ -80,7 +80,7 @@ def export_progress(spark: SparkSession, settings: Settings, states: QueryStates
     registry = CollectorRegistry()
     host, port = settings.stream.metrics_address.rsplit(":", 1)
     registry.register(StateCollector(states))
-    start_http_server(int(port), addr=host, registry=registry)
+    start_http_server(int(port), addr=host.strip("[]"), registry=registry)
     gauges = ProgressGauges(registry, partial(lag_rows, settings=settings))
     spark.streams.addListener(gauges)
     return gauges

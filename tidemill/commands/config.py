@@ -4,12 +4,11 @@ import json
 
 import click
 from pydantic import SecretStr
-from rich.console import Console
-from rich.table import Table
 
 from config.origin import HIDDEN, flatten, shown
 from config.secrets import NAMES, secret_path
 from config.settings import load_with_origin
+from tidemill.tables import print_table, table
 
 
 @click.group(name="config")
@@ -31,10 +30,8 @@ def show(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(rows, indent=2))
         return
-    table = Table("key", "value", "origin")
-    for row in rows:
-        table.add_row(*(str(cell) for cell in row.values()))
-    Console().print(table)
+    cells = ([str(cell) for cell in row.values()] for row in rows)
+    print_table(table(("key", "value", "origin"), cells))
 
 
 def _plain(value: object) -> object:

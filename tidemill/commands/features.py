@@ -8,6 +8,7 @@ import click
 
 from config import load_settings, strict_json
 from config.errors import TerminalError
+from tidemill.tables import print_table, table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -97,15 +98,10 @@ def get(ids: tuple[str, ...], service_name: str, as_json: bool) -> None:
         ]
         click.echo(strict_json.dumps(shown))
         return
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table("", *ids)
-    for group in rows[0].status:
-        table.add_row(f"state of {group}", *(row.status[group].name for row in rows))
+    cells = [[f"state of {group}", *(row.status[group].name for row in rows)] for group in rows[0].status]
     for position, name in enumerate(reader.names):
-        table.add_row(name, *(_cell(row.values[position]) for row in rows))
-    Console().print(table)
+        cells.append([name, *(_cell(row.values[position]) for row in rows)])
+    print_table(table(["", *ids], cells))
 
 
 @command.command()
@@ -177,16 +173,13 @@ def corrections(limit: int, days: int, predictions: int, as_json: bool) -> None:
 
 
 def _print_corrections(rows: "Sequence[Mapping[str, object]]") -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
     names = ("corrected_at", "feature_group", "source", "version", "operation", "rows", "entities")
-    table = Table(*names, "predictions with other features", title=f"{len(rows)} corrections")
-    for row in rows:
-        known = f"{row['different']} of {row['looked_at']}" if "unknown" not in row else f"unknown: {row['unknown']}"
-        table.add_row(*(Text(str(row[name])) for name in names), Text(known))
-    Console().print(table)
+    cells = [[*(str(row[name]) for name in names), _changed(row)] for row in rows]
+    print_table(table((*names, "predictions with other features"), cells, f"{len(rows)} corrections"))
+
+
+def _changed(row: "Mapping[str, object]") -> str:
+    return f"{row['different']} of {row['looked_at']}" if "unknown" not in row else f"unknown: {row['unknown']}"
 
 
 def _bootstrapped(made: "Bootstrapped") -> str:
@@ -200,16 +193,13 @@ def _bootstrapped(made: "Bootstrapped") -> str:
 
 
 def _print_consistency(found: "Consistency") -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table("feature", "matched", "mismatched", "missing", "extra", title=f"{found.fetches:,} fetches")
-    for one in found.features:
-        table.add_row(one.feature, *(f"{n:,}" for n in (one.matched, one.mismatched, one.missing, one.extra)))
-    console = Console()
-    console.print(table)
+    rows = [
+        (of.feature, *(f"{count:,}" for count in (of.matched, of.mismatched, of.missing, of.extra)))
+        for of in found.features
+    ]
+    print_table(table(("feature", "matched", "mismatched", "missing", "extra"), rows, f"{found.fetches:,} fetches"))
     lag = f", by {found.lag_s['median']} s (median) and at most {found.lag_s['max']} s" if found.lag_s else ""
-    console.print(f"behind the lake at {found.behind:,} of {found.fetches:,} fetches{lag}")
+    click.echo(f"behind the lake at {found.behind:,} of {found.fetches:,} fetches{lag}")
 
 
 def _cell(number: float | None) -> str:

@@ -152,10 +152,10 @@ def _names(result: "duckdb.DuckDBPyConnection") -> list[str]:
 
 
 def _print_table(columns: list[str], rows: list[dict[str, Any]]) -> None:
-    from rich.console import Console
-    from rich.table import Table as Grid
+    from tidemill.tables import print_table, table
 
-    grid = Grid(*columns)
-    for row in rows:
-        grid.add_row(*(f"{row[c]:,}" if isinstance(row[c], int) else str(row[c]) for c in columns))
-    Console(width=None if sys.stdout.isatty() else WIDE).print(grid)
+    print_table(table(columns, ([_shown(row[column]) for column in columns] for row in rows)))
+
+
+def _shown(cell: Any) -> str:
+    return f"{cell:,}" if isinstance(cell, int) else str(cell)

@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from config import load_settings, strict_json
 from config.user import user_name
+from tidemill.tables import print_table, table
 
 if TYPE_CHECKING:
     from ml_modeling.frames import SplitFrame
@@ -220,10 +219,7 @@ def _print_rows(records: Sequence[Any], as_json: bool, head: tuple[str, ...], ro
     if as_json:
         click.echo(strict_json.dumps([record.model_dump(mode="json") for record in records]))
         return
-    table = Table(*head)
-    for row in rows:
-        table.add_row(*row)
-    Console().print(table)
+    print_table(table(head, rows))
 
 
 def _metrics(metrics: Mapping[str, float], names: Sequence[str] = METRICS) -> str:

@@ -233,14 +233,14 @@ def _replay(settings: Settings, source: "Source", again: bool) -> "Sent":
 def _bar(name: str, unit: str, total: int | None) -> Iterator[Callable[[int, int | None], None]]:
     """A progress bar on stderr; the function it gives takes the position and, once known, the total."""
     columns = (
-        TextColumn(f"{name} {{task.fields[unit]}}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True)) as progress:
-        task = progress.add_task(name, total=total, unit=unit)
+        task = progress.add_task(f"{name} {unit}", total=total)
 
         def advance(position: int, known: int | None) -> None:
             progress.update(task, completed=position, total=known or total)

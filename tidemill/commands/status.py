@@ -12,11 +12,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rich.table import Table
+    from rich.text import Text
 
-    from tidemill.stack.status import StackStatus
+    from tidemill.stack.status import ServiceStatus, StackStatus
     from tidemill.stack.stream_progress import QueryProgress
+    from tidemill.tables import Cell
 
-PLAIN_WIDTH = 140
+SERVICE_COLUMNS = ("service", "state", "pid", "memory", "up", "restarts", "address")
+STREAM_COLUMNS = ("query", "state", "batch", "running", "input rows/s", "processed rows/s", "batch s", "rows behind")
 STYLES = {
     "ready": "green",
     "running": "green",
@@ -34,67 +37,70 @@ STYLES = {
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(as_json: bool) -> None:
     """Show each service, its memory, and the stream's progress."""
-    from rich.console import Console
-
     from tidemill.stack.status import status
+    from tidemill.tables import print_table
 
     stack = status(load_settings())
     if as_json:
         click.echo(strict_json.dumps(asdict(stack), indent=2))
         return
-    console = Console()
-    if not console.is_terminal:
-        console.width = PLAIN_WIDTH
-    console.print(_services(stack))
+    print_table(_services(stack))
     if stack.stream:
-        console.print(stream_table(stack.stream, time.time()))
+        print_table(stream_table(stack.stream, time.time()))
     for service in stack.services:
         if service.reason:
-            console.print(f"{service.name}: {service.reason}; log: {service.log}", markup=False, highlight=False)
+            click.echo(f"{service.name}: {service.reason}; log: {service.log}")
     for query in stack.stream:
         if query.sentence:
-            console.print(f"{query.query} is {query.state}: {query.sentence}", markup=False, highlight=False)
+            click.echo(f"{query.query} is {query.state}: {query.sentence}")
     for waiting in stack.waiting:
-        console.print(waiting, markup=False, highlight=False)
+        click.echo(waiting)
     for topic, reasons in stack.quarantined.items():
         counts = ", ".join(f"{reason} {count:,}" for reason, count in reasons.items())
-        console.print(f"quarantine of {topic}: {counts}", markup=False, highlight=False)
-    console.print(f"home: {stack.home}", markup=False, highlight=False, soft_wrap=True)
+        click.echo(f"quarantine of {topic}: {counts}")
+    click.echo(f"home: {stack.home}")
 
 
 def _services(stack: "StackStatus") -> "Table":
-    from rich.table import Table
+    from tidemill.tables import as_typed, table
+
+    made = table(SERVICE_COLUMNS, map(_service_row, stack.services))
+    made.add_section()
+    total = ("all, with supervisord", "", str(stack.supervisor_pid or ""), mebibytes(stack.memory_bytes))
+    made.add_row(*map(as_typed, total))
+    return made
+
+
+def _service_row(service: "ServiceStatus") -> "list[Cell]":
+    return [
+        service.name,
+        _state(service.state),
+        str(service.pid or ""),
+        mebibytes(service.memory_bytes) if service.pid else "",
+        "" if service.uptime_s is None else duration(service.uptime_s),
+        str(service.restarts) if service.pid else "",
+        service.address,
+    ]
+
+
+def _state(state: str) -> "Text":
     from rich.text import Text
 
-    table = Table("service", "state", "pid", "memory", "up", "restarts", "address")
-    for service in stack.services:
-        table.add_row(
-            service.name,
-            Text(service.state, STYLES.get(service.state, "red")),
-            str(service.pid or ""),
-            mebibytes(service.memory_bytes) if service.pid else "",
-            "" if service.uptime_s is None else duration(service.uptime_s),
-            str(service.restarts) if service.pid else "",
-            service.address,
-        )
-    table.add_section()
-    table.add_row("all, with supervisord", "", str(stack.supervisor_pid or ""), mebibytes(stack.memory_bytes))
-    return table
+    return Text(state, STYLES.get(state, "red"))
 
 
 def stream_table(stream: "Sequence[QueryProgress]", now: float) -> "Table":
     """One row a query; ``now`` is in seconds since the epoch."""
-    from rich.table import Table
-    from rich.text import Text
+    from tidemill.tables import table
 
-    table = Table("query", "state", "batch", "running", "input rows/s", "processed rows/s", "batch s", "rows behind")
-    for query in stream:
-        figures = (query.input_rows_per_second, query.processed_rows_per_second, query.batch_duration_seconds)
-        cells = ["" if figure is None else f"{figure:,.1f}" for figure in figures]
-        whole = ["" if number is None else f"{number:,}" for number in (query.batch_id, query.lag_rows)]
-        state = Text(query.state, STYLES.get(query.state, "red"))
-        table.add_row(query.query, state, whole[0], _running(query, now), *cells, whole[1])
-    return table
+    return table(STREAM_COLUMNS, (_query_row(query, now) for query in stream))
+
+
+def _query_row(query: "QueryProgress", now: float) -> "list[Cell]":
+    figures = (query.input_rows_per_second, query.processed_rows_per_second, query.batch_duration_seconds)
+    cells = ["" if figure is None else f"{figure:,.1f}" for figure in figures]
+    batch, behind = ["" if number is None else f"{number:,}" for number in (query.batch_id, query.lag_rows)]
+    return [query.query, _state(query.state), batch, _running(query, now), *cells, behind]
 
 
 def _running(query: "QueryProgress", now: float) -> str:

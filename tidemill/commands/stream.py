@@ -4,15 +4,15 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from config import load_settings
 from config.user import user_name
+from tidemill.tables import print_table, table
 
 if TYPE_CHECKING:
     from data_lake.topic_starts import TopicStart
 
+COLUMNS = ("topic", "start", "generation", "topic id", "cluster id", "from offsets", "given up", "why", "by", "at")
 as_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 by_option = click.option("--by", "who", default=user_name, help="Who decides it; the user of this process if not set.")
@@ -86,12 +86,7 @@ def starts_(topic: str | None, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([start.as_json() for start in recorded], indent=2))
         return
-    table = Table(
-        "topic", "start", "generation", "topic id", "cluster id", "from offsets", "given up", "why", "by", "at"
-    )
-    for start in recorded:
-        table.add_row(*_row(start))
-    Console().print(table)
+    print_table(table(COLUMNS, map(_row, recorded)))
 
 
 @command.command(name="transactions")

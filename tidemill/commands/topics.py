@@ -4,10 +4,9 @@ import json
 from dataclasses import asdict
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from config import load_settings
+from tidemill.tables import print_table, table
 
 
 @click.group(name="topics")
@@ -38,8 +37,13 @@ def list_(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([asdict(state) for state in states], default=dict, indent=2))
         return
-    table = Table("topic", "partitions", "replication", "configuration")
-    for state in states:
-        config = ", ".join(f"{key}={value}" for key, value in state.config.items())
-        table.add_row(state.name, str(state.partitions or "missing"), str(state.replication or ""), config)
-    Console().print(table)
+    rows = [
+        (
+            state.name,
+            str(state.partitions or "missing"),
+            str(state.replication or ""),
+            ", ".join(f"{key}={value}" for key, value in state.config.items()),
+        )
+        for state in states
+    ]
+    print_table(table(("topic", "partitions", "replication", "configuration"), rows))

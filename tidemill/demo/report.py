@@ -3,22 +3,14 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
+from tidemill.tables import print_table, table
 
-PLAIN_WIDTH = 110
 EXAMPLES = 3
 
 
 def print_report(summary: Mapping[str, Any]) -> None:
     """Print the summary on stdout as one table."""
-    console = Console()
-    if not console.is_terminal:
-        console.width = PLAIN_WIDTH
-    table = Table(title="What happened", show_header=False, title_justify="left")
-    for name, value in _rows(summary):
-        table.add_row(name, value)
-    console.print(table)
+    print_table(table(("what", "figure"), _rows(summary), "What happened", has_head=False))
 
 
 def _rows(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

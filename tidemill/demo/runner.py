@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
+from rich.text import Text
 
 from config.errors import TerminalError, TidemillError
 
 Say = Callable[[str], None]
 QUIET_S = 10.0
+SHOWN = 120
+"""Characters of a step's last word beside its spinner."""
 
 
 @dataclass(frozen=True)
@@ -43,20 +45,20 @@ def run_steps(steps: Sequence[Step], logs: Path) -> dict[str, Any]:
         try:
             result = dict(_run(console, label, step))
         except TidemillError as error:
-            console.print(f"[red]✗[/red] {label}", highlight=False)
+            console.print(Text.assemble(("✗", "red"), f" {label}"), soft_wrap=True)
             raise StepError(f"demo step {step.name!r} failed: {error} (logs: {logs})") from error
         seconds = time.monotonic() - started
         facts[step.name] = result | {"seconds": round(seconds, 1)}
-        console.print(f"[green]✓[/green] {label} [dim]{seconds:.1f} s[/dim]", highlight=False)
+        console.print(Text.assemble(("✓", "green"), f" {label} ", (f"{seconds:.1f} s", "dim")), soft_wrap=True)
     return facts
 
 
 def _run(console: Console, label: str, step: Step) -> Mapping[str, Any]:
     if console.is_terminal:
-        with console.status(label) as status:
-            return step.run(lambda text: status.update(f"{label} [dim]{escape(_shortened(text))}[/dim]"))
+        with console.status(Text(label)) as status:
+            return step.run(lambda text: status.update(Text.assemble(f"{label} ", (_last_line(text)[:SHOWN], "dim"))))
     print(label, file=sys.stderr, flush=True)  # noqa: T201 - a log file has no spinner
-    return step.run(_sparingly(lambda text: print(f"      {_shortened(text)}", file=sys.stderr, flush=True)))  # noqa: T201
+    return step.run(_sparingly(lambda text: print(f"      {_last_line(text)}", file=sys.stderr, flush=True)))  # noqa: T201
 
 
 def _sparingly(say: Say) -> Say:
@@ -72,6 +74,5 @@ def _sparingly(say: Say) -> Say:
     return limited
 
 
-def _shortened(text: str) -> str:
-    line = text.strip().splitlines()[-1] if text.strip() else ""
-    return line[:120]
+def _last_line(text: str) -> str:
+    return text.strip().splitlines()[-1] if text.strip() else ""

@@ -47,7 +47,7 @@ class StartProgress:
             elif previous is None or previous[0].phase != progress.phase:
                 detail = f" ({progress.detail})" if progress.detail else ""
                 line = f"[{elapsed_s:5.1f} s] {progress.service}: {progress.phase}{detail}"
-                self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+                self._console.print(Text(line), soft_wrap=True)
 
     def _table(self) -> Table:
         table = Table.grid(padding=(0, 2))
@@ -56,5 +56,7 @@ class StartProgress:
             mark = Text("✓" if progress.phase is Phase.READY else "✗") if is_over else Spinner("dots")
             style = STYLES.get(progress.phase, "yellow")
             seconds = f"{elapsed_s:.1f} s" if is_over else ""
-            table.add_row(mark, progress.service, Text(progress.phase, style), seconds, Text(progress.detail, "dim"))
+            table.add_row(
+                mark, Text(progress.service), Text(progress.phase, style), seconds, Text(progress.detail, "dim")
+            )
         return table

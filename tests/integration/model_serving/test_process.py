@@ -91,10 +91,21 @@ def test_workers_share_the_port_and_sum_their_metrics(backends: Backends, second
         server.stop()
 
 
+def test_a_request_is_one_line_in_the_log_and_a_health_check_that_succeeds_none(server: ModelServer) -> None:
+    server.predict(KNOWN[0], headers={"x-request-id": "logged-by-one-line"})
+    for method in ("GET", "HEAD"):
+        assert server.client.request(method, "/healthz", headers={"x-request-id": "a-health-check"}).status_code == 200
+
+    lines = [json.loads(line) for line in server.log.read_text(encoding="utf-8").splitlines()]
+    mine = [line for line in lines if line.get("request_id") == "logged-by-one-line"]
+    assert [(line["method"], line["path"], line["status"]) for line in mine] == [("POST", "/predict/churn", 200)]
+    assert not [line for line in lines if line.get("request_id") == "a-health-check"]
+
+
 @pytest.mark.parametrize(
     ("variable", "value", "complaint"),
     [
-        ("TIDEMILL_SERVING__USE_CASES", '["chrun"]', "serving.use_cases names 'chrun', which has no folder"),
+        ("TIDEMILL_SERVING__USE_CASES", '["chrun"]', "names 'chrun', which has no folder"),
         ("TIDEMILL_SERVING__URL", "https://127.0.0.1:8000", "must be http://HOST:PORT"),
         ("TIDEMILL_SERVING__URL", "http://127.0.0.1", "must be http://HOST:PORT"),
         ("TIDEMILL_SERVING__WORKERS", "none", "serving.workers = 'none'"),

@@ -1,6 +1,7 @@
 """Every error answer, from the application itself; it has no model, for nothing was started."""
 
 import asyncio
+import gzip
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -104,6 +105,38 @@ def test_a_body_that_is_not_called_json_is_415(app: FastAPI, media_type: str) ->
     check_problem(ask(app, "POST", "/predict/churn", content=VALID, headers=headers), 415)
 
 
+@pytest.mark.parametrize("coding", ["gzip", "br", "identity, gzip"])
+def test_a_compressed_body_is_415_and_told_why(app: FastAPI, coding: str) -> None:
+    headers = JSON | {"content-encoding": coding}
+
+    response = ask(app, "POST", "/predict/churn", content=gzip.compress(VALID), headers=headers)
+
+    check_problem(response, 415)
+    assert response.json()["detail"].startswith(f"Content-Encoding: {coding.rsplit(', ', maxsplit=1)[-1]} is not taken")
+    assert response.headers["accept-encoding"] == "identity"
+
+
+def test_a_body_that_says_it_is_not_compressed_is_taken(app: FastAPI) -> None:
+    headers = JSON | {"content-encoding": "Identity"}
+
+    check_problem(ask(app, "POST", "/predict/churn", content=VALID, headers=headers), 503)
+
+
+@pytest.mark.parametrize(
+    "path", ["/healthz", "/readyz", "/metrics", "/docs", "/openapi.json", "/model-info/churn", "/model-info/nobody"]
+)
+def test_head_is_answered_as_get_is(app: FastAPI, path: str) -> None:
+    head, get = ask(app, "HEAD", path), ask(app, "GET", path)
+
+    assert head.status_code == get.status_code
+    assert head.headers["content-type"] == get.headers["content-type"]
+
+
+def test_head_of_what_is_not_read_is_405_and_in_no_description(app: FastAPI) -> None:
+    assert ask(app, "HEAD", "/predict/churn").status_code == 405
+    assert all("head" not in operations for operations in app.openapi()["paths"].values())
+
+
 def test_without_a_model_the_answer_is_503_and_when_to_come_back(app: FastAPI) -> None:
     for response in (predict(app, VALID), ask(app, "GET", "/model-info/churn")):
         check_problem(response, 503)
@@ -165,7 +198,5 @@ def test_metrics_count_by_route_and_status(app: FastAPI) -> None:
 
 @pytest.mark.parametrize("value", ['["nobody"]', "[]", '["../config"]'])
 def test_a_use_case_without_a_folder_stops_the_start(tmp_path: Path, value: str) -> None:
-    settings = load_settings({"TIDEMILL_HOME": str(tmp_path), "TIDEMILL_SERVING__USE_CASES": value})
-
     with pytest.raises(ConfigError, match=r"serving\.use_cases .*churn"):
-        create_app(settings)
+        load_settings({"TIDEMILL_HOME": str(tmp_path), "TIDEMILL_SERVING__USE_CASES": value})

@@ -1,6 +1,7 @@
 """Headers above the bound, over real sockets."""
 
 import asyncio
+import json
 import socket
 import threading
 import time
@@ -10,7 +11,7 @@ import pytest
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
-from model_serving.limits import MAX_HEADER_BYTES, BoundedHttpProtocol
+from model_serving.limits import HEADER_TOO_LARGE, MAX_HEADER_BYTES, NOT_HTTP, BoundedHttpProtocol
 
 
 async def sizes(scope: Scope, receive: Receive, send: Send) -> None:
@@ -49,9 +50,44 @@ def exchange(port: int, *parts: bytes) -> bytes:
                 client.sendall(part)
             while b"\r\n\r\n" not in received and (data := client.recv(65_536)):
                 received += data
+            while b"connection: close" in received and (data := client.recv(65_536)):
+                received += data
         except (ConnectionResetError, BrokenPipeError):
             pass  # it may close before it has read all that was sent
     return received
+
+
+def check_refused(answer: bytes) -> None:
+    """The connection was closed, and where the client could still read: on a problem that says why."""
+    if answer:
+        check_problem(answer, HEADER_TOO_LARGE)
+
+
+def check_problem(answer: bytes, detail: str) -> None:
+    head, _, body = answer.partition(b"\r\n\r\n")
+    status, *lines = head.decode().split("\r\n")
+    header = dict(line.split(": ", 1) for line in lines)
+    problem = json.loads(body)
+    assert status == "HTTP/1.1 400 Bad Request"
+    assert header["content-type"] == "application/problem+json"
+    assert header["connection"] == "close"
+    assert int(header["content-length"]) == len(body)
+    assert (problem["status"], problem["detail"]) == (400, detail)
+    assert problem["request_id"] == header["x-request-id"]
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        pytest.param(b"garbage\r\n\r\n", id="no request"),
+        pytest.param(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", id="TLS"),
+        pytest.param(b"BREW / HTTP/1.1\r\nHost: x\r\n\r\n", id="an unknown method"),
+        pytest.param(b"GET /\xff HTTP/1.1\r\nHost: x\r\n\r\n", id="an address that is not ASCII"),
+        pytest.param(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n", id="two lengths"),
+    ],
+)
+def test_what_is_no_request_is_a_problem_too(port: int, sent: bytes) -> None:
+    check_problem(exchange(port, sent), NOT_HTTP)
 
 
 def test_a_header_within_the_bound_is_served(port: int) -> None:
@@ -69,15 +105,11 @@ def test_a_header_within_the_bound_is_served(port: int) -> None:
     ],
 )
 def test_a_header_above_the_bound_is_refused(port: int, parts: list[bytes]) -> None:
-    answer = exchange(port, b"GET / HTTP/1.1\r\nHost: x\r\n", *parts)
-
-    assert answer == b"" or answer.startswith(b"HTTP/1.1 400")
+    check_refused(exchange(port, b"GET / HTTP/1.1\r\nHost: x\r\n", *parts))
 
 
 def test_a_long_address_is_refused(port: int) -> None:
-    answer = exchange(port, b"GET /" + b"a" * MAX_HEADER_BYTES + b" HTTP/1.1\r\nHost: x\r\n\r\n")
-
-    assert answer == b"" or answer.startswith(b"HTTP/1.1 400")
+    check_refused(exchange(port, b"GET /" + b"a" * MAX_HEADER_BYTES + b" HTTP/1.1\r\nHost: x\r\n\r\n"))
 
 
 @pytest.mark.parametrize("is_chunked", [False, True], ids=["Content-Length", "chunked"])
