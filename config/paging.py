@@ -8,7 +8,7 @@ Place = TypeVar("Place")
 
 
 def all_pages(read: Callable[[Place | None], tuple[Sequence[Item], Place | None]]) -> Iterator[Item]:
-    """Every item: ``read`` gives the page at a place and the place of the next; None is the first and after the last."""
+    """Every item: ``read`` gives the page at a place and the place of the next; None is the first and past the last."""
     place: Place | None = None
     while True:
         items, place = read(place)
