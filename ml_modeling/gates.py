@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pydantic import BaseModel, ConfigDict
 
 from ml_modeling.evaluation.report import Estimate, EvaluationReport
+from ml_modeling.registry.identity import ModelIdentity
 from ml_modeling.specification import Gates
 
 
@@ -19,11 +20,12 @@ class Check(BaseModel):
 
 
 class GateReport(BaseModel):
-    """``champion`` is the version compared with, None when there was none."""
+    """``champion`` is the version compared with and ``champion_model`` what it was, None when there was none."""
 
     model_config = ConfigDict(frozen=True)
 
     champion: str | None
+    champion_model: ModelIdentity | None = None
     checks: tuple[Check, ...]
 
     @property
@@ -40,6 +42,7 @@ class ChampionComparison(BaseModel):
     """``difference`` is the new model minus the champion on the same examples; None when it cannot be computed."""
 
     version: str
+    model: ModelIdentity
     difference: Estimate | None
     problem: str = ""
 
@@ -49,7 +52,9 @@ def judge(report: EvaluationReport, gates: Gates, champion: ChampionComparison |
     checks = [*_absolute(report, gates), _baseline(report, gates)]
     if champion is not None:
         checks.append(_champion(champion, gates))
-    return GateReport(champion=champion.version if champion else None, checks=tuple(checks))
+    if champion is None:
+        return GateReport(champion=None, checks=tuple(checks))
+    return GateReport(champion=champion.version, champion_model=champion.model, checks=tuple(checks))
 
 
 def _absolute(report: EvaluationReport, gates: Gates) -> Iterator[Check]:

@@ -20,9 +20,14 @@ from ml_modeling.evaluation.model_card import Origin, model_card
 from ml_modeling.evaluation.report import Estimate, EvaluationReport, compare, evaluate
 from ml_modeling.examples import CUTOFF, ENTITY, LABEL, Examples, to_examples
 from ml_modeling.gates import ChampionComparison, GateReport, judge
-from ml_modeling.registry import tags
-from ml_modeling.registry.served import NO_DECISION, ServingSpec, download_model
-from ml_modeling.registry.serving import CHAMPION, alias_version
+from ml_modeling.registry import CHAMPION, Registered, alias_version, registered, tags, way_out
+from ml_modeling.registry.served import (
+    NO_DECISION,
+    ServingSpec,
+    UnreadableModelError,
+    download_model,
+    stored_digest,
+)
 from ml_modeling.tracking import TrainingRun, UnusableRunError, existing_run, new_run
 from ml_modeling.training import TrainedModel, fit
 from ml_modeling.tuning import Progress
@@ -73,7 +78,8 @@ def _log_training(run: TrainingRun, data: "SplitFrame", model: TrainedModel) -> 
     fitted = rows[rows[CUTOFF].isin(set(data.split.before_test))]
     reference = fitted.sample(n=min(len(fitted), REFERENCE_ROWS), random_state=0)
     run.log_rows(reference[[*features, LABEL]], tracking.REFERENCE_EXAMPLES)
-    run.set_tags({tags.MODEL_URI: run.log_model(model.pipeline, model.serving, model.fitted.x)})
+    uri = run.log_model(model.pipeline, model.serving, model.fitted.x)
+    run.set_tags({tags.MODEL_URI: uri, tags.DIGEST: stored_digest(run.settings, uri)})
 
 
 def _lineage(use_case: UseCase, data: "SplitFrame") -> dict[str, str]:
@@ -117,17 +123,20 @@ def evaluate_run(settings: Settings, use_case: UseCase, run_id: str) -> Evaluati
     test = _test_examples(run, spec)
     scoring = _scoring(spec, pipeline, test)
     params = run.read().data.params
-    report = evaluate(test, spec.features, scoring, float(params[BASELINE_THRESHOLD]), use_case.spec)
+    with run.reading_back("its parameters"):
+        baseline_threshold, origin = float(params[BASELINE_THRESHOLD]), _origin(run_id, params)
+    report = evaluate(test, spec.features, scoring, baseline_threshold, use_case.spec)
     run.log_metrics(_flat(report))
     run.log_text(report.model_dump_json(indent=1), tracking.EVALUATION)
     baseline = baseline_scores(test.x, spec.features, use_case.spec.baseline)
     run.log_figure(plots.curves(test.y, scoring.scores, baseline, report), "evaluation/curves.png")
     run.log_figure(plots.calibration(report), "evaluation/calibration.png")
-    background = run.read_rows(tracking.REFERENCE_EXAMPLES)[list(spec.features)].to_numpy(dtype="float64")
+    with run.reading_back(tracking.REFERENCE_EXAMPLES):
+        background = run.read_rows(tracking.REFERENCE_EXAMPLES)[list(spec.features)].to_numpy(dtype="float64")
     explanation = explain(pipeline, test.x, background, spec.features)
     run.log_figure(plots.shap_summary(explanation), "evaluation/shap_summary.png")
     run.log_text(strict_json.dumps(explanation.importance, indent=1), "evaluation/shap_importance.json")
-    card = model_card(use_case, _origin(run_id, params), report, explanation.importance)
+    card = model_card(use_case, origin, report, explanation.importance)
     run.log_text(card, tracking.MODEL_CARD)
     run.set_tags({tags.NOTE: card[: tags.MAX_DESCRIPTION]})
     return report
@@ -148,6 +157,16 @@ def _flat(report: EvaluationReport) -> dict[str, float]:
     return flat
 
 
+def evaluation_of(settings: Settings, use_case: str, run_id: str) -> EvaluationReport:
+    """The report that ``tidemill models evaluate`` left in a run."""
+    return _evaluation(existing_run(settings, use_case, run_id))
+
+
+def _evaluation(run: TrainingRun) -> EvaluationReport:
+    with run.reading_back(tracking.EVALUATION):
+        return EvaluationReport.model_validate(run.read_json(tracking.EVALUATION))
+
+
 def gate_run(settings: Settings, use_case: UseCase, run_id: str) -> GateReport:
     """Judges an evaluated run against the gates and today's champion; the verdict is kept in the run.
 
@@ -157,13 +176,13 @@ def gate_run(settings: Settings, use_case: UseCase, run_id: str) -> GateReport:
     run = existing_run(settings, use_case.name, run_id)
     if "test.roc_auc" not in run.read().data.metrics:
         raise UnusableRunError(f"run {run_id} was not evaluated: run `tidemill models evaluate {use_case.name}` first")
-    report = EvaluationReport.model_validate(run.read_json(tracking.EVALUATION))
-    verdict = judge(report, use_case.spec.gates, _champion_comparison(settings, use_case, run))
+    verdict = judge(_evaluation(run), use_case.spec.gates, _champion_comparison(settings, use_case, run))
     run.log_text(verdict.model_dump_json(indent=1), tracking.GATE_REPORT)
     run.set_tags(
         {
             tags.GATE_REASONS: "; ".join(verdict.reasons),
             tags.GATE_CHAMPION: verdict.champion or "",
+            tags.GATE_CHAMPION_MODEL: verdict.champion_model.key if verdict.champion_model else "",
             tags.GATE: tags.PASSED if verdict.passed else tags.FAILED,
         }
     )
@@ -174,25 +193,33 @@ def _champion_comparison(settings: Settings, use_case: UseCase, run: TrainingRun
     champion = alias_version(settings, use_case.name, CHAMPION)
     if champion is None:
         return None
-    version = str(champion.version)
-    if champion.run_id == run.run_id:
-        return ChampionComparison(version=version, difference=Estimate(value=0.0, low=0.0, high=0.0))
-    old_spec, old_pipeline = download_model(settings, f"models:/{use_case.name}/{version}")
+    old = registered(champion)
+    if old.identity == run.model():
+        return _compared(old, Estimate(value=0.0, low=0.0, high=0.0))
+    try:
+        old_spec, old_pipeline = download_model(settings, str(champion.source), str(old), old.identity.digest)
+    except UnreadableModelError as error:
+        return _compared(old, None, f"{error}. {way_out(use_case.name)}")
     spec, pipeline = run.read_model()
     missing = [name for name in old_spec.features if name not in spec.features]
     if missing:
         problem = f"it needs {', '.join(missing)}, which the new frame lacks: keep the feature until it is replaced"
-        return ChampionComparison(version=version, difference=None, problem=problem)
-    new = _scoring(spec, pipeline, _test_examples(run, spec))
-    old = _scoring(old_spec, old_pipeline, _test_examples(run, old_spec))
+        return _compared(old, None, problem)
     examples = _test_examples(run, spec)
-    difference = compare(examples, new, old, use_case.spec.gates.champion.metric, use_case.spec)
-    return ChampionComparison(version=version, difference=difference)
+    new_scoring = _scoring(spec, pipeline, examples)
+    old_scoring = _scoring(old_spec, old_pipeline, _test_examples(run, old_spec))
+    metric = use_case.spec.gates.champion.metric
+    return _compared(old, compare(examples, new_scoring, old_scoring, metric, use_case.spec))
+
+
+def _compared(champion: Registered, difference: Estimate | None, problem: str = "") -> ChampionComparison:
+    return ChampionComparison(version=champion.version, model=champion.identity, difference=difference, problem=problem)
 
 
 def _test_examples(run: TrainingRun, spec: ServingSpec) -> Examples:
     """The run's test part with the columns a model takes."""
-    return to_examples(run.read_rows(tracking.TEST_EXAMPLES), spec.features)
+    with run.reading_back(tracking.TEST_EXAMPLES):
+        return to_examples(run.read_rows(tracking.TEST_EXAMPLES), spec.features)
 
 
 def _scoring(spec: ServingSpec, pipeline: Any, examples: Examples) -> Scoring:

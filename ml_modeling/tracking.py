@@ -21,6 +21,7 @@ from ml_modeling.registry import tags
 from ml_modeling.registry.artefact import sklearn_options
 from ml_modeling.registry.connection import MlflowMissingError, connect, mlflow_errors
 from ml_modeling.registry.experiments import experiment_id
+from ml_modeling.registry.identity import ModelIdentity, logged_model
 from ml_modeling.registry.scorer import Floats
 from ml_modeling.registry.served import ServingSpec, download_model
 from ml_modeling.use_case import UseCase
@@ -115,10 +116,24 @@ class TrainingRun:
 
     def read_model(self) -> tuple[ServingSpec, Any]:
         """The spec and the pipeline the run logged."""
-        uri = self.read().data.tags.get(tags.MODEL_URI)
-        if uri is None:
+        model = self.model()
+        return download_model(self.settings, f"models:/{model.model_id}", str(model), model.digest)
+
+    def model(self) -> ModelIdentity:
+        """Which model the run logged."""
+        model = logged_model(self.read())
+        if model is None:
             raise UnusableRunError(f"run {self.run_id} has no model: did its training finish?")
-        return download_model(self.settings, uri)
+        return model
+
+    @contextmanager
+    def reading_back(self, what: str) -> Iterator[None]:
+        """Turns the errors of reading what is not as this project wrote it, as anybody may change it in MLflow."""
+        try:
+            yield
+        except (LookupError, OSError, TypeError, ValueError) as error:
+            problem = f"run {self.run_id}: {what} is not as it was written ({type(error).__name__}: {error})"
+            raise UnusableRunError(f"{problem}; train again") from error
 
     @contextmanager
     def _downloaded(self, path: str) -> Iterator[Path]:

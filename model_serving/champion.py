@@ -4,16 +4,30 @@ import logging
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from config.errors import TerminalError, TidemillError
 from config.settings import Settings
-from ml_modeling.registry import ServedModel, champion_version, load_alias
+from ml_modeling.registry import (
+    CHAMPION,
+    MlflowRequestError,
+    ModelCache,
+    ModelIdentity,
+    Registered,
+    ServedModel,
+    alias_version,
+    registered,
+    way_out,
+)
 from model_serving import metrics
 from model_serving.breaker import CircuitBreaker
 from model_serving.features import FeatureSource
 from model_serving.schemas import DegradedReason
+
+if TYPE_CHECKING:
+    from mlflow.entities.model_registry import ModelVersion
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +56,8 @@ class ChampionHolder:
         self.load_error: str | None = None
         self._settings = settings
         self._breaker = breaker
+        self._cache = ModelCache(cache_folder(settings) / use_case)
+        self._refused: dict[ModelIdentity, str] = {}
 
     def standing_reasons(self, champion: Champion) -> tuple[DegradedReason, ...]:
         """Why every answer of ``champion`` is degraded now."""
@@ -52,23 +68,26 @@ class ChampionHolder:
         return tuple(reason for reason, holds in reasons.items() if holds)
 
     def refresh(self) -> None:
-        """Ask the registry which version is the champion, and load it when it is another one.
+        """Ask the registry which model is the champion, and load it when it is another one.
 
-        Without the registry the model in use stays; when there is none, the one last saved on disk is taken.
+        When it cannot be had the model in use stays; when there is none, the last that served is taken from disk.
         """
         try:
-            version = champion_version(self._settings, self.use_case)
+            version = alias_version(self._settings, self.use_case, CHAMPION)
         except TidemillError as error:
             self._note_registry(str(error))
             if self.champion is None:
-                self._load()
+                self._take_from_disk()
             return
         self._note_registry(None)
-        current = self.champion
-        if version is None or current is None or current.model.version != version:
-            self._load()
-        elif current.is_cached:
-            self.champion = replace(current, is_cached=False)
+        if version is None:
+            self._note_load_error(
+                f"model {self.use_case!r} has no champion: run `tidemill models promote {self.use_case} VERSION`"
+            )
+            return
+        self._follow(version)
+        if self.champion is None:
+            self._take_from_disk()
 
     def _note_registry(self, error: str | None) -> None:
         if error is not None and self.registry_error is None:
@@ -78,40 +97,76 @@ class ChampionHolder:
         self.registry_error = error
         metrics.dependency_up.labels("registry").set(error is None)
 
-    def _load(self) -> None:
+    def _follow(self, version: "ModelVersion") -> None:
+        wanted = registered(version)
+        current = self.champion
+        if current is not None and current.model.identity == wanted.identity:
+            self._confirm(current, wanted.version)
+            return
+        if wanted.identity in self._refused:
+            self._note_load_error(self._refused[wanted.identity])
+            return
         try:
-            model = load_alias(self._settings, self.use_case, cache=cache_folder(self._settings))
-            champion = self._prepare(model)
-        except TidemillError as error:
-            self._note_load_error(str(error))
+            champion = self._prepare(self._cache.load(self._settings, version), is_cached=False)
+        except (OSError, TidemillError) as error:
+            self._failed(wanted, error)
             return
+        metrics.reloads.labels(self.use_case, "loaded").inc()
         self.load_error = None
-        if model.is_fallback and self.champion is not None:
+        self._take(champion)
+
+    def _confirm(self, current: Champion, version: str) -> None:
+        """The registry's champion is the model in use; what could not replace it is not the champion any more."""
+        if current.is_cached or self.load_error is not None or current.model.version != version:
+            self.load_error = None
+            self._take(replace(current, model=replace(current.model, version=version), is_cached=False))
+
+    def _take_from_disk(self) -> None:
+        for model in self._cache.served():
+            if model.identity in self._refused:
+                continue
+            try:
+                champion = self._prepare(self._cache.read(model), is_cached=True)
+            except (OSError, TidemillError) as error:
+                self._failed(model, error)
+                continue
+            logger.warning("%s is taken from disk", model, extra={"use_case": self.use_case})
+            self._take(champion)
             return
-        self._swap(champion)
+
+    def _failed(self, model: Registered, error: OSError | TidemillError) -> None:
+        """Keep a reason in mind that lies in the model itself: the same files would be refused again."""
+        metrics.reloads.labels(self.use_case, "failed").inc()
+        reason = str(error) if str(model) in str(error) else f"{model}: {error}"
+        if isinstance(error, TerminalError) and not isinstance(error, MlflowRequestError):
+            reason = self._refused[model.identity] = f"{reason}. {way_out(self.use_case)}"
+        self._note_load_error(reason)
 
     def _note_load_error(self, error: str) -> None:
-        metrics.reloads.labels(self.use_case, "failed").inc()
         if error != self.load_error:
             logger.error("no other model was loaded: %s", error, extra={"use_case": self.use_case})
         self.load_error = error
 
-    def _prepare(self, model: ServedModel) -> Champion:
+    def _prepare(self, model: ServedModel, *, is_cached: bool) -> Champion:
         source = FeatureSource(
             self._settings, model.feature_service, model.spec.feature_fingerprint, model.features, self._breaker
         )
         warm(model)
         source.probe()
-        return Champion(model, source, datetime.now(UTC), model.is_fallback)
+        return Champion(model, source, datetime.now(UTC), is_cached)
 
-    def _swap(self, champion: Champion) -> None:
+    def _take(self, champion: Champion) -> None:
+        """Let ``champion`` answer from now on; it has scored, so it may also answer after a start without registry."""
         before, self.champion = self.champion, champion
         if before is not None:
             metrics.model.labels(*_labels(self.use_case, before.model)).set(0)
         metrics.model.labels(*_labels(self.use_case, champion.model)).set(1)
-        metrics.reloads.labels(self.use_case, "loaded").inc()
         extra = {"use_case": self.use_case, "version": champion.model.version, "is_cached": champion.is_cached}
-        logger.info("a champion took over", extra=extra)
+        logger.info("a champion took over", extra=extra | {"model_id": champion.model.identity.model_id})
+        try:
+            self._cache.note(champion.model)
+        except OSError as error:
+            logger.warning("a start without the registry will not find this champion: %s", error, extra=extra)
 
 
 def cache_folder(settings: Settings) -> Path:
@@ -126,13 +181,12 @@ def warm(model: ServedModel) -> None:
         UnusableModelError: it fails, or answers with something else than probabilities.
     """
     matrix = np.vstack([np.full(len(model.features), np.nan), np.zeros(len(model.features))])
-    where = f"model {model.name!r} version {model.version}"
     try:
         scores = model.score(matrix)
     except Exception as error:
-        raise UnusableModelError(f"{where} cannot score {len(matrix)} rows: {error}") from error
+        raise UnusableModelError(f"it cannot score {len(matrix)} rows: {error}") from error
     if scores.shape != (len(matrix),) or not np.all((scores >= 0) & (scores <= 1)):
-        raise UnusableModelError(f"{where} scores {scores.tolist()}, which are not {len(matrix)} probabilities")
+        raise UnusableModelError(f"it scores {scores.tolist()}, which are not {len(matrix)} probabilities")
 
 
 def _labels(use_case: str, model: ServedModel) -> tuple[str, str, str, str]:

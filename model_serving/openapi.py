@@ -11,7 +11,13 @@ from model_serving.schemas import FieldProblem, Problem
 Responses = dict[int | str, dict[str, Any]]
 
 _REQUEST_ID = "5f1c0a2e9d3b4c6f8a7e6d5c4b3a2918"
-_MODEL = {"name": "churn", "version": "3", "alias": "champion"}
+_MODEL = {
+    "name": "churn",
+    "version": "3",
+    "alias": "champion",
+    "run_id": "52a3117a58a8404e9a84453477a04632",
+    "model_id": "m-35f7c64c8fb7452b8c63c0da4c4b45c4",
+}
 _AS_OF = "2011-12-09T00:00:00Z"
 
 _HEALTHY = {
@@ -54,7 +60,10 @@ _INFO = {
 _READY = {
     "status": "degraded",
     "dependencies": {
-        "model/churn": {"state": "ok", "detail": "version 3"},
+        "model/churn": {
+            "state": "ok",
+            "detail": "version 3 (model m-35f7c64c8fb7452b8c63c0da4c4b45c4 of run 52a3117a58a8404e9a84453477a04632)",
+        },
         "registry": {"state": "ok", "detail": "http://127.0.0.1:5000"},
         "feature_store": {"state": "unavailable", "detail": "Redis at 127.0.0.1:6379 did not answer: ..."},
         "prediction_log": {"state": "ok", "detail": "0 waiting, 0 dropped"},

@@ -37,6 +37,8 @@ def _data(answer: Answer, scored: Scored) -> dict[str, Any]:
         "model_name": model.name,
         "model_version": model.version,
         "model_alias": model.alias,
+        "model_run_id": model.identity.run_id,
+        "model_id": model.identity.model_id,
         "features_as_of": scored.features_as_of and scored.features_as_of.isoformat(),
         "features_at": _timestamp(row.time) if row is not None else None,
         "feature_service": model.feature_service,

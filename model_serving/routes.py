@@ -84,6 +84,8 @@ async def model_info(use_case: str, request: Request) -> ModelInfo:
         name=model.name,
         version=model.version,
         alias=model.alias,
+        run_id=model.identity.run_id,
+        model_id=model.identity.model_id,
         features=list(model.features),
         feature_service=model.feature_service,
         threshold=model.threshold,
@@ -168,7 +170,13 @@ def _document(answer: Answer) -> bytes:
                 }
                 for scored in answer.scored
             ],
-            "model": {"name": model.name, "version": model.version, "alias": model.alias},
+            "model": {
+                "name": model.name,
+                "version": model.version,
+                "alias": model.alias,
+                "run_id": model.identity.run_id,
+                "model_id": model.identity.model_id,
+            },
             "request_id": answer.request_id,
         }
     )

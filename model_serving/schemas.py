@@ -23,7 +23,8 @@ class DegradedReason(StrEnum):
       cold-start score.
     - `stale_features`: the stream has not confirmed the features for longer than their group allows.
     - `registry_unavailable`: the model registry does not answer, so a newer champion may exist.
-    - `cached_model`: the server started without the registry and uses the champion it last saved on disk.
+    - `cached_model`: the server started without the registry, or with a champion there that it cannot use, and answers
+      with the last model on its disk that has served.
     """
 
     COLD_START = "cold_start"
@@ -66,6 +67,8 @@ class ModelIdentity(Body):
     name: str
     version: str
     alias: str
+    run_id: str = Field(description="the MLflow run that trained it; a version number may come to mean another model")
+    model_id: str = Field(description="MLflow's id of the model itself")
 
 
 class PredictResponse(Body):

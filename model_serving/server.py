@@ -91,7 +91,7 @@ def _model(holder: ChampionHolder) -> Dependency:
         return Dependency(state="unavailable", detail=error)
     if champion is None:
         return Dependency(state="loading", detail="looking for the champion")
-    version = f"version {champion.model.version}"
+    version = f"version {champion.model.version} ({champion.model.identity})"
     if holder.load_error is not None:
         return Dependency(state="degraded", detail=f"{version} stays: {holder.load_error}")
     return Dependency(state="degraded" if champion.is_cached else "ok", detail=version)

@@ -1,16 +1,19 @@
 """Requests to Airflow's REST API: logged in, retried where a request may be repeated, errors that say what to do."""
 
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
 
 from config.errors import TerminalError, TransientError
+from config.paging import all_pages
 from config.secrets import secret
 from config.settings import Settings
 
 REQUEST_TIMEOUT_S = 60.0
 PATIENCE_S = 90.0
+PAGE = 100  # Airflow hands out no more at once, whatever it is asked for (api.maximum_page_limit)
 
 
 class AirflowUnavailableError(TransientError):
@@ -44,6 +47,18 @@ class AirflowApi:
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(1.0)
+
+    def listed(self, path: str, key: str, order_by: str, **params: Any) -> Iterator[Any]:
+        """Every entry that the GET lists under ``key``, on all its pages, in the order of ``order_by``."""
+
+        def read(offset: int | None) -> tuple[list[Any], int | None]:
+            first = offset or 0
+            answer = self.get(path, **params, order_by=order_by, limit=PAGE, offset=first)
+            entries: list[Any] = answer[key]
+            end = first + len(entries)
+            return entries, end if entries and end < answer["total_entries"] else None
+
+        return all_pages(read)
 
     def request(self, method: str, path: str, **kwargs: Any) -> Any:
         """The JSON answer, None when it is empty; ``kwargs`` are httpx's.

@@ -124,8 +124,8 @@ class AirflowClient:
         """The run as it stands; with the failure once it has failed."""
         path = _run_path(dag_id, run_id)
         state = str(self._api.get(path)["state"])
-        instances = self._api.get(f"{path}/taskInstances", limit=1000)["task_instances"]
-        instances.sort(key=lambda instance: instance["start_date"] or "9999")
+        found = self._api.listed(f"{path}/taskInstances", "task_instances", "id")
+        instances = sorted(found, key=lambda instance: instance["start_date"] or "9999")
         failed = [instance for instance in instances if instance["state"] in FAILED_TASKS]
         return DagRun(
             dag_id,
@@ -142,10 +142,10 @@ class AirflowClient:
         return self._api.get(path, stringify=False)["value"]
 
     def _is_parsed(self, dag_id: str) -> bool:
-        dags = self._api.get("/dags", dag_id_pattern=dag_id)["dags"]
+        dags = self._api.listed("/dags", "dags", "dag_id", dag_id_pattern=dag_id)
         if any(dag["dag_id"] == dag_id for dag in dags):
             return True
-        for error in self._api.get("/importErrors")["import_errors"]:
+        for error in self._api.listed("/importErrors", "import_errors", "id"):
             if str(error["filename"]).endswith(f"{dag_id}.py"):
                 raise AirflowRefusedError(f"{error['filename']} does not import:\n{error['stack_trace']}")
         return False

@@ -1,17 +1,25 @@
 """The model registry (MLflow): versions, aliases, promotion with an audit trail, and loading for serving."""
 
+from ml_modeling.registry.aliases import CHAMPION, NoModelError, alias_version, champion_version, way_out
+from ml_modeling.registry.cache import ModelCache, Registered, registered
 from ml_modeling.registry.connection import MlflowMissingError, MlflowRequestError, MlflowUnavailableError
+from ml_modeling.registry.identity import ModelIdentity
 from ml_modeling.registry.served import ServedModel, ServingSpec, UnreadableModelError
-from ml_modeling.registry.serving import NoModelError, champion_version, load_alias
 
 __all__ = [
+    "CHAMPION",
     "MlflowMissingError",
     "MlflowRequestError",
     "MlflowUnavailableError",
+    "ModelCache",
+    "ModelIdentity",
     "NoModelError",
+    "Registered",
     "ServedModel",
     "ServingSpec",
     "UnreadableModelError",
+    "alias_version",
     "champion_version",
-    "load_alias",
+    "registered",
+    "way_out",
 ]

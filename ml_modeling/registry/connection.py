@@ -1,15 +1,19 @@
 """The MLflow client of this process, with timeouts, and its failures as this project's errors."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from config.errors import TerminalError, TransientError
+from config.paging import all_pages
 from config.settings import Settings
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.store.entities import PagedList
+
+Found = TypeVar("Found")
 
 
 class MlflowUnavailableError(TransientError):
@@ -45,6 +49,16 @@ def connect(settings: Settings) -> "MlflowClient":
     mlflow.set_tracking_uri(uri)
     mlflow.set_registry_uri(uri)
     return mlflow.MlflowClient(tracking_uri=uri, registry_uri=uri)
+
+
+def search(page_of: "Callable[[str | None], PagedList[Found]]") -> Iterator[Found]:
+    """What a search of MLflow finds, on all its pages; ``page_of`` asks for the page of a token."""
+
+    def read(token: str | None) -> "tuple[PagedList[Found], str | None]":
+        page = page_of(token)
+        return page, page.token or None
+
+    return all_pages(read)
 
 
 @contextmanager

@@ -7,13 +7,15 @@ from datetime import UTC, datetime
 from config.errors import TerminalError, TransientError
 from config.settings import Settings
 from ml_modeling.registry import audit, tags
-from ml_modeling.registry.audit import AuditRecord
-from ml_modeling.registry.connection import connect, mlflow_errors
+from ml_modeling.registry.aliases import CHALLENGER, CHAMPION, NoModelError
+from ml_modeling.registry.audit import Action, AuditRecord
+from ml_modeling.registry.connection import MlflowMissingError, connect, mlflow_errors
 from ml_modeling.registry.lock import registry_lock
-from ml_modeling.registry.serving import CHALLENGER, CHAMPION, alias_version, champion_version
-from ml_modeling.registry.versions import GateNotPassedError, gated_run, get_version
+from ml_modeling.registry.versions import GateNotPassedError, Version, behind_alias, gated_run, get_version
 
 IN_FLIGHT_S = 60.0
+MADE_ANEW = "the registered model was deleted and made anew outside of tidemill"
+CHANGED_OUTSIDE = "the alias was changed outside of tidemill"
 
 log = logging.getLogger(__name__)
 
@@ -23,72 +25,82 @@ class PromotionOvertakenError(TransientError):
 
 
 class NothingToRollBackError(TerminalError):
-    """The audit trail has no champion before today's."""
+    """The audit trail has no champion before today's that may come back."""
+
+
+class NotAsItWasError(TerminalError):
+    """A champion of before is gone, or its number is another model's, or it never passed its gates."""
 
 
 def promote(settings: Settings, use_case: str, version: str, reason: str, who: str) -> AuditRecord:
-    """Makes ``version`` the champion. It must have passed its gates against today's champion.
+    """Makes ``version`` the champion. Its very model must have passed its gates against today's champion.
 
     Readers see the old champion or the new one, never none. When it is the champion already, nothing happens and the
     record of its promotion is returned.
 
     Raises:
-        GateNotPassedError: its gates said no, or compared it with a champion of before.
+        GateNotPassedError: its gates said no, judged another model, or compared it with a champion of before.
         MlflowMissingError: there is no such version.
         PromotionOvertakenError: another host is changing the champion.
     """
     with registry_lock(settings, use_case):
         records = settle(settings, use_case)
-        current = champion_version(settings, use_case)
-        if current == version:
-            return _last_completed(records)
+        current = behind_alias(settings, use_case, CHAMPION)
+        if current is not None and current.version == version:
+            return _completed(records)[-1]
         found = get_version(settings, use_case, version)
-        judged_against = gated_run(settings, found.run_id).data.tags.get(tags.GATE_CHAMPION) or None
-        if judged_against != current:
+        stored = gated_run(settings, found).data.tags
+        if stored.get(tags.GATE_CHAMPION_MODEL, "") != (current.identity.key if current else ""):
             raise GateNotPassedError(
-                f"version {version} of {use_case!r} was judged against champion {judged_against or 'none'}, which is "
-                f"now {current or 'none'}: run `tidemill models gate {use_case} --run {found.run_id}` again"
+                f"version {version} of {use_case!r} was judged against champion "
+                f"{stored.get(tags.GATE_CHAMPION) or 'none'}, which is now {_named(current)}: "
+                f"run `tidemill models gate {use_case} --run {found.run_id}` again"
             )
-        return _move(
-            settings,
-            AuditRecord(
-                action="promote",
-                use_case=use_case,
-                from_version=current,
-                to_version=version,
-                who=who,
-                reason=reason,
-                metrics=found.metrics,
-            ),
-        )
+        change = _change(use_case, "promote", current, reason, who)
+        return _move(settings, change.leading_to(found))
 
 
 def rollback(settings: Settings, use_case: str, reason: str, who: str) -> AuditRecord:
     """Makes the champion before today's the champion again; a second rollback goes one further back.
 
+    A champion of before comes back as the very model it was, and only when it had passed its gates: another model that
+    has got its number since, a deleted one, or one that somebody put there by hand is told and left out.
+
     Raises:
-        NothingToRollBackError: there was none.
-        MlflowMissingError: its version was deleted.
+        NothingToRollBackError: there was none that may come back.
     """
     with registry_lock(settings, use_case):
         records = settle(settings, use_case)
-        current = champion_version(settings, use_case)
-        target = previous_champion(records, current)
-        if target is None:
-            raise NothingToRollBackError(f"model {use_case!r} has no champion before {current or 'none'}")
-        found = get_version(settings, use_case, target)
-        return _move(
-            settings,
-            AuditRecord(
-                action="rollback",
-                use_case=use_case,
-                from_version=current,
-                to_version=target,
-                who=who,
-                reason=reason,
-                metrics=found.metrics,
-            ),
+        current = behind_alias(settings, use_case, CHAMPION)
+        change = _change(use_case, "rollback", current, reason, who)
+        left_out = []
+        for record in previous_champions(records):
+            if record.is_of(current):
+                continue
+            try:
+                return _move(settings, change.leading_to(_as_it_was(settings, record)))
+            except NotAsItWasError as error:
+                log.warning("%s", error)
+                left_out.append(str(error))
+        raise NothingToRollBackError(
+            f"model {use_case!r} has no champion before {_named(current)} to go back to"
+            + "".join(f"; {text}" for text in left_out)
+            + f". `tidemill models retire {use_case}` takes the alias away, and a gated version can follow"
         )
+
+
+def retire(settings: Settings, use_case: str, reason: str, who: str) -> AuditRecord:
+    """Takes the alias ``champion`` away, so that the next version is judged without a champion and may follow.
+
+    Raises:
+        NoModelError: there is no champion.
+    """
+    with registry_lock(settings, use_case):
+        settle(settings, use_case)
+        current = behind_alias(settings, use_case, CHAMPION)
+        if current is None:
+            raise NoModelError(f"model {use_case!r} has no champion to retire")
+        return _move(settings, _change(use_case, "retire", current, reason, who))
 
 
 def repair(settings: Settings, use_case: str) -> list[AuditRecord]:
@@ -97,20 +109,31 @@ def repair(settings: Settings, use_case: str) -> list[AuditRecord]:
         return settle(settings, use_case)
 
 
-def previous_champion(records: list[AuditRecord], current: str | None) -> str | None:
-    """The version to go back to: promotions stack up, a rollback takes the top one off."""
-    stack: list[str] = []
-    for record in records:
-        if record.state != "completed" or record.to_version is None:
+def previous_champions(records: list[AuditRecord]) -> list[AuditRecord]:
+    """Whom to go back to, the last one first: promotions stack up, a rollback takes off what is above its target."""
+    stack: list[AuditRecord] = []
+    for record in _completed(records):
+        if record.to_version is None:
             continue
-        if record.action == "rollback" and record.to_version in stack:
-            while stack[-1] != record.to_version:
+        if record.action == "rollback" and any(below.has_champion_of(record) for below in stack):
+            while not stack[-1].has_champion_of(record):
                 stack.pop()
         else:
-            stack.append(record.to_version)
-    while stack and stack[-1] == current:
-        stack.pop()
-    return stack[-1] if stack else None
+            stack.append(record)
+    return stack[::-1]
+
+
+def _as_it_was(settings: Settings, record: AuditRecord) -> Version:
+    where = f"version {record.to_version} of {record.use_case!r} was champion on {record.at:%Y-%m-%d}"
+    try:
+        found = get_version(settings, record.use_case, record.to_version or "")
+    except MlflowMissingError as error:
+        raise NotAsItWasError(f"{where} and is not in the registry any more") from error
+    if not record.is_of(found):
+        raise NotAsItWasError(f"{where}, and that number is another model's now ({found.identity})")
+    if not found.passed_gates:
+        raise NotAsItWasError(f"{where}, but was put there without having passed its gates ({found.identity})")
+    return found
 
 
 def settle(settings: Settings, use_case: str) -> list[AuditRecord]:
@@ -122,56 +145,71 @@ def settle(settings: Settings, use_case: str) -> list[AuditRecord]:
     Raises:
         PromotionOvertakenError: another host wrote an intent a moment ago and may be about to move the alias.
     """
-    champion = champion_version(settings, use_case)
+    champion = behind_alias(settings, use_case, CHAMPION)
     records = [_settled(settings, record, champion) for record in audit.trail(settings, use_case)]
-    known = [record.to_version for record in records if record.state == "completed"]
-    if champion == (known[-1] if known else None):
+    known = _completed(records)[-1:]
+    if known[0].is_of(champion) if known else champion is None:
         return records
+    before = known[0].to_version if known else None
+    is_anew = champion is not None and before == champion.version
     observed = AuditRecord(
         action="observed",
         use_case=use_case,
-        from_version=known[-1] if known else None,
-        to_version=champion,
+        from_version=before,
         who="unknown",
-        reason="the alias was changed outside of tidemill",
+        reason=MADE_ANEW if is_anew else CHANGED_OUTSIDE,
+    ).leading_to(champion)
+    log.warning(
+        "champion of %s is %s, which no audit record explains: recorded as observed", use_case, _named(champion)
     )
-    log.warning("champion of %s is %s, which no audit record explains: recorded as observed", use_case, champion)
     return [*records, _complete(settings, audit.intend(settings, observed))]
 
 
-def _settled(settings: Settings, record: AuditRecord, champion: str | None) -> AuditRecord:
+def _completed(records: list[AuditRecord]) -> list[AuditRecord]:
+    return [record for record in records if record.state == "completed"]
+
+
+def _settled(settings: Settings, record: AuditRecord, champion: Version | None) -> AuditRecord:
     if record.state != "intended":
         return record
     age = (datetime.now(UTC) - record.at).total_seconds()
     if record.host != socket.gethostname() and age < IN_FLIGHT_S:
         raise PromotionOvertakenError(f"{record.who} on {record.host} is changing the champion of {record.use_case!r}")
-    if champion == record.to_version:
+    if record.is_of(champion):
         log.warning("completing audit record %s of %s: its alias had moved", record.id, record.use_case)
         return _complete(settings, record, "completed later: the alias had moved, the record had not been closed")
     log.warning("abandoning audit record %s of %s: its alias had not moved", record.id, record.use_case)
-    return audit.close(settings, record, "abandoned", f"the alias did not move; the champion was {champion or 'none'}")
+    return audit.close(settings, record, "abandoned", f"the alias did not move; the champion was {_named(champion)}")
 
 
 def _move(settings: Settings, change: AuditRecord) -> AuditRecord:
     use_case, target = change.use_case, change.to_version
     record = audit.intend(settings, change)
     client = connect(settings)
-    with mlflow_errors(settings, f"making version {target} the champion of {use_case!r}"):
-        client.set_registered_model_alias(use_case, CHAMPION, target)
-    if champion_version(settings, use_case) != target:
+    with mlflow_errors(settings, f"making version {target or 'none'} the champion of {use_case!r}"):
+        if target is None:
+            client.delete_registered_model_alias(use_case, CHAMPION)
+        else:
+            client.set_registered_model_alias(use_case, CHAMPION, target)
+    if not record.is_of(behind_alias(settings, use_case, CHAMPION)):
         raise PromotionOvertakenError(f"another host changed the champion of {use_case!r} at the same time")
     return _complete(settings, record)
+
+
+def _change(use_case: str, action: Action, before: Version | None, reason: str, who: str) -> AuditRecord:
+    from_version = None if before is None else before.version
+    return AuditRecord(action=action, use_case=use_case, from_version=from_version, who=who, reason=reason)
 
 
 def _complete(settings: Settings, record: AuditRecord, note: str = "") -> AuditRecord:
     """Closes the record; the champion is no challenger any more."""
     use_case, version = record.use_case, record.to_version
-    challenger = alias_version(settings, use_case, CHALLENGER)
-    if challenger is not None and str(challenger.version) == version:
+    challenger = behind_alias(settings, use_case, CHALLENGER)
+    if challenger is not None and record.is_of(challenger):
         with mlflow_errors(settings, f"taking the alias challenger from version {version} of {use_case!r}"):
             connect(settings).delete_registered_model_alias(use_case, CHALLENGER)
     return audit.close(settings, record, "completed", note)
 
 
-def _last_completed(records: list[AuditRecord]) -> AuditRecord:
-    return [record for record in records if record.state == "completed"][-1]
+def _named(version: Version | None) -> str:
+    return "none" if version is None else f"{version.version} ({version.identity})"

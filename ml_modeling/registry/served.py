@@ -13,7 +13,8 @@ from yaml import YAMLError
 
 from config.errors import TerminalError
 from config.settings import Settings
-from ml_modeling.registry.connection import connect, mlflow_errors
+from ml_modeling.registry.connection import MlflowRequestError, connect, mlflow_errors
+from ml_modeling.registry.identity import ModelIdentity, digest_of
 from ml_modeling.registry.scorer import Floats, final_step, positive_probability
 
 METADATA_KEY = "tidemill"
@@ -34,7 +35,7 @@ READ_ERRORS = (
     BadZipFile,
     EOFError,
     ImportError,
-    KeyError,
+    LookupError,
     OSError,
     TypeError,
     ValueError,
@@ -64,18 +65,14 @@ class ServingSpec(BaseModel):
 
 @dataclass(frozen=True)
 class ServedModel:
-    """A registered version, ready to score.
-
-    ``is_fallback`` says that the registry did not answer and the local copy was taken for its alias.
-    """
+    """A registered version, ready to score."""
 
     name: str
     version: str
     alias: str
-    run_id: str
+    identity: ModelIdentity
     spec: ServingSpec
     pipeline: Any
-    is_fallback: bool = False
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -113,24 +110,56 @@ class ServedModel:
         return self.decisions[score >= self.threshold]
 
 
-def download_model(settings: Settings, uri: str) -> tuple[ServingSpec, Any]:
-    """The spec and the fitted pipeline of an MLflow model URI.
+def download_model(settings: Settings, uri: str, what: str, digest: str = "") -> tuple[ServingSpec, Any]:
+    """The spec and the fitted pipeline of an MLflow model URI; ``what`` names it in errors.
 
     Raises:
-        UnreadableModelError: as :func:`read_model`.
+        UnreadableModelError: as :func:`read_model`, and when its files are not those of ``digest``.
         MlflowMissingError: there is no such model.
+    """
+    with tempfile.TemporaryDirectory() as parent:
+        folder = download(settings, uri, Path(parent))
+        check_digest(digest_of(folder), digest, what)
+        return read_model(folder, what)
+
+
+def stored_digest(settings: Settings, uri: str) -> str:
+    """The digest of the files that MLflow keeps of a model."""
+    with tempfile.TemporaryDirectory() as parent:
+        return digest_of(download(settings, uri, Path(parent)))
+
+
+def download(settings: Settings, uri: str, parent: Path) -> Path:
+    """The folder in ``parent`` into which the files of a model URI were downloaded.
+
+    Raises:
+        MlflowMissingError: there is no such model.
+        MlflowRequestError: its files are where this machine cannot read, or cannot be written here.
     """
     import mlflow
 
     connect(settings)
-    with tempfile.TemporaryDirectory() as folder:
+    try:
         with mlflow_errors(settings, f"downloading {uri}"):
-            mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=folder)
-        return read_model(Path(folder))
+            return Path(mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=str(parent / "model")))
+    except (ImportError, OSError) as error:
+        raise MlflowRequestError(f"the files of {uri} cannot be copied to this machine: {error}") from error
 
 
-def read_model(folder: Path) -> tuple[ServingSpec, Any]:
-    """The spec and the fitted pipeline of a downloaded model folder.
+def check_digest(found: str, recorded: str, what: str) -> None:
+    """Hold the digest of files against the one that was recorded; without a record there is nothing to hold.
+
+    Raises:
+        UnreadableModelError: they differ.
+    """
+    if recorded and found != recorded:
+        raise UnreadableModelError(
+            f"{what}: its files were changed since it was trained (SHA-256 {found[:12]}, recorded {recorded[:12]})"
+        )
+
+
+def read_model(folder: Path, what: str) -> tuple[ServingSpec, Any]:
+    """The spec and the fitted pipeline of a downloaded model folder; ``what`` names the model in errors.
 
     Raises:
         UnreadableModelError: files are missing or damaged, or hold a type that is not trusted.
@@ -138,12 +167,23 @@ def read_model(folder: Path) -> tuple[ServingSpec, Any]:
     import skops.io
 
     try:
-        description = yaml.safe_load((folder / "MLmodel").read_text(encoding="utf-8"))
-        spec = ServingSpec.model_validate(description["metadata"][METADATA_KEY])
-        pipeline = skops.io.load(folder / description["flavors"]["sklearn"]["pickled_model"], trusted=TRUSTED_TYPES)
+        description = yaml.safe_load(_file(folder, "MLmodel").read_text(encoding="utf-8"))
+        metadata = description.get("metadata") or {}
+        if METADATA_KEY not in metadata:
+            raise ValueError(f"no metadata {METADATA_KEY!r} in its MLmodel, so `tidemill models train` did not make it")
+        spec = ServingSpec.model_validate(metadata[METADATA_KEY])
+        stored = _file(folder, description["flavors"]["sklearn"]["pickled_model"])
+        pipeline = skops.io.load(stored, trusted=TRUSTED_TYPES)
+        final = final_step(pipeline)
     except READ_ERRORS as error:
-        raise UnreadableModelError(f"{folder}: not a model this project can serve: {error}") from error
-    final = final_step(pipeline)
+        raise UnreadableModelError(f"{what} is none this project can serve: {error}") from error
     if hasattr(final, "n_jobs"):
         final.set_params(n_jobs=1)  # starting threads costs more than scoring a request's rows
     return spec, pipeline
+
+
+def _file(folder: Path, name: str) -> Path:
+    path = folder / name
+    if not path.is_file() or not path.resolve().is_relative_to(folder.resolve()):
+        raise ValueError(f"it has no file {name}")
+    return path

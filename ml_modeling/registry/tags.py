@@ -2,10 +2,12 @@
 
 USE_CASE = "tidemill.use_case"
 MODEL_URI = "tidemill.model_uri"
+DIGEST = "tidemill.model_digest"
 ERROR = "tidemill.error"
 PROCESS = "tidemill.process"
 GATE = "tidemill.gate"
 GATE_CHAMPION = "tidemill.gate_champion"
+GATE_CHAMPION_MODEL = "tidemill.gate_champion_model"
 GATE_REASONS = "tidemill.gate_reasons"
 METRICS = "tidemill.metrics"
 AUDIT = "tidemill.audit"

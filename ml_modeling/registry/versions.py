@@ -1,23 +1,29 @@
 """Registered versions: made once from a run that passed its gates, listed with their aliases."""
 
 import json
+import logging
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from config.errors import TerminalError
 from config.settings import Settings
 from ml_modeling.registry import tags
-from ml_modeling.registry.connection import connect, mlflow_errors
+from ml_modeling.registry.aliases import CHALLENGER, CHAMPION, alias_version
+from ml_modeling.registry.connection import connect, mlflow_errors, search
+from ml_modeling.registry.identity import ModelIdentity, identity_of, logged_model
 from ml_modeling.registry.lock import registry_lock
-from ml_modeling.registry.serving import CHALLENGER, CHAMPION, alias_version
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
-    from mlflow.entities.model_registry import ModelVersion
+    from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 
 TEST_METRICS = "test."
+METRICS = TypeAdapter(dict[str, float])
+
+log = logging.getLogger(__name__)
 
 
 class GateNotPassedError(TerminalError):
@@ -25,7 +31,10 @@ class GateNotPassedError(TerminalError):
 
 
 class Version(BaseModel):
-    """A registered version; ``metrics`` are those of the test part."""
+    """A registered version; ``metrics`` are those of the test part.
+
+    ``passed_gates`` says that it was registered by this project, which registers what passed.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -33,8 +42,15 @@ class Version(BaseModel):
     version: str
     aliases: tuple[str, ...]
     run_id: str
+    model_id: str
+    digest: str
+    passed_gates: bool
     created_at: datetime
     metrics: dict[str, float]
+
+    @property
+    def identity(self) -> ModelIdentity:
+        return ModelIdentity(run_id=self.run_id, model_id=self.model_id, digest=self.digest)
 
 
 def register(settings: Settings, use_case: str, run_id: str) -> Version:
@@ -46,29 +62,56 @@ def register(settings: Settings, use_case: str, run_id: str) -> Version:
         GateNotPassedError: the run was not gated, or a gate said no.
     """
     with registry_lock(settings, use_case):
-        version = _version_of_run(settings, use_case, run_id)
+        run = _read_run(settings, run_id)
+        model = _model_of(run)
+        version = _version_of(settings, use_case, model)
         if version is None:
-            version = _create(settings, use_case, gated_run(settings, run_id))
+            _check_gates(run)
+            version = _create(settings, use_case, run, model)
         _make_challenger(settings, use_case, version)
         return get_version(settings, use_case, version)
 
 
-def gated_run(settings: Settings, run_id: str) -> "Run":
-    """The run, when it passed its gates.
+def gated_run(settings: Settings, version: Version) -> "Run":
+    """The run of a version, when the model that passed its gates is the one that the version stands for.
 
     Raises:
-        GateNotPassedError: it did not, or was not judged.
+        GateNotPassedError: it did not pass, was not judged, or is another model than the judged one.
     """
+    if not version.run_id:
+        raise GateNotPassedError(f"version {version.version} of {version.name!r} has no run that gates have judged")
+    run = _read_run(settings, version.run_id)
+    _check_gates(run)
+    judged = _model_of(run)
+    if judged != version.identity:
+        raise GateNotPassedError(
+            f"version {version.version} of {version.name!r} is {version.identity}, and the gates judged {judged}: "
+            f"`tidemill models register {version.name} --run {version.run_id}` makes a version of that one"
+        )
+    return run
+
+
+def _read_run(settings: Settings, run_id: str) -> "Run":
     client = connect(settings)
     with mlflow_errors(settings, f"reading run {run_id}"):
-        run = client.get_run(run_id)
+        return client.get_run(run_id)
+
+
+def _check_gates(run: "Run") -> None:
     verdict = run.data.tags.get(tags.GATE)
     if verdict == tags.PASSED:
-        return run
+        return
     reason = "it was not gated: run `tidemill models gate` first"
     if verdict is not None:
         reason = run.data.tags.get(tags.GATE_REASONS, "no reason kept")
-    raise GateNotPassedError(f"run {run_id} may not be registered or promoted: {reason}")
+    raise GateNotPassedError(f"run {run.info.run_id} may not be registered or promoted: {reason}")
+
+
+def _model_of(run: "Run") -> ModelIdentity:
+    model = logged_model(run)
+    if model is None:
+        raise GateNotPassedError(f"run {run.info.run_id} has no model: did its training finish?")
+    return model
 
 
 def get_version(settings: Settings, use_case: str, version: str) -> Version:
@@ -82,45 +125,52 @@ def get_version(settings: Settings, use_case: str, version: str) -> Version:
         return _described(client.get_model_version(use_case, version))
 
 
+def behind_alias(settings: Settings, use_case: str, alias: str) -> Version | None:
+    """The version behind an alias, None when there is none."""
+    version = alias_version(settings, use_case, alias)
+    return None if version is None else _described(version)
+
+
 def list_versions(settings: Settings, use_case: str | None = None) -> list[Version]:
     """The versions of one model, or of all, newest first."""
     client = connect(settings)
     where = "" if use_case is None else f"name='{use_case}'"
-    found: list[ModelVersion] = []
     with mlflow_errors(settings, "listing model versions"):
-        page = client.search_model_versions(where)
-        found.extend(page)
-        while page.token:
-            page = client.search_model_versions(where, page_token=page.token)
-            found.extend(page)
-        aliases = {model.name: model.aliases for model in client.search_registered_models()}
+        found: list[ModelVersion] = list(search(lambda token: client.search_model_versions(where, page_token=token)))
+        models: Iterator[RegisteredModel] = search(
+            lambda token: client.search_registered_models(where, page_token=token)
+        )
+        aliases = {model.name: model.aliases for model in models}
     described = [_described(version, aliases.get(version.name, {})) for version in found]
     return sorted(described, key=lambda version: (version.name, -int(version.version)))
 
 
-def _version_of_run(settings: Settings, use_case: str, run_id: str) -> str | None:
+def _version_of(settings: Settings, use_case: str, model: ModelIdentity) -> str | None:
     client = connect(settings)
-    with mlflow_errors(settings, f"looking for the version of run {run_id}"):
-        found = client.search_model_versions(f"name='{use_case}' and run_id='{run_id}'")
-    return str(min(int(version.version) for version in found)) if found else None
+    where = f"name='{use_case}' and run_id='{model.run_id}'"
+    with mlflow_errors(settings, f"looking for the version of run {model.run_id}"):
+        found: list[ModelVersion] = list(search(lambda token: client.search_model_versions(where, page_token=token)))
+    ours = (version for version in found if _has_passed(version) and identity_of(version) == model)
+    numbers = [int(version.version) for version in ours]
+    return str(min(numbers)) if numbers else None
 
 
-def _create(settings: Settings, use_case: str, run: "Run") -> str:
+def _create(settings: Settings, use_case: str, run: "Run", model: ModelIdentity) -> str:
     client = connect(settings)
     metrics = {
         name.removeprefix(TEST_METRICS): value
         for name, value in run.data.metrics.items()
         if name.startswith(TEST_METRICS)
     }
-    uri = run.data.tags[tags.MODEL_URI]
+    digest = {tags.DIGEST: model.digest} if model.digest else {}
     _ensure_model(settings, use_case)
-    with mlflow_errors(settings, f"registering run {run.info.run_id} as a version of {use_case!r}"):
+    with mlflow_errors(settings, f"registering run {model.run_id} as a version of {use_case!r}"):
         made = client.create_model_version(
             use_case,
-            source=uri,
-            run_id=run.info.run_id,
-            model_id=uri.removeprefix("models:/"),
-            tags={tags.METRICS: json.dumps(metrics), tags.GATE: tags.PASSED},
+            source=run.data.tags[tags.MODEL_URI],
+            run_id=model.run_id,
+            model_id=model.model_id,
+            tags={tags.METRICS: json.dumps(metrics), tags.GATE: tags.PASSED} | digest,
             description=run.data.tags.get(tags.NOTE),
             await_creation_for=0,  # the model's files are there already
         )
@@ -155,11 +205,29 @@ def _described(version: "ModelVersion", aliases: dict[str, str] | None = None) -
     named = list(version.aliases or [])
     if aliases is not None:
         named = [alias for alias, number in aliases.items() if str(number) == str(version.version)]
+    model = identity_of(version)
     return Version(
         name=version.name,
         version=str(version.version),
         aliases=tuple(sorted(named)),
-        run_id=version.run_id or "",
+        run_id=model.run_id,
+        model_id=model.model_id,
+        digest=model.digest,
+        passed_gates=_has_passed(version),
         created_at=datetime.fromtimestamp(version.creation_timestamp / 1000, UTC),
-        metrics=json.loads(version.tags.get(tags.METRICS, "{}")),
+        metrics=_metrics(version),
     )
+
+
+def _has_passed(version: "ModelVersion") -> bool:
+    return bool(version.tags.get(tags.GATE) == tags.PASSED)
+
+
+def _metrics(version: "ModelVersion") -> dict[str, float]:
+    """Those kept with the version; a tag that anybody may have written is told when it is none of ours."""
+    stored = version.tags.get(tags.METRICS, "{}")
+    try:
+        return METRICS.validate_json(stored)
+    except ValidationError:
+        log.warning("version %s of %s has no metrics in its tag %s", version.version, version.name, tags.METRICS)
+        return {}

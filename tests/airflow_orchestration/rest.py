@@ -26,7 +26,7 @@ def forget_handled(api: AirflowApi, dag_id: str) -> None:
 
 
 def run_ids(api: AirflowApi, dag_id: str) -> set[str]:
-    return {run["dag_run_id"] for run in api.get(f"/dags/{dag_id}/dagRuns", limit=1000)["dag_runs"]}
+    return {run["dag_run_id"] for run in api.listed(f"/dags/{dag_id}/dagRuns", "dag_runs", "id")}
 
 
 def active_runs(api: AirflowApi, dag_id: str) -> int:

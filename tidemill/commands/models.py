@@ -152,6 +152,18 @@ def rollback(use_case: str, reason: str, who: str, as_json: bool) -> None:
     _print_change(roll_back(load_settings(), use_case, reason, who), as_json)
 
 
+@command.command()
+@click.argument("use_case")
+@reason_option
+@by_option
+@as_json_option
+def retire(use_case: str, reason: str, who: str, as_json: bool) -> None:
+    """Take the alias champion away: the next version is judged without one."""
+    from ml_modeling.registry.promotion import retire as retire_champion
+
+    _print_change(retire_champion(load_settings(), use_case, reason, who), as_json)
+
+
 @command.command(name="list")
 @click.argument("use_case", required=False)
 @as_json_option
@@ -182,10 +194,12 @@ def show(use_case: str, version: str | None, as_json: bool) -> None:
     if wanted is None:
         raise NoModelError(f"model {use_case!r} has no champion: `tidemill models list` shows what there is")
     found = get_version(settings, use_case, wanted)
-    params = dict(sorted(existing_run(settings, use_case, found.run_id).read().data.params.items()))
-    document = {**found.model_dump(mode="json"), "params": params}
-    lines = [f"{use_case} version {found.version} {_aliases(found)}, run {found.run_id}", _metrics(found.metrics)]
-    _print(document, as_json, "\n".join([*lines, *(f"{key} = {value}" for key, value in params.items())]))
+    params = existing_run(settings, use_case, found.run_id).read().data.params if found.passed_gates else {}
+    document = {**found.model_dump(mode="json"), "params": dict(sorted(params.items()))}
+    lines = [f"{use_case} version {found.version} {_aliases(found)}, {found.identity}", _metrics(found.metrics)]
+    if not found.passed_gates:
+        lines.append("put into the registry by hand: `tidemill models register` did not make it")
+    _print(document, as_json, "\n".join([*lines, *(f"{key} = {value}" for key, value in sorted(params.items()))]))
 
 
 @command.command()
@@ -199,10 +213,7 @@ def audit(use_case: str, repair: bool, as_json: bool) -> None:
 
     settings = load_settings()
     records = repair_trail(settings, use_case) if repair else trail(settings, use_case)
-    rows = [
-        (f"{r.at:%Y-%m-%d %H:%M:%S}", r.state, r.action, f"{r.from_version} -> {r.to_version}", r.who, r.reason, r.note)
-        for r in records
-    ]
+    rows = [(f"{r.at:%Y-%m-%d %H:%M:%S}", r.state, r.action, _change(r), r.who, r.reason, r.note) for r in records]
     _print_rows(records, as_json, ("at (UTC)", "state", "action", "champion", "who", "reason", "note"), rows)
 
 
@@ -211,8 +222,12 @@ def _print(document: Any, as_json: bool, text: str) -> None:
 
 
 def _print_change(record: "AuditRecord", as_json: bool) -> None:
-    text = f"{record.use_case}: champion {record.from_version or 'none'} -> {record.to_version} ({record.action})"
+    text = f"{record.use_case}: champion {_change(record)} ({record.action})"
     _print(record.model_dump(mode="json"), as_json, text)
+
+
+def _change(record: "AuditRecord") -> str:
+    return f"{record.from_version or 'none'} -> {record.to_version or 'none'}"
 
 
 def _print_rows(records: Sequence[Any], as_json: bool, head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:

@@ -90,20 +90,21 @@ def _ask(http: httpx.Client, customers: list[str]) -> dict[str, Any]:
 
 def _wait_for_champion(http: httpx.Client, settings: Settings, say: Say) -> None:
     """Wait until the server answers with the registry's champion."""
-    from ml_modeling.registry import champion_version
+    from ml_modeling.registry.aliases import CHAMPION
+    from ml_modeling.registry.versions import behind_alias
 
-    wanted = champion_version(settings, USE_CASE)
+    wanted = behind_alias(settings, USE_CASE, CHAMPION)
     if wanted is None:
         raise PredictionError(f"no champion of {USE_CASE}: the gate kept every model out, see the DAG train_churn")
     deadline = time.monotonic() + READY_S
     while time.monotonic() < deadline:
         response = http.get(f"/model-info/{USE_CASE}")
-        if response.is_success and str(response.json()["version"]) == wanted:
+        if response.is_success and response.json()["model_id"] == wanted.model_id:
             return
-        say(f"waiting for the model server to load version {wanted}")
+        say(f"waiting for the model server to load version {wanted.version}")
         time.sleep(0.5)
     raise PredictionError(
-        f"the model server did not load version {wanted} in {READY_S:.0f} s: `tidemill logs model-server`"
+        f"the model server did not load version {wanted.version} in {READY_S:.0f} s: `tidemill logs model-server`"
     )
 
 

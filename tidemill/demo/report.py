@@ -14,7 +14,7 @@ def print_report(summary: Mapping[str, Any]) -> None:
 
 
 def _rows(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    sent, lake, model = summary["sent"], summary["lake"], summary["model"]
+    sent, lake = summary["sent"], summary["lake"]
     others = lake["messages"] - sent["messages"]
     yield "events produced", f"{sent['messages']:,}; in bronze {lake['messages']:,}{_others(others)}"
     yield "duplicates", f"{sent['duplicates']:,}; dropped in silver {lake['duplicates']:,}"
@@ -22,9 +22,7 @@ def _rows(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if sent["rejected_rows"]:
         yield "rejected at the source", _counts(sent["rejected_rows"])
     yield "rows", "\n".join(f"{rows:>10,}  {name}" for name, rows in summary["rows"].items())
-    metric, rule = model["test"]["roc_auc"], model["baseline"]["roc_auc"]
-    yield "test ROC AUC", f"{_interval(metric)}; baseline {_interval(rule)} ({model['baseline_rule']})"
-    yield "model", f"churn version {model['version']}, MLflow run {model['run_id']}"
+    yield from model_rows(summary["champion"], summary["trained"])
     yield "predictions", "\n".join(_prediction(item) for item in _examples(summary["predictions"]))
     yield "answered in", f"{summary['prediction_latency_ms']} ms for {len(summary['predictions'])} customers"
     fresh = summary["freshness_s"]
@@ -33,6 +31,21 @@ def _rows(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "memory", f"{summary['memory_mb']:,} MB for the whole stack"
     yield "addresses", "\n".join(f"{name}: {address}" for name, address in summary["addresses"].items())
     yield "took", f"{sum(summary['seconds'].values()):.0f} s"
+
+
+def model_rows(champion: Mapping[str, Any], trained: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What this run trained with the verdict of its gates, and the champion, which may be another model."""
+    yield "trained", f"MLflow run {trained['run_id']}; test ROC AUC {_interval(trained['test']['roc_auc'])}"
+    yield "gate", _verdict(trained["gate"])
+    yield "champion", f"churn version {champion['version']}, MLflow run {champion['run_id']}"
+    metric, rule = champion["test"]["roc_auc"], champion["baseline"]["roc_auc"]
+    yield "its ROC AUC", f"{_interval(metric)}; baseline {_interval(rule)} ({champion['baseline_rule']})"
+
+
+def _verdict(gate: Mapping[str, Any]) -> str:
+    if gate["passed"]:
+        return "passed: what was trained became the champion"
+    return "\n".join(["said no, the champion stays", *gate["reasons"]])
 
 
 def _others(messages: int) -> str:

@@ -10,6 +10,7 @@ from config import strict_json
 from config.errors import TerminalError
 from config.settings import Settings
 from tidemill.demo.plan import Plan
+from tidemill.demo.predictions import USE_CASE
 
 LIVE_TABLES = ("silver.transactions", "silver.clicks", "silver.predictions")
 
@@ -25,7 +26,6 @@ def summarize(plan: Plan, facts: Mapping[str, Mapping[str, Any]]) -> dict[str, A
 
     settings = plan.settings
     stack = status(settings)
-    model = facts["model"]["returned"]
     predictions = facts["predictions"]
     tables = [statistics(table, delta, settings) for table, delta in existing_tables(settings)]
     return {
@@ -34,14 +34,8 @@ def summarize(plan: Plan, facts: Mapping[str, Mapping[str, Any]]) -> dict[str, A
         "sent": _sent(plan),
         "lake": _lake(facts["reconciled"]["topics"]),
         "rows": {table.name: table.rows for table in tables},
-        "model": {
-            "version": predictions["model"]["version"],
-            "run_id": model["evaluate"]["run_id"],
-            "test": model["evaluate"]["metrics"],
-            "baseline": model["evaluate"]["baseline"],
-            "baseline_rule": model["evaluate"]["baseline_rule"],
-            "gate": model["gate"],
-        },
+        "champion": champion(settings, predictions["model"]),
+        "trained": trained(facts["model"]["returned"]),
         "predictions": predictions["predictions"],
         "prediction_latency_ms": predictions["latency_ms"],
         "freshness_s": _freshness(settings, facts["live"]["began"]),
@@ -50,6 +44,25 @@ def summarize(plan: Plan, facts: Mapping[str, Mapping[str, Any]]) -> dict[str, A
         "memory_mb": round(stack.memory_bytes / 2**20),
         "seconds": {name: step["seconds"] for name, step in facts.items()},
     }
+
+
+def champion(settings: Settings, answered: Mapping[str, str]) -> dict[str, Any]:
+    """The model that the answers came from, by what the server says it is, and how its own run tested it."""
+    from ml_modeling.lifecycle import evaluation_of
+
+    report = evaluation_of(settings, USE_CASE, answered["run_id"]).model_dump()
+    return {
+        **{name: answered[name] for name in ("version", "run_id", "model_id")},
+        "test": report["metrics"],
+        "baseline": report["baseline"],
+        "baseline_rule": report["baseline_rule"],
+    }
+
+
+def trained(returned: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """The model that the demo's own DAG run trained, and what its gates said, by what the DAG's tasks returned."""
+    evaluated, verdict = returned["evaluate"], returned["gate"]
+    return {"run_id": evaluated["run_id"], "test": evaluated["metrics"], "gate": verdict}
 
 
 def write_summary(settings: Settings, summary: Mapping[str, Any]) -> Path:

@@ -8,9 +8,11 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 import httpx
+import mlflow
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.linear_model import LogisticRegression
 
 from ml_modeling import tracking
 from ml_modeling.cutoffs import Split
@@ -19,9 +21,10 @@ from ml_modeling.examples import TrainingFrame
 from ml_modeling.frames import SplitFrame
 from ml_modeling.leakage import LeakageError
 from ml_modeling.lifecycle import evaluate_run, gate_run, train
-from ml_modeling.registry import load_alias, tags
+from ml_modeling.registry import CHAMPION, ModelCache, alias_version, tags
 from ml_modeling.registry.connection import connect
-from ml_modeling.registry.promotion import promote
+from ml_modeling.registry.promotion import promote, retire
+from ml_modeling.registry.served import UnreadableModelError
 from ml_modeling.registry.versions import GateNotPassedError, list_versions, register
 from ml_modeling.tracking import UnusableRunError, existing_run
 from ml_modeling.use_case import load_use_case
@@ -84,8 +87,10 @@ def test_a_model_goes_from_training_to_the_server(settings, use_case, tmp_path):
     verdict = gate_run(settings, use_case, run.run_id)
     version = register(settings, use_case.name, run.run_id)
     promote(settings, use_case.name, version.version, "first", "ada")
-    served = load_alias(settings, use_case.name, cache=tmp_path)
-    assert (verdict.passed, verdict.champion, served.run_id) == (True, None, run.run_id)
+    served = ModelCache(tmp_path).load(settings, alias_version(settings, use_case.name, CHAMPION))
+    assert (verdict.passed, verdict.champion) == (True, None)
+    assert served.identity == version.identity == run.model()
+    assert len(served.identity.digest) == 64
     expected = trained.pipeline.predict_proba(trained.test.x)[:, 1]
     described = connect(settings).get_model_version(use_case.name, version.version).description
     assert (CHURN.spec.description in described, run.run_id in described) == (True, True)
@@ -100,7 +105,7 @@ def test_mlflows_own_server_answers_what_ours_answers(settings, use_case, enviro
     gate_run(settings, use_case, run.run_id)
     version = register(settings, use_case.name, run.run_id)
     promote(settings, use_case.name, version.version, "first", "ada")
-    served = load_alias(settings, use_case.name, cache=tmp_path)
+    served = ModelCache(tmp_path).load(settings, alias_version(settings, use_case.name, CHAMPION))
     turned = pd.DataFrame(trained.test.x, columns=served.features)[list(reversed(served.features))]
     with mlflow_serving(settings, f"models:/{use_case.name}@champion", environment, tmp_path / "log") as client:
         answer = client.post("/invocations", json={"dataframe_split": turned.to_dict(orient="split")})
@@ -213,6 +218,57 @@ def test_a_run_against_itself_as_champion_passes(settings, use_case):
     promote(settings, use_case.name, register(settings, use_case.name, run_id).version, "first", "ada")
     verdict = gate_run(settings, use_case, run_id)
     assert (verdict.passed, verdict.champion) == (True, "1")
+
+
+def test_a_champion_that_cannot_be_read_is_named_with_what_leads_out(settings, use_case):
+    run_id = passed_run(settings, use_case)
+    client = connect(settings)
+    client.create_registered_model(use_case.name)
+    mlflow.set_experiment(use_case.name)
+    with mlflow.start_run() as theirs:
+        foreign = mlflow.sklearn.log_model(LogisticRegression().fit([[0.0], [1.0]], [0, 1]), name="model")
+    client.create_model_version(
+        use_case.name, source=foreign.model_uri, run_id=theirs.info.run_id, model_id=foreign.model_id
+    )
+    client.set_registered_model_alias(use_case.name, "champion", "1")
+
+    verdict = gate_run(settings, use_case, run_id)
+
+    assert (verdict.passed, verdict.champion) == (False, "1")
+    (reason,) = verdict.reasons
+    assert f"version 1 of '{use_case.name}' (model {foreign.model_id} of run {theirs.info.run_id})" in reason
+    assert f"tidemill models retire {use_case.name} --reason" in reason
+    retire(settings, use_case.name, "not ours", "ada")
+    assert gate_run(settings, use_case, run_id).passed
+    promote(settings, use_case.name, register(settings, use_case.name, run_id).version, "ours", "ada")
+
+
+def test_files_changed_after_training_are_noticed_at_the_gate_and_by_the_server(settings, use_case, tmp_path):
+    run_id = passed_run(settings, use_case)
+    version = register(settings, use_case.name, run_id)
+    (stored,) = (settings.home / "mlflow").rglob(f"{version.model_id}/artifacts/requirements.txt")
+    stored.write_text("another==1\n", encoding="utf-8")
+    with pytest.raises(UnreadableModelError, match=rf"{version.model_id} .* changed since it was trained"):
+        evaluate_run(settings, use_case, run_id)
+    promote(settings, use_case.name, version.version, "first", "ada")
+    with pytest.raises(UnreadableModelError, match=r"version 1 of .* changed since it was trained"):
+        ModelCache(tmp_path).load(settings, alias_version(settings, use_case.name, CHAMPION))
+
+
+@pytest.mark.parametrize(
+    ("path", "content"),
+    [
+        (tracking.TEST_EXAMPLES, "no parquet"),
+        (tracking.EVALUATION, "no JSON"),
+        (tracking.EVALUATION, "{}"),
+    ],
+)
+def test_what_was_overwritten_in_a_run_is_told_and_no_traceback(settings, use_case, path, content):
+    run_id = passed_run(settings, use_case)
+    connect(settings).log_text(run_id, content, path)
+    step = gate_run if path == tracking.EVALUATION else evaluate_run
+    with pytest.raises(UnusableRunError, match=f"run {run_id}: {path} is not as it was written"):
+        step(settings, use_case, run_id)
 
 
 def test_a_planted_leak_stops_the_run_which_says_why(settings, use_case):

@@ -2,6 +2,7 @@
 
 import json
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -9,8 +10,15 @@ from config import Settings
 from ml_modeling.registry import MlflowMissingError, audit, champion_version, tags
 from ml_modeling.registry.audit import AuditRecord
 from ml_modeling.registry.connection import connect
-from ml_modeling.registry.promotion import NothingToRollBackError, PromotionOvertakenError, promote, repair, rollback
-from ml_modeling.registry.versions import GateNotPassedError, list_versions, register
+from ml_modeling.registry.promotion import (
+    NothingToRollBackError,
+    PromotionOvertakenError,
+    promote,
+    repair,
+    retire,
+    rollback,
+)
+from ml_modeling.registry.versions import GateNotPassedError, get_version, list_versions, register
 
 pytestmark = pytest.mark.usefixtures("mlflow_server")
 
@@ -31,6 +39,7 @@ def gated(settings: Settings, name: str):
         if verdict:
             client.set_tag(run_id, tags.GATE, verdict)
             client.set_tag(run_id, tags.GATE_CHAMPION, champion or "")
+            client.set_tag(run_id, tags.GATE_CHAMPION_MODEL, key_of(settings, name, champion) if champion else "")
             client.set_tag(run_id, tags.GATE_REASONS, "" if verdict == tags.PASSED else "floor of roc_auc: 0.5")
         client.set_terminated(run_id)
         return run_id
@@ -49,6 +58,10 @@ def promoted(settings: Settings, name: str, gated):
             promote(settings, name, version, f"version {version}", "ada")
 
     return make
+
+
+def key_of(settings: Settings, name: str, version: str) -> str:
+    return get_version(settings, name, version).identity.key
 
 
 def states(settings: Settings, name: str) -> list[tuple[str, str | None, str | None, str]]:
@@ -104,7 +117,7 @@ def test_a_version_judged_against_a_former_champion_is_not_promoted(settings, na
     early = register(settings, name, gated()).version
     run_id = gated()
     promote(settings, name, register(settings, name, run_id).version, "first", "ada")
-    with pytest.raises(GateNotPassedError, match="judged against champion none, which is now 2"):
+    with pytest.raises(GateNotPassedError, match=r"judged against champion none, which is now 2 \(model m-"):
         promote(settings, name, early, "late", "ada")
     assert champion_version(settings, name) == "2"
 
@@ -142,7 +155,7 @@ def test_readers_never_see_no_champion_during_promotions(settings, name, promote
         for number in range(6):
             client = connect(settings)
             run_id = client.get_model_version(name, "1").run_id
-            client.set_tag(run_id, tags.GATE_CHAMPION, "2")
+            client.set_tag(run_id, tags.GATE_CHAMPION_MODEL, key_of(settings, name, "2"))
             if number % 2:
                 rollback(settings, name, "back", "ada")
             else:
@@ -197,6 +210,135 @@ def test_an_alias_moved_by_hand_is_found_and_recorded(settings, name, gated, pro
     observed = repair(settings, name)[-1]
     assert (observed.action, observed.from_version, observed.to_version) == ("observed", "1", "2")
     assert rollback(settings, name, "not ours", "bob").to_version == "1"
+
+
+def test_a_model_made_anew_is_not_taken_for_the_one_of_its_number(settings, name, gated, promoted):
+    promoted(2)
+    by_hand(settings, name, gated(verdict=None), gated(verdict=None))
+    observed = repair(settings, name)[-1]
+    assert (observed.action, observed.from_version, observed.to_version) == ("observed", "2", "1")
+    with pytest.raises(NothingToRollBackError, match=r"version 2 of .* and that number is another model's now"):
+        rollback(settings, name, "worse", "bob")
+    assert champion_version(settings, name) == "1"
+
+
+def test_a_model_made_anew_under_the_number_of_the_champion_is_recorded(settings, name, gated, promoted):
+    promoted(1)
+    by_hand(settings, name, gated(verdict=None))
+    observed = repair(settings, name)[-1]
+    assert (observed.from_version, observed.to_version) == ("1", "1")
+    assert "deleted and made anew" in observed.reason
+    assert repair(settings, name)[-1] == observed
+
+
+def test_a_gate_that_compared_with_a_deleted_model_says_nothing_about_the_one_of_its_number(
+    settings, name, gated, promoted
+):
+    promoted(1)
+    run_id = gated(champion="1")
+    by_hand(settings, name, gated(verdict=None))
+    version = register(settings, name, run_id).version
+    with pytest.raises(GateNotPassedError, match="judged against champion 1, which is now 1"):
+        promote(settings, name, version, "better", "ada")
+
+
+def test_another_model_of_a_run_that_passed_is_not_promoted(settings, name, gated, promoted):
+    promoted(1)
+    run_id = gated(champion="1")
+    client = connect(settings)
+    experiment = client.get_experiment_by_name(name).experiment_id
+    other = client.create_logged_model(experiment, name="other", source_run_id=run_id)
+    register_by_hand(settings, name, run_id, other.model_id)
+    with pytest.raises(GateNotPassedError, match=rf"version 2 of .* is model {other.model_id} .* the gates judged"):
+        promote(settings, name, "2", "better", "ada")
+    assert register(settings, name, run_id).version == "3"
+
+
+def test_a_rollback_leaves_out_a_champion_put_there_by_hand_and_one_that_is_gone(
+    settings, name, gated, promoted, caplog
+):
+    promoted(2)
+    client = connect(settings)
+    register_by_hand(settings, name, gated(verdict=None))
+    client.set_registered_model_alias(name, "champion", "3")
+    repair(settings, name)
+    version = register(settings, name, gated(champion="3")).version
+    promote(settings, name, version, "better", "ada")
+    client.delete_model_version(name, "2")
+    assert rollback(settings, name, "worse", "bob").to_version == "1"
+    assert "version 3" in caplog.text and "without having passed its gates" in caplog.text
+    assert "version 2" in caplog.text and "not in the registry any more" in caplog.text
+
+
+def test_without_anybody_to_go_back_to_the_champion_can_be_retired(settings, name, gated, promoted):
+    by_hand(settings, name, gated(verdict=None))
+    with pytest.raises(NothingToRollBackError, match=f"tidemill models retire {name}"):
+        rollback(settings, name, "unusable", "bob")
+    assert retire(settings, name, "unusable", "bob").state == "completed"
+    assert champion_version(settings, name) is None
+    promote(settings, name, register(settings, name, gated()).version, "first of ours", "ada")
+    with pytest.raises(NothingToRollBackError):
+        rollback(settings, name, "worse", "bob")
+    assert states(settings, name) == [
+        ("observed", None, "1", "completed"),
+        ("retire", "1", None, "completed"),
+        ("promote", None, "2", "completed"),
+    ]
+
+
+def register_by_hand(settings: Settings, name: str, run_id: str, model_id: str | None = None) -> None:
+    """As somebody does in MLflow's pages, without a word of ours: the model that a run logged, or another one."""
+    client = connect(settings)
+    which = model_id or client.get_run(run_id).data.tags[tags.MODEL_URI].removeprefix("models:/")
+    client.create_model_version(name, source=f"models:/{which}", run_id=run_id, model_id=which)
+
+
+def by_hand(settings: Settings, name: str, *runs: str) -> None:
+    """Deletes the registered model if there is one and makes it anew with a version of each run, the first champion."""
+    client = connect(settings)
+    if list_versions(settings, name):
+        client.delete_registered_model(name)
+    client.create_registered_model(name)
+    for run_id in runs:
+        register_by_hand(settings, name, run_id)
+    client.set_registered_model_alias(name, "champion", "1")
+
+
+def test_runs_that_are_no_audit_records_are_told_and_left_out(settings, name, gated, promoted, caplog):
+    promoted(1)
+    client = connect(settings)
+    experiment = client.get_experiment_by_name(f"{name}-promotions").experiment_id
+    other = audit.trail(settings, name)[0].model_copy(update={"use_case": "another"})
+    bodies = [None, "", "{", "{}", "[]", other.model_dump_json(exclude={"id", "state", "note"})]
+    strays = []
+    for body in bodies:
+        strays.append(client.create_run(experiment, tags={} if body is None else {tags.AUDIT: body}).info.run_id)
+        client.set_terminated(strays[-1])
+    killed = audit.intend(settings, AuditRecord(action="promote", use_case=name, from_version="1", who="a", reason="-"))
+    client.set_terminated(killed.id, "KILLED")
+    client.delete_run(strays[0])
+
+    assert states(settings, name) == [("promote", None, "1", "completed")]
+    assert [run_id for run_id in [*strays, killed.id] if run_id not in caplog.text] == []
+    assert "it is KILLED" in caplog.text
+    promote(settings, name, register(settings, name, gated(champion="1")).version, "better", "ada")
+    assert rollback(settings, name, "worse", "bob").to_version == "1"
+
+
+def test_a_tag_that_holds_no_metrics_is_told_and_the_version_is_listed(settings, name, promoted, caplog):
+    promoted(1)
+    connect(settings).set_model_version_tag(name, "1", tags.METRICS, "no JSON")
+    assert [(version.version, version.metrics) for version in list_versions(settings, name)] == [("1", {})]
+    assert f"version 1 of {name} has no metrics" in caplog.text
+
+
+def test_the_champion_is_listed_on_a_server_of_more_models_than_a_page(settings, name, promoted):
+    client = connect(settings)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda number: client.create_registered_model(f"a page {name} {number}"), range(100)))
+    promoted(1)
+    listed = [version for version in list_versions(settings) if version.name == name]
+    assert [version.aliases for version in listed] == [("champion",)]
 
 
 def test_another_host_in_the_middle_of_a_promotion_is_waited_for(settings, name, gated, promoted):

@@ -1,4 +1,4 @@
-"""Loading the champion from the real MLflow server, and from the local copy when the server is away."""
+"""Loading the champion from the real MLflow server, and from the local copy."""
 
 import socket
 from collections.abc import Iterator
@@ -13,12 +13,13 @@ from sklearn.pipeline import Pipeline
 from config import Settings
 from config.settings import Mlflow
 from ml_modeling.registry import (
+    CHAMPION,
     MlflowUnavailableError,
-    NoModelError,
+    ModelCache,
+    ServedModel,
     ServingSpec,
-    UnreadableModelError,
+    alias_version,
     champion_version,
-    load_alias,
 )
 from ml_modeling.registry.connection import connect
 from ml_modeling.registry.served import METADATA_KEY
@@ -62,13 +63,6 @@ def champion(settings: Settings, name: str):
     return make
 
 
-def without_mlflow(settings: Settings) -> Settings:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        uri = f"http://127.0.0.1:{free.getsockname()[1]}"
-    return settings.model_copy(update={"mlflow": Mlflow(tracking_uri=uri, timeout_s=1)})
-
-
 @pytest.fixture
 def silent(settings: Settings) -> Iterator[Settings]:
     """The settings of a server that takes connections and never answers."""
@@ -79,14 +73,21 @@ def silent(settings: Settings) -> Iterator[Settings]:
         yield settings.model_copy(update={"mlflow": Mlflow(tracking_uri=uri, timeout_s=1)})
 
 
+def load(settings: Settings, name: str, cache: Path) -> ServedModel:
+    """The champion as the server loads it; it serves, and is noted."""
+    model = ModelCache(cache).load(settings, alias_version(settings, name, CHAMPION))
+    ModelCache(cache).note(model)
+    return model
+
+
 def sigmoid(x: float) -> float:
     return float(1 / (1 + np.exp(-x)))
 
 
 def test_the_champion_scores_and_carries_what_a_decision_needs(settings, name, champion, tmp_path):
     version = champion(2.0)
-    model = load_alias(settings, name, cache=tmp_path)
-    assert (model.name, model.version, model.alias, model.is_fallback) == (name, version, "champion", False)
+    model = load(settings, name, tmp_path)
+    assert (model.name, model.version, model.alias) == (name, version, "champion")
     assert (model.features, model.threshold, model.cold_start_score) == (("recency_days",), 0.5, 0.25)
     assert (model.feature_service, model.decide(0.7)) == ("churn", "churns")
     assert model.score(np.array([[1.5], [-1.0]])) == pytest.approx([sigmoid(3.0), sigmoid(-2.0)])
@@ -95,25 +96,10 @@ def test_the_champion_scores_and_carries_what_a_decision_needs(settings, name, c
 def test_a_new_champion_is_noticed_and_loaded(settings, name, champion, tmp_path):
     first = champion(1.0)
     assert champion_version(settings, name) == first
-    load_alias(settings, name, cache=tmp_path)
+    load(settings, name, tmp_path)
     second = champion(3.0)
     assert champion_version(settings, name) == second
-    assert load_alias(settings, name, cache=tmp_path).score(np.array([[1.0]])) == pytest.approx([sigmoid(3.0)])
-
-
-def test_without_mlflow_the_last_champion_is_loaded_and_says_so(settings, name, champion, tmp_path, caplog):
-    version = champion(2.0)
-    load_alias(settings, name, cache=tmp_path)
-    model = load_alias(without_mlflow(settings), name, cache=tmp_path)
-    assert (model.version, model.is_fallback) == (version, True)
-    assert model.score(np.array([[1.0]])) == pytest.approx([sigmoid(2.0)])
-    assert f"using the cached champion of {name}, version {version}" in caplog.text
-
-
-def test_without_mlflow_and_without_a_copy_it_is_worth_trying_again(settings, name, tmp_path):
-    with pytest.raises(MlflowUnavailableError, match="does not answer") as error:
-        load_alias(without_mlflow(settings), name, cache=tmp_path)
-    assert error.value.exit_status == 75
+    assert load(settings, name, tmp_path).score(np.array([[1.0]])) == pytest.approx([sigmoid(3.0)])
 
 
 def test_a_server_that_never_answers_is_given_up_on(silent, name):
@@ -121,25 +107,13 @@ def test_a_server_that_never_answers_is_given_up_on(silent, name):
         champion_version(silent, name)
 
 
-def test_a_model_that_does_not_exist_is_not_mistaken_for_an_outage(settings, name, tmp_path):
+def test_a_model_that_does_not_exist_is_not_mistaken_for_an_outage(settings, name):
     assert champion_version(settings, name) is None
-    with pytest.raises(NoModelError, match=f"model '{name}' has no champion"):
-        load_alias(settings, name, cache=tmp_path)
 
 
-def test_a_damaged_copy_is_refused_and_downloaded_again(settings, name, champion, tmp_path):
-    champion(2.0)
-    load_alias(settings, name, cache=tmp_path)
-    (stored,) = Path(tmp_path).glob("*/*/model.skops")
-    stored.write_bytes(stored.read_bytes()[:100])
-    with pytest.raises(UnreadableModelError):
-        load_alias(settings, name, cache=tmp_path)
-    assert load_alias(settings, name, cache=tmp_path).score(np.array([[1.0]])) == pytest.approx([sigmoid(2.0)])
-
-
-def test_old_copies_are_removed_but_never_the_one_in_use(settings, name, champion, tmp_path):
-    for slope in range(1, 6):
-        champion(float(slope))
-        load_alias(settings, name, cache=tmp_path)
-    copies = sorted(path.name.split("-")[0] for path in (tmp_path / name).iterdir() if path.is_dir())
-    assert copies == ["3", "4", "5"]
+def test_a_model_made_anew_under_the_same_number_is_loaded_anew(settings, name, champion, tmp_path):
+    first = champion(1.0)
+    load(settings, name, tmp_path)
+    connect(settings).delete_registered_model(name)
+    assert champion(3.0) == first
+    assert load(settings, name, tmp_path).score(np.array([[1.0]])) == pytest.approx([sigmoid(3.0)])

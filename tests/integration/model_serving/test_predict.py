@@ -73,7 +73,9 @@ def test_every_prediction_is_logged_once_valid_under_its_contract_keyed_by_its_c
     assert known_3["applied"] == {"purchases": COMMIT, "returns": COMMIT}
     assert (known_3["feature_service"], known_3["feature_fingerprint"]) == ("churn", SERVICE.fingerprint)
     assert known_3["entities"] == {"customer_id": "known-3"}
-    assert known_3["model_version"] == answer["model"]["version"]
+    answering = answer["model"]
+    assert known_3["model_version"] == answering["version"]
+    assert (known_3["model_run_id"], known_3["model_id"]) == (answering["run_id"], answering["model_id"])
 
 
 def test_the_largest_batch_is_answered_and_one_more_is_refused(server: ModelServer) -> None:

@@ -3,15 +3,18 @@
 import math
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import pytest
+from mlflow.entities.model_registry import ModelVersion
 
 from ml_modeling.registry.connection import connect
-from tests.integration.model_serving.conftest import Backends, ModelServer, eventually
+from tests.integration.model_serving.conftest import Backends, ModelServer, answers, eventually
 from tests.integration.model_serving.registered import register
 
 CLIENTS = 4
+UNKNOWN = ("purchases__amount_sum_365d", "shoe_size")
 
 
 class Load:
@@ -53,8 +56,29 @@ def alias_restored(server: ModelServer, backends: Backends) -> Iterator[None]:
     eventually(lambda: version_of(server) == before, "the champion of before")
 
 
+@pytest.fixture
+def made_anew_after(server: ModelServer, backends: Backends) -> Iterator[None]:
+    """When the test ends the registered model is made anew, as the package's fixtures made it."""
+    yield
+    made_anew(server, backends, bias=0.0)
+
+
+def made_anew(server: ModelServer, backends: Backends, bias: float) -> ModelVersion:
+    """Deletes the registered model and makes it anew; the server has taken its champion over when this returns."""
+    client = connect(backends.settings)
+    client.delete_registered_model("churn")
+    found = client.get_model_version("churn", register(backends.settings, bias=bias, promote=True))
+    eventually(lambda: model_info(server)["run_id"] == found.run_id, "the model made anew")
+    return found
+
+
+def model_info(server: ModelServer) -> dict[str, Any]:
+    info: dict[str, Any] = server.client.get("/model-info/churn").json()
+    return info
+
+
 def version_of(server: ModelServer) -> str:
-    return str(server.client.get("/model-info/churn").json()["version"])
+    return str(model_info(server)["version"])
 
 
 def test_a_promotion_under_load_loses_no_request_and_changes_the_version_answered(
@@ -86,7 +110,7 @@ def test_a_model_that_cannot_be_served_leaves_the_champion_in_place_and_readyz_s
     server: ModelServer, backends: Backends, alias_restored: None
 ) -> None:
     before = version_of(server)
-    wrong = register(backends.settings, bias=0.0, promote=True, features=("purchases__amount_sum_365d", "shoe_size"))
+    wrong = register(backends.settings, bias=0.0, promote=True, features=UNKNOWN)
 
     eventually(lambda: server.dependency("model/churn") == "degraded", "readyz that tells")
     detail = server.client.get("/readyz").json()["dependencies"]["model/churn"]["detail"]
@@ -95,3 +119,43 @@ def test_a_model_that_cannot_be_served_leaves_the_champion_in_place_and_readyz_s
     assert version_of(server) == before
     assert "shoe_size" in detail
     assert server.predict("known-9").status_code == 200
+
+
+def test_a_model_made_anew_under_the_number_of_the_deleted_one_answers(
+    server: ModelServer, backends: Backends, made_anew_after: None
+) -> None:
+    first = made_anew(server, backends, bias=0.0)
+    second = made_anew(server, backends, bias=-2.0)
+
+    answer = server.predict("known-9").json()
+    ready = server.client.get("/readyz").json()["dependencies"]["model/churn"]
+
+    assert first.version == second.version == answer["model"]["version"]
+    assert answer["model"]["run_id"] == second.run_id
+    assert f"models:/{answer['model']['model_id']}" == second.source
+    assert answer["predictions"][0]["score"] == pytest.approx(1 / (1 + math.exp(2.0 - 0.9)))
+    assert (ready["state"], second.run_id in ready["detail"]) == ("ok", True)
+
+
+def test_an_unusable_version_that_was_the_champion_for_a_while_is_not_met_again_without_mlflow(
+    server: ModelServer, backends: Backends, alias_restored: None, second_url: str
+) -> None:
+    before = version_of(server)
+    register(backends.settings, bias=0.0, promote=True, features=UNKNOWN)
+    eventually(lambda: server.dependency("model/churn") == "degraded", "the refusal")
+    connect(backends.settings).set_registered_model_alias("churn", "champion", before)
+    eventually(lambda: server.dependency("model/churn") == "ok", "readyz that forgets the refusal")
+
+    serving = backends.settings.serving.model_copy(update={"url": second_url})
+    settings = backends.settings.model_copy(update={"serving": serving})
+    log = backends.settings.home / "after-an-unusable-one.log"
+    with backends.without("mlflow"):
+        restarted = ModelServer(settings, log)
+        try:
+            eventually(lambda: answers(restarted, "/readyz"), "a model from disk")
+            found = version_of(restarted)
+        finally:
+            restarted.stop()
+
+    assert found == before
+    assert "shoe_size" not in log.read_text(encoding="utf-8")

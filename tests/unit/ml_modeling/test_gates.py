@@ -2,7 +2,10 @@ import pytest
 
 from ml_modeling.evaluation.report import Estimate, EvaluationReport
 from ml_modeling.gates import ChampionComparison, judge
+from ml_modeling.registry.identity import ModelIdentity
 from ml_modeling.specification import BaselineGate, ChampionGate, Gates
+
+WHICH = ModelIdentity(run_id="run", model_id="m-1")
 
 GATES = Gates(
     floors={"roc_auc": 0.65},
@@ -31,7 +34,7 @@ def report(roc_auc=0.8, brier=0.2, gain=(0.05, 0.01, 0.09)):
 
 
 def against(value, low, high, version="3"):
-    return ChampionComparison(version=version, difference=Estimate(value=value, low=low, high=high))
+    return ChampionComparison(version=version, model=WHICH, difference=Estimate(value=value, low=low, high=high))
 
 
 def test_a_good_first_model_passes_and_needs_no_champion():
@@ -85,5 +88,7 @@ def test_a_lower_brier_score_is_a_better_one():
 
 
 def test_a_champion_that_cannot_be_compared_with_blocks_and_says_so():
-    verdict = judge(report(), GATES, ChampionComparison(version="3", difference=None, problem="it needs tenure_days"))
+    verdict = judge(
+        report(), GATES, ChampionComparison(version="3", model=WHICH, difference=None, problem="it needs tenure_days")
+    )
     assert verdict.reasons == ["not worse than champion 3: it needs tenure_days"]

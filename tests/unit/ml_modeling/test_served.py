@@ -6,6 +6,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from ml_modeling.candidates import build
+from ml_modeling.registry.identity import ModelIdentity
 from ml_modeling.registry.served import METADATA_KEY, ServedModel, ServingSpec, UnreadableModelError, read_model
 
 SPEC = ServingSpec(
@@ -17,6 +18,7 @@ SPEC = ServingSpec(
     decisions=("stays", "churns"),
     cold_start_score=0.3,
 )
+WHICH = ModelIdentity(run_id="run", model_id="m-1")
 SMALL = {
     "logistic_regression": {"C": 0.5},
     "random_forest": {"n_estimators": 20, "max_depth": 6},
@@ -51,8 +53,8 @@ def test_every_candidate_scores_the_same_after_it_was_stored(tmp_path, candidate
     x, y = examples()
     pipeline = build(candidate, SMALL[candidate], seed=1).fit(x, y)
     write(tmp_path, pipeline)
-    spec, loaded = read_model(tmp_path)
-    served = ServedModel("churn", "1", "champion", "run", spec, loaded)
+    spec, loaded = read_model(tmp_path, "version 3")
+    served = ServedModel("churn", "1", "champion", WHICH, spec, loaded)
     assert served.score(x[:rows]) == pytest.approx(pipeline.predict_proba(x[:rows])[:, 1], abs=1e-9)
     assert served.score(x[:rows]).shape == (rows,)
 
@@ -60,12 +62,12 @@ def test_every_candidate_scores_the_same_after_it_was_stored(tmp_path, candidate
 def test_a_row_without_any_value_gets_a_probability():
     x, y = examples()
     for candidate, parameters in SMALL.items():
-        served = ServedModel("churn", "1", "champion", "run", SPEC, build(candidate, parameters, seed=1).fit(x, y))
+        served = ServedModel("churn", "1", "champion", WHICH, SPEC, build(candidate, parameters, seed=1).fit(x, y))
         assert 0 <= served.score(np.full((1, 3), np.nan))[0] <= 1
 
 
 def test_a_score_at_the_threshold_is_the_positive_decision():
-    served = ServedModel("churn", "1", "champion", "run", SPEC, None)
+    served = ServedModel("churn", "1", "champion", WHICH, SPEC, None)
     assert [served.decide(score) for score in (0.39, 0.4, 0.41)] == ["stays", "churns", "churns"]
 
 
@@ -73,13 +75,13 @@ def test_a_model_that_brings_code_of_its_own_is_refused(tmp_path):
     x, y = examples()
     pipeline = build("lightgbm", SMALL["lightgbm"], seed=1)
     write(tmp_path, Pipeline([("code", FunctionTransformer(double)), *pipeline.steps]).fit(x, y))
-    with pytest.raises(UnreadableModelError, match="not a model this project can serve"):
-        read_model(tmp_path)
+    with pytest.raises(UnreadableModelError, match="version 3 is none this project can serve"):
+        read_model(tmp_path, "version 3")
 
 
 @pytest.mark.parametrize("file", ["MLmodel", "model.skops"])
 @pytest.mark.parametrize("damage", ["missing", "cut", "garbage"])
-def test_a_damaged_model_is_named_with_its_folder(tmp_path, file, damage):
+def test_a_damaged_model_is_named_by_its_version_and_not_by_a_folder_that_will_be_gone(tmp_path, file, damage):
     x, y = examples()
     write(tmp_path, build("logistic_regression", SMALL["logistic_regression"], seed=1).fit(x, y))
     path = tmp_path / file
@@ -87,5 +89,24 @@ def test_a_damaged_model_is_named_with_its_folder(tmp_path, file, damage):
         path.unlink()
     else:
         path.write_bytes(path.read_bytes()[:40] if damage == "cut" else b"\x00\xff: [")
-    with pytest.raises(UnreadableModelError, match=str(tmp_path)):
-        read_model(tmp_path)
+    with pytest.raises(UnreadableModelError, match="version 3 is none this project can serve") as error:
+        read_model(tmp_path, "version 3")
+    assert str(tmp_path) not in str(error.value)
+
+
+def test_a_model_that_was_logged_by_hand_is_told_from_a_damaged_one(tmp_path):
+    x, y = examples()
+    write(tmp_path, build("logistic_regression", SMALL["logistic_regression"], seed=1).fit(x, y))
+    (tmp_path / "MLmodel").write_text("flavors: {sklearn: {pickled_model: model.skops}}", encoding="utf-8")
+    with pytest.raises(UnreadableModelError, match="`tidemill models train` did not make it"):
+        read_model(tmp_path, "version 3")
+
+
+def test_a_model_is_read_from_its_own_folder_only(tmp_path):
+    x, y = examples()
+    (tmp_path / "own").mkdir()
+    write(tmp_path, build("logistic_regression", SMALL["logistic_regression"], seed=1).fit(x, y))
+    description = (tmp_path / "MLmodel").read_text(encoding="utf-8").replace("model.skops", "../model.skops")
+    (tmp_path / "own" / "MLmodel").write_text(description, encoding="utf-8")
+    with pytest.raises(UnreadableModelError, match=r"it has no file \.\./model\.skops"):
+        read_model(tmp_path / "own", "version 3")

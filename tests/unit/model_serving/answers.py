@@ -7,13 +7,14 @@ import numpy.typing as npt
 
 from feature_store.online import FeatureRow
 from feature_store.tiles import Status
-from ml_modeling.registry import ServedModel, ServingSpec
+from ml_modeling.registry import ModelIdentity, ServedModel, ServingSpec
 from model_serving.schemas import DegradedReason
 from model_serving.scoring import Answer, Scored
 
 FEATURES = ("recency_days", "tenure_days")
 FINGERPRINT = "00ff"
 AT = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
+WHICH = ModelIdentity(run_id="run", model_id="m-1")
 AS_OF = datetime(2026, 2, 28, tzinfo=UTC)
 
 
@@ -35,7 +36,7 @@ def served_model(version: str = "7", classifier: object | None = None) -> Served
         decisions=("stays", "leaves"),
         cold_start_score=0.25,
     )
-    return ServedModel("churn", version, "champion", "run", spec, classifier or Tenth())
+    return ServedModel("churn", version, "champion", WHICH, spec, classifier or Tenth())
 
 
 def feature_row(*values: float | None, status: Status = Status.OK) -> FeatureRow:

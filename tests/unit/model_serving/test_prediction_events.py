@@ -18,6 +18,8 @@ def test_an_event_says_what_was_answered_and_from_what() -> None:
         "model_name": "churn",
         "model_version": "7",
         "model_alias": "champion",
+        "model_run_id": "run",
+        "model_id": "m-1",
         "features_as_of": "2026-02-28T00:00:00+00:00",
         "features_at": "2026-03-01T12:30:00.000017+00:00",
         "feature_service": "churn",

@@ -1,0 +1,241 @@
+"""Which model answers while the registry's champion changes. The registry is played here; MLflow itself is asked in the
+integration tests.
+"""
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import skops.io
+import yaml
+
+from config import Settings, load_settings
+from ml_modeling.candidates import build
+from ml_modeling.registry import MlflowUnavailableError, cache
+from ml_modeling.registry.served import METADATA_KEY
+from model_serving import champion
+from model_serving.breaker import CircuitBreaker
+from model_serving.champion import ChampionHolder
+from model_serving.features import FeatureMismatchError
+from model_serving.schemas import DegradedReason
+from tests.unit.model_serving.answers import served_model
+
+
+class KnownFeatures:
+    """A feature service that has every feature but ``shoe_size``; reading them is not asked of it."""
+
+    def __init__(self, _settings: Settings, _service: str, _print: str, features: Sequence[str], _breaker: Any) -> None:
+        if "shoe_size" in features:
+            raise FeatureMismatchError("the model takes shoe_size")
+
+    def probe(self) -> None:
+        pass
+
+
+@dataclass
+class Registry:
+    """Models in a folder, an alias, and how often each model was downloaded."""
+
+    folder: Path
+    alias: SimpleNamespace | None = None
+    is_away: bool = False
+    downloads: list[str] = field(default_factory=list)
+
+    def put(self, model_id: str, number: str = "1", features: Sequence[str] = ("a", "b"), *, ours: bool = True) -> None:
+        """Log the model unless it is there, and make it the champion under ``number``."""
+        folder = self.folder / model_id
+        if not folder.exists():
+            folder.mkdir(parents=True)
+            model = build("logistic_regression", {"C": 1.0}, seed=1)
+            model.fit(np.array([[0.0] * len(features), [1.0] * len(features)]), [0, 1])
+            skops.io.dump(model, folder / "model.skops")
+            spec = served_model().spec.model_copy(update={"features": tuple(features)}).model_dump(mode="json")
+            metadata = {"metadata": {METADATA_KEY: spec}} if ours else {}
+            description = {"flavors": {"sklearn": {"pickled_model": "model.skops"}}} | metadata
+            (folder / "MLmodel").write_text(yaml.safe_dump(description), encoding="utf-8")
+        self.alias = SimpleNamespace(
+            name="churn", version=number, run_id=f"run-{model_id}", source=f"models:/{model_id}", tags={}
+        )
+
+    def alias_version(self, *_: object) -> SimpleNamespace | None:
+        if self.is_away:
+            raise MlflowUnavailableError("MLflow does not answer")
+        return self.alias
+
+    def download(self, _: Settings, uri: str, parent: Path) -> Path:
+        self.downloads.append(uri.removeprefix("models:/"))
+        return Path(shutil.copytree(self.folder / self.downloads[-1], parent / "model"))
+
+
+@pytest.fixture
+def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Registry:
+    made = Registry(tmp_path / "registry")
+    monkeypatch.setattr(champion, "alias_version", made.alias_version)
+    monkeypatch.setattr(champion, "FeatureSource", KnownFeatures)
+    monkeypatch.setattr(cache, "download", made.download)
+    return made
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return load_settings({"TIDEMILL_HOME": str(tmp_path / "home")})
+
+
+def started(settings: Settings) -> ChampionHolder:
+    """A server's holder after its first look at the registry."""
+    holder = ChampionHolder(settings, "churn", CircuitBreaker(3))
+    holder.refresh()
+    return holder
+
+
+def answering(holder: ChampionHolder) -> tuple[str, str] | None:
+    """Version and model id of what answers."""
+    found = holder.champion
+    return None if found is None else (found.model.version, found.model.identity.model_id)
+
+
+def test_a_model_made_anew_under_the_same_number_takes_over(registry: Registry, settings: Settings) -> None:
+    registry.put("m-1")
+    holder = started(settings)
+    registry.put("m-2")
+    holder.refresh()
+
+    assert answering(holder) == ("1", "m-2")
+
+
+def test_the_same_model_under_another_number_answers_with_that_and_is_not_loaded_again(
+    registry: Registry, settings: Settings
+) -> None:
+    registry.put("m-1", "1")
+    holder = started(settings)
+    registry.put("m-1", "2")
+    holder.refresh()
+
+    assert answering(holder) == ("2", "m-1")
+    assert registry.downloads == ["m-1"]
+
+
+def test_an_unusable_champion_leaves_no_trace_once_the_alias_is_back(registry: Registry, settings: Settings) -> None:
+    registry.put("m-good", "1")
+    holder = started(settings)
+    registry.put("m-bad", "2", ("a", "shoe_size"))
+    holder.refresh()
+    assert answering(holder) == ("1", "m-good")
+    assert holder.load_error is not None
+    registry.put("m-good", "1")
+    holder.refresh()
+    assert holder.load_error is None
+
+    registry.is_away = True
+    assert answering(started(settings)) == ("1", "m-good")
+
+
+def test_a_server_started_without_the_registry_passes_over_what_it_cannot_use_and_says_so_once(
+    registry: Registry, settings: Settings, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as newer:
+        newer.setattr(KnownFeatures, "__init__", lambda *_: None)
+        registry.put("m-good", "1")
+        holder = started(settings)
+        registry.put("m-later", "2", ("a", "shoe_size"))
+        holder.refresh()
+        assert answering(holder) == ("2", "m-later")
+    registry.is_away = True
+    caplog.clear()
+
+    older = started(settings)
+    for _ in range(3):
+        older.refresh()
+
+    assert answering(older) == ("1", "m-good")
+    assert older.champion is not None
+    assert DegradedReason.CACHED_MODEL in older.standing_reasons(older.champion)
+    assert caplog.text.count("shoe_size") == 1
+    assert "version 2 of 'churn' (model m-later of run run-m-later): the model takes shoe_size" in caplog.text
+
+
+def test_a_server_started_under_an_unusable_champion_answers_with_the_last_that_served(
+    registry: Registry, settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    registry.put("m-good", "1")
+    started(settings)
+    registry.put("m-bad", "2", ("a", "shoe_size"))
+    holder = started(settings)
+    for _ in range(3):
+        holder.refresh()
+
+    assert answering(holder) == ("1", "m-good")
+    assert holder.champion is not None
+    assert holder.champion.is_cached
+    assert caplog.text.count("shoe_size") == 1
+    registry.put("m-good", "1")
+    holder.refresh()
+    assert (holder.champion.is_cached, holder.load_error) == (False, None)
+
+
+@pytest.mark.parametrize("ours", [False, True], ids=["logged by hand", "of unknown features"])
+def test_a_refused_model_is_downloaded_once_and_named_with_what_leads_out(
+    registry: Registry, settings: Settings, caplog: pytest.LogCaptureFixture, ours: bool
+) -> None:
+    registry.put("m-foreign", "2", ("shoe_size",), ours=ours)
+    holder = started(settings)
+    for _ in range(3):
+        holder.refresh()
+    again = started(settings)
+
+    assert registry.downloads == ["m-foreign"]
+    assert answering(holder) is answering(again) is None
+    assert holder.load_error is not None
+    assert "version 2 of 'churn' (model m-foreign of run run-m-foreign)" in holder.load_error
+    assert "tidemill models rollback churn" in holder.load_error
+    assert "tidemill models retire churn" in holder.load_error
+    assert caplog.text.count("no other model was loaded") == 2
+
+
+def test_a_champion_that_is_gone_from_the_registry_stays_and_readers_are_told(
+    registry: Registry, settings: Settings
+) -> None:
+    registry.put("m-1")
+    holder = started(settings)
+    registry.alias = None
+    holder.refresh()
+
+    assert answering(holder) == ("1", "m-1")
+    assert holder.load_error == "model 'churn' has no champion: run `tidemill models promote churn VERSION`"
+
+
+def test_a_registry_that_is_back_confirms_the_model_from_disk(registry: Registry, settings: Settings) -> None:
+    registry.put("m-1")
+    started(settings)
+    registry.is_away = True
+    holder = started(settings)
+    assert holder.champion is not None
+    assert holder.champion.is_cached
+    registry.is_away = False
+    holder.refresh()
+
+    assert not holder.champion.is_cached
+    assert registry.downloads == ["m-1"]
+
+
+def test_a_model_that_could_not_be_downloaded_is_tried_again(
+    registry: Registry, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry.put("m-1")
+
+    def full(*_: object) -> Path:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(cache, "download", full)
+        holder = started(settings)
+    assert holder.load_error is not None
+    assert "No space left on device" in holder.load_error
+    holder.refresh()
+
+    assert (answering(holder), holder.load_error) == (("1", "m-1"), None)
