@@ -5,7 +5,7 @@ written once more with its file, is in a state already and cannot be taken out o
 are read again, as silver has them at the end of the batch.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -13,16 +13,26 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F  # noqa: N812
 
 from config.settings import Settings
-from feature_store.applying import COMMIT, Anew, apply_to_states, worker_store
+from feature_store.applying import (
+    COMMIT,
+    Anew,
+    Counts,
+    Upon,
+    apply_to_states,
+    has_come,
+    leaving,
+    worker_store,
+)
 from feature_store.bootstrap import make_anew
 from feature_store.definitions import FeatureGroup
 from feature_store.silver import event_columns, silver_events
 from feature_store.spans import ENTITY
-from feature_store.states import StateStore
-from feature_store.tiles import REBUILDING_MARK, Layout, is_at_least
+from feature_store.states import Change, Found, StateStore
+from feature_store.states.ledger import Changes, joined
+from feature_store.tiles import REBUILDING_MARK, Layout
 
-HANDLED_DDL = "handled BIGINT"
-Handle = Callable[[StateStore, Sequence[str], Sequence[bytes | None]], int]
+CHANGES_DDL, CHANGES = "changes BINARY", pa.schema([("changes", pa.binary())])
+Handle = Callable[[StateStore, Sequence[Found]], Changes]
 
 
 @dataclass(frozen=True)
@@ -56,57 +66,62 @@ def is_insert() -> Column:
     return F.col("_change_type") == "insert"
 
 
-def correct(
-    changes: DataFrame, touched: DataFrame, settings: Settings, group: FeatureGroup, anew: Anew
-) -> Mapping[str, int]:
-    """Bring the states up to silver's version ``anew.keep_from``, the newest in ``changes``, and count what was done.
+def correct(  # noqa: PLR0913, PLR0917 - what changed, whose, and upon what
+    changes: DataFrame, touched: DataFrame, settings: Settings, group: FeatureGroup, upon: Upon, version: int, at: int
+) -> Counts:
+    """Bring the states up to silver's ``version``, the newest in ``changes``, and count what was done.
 
     The states of ``touched`` entities are marked, then made anew from silver; the events of others are applied. An
     entity without events stays marked: :func:`forget_marked`. Doing it again changes nothing.
     """
-    mark(touched, settings, group, anew.keep_from)
-    silver = silver_events(changes.sparkSession, settings, group, anew.keep_from).join(touched, ENTITY, "left_semi")
-    made = make_anew(silver, settings, group, anew.keep_from, anew)
+    mark(touched, settings, group, upon, version)
+    silver = silver_events(changes.sparkSession, settings, group, version).join(touched, ENTITY, "left_semi")
+    made = make_anew(silver, settings, group, version, upon, Anew(at, is_whole=False))
     others = inserted_events(changes, group).join(touched, ENTITY, "left_anti")
-    applied = apply_to_states(others, settings, group, settings.spark.shuffle_partitions)
-    return {"events": made["events"] + applied["events"], "known": max(made["known"], applied["known"])}
+    applied = apply_to_states(others, settings, group, settings.spark.shuffle_partitions, upon)
+
+    def leave(_store: StateStore, found: Sequence[Found]) -> Changes:
+        return leaving(found, upon.version, version)
+
+    return made + applied + Counts(changes=_each_older(touched, settings, group, upon, version, leave))
 
 
-def mark(touched: DataFrame, settings: Settings, group: FeatureGroup, version: int) -> None:
+def mark(touched: DataFrame, settings: Settings, group: FeatureGroup, upon: Upon, version: int) -> None:
     """Replace each state of ``touched`` that has not come to ``version`` by a mark: nobody is answered from it."""
 
-    def put(store: StateStore, ids: Sequence[str], states: Sequence[bytes | None]) -> int:
-        there = [entity for entity, state in zip(ids, states, strict=True) if state is not None]
-        store.write(there, [REBUILDING_MARK] * len(there), 0)
-        return len(there)
+    def put(store: StateStore, found: Sequence[Found]) -> Changes:
+        there = [one for one in found if one.state is not None]
+        store.write(upon.epoch, [Change(one, REBUILDING_MARK, one.known) for one in there], 0)
+        return joined([])
 
-    _older_states(touched, settings, group, version, put)
-
-
-def forget_marked(touched: DataFrame, settings: Settings, group: FeatureGroup, version: int) -> int:
-    """Remove what stands for those of ``touched`` that silver has no events of at ``version``; how many there were."""
-
-    def remove(store: StateStore, ids: Sequence[str], states: Sequence[bytes | None]) -> int:
-        there = [(entity, state) for entity, state in zip(ids, states, strict=True) if state is not None]
-        return store.forget([entity for entity, _ in there], [state for _, state in there])
-
-    return _older_states(touched, settings, group, version, remove)
+    _each_older(touched, settings, group, upon, version, put)
 
 
-def _older_states(touched: DataFrame, settings: Settings, group: FeatureGroup, version: int, handle: Handle) -> int:
-    """``handle`` the states of ``touched`` that are older than ``version``, where the entities are; the sum of it."""
+def forget_marked(touched: DataFrame, settings: Settings, group: FeatureGroup, upon: Upon, version: int) -> None:
+    """Remove what stands for those of ``touched`` that silver has no events of at ``version``."""
+
+    def remove(store: StateStore, found: Sequence[Found]) -> Changes:
+        there = [one for one in found if one.state is not None or one.entry is not None]
+        store.write(upon.epoch, [Change(one, None, None) for one in there], 0)
+        return joined([])
+
+    _each_older(touched, settings, group, upon, version, remove)
+
+
+def _each_older(  # noqa: PLR0913, PLR0917 - whose, upon what, and what to do
+    touched: DataFrame, settings: Settings, group: FeatureGroup, upon: Upon, version: int, handle: Handle
+) -> Changes:
+    """``handle`` what is found of those of ``touched`` that have not come to ``version``, where the entities are."""
     size = settings.feast.write_chunk_rows
 
     def work(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        store, layout, handled = worker_store(settings, group), Layout.of(group), 0
+        store, layout = worker_store(settings, group), Layout.of(group)
+        changes = []
         for batch in batches:
             ids = batch[ENTITY].to_pylist()
             for first in range(0, len(ids), size):
-                chunk = ids[first : first + size]
-                states = store.read(chunk)
-                older = [number for number, state in enumerate(states) if not is_at_least(layout, state, version)]
-                handled += handle(store, [chunk[number] for number in older], [states[number] for number in older])
-        yield pa.RecordBatch.from_pydict({"handled": [handled]})
+                found = store.find(ids[first : first + size])
+                changes.append(handle(store, [one for one in found if not has_come(layout, upon.epoch, one, version)]))
+        yield pa.RecordBatch.from_pydict({"changes": [part.tobytes() for part in changes]}, CHANGES)
 
-    row = touched.mapInArrow(work, HANDLED_DDL).agg(F.sum("handled")).head()
-    return int(row[0] or 0) if row else 0
+    return joined(row["changes"] for row in touched.mapInArrow(work, CHANGES_DDL).collect())
