@@ -199,16 +199,6 @@ class Writer:
         return summed(np.array(rows, dtype=CHANGE))
 
 
-def leaving(found: Sequence[Found], applied: int, version: int) -> Changes:
-    """What it changes that the states of ``found`` are removed by commit ``version``, after those up to ``applied``."""
-    rows = [
-        (bucket_of(one.entity), version, -1, check_of(one.entity, known.epoch, known.version_at(applied)), NEVER)
-        for one in found
-        if (known := one.known) is not None and known.version_at(applied) != NO_VERSION
-    ]
-    return summed(np.array(rows, dtype=CHANGE))
-
-
 def summed(changes: Changes) -> Changes:
     """A row a bucket and version."""
     key = changes["bucket"] * (1 << 48) + changes["version"] + 1
