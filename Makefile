@@ -5,6 +5,8 @@ SHELL := /bin/bash
 # Java takes the encoding of file names from the locale: a clone may lie in any folder, and be made from any shell.
 export LC_ALL := C.UTF-8
 export PYTHONUTF8 := 1
+# Modules of the caller's shell may have the names of ours, and hide the libraries of the environments.
+unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP
 
 PLATFORM := .venv/.synced
 AIRFLOW := .venv-airflow/.synced

@@ -5,9 +5,9 @@ import os
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from config.environment import UTF8, settings_environment
+from config.environment import settings_environment
 from config.secrets import secret
-from config.settings import REPO, Settings
+from config.settings import Settings
 
 ORCHESTRATION = Path(__file__).resolve().parent
 DAGS = ORCHESTRATION / "dags"
@@ -15,7 +15,7 @@ PLUGINS = ORCHESTRATION / "plugins"
 
 
 def airflow_environment(settings: Settings) -> dict[str, str]:
-    """Every variable an Airflow process of this project needs, beside the caller's own ``PATH`` and ``HOME``.
+    """Every variable an Airflow process of this project needs, beside those of :func:`process_environment`.
 
     Holds secrets: give it to a process, never to a log. Writes the passwords file of Airflow's simple auth manager,
     readable by the owner alone.
@@ -36,8 +36,7 @@ def airflow_environment(settings: Settings) -> dict[str, str]:
         for section, values in sections.items()
         for key, value in values.items()
     }
-    own = {"AIRFLOW_HOME": str(airflow_home(settings)), "PYTHONPATH": str(REPO)}
-    return settings_environment(settings) | UTF8 | variables | own
+    return settings_environment(settings) | variables | {"AIRFLOW_HOME": str(airflow_home(settings))}
 
 
 def airflow_home(settings: Settings) -> Path:

@@ -133,6 +133,9 @@ class Settings(Section):
     profile: str = "local"
     home: Path = Path(".tidemill")
     platform_environment: Path = REPO / ".venv"
+    keep_variables: list[str] = Field(
+        default_factory=list, description="further variables of the caller's shell that reach the processes; * for any"
+    )
     kafka: Kafka = Kafka()
     redis: Redis = Redis()
     mlflow: Mlflow = Mlflow()
@@ -187,8 +190,17 @@ def load_with_origin(environ: Mapping[str, str] | None = None) -> tuple[Settings
         settings = Settings.model_validate(merge(from_file, from_env))
     except ValidationError as error:
         raise ConfigError(_explain(error, origin, file)) from error
-    settings = settings.model_copy(update={"home": settings.home.expanduser().absolute()})
+    settings = settings.model_copy(update={"home": _absolute(settings.home, origin.get("home", "default"))})
     return settings, {key: origin.get(key, "default") for key in flatten(settings.model_dump())}
+
+
+def _absolute(home: Path, place: str) -> Path:
+    try:
+        return home.expanduser().absolute()
+    except RuntimeError as error:
+        raise ConfigError(
+            f"home = {str(home)!r} in {place}: whose home folder ~ is cannot be told; give the whole path"
+        ) from error
 
 
 def _explain(error: ValidationError, origin: Mapping[str, str], file: Path) -> str:

@@ -1,6 +1,8 @@
 """The Spark session every job uses, and the ``spark-submit`` command that starts one."""
 
+import logging
 import os
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -10,7 +12,9 @@ from pyspark.sql import SparkSession
 
 from config.environment import UTF8
 from config.errors import TerminalError
+from config.interruption import kept_handlers
 from config.settings import REPO, Settings
+from config.user import check_named
 
 # In quotes, as Spark reads a line of options: the folder's name may have a space.
 LOGGING_OPTION = f'"-Dlog4j2.configurationFile={Path(__file__).resolve().parent / "spark-log4j2.properties"}"'
@@ -42,7 +46,14 @@ def session(app_name: str, settings: Settings, conf: Mapping[str, str] | None = 
     builder = SparkSession.builder.appName(app_name)
     for key, value in {**(conf or {}), **spark_conf(settings)}.items():
         builder = builder.config(key, value)
-    return builder.getOrCreate()
+    logging.getLogger().addFilter(_is_worth_telling)
+    with kept_handlers():  # PySpark takes SIGINT and leaves SIGTERM alone
+        return builder.getOrCreate()
+
+
+def _is_worth_telling(record: logging.LogRecord) -> bool:
+    """Py4J logs, with a traceback, that a call was interrupted; who interrupted it knows."""
+    return record.msg != "KeyboardInterrupt while sending command."
 
 
 def submit_command(
@@ -55,7 +66,12 @@ def submit_command(
 
 
 def spark_environment(settings: Settings) -> dict[str, str]:
-    """Environment variables a Spark process needs."""
+    """Environment variables a Spark process needs.
+
+    Raises:
+        UnnamedUserError: Java could not tell who runs it.
+    """
+    check_named()
     python = str(settings.platform_environment / "bin" / "python")
     # Told, for the script that finds it calls Python without quotes, and would follow another Spark's variable.
     home = str(Path(pyspark.__file__).parent)
@@ -106,10 +122,19 @@ def _is_on_this_disk(settings: Settings) -> bool:
 
 
 def driver_java_options(settings: Settings) -> str:
-    """Options of the driver's JVM: its log, and the archive of classes that set-up made for a faster start.
+    """Options of the driver's JVM: its log, its temporary files, and set-up's archive of classes for a faster start.
 
-    The JVM starts without an archive that was made by another Java or from other jars.
+    The temporary files lie where this process has its own, as Java obeys no TMPDIR. The JVM starts without an archive
+    that was made by another Java or from other jars.
     """
     archive = settings.spark.jars.parent / "spark.jsa"
     sharing = f' "-XX:SharedArchiveFile={archive}" -Xlog:cds=off -Xlog:cds+dynamic=off' if archive.is_file() else ""
-    return LOGGING_OPTION + sharing
+    return LOGGING_OPTION + sharing + _temporary_option()
+
+
+def _temporary_option() -> str:
+    folder = tempfile.gettempdir()
+    if "," in folder:  # which ends a folder's name in Spark's list of them
+        return ""
+    escaped = folder.replace("\\", "\\\\").replace('"', '\\"')
+    return f' "-Djava.io.tmpdir={escaped}"'

@@ -38,7 +38,7 @@ class Split:
 def split_cutoffs(first: date, end: date, horizon: timedelta, rule: Cutoffs) -> Split:
     """The newest days with a whole label window test, those a horizon before them validate, the rest train.
 
-    ``first`` is the day of the first event; events are complete up to ``end`` (not included).
+    Events cover the days from ``first`` up to ``end`` (not included).
 
     Raises:
         HistoryTooShortError: a part stays empty, or ``train`` has fewer than the rule wants.

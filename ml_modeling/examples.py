@@ -52,6 +52,20 @@ class TrainingFrame:
         return to_examples(self.rows[self.rows[CUTOFF].isin(set(cutoffs))], self.features)
 
 
+def check_filled(part: str, examples: Examples, features: tuple[str, ...]) -> None:
+    """Each feature has a value in some row of a part that a model is fitted on.
+
+    Raises:
+        FrameError: one has none: the model could not have learnt what it means.
+    """
+    empty = [name for name, column in zip(features, examples.x.T, strict=True) if np.isnan(column).all()]
+    if empty:
+        raise FrameError(
+            f"no value in any of the {len(examples)} rows of the {part} part: {', '.join(empty)}; was the table "
+            "computed at these cutoffs, and has its source events that old?"
+        )
+
+
 def to_examples(rows: pd.DataFrame, features: tuple[str, ...]) -> Examples:
     """The arrays of ``rows``, ordered by cutoff and entity, so that the order they were read in does not matter."""
     ordered = rows.sort_values([CUTOFF, ENTITY], kind="stable")
@@ -77,5 +91,3 @@ def _check(rows: pd.DataFrame, features: tuple[str, ...]) -> None:
     for name, column in zip(features, values.T, strict=True):
         if np.isinf(column).any():
             raise FrameError(f"feature {name} is infinite in {int(np.isinf(column).sum())} rows")
-        if np.isnan(column).all():
-            raise FrameError(f"feature {name} has no value in any row: was its table computed at these cutoffs?")

@@ -21,7 +21,7 @@ from ml_modeling.evaluation.report import Estimate, EvaluationReport, compare, e
 from ml_modeling.examples import CUTOFF, ENTITY, LABEL, Examples, to_examples
 from ml_modeling.gates import ChampionComparison, GateReport, judge
 from ml_modeling.registry import tags
-from ml_modeling.registry.served import ServingSpec, download_model
+from ml_modeling.registry.served import NO_DECISION, ServingSpec, download_model
 from ml_modeling.registry.serving import CHAMPION, alias_version
 from ml_modeling.tracking import TrainingRun, UnusableRunError, existing_run, new_run
 from ml_modeling.training import TrainedModel, fit
@@ -58,6 +58,7 @@ def _log_training(run: TrainingRun, data: "SplitFrame", model: TrainedModel) -> 
             **parameters,
             "threshold": model.serving.threshold,
             "cold_start_score": model.serving.cold_start_score,
+            "cold_start_decision": model.serving.cold_start_decision or NO_DECISION,
             BASELINE_THRESHOLD: model.baseline_threshold,
         }
     )
@@ -72,7 +73,7 @@ def _log_training(run: TrainingRun, data: "SplitFrame", model: TrainedModel) -> 
     fitted = rows[rows[CUTOFF].isin(set(data.split.before_test))]
     reference = fitted.sample(n=min(len(fitted), REFERENCE_ROWS), random_state=0)
     run.log_rows(reference[[*features, LABEL]], tracking.REFERENCE_EXAMPLES)
-    run.set_tags({tags.MODEL_URI: run.log_model(model.pipeline, model.serving)})
+    run.set_tags({tags.MODEL_URI: run.log_model(model.pipeline, model.serving, model.fitted.x)})
 
 
 def _lineage(use_case: UseCase, data: "SplitFrame") -> dict[str, str]:
@@ -88,7 +89,8 @@ def _lineage(use_case: UseCase, data: "SplitFrame") -> dict[str, str]:
         "features": ",".join(use_case.features),
         "label.horizon_days": str(use_case.label.horizon.days),
         "label.active_days": str(use_case.label.active.days),
-        "events": f"{data.first}..{data.end}",
+        "events": f"{data.events.first}..{data.events.end}",
+        "events.left_out": data.events.left_out or "none",
         **{f"table.{name}": f"version {version}" for name, version in data.table_versions.items()},
         **{f"cutoffs.{name}": f"{days[0]}..{days[-1]} ({len(days)})" for name, days in parts.items()},
         "frame.sha256": _digest(data.frame.rows),

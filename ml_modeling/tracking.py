@@ -2,22 +2,27 @@
 
 import json
 import logging
+import os
+import socket
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from config.errors import TerminalError, TidemillError
+from config.interruption import interruption
 from config.settings import Settings
+from ml_modeling.abandoned import end_abandoned, held
 from ml_modeling.registry import tags
+from ml_modeling.registry.artefact import sklearn_options
 from ml_modeling.registry.connection import MlflowMissingError, connect, mlflow_errors
 from ml_modeling.registry.experiments import experiment_id
-from ml_modeling.registry.served import METADATA_KEY, TRUSTED_TYPES, ServingSpec, download_model
+from ml_modeling.registry.scorer import Floats
+from ml_modeling.registry.served import ServingSpec, download_model
 from ml_modeling.use_case import UseCase
 
 if TYPE_CHECKING:
@@ -31,7 +36,6 @@ TRIALS = "search/trials.json"
 EVALUATION = "evaluation/report.json"
 GATE_REPORT = "gate/report.json"
 MODEL_CARD = "model_card.md"
-MODEL_LIBRARIES = ("lightgbm", "mlflow-skinny", "numpy", "scikit-learn", "skops", "xgboost")
 
 log = logging.getLogger(__name__)
 
@@ -89,24 +93,16 @@ class TrainingRun:
             rows.to_parquet(file, index=False)
             self.client.log_artifact(self.run_id, str(file), str(Path(path).parent))
 
-    def log_model(self, pipeline: Any, spec: ServingSpec) -> str:
-        """Logs the pipeline with its serving metadata; returns its model URI."""
+    def log_model(self, pipeline: Any, spec: ServingSpec, x: Floats) -> str:
+        """Logs the pipeline with its serving metadata, and some rows of ``x`` as an example; returns its model URI."""
         import mlflow
 
-        versions = [f"{name}=={metadata.version(name)}" for name in MODEL_LIBRARIES]
-        logging.getLogger("mlflow.utils.environment").setLevel(logging.ERROR)
+        options = sklearn_options(pipeline, spec, x)
         with mlflow_errors(self.settings, f"writing the model of run {self.run_id}"):
             connect(self.settings)
             mlflow.set_experiment(experiment_id=self.experiment_id)  # else MLflow refuses a run of another experiment
             with mlflow.start_run(run_id=self.run_id):
-                logged = mlflow.sklearn.log_model(
-                    pipeline,
-                    name="model",
-                    serialization_format="skops",
-                    skops_trusted_types=list(TRUSTED_TYPES),
-                    pip_requirements=versions,
-                    metadata={METADATA_KEY: spec.model_dump(mode="json")},
-                )
+                logged = mlflow.sklearn.log_model(pipeline, name="model", **options)
         return str(logged.model_uri)
 
     def read_rows(self, path: str) -> pd.DataFrame:
@@ -137,26 +133,34 @@ class TrainingRun:
 
 @contextmanager
 def new_run(settings: Settings, use_case: UseCase) -> Iterator[TrainingRun]:
-    """A run of the use case's experiment; ends FINISHED, or FAILED with the reason as a tag."""
+    """A run of the use case's experiment; ends FINISHED, else FAILED or KILLED with the reason as a tag.
+
+    Runs that this home's processes left behind when they were killed end as KILLED first.
+    """
     client = connect(settings)
+    end_abandoned(settings)
     with mlflow_errors(settings, f"starting a run of experiment {use_case.name!r}"):
         experiment = experiment_id(client, use_case.name)
-        created = client.create_run(experiment, tags={tags.USE_CASE: use_case.name})
+        process = f"{os.getpid()} on {socket.gethostname()}"
+        created = client.create_run(experiment, tags={tags.USE_CASE: use_case.name, tags.PROCESS: process})
     run = TrainingRun(settings, created.info.run_id, experiment)
-    try:
-        yield run
-    except BaseException as error:
-        _fail(run, error)
-        raise
-    with mlflow_errors(settings, f"ending run {run.run_id}"):
-        client.set_terminated(run.run_id, "FINISHED")
+    with held(settings, run.run_id):
+        try:
+            yield run
+        except BaseException as error:
+            _end(run, error)
+            raise
+        with mlflow_errors(settings, f"ending run {run.run_id}"):
+            client.set_terminated(run.run_id, "FINISHED")
 
 
-def _fail(run: TrainingRun, error: BaseException) -> None:
+def _end(run: TrainingRun, error: BaseException) -> None:
+    interrupted = interruption(error)
+    reason = f"ended by {interrupted.signal.name}" if interrupted else f"{type(error).__name__}: {error}"
     try:
-        run.set_tags({tags.ERROR: f"{type(error).__name__}: {error}"[:5000]})
+        run.set_tags({tags.ERROR: reason[:5000]})
         with mlflow_errors(run.settings, f"ending run {run.run_id}"):
-            run.client.set_terminated(run.run_id, "FAILED")
+            run.client.set_terminated(run.run_id, "KILLED" if interrupted else "FAILED")
     except TidemillError as later:
         log.warning("run %s stays unfinished in MLflow: %s", run.run_id, later)
 

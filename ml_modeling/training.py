@@ -10,7 +10,7 @@ from ml_modeling.candidates import build
 from ml_modeling.cutoffs import Split
 from ml_modeling.evaluation.baseline import baseline_scores
 from ml_modeling.evaluation.metrics import Metrics, max_f1_threshold, measure
-from ml_modeling.examples import Examples, Floats, TrainingFrame
+from ml_modeling.examples import Examples, Floats, TrainingFrame, check_filled
 from ml_modeling.leakage import check_features
 from ml_modeling.registry.served import ServingSpec
 from ml_modeling.specification import FixedThreshold, ModelSpec
@@ -46,6 +46,7 @@ def fit(use_case: UseCase, frame: TrainingFrame, split: Split, progress: Progres
     """The best candidate, fitted.
 
     Raises:
+        FrameError: a feature is empty where a model is fitted.
         LeakageError: a feature gives the label away.
         OneLabelError: nothing can be learned from, or measured on, a part.
         SearchError: a candidate cannot be trained with its parameters.
@@ -54,6 +55,7 @@ def fit(use_case: UseCase, frame: TrainingFrame, split: Split, progress: Progres
     parts = {"train": split.train, "validation": split.validation, "test": split.test, "before test": split.before_test}
     examples = {name: frame.at(cutoffs) for name, cutoffs in parts.items()}
     _check_labels(examples)
+    check_filled("train", examples["train"], use_case.features)  # the search's fits; the final one has these rows too
     check_features(examples["before test"], use_case.features, spec.leakage)
     train, validation, everything = examples["train"], examples["validation"], examples["before test"]
     trials = search(train, validation, spec, progress)
@@ -87,13 +89,15 @@ def _threshold(validation: Examples, scores: Floats, spec: ModelSpec) -> float:
 
 
 def _serving(use_case: UseCase, threshold: float, fitted: Examples) -> ServingSpec:
-    rule = use_case.spec.cold_start
+    rule, decisions = use_case.spec.cold_start, use_case.spec.decisions
+    cold_start_score = rule.score_of(fitted.base_rate)
     return ServingSpec(
         use_case=use_case.name,
         feature_service=use_case.service.name,
         feature_fingerprint=use_case.service.fingerprint,
         features=use_case.features,
         threshold=threshold,
-        decisions=use_case.spec.decisions,
-        cold_start_score=fitted.base_rate if rule.rule == "base_rate" else rule.score,
+        decisions=decisions,
+        cold_start_score=cold_start_score,
+        cold_start_decision=rule.decision_of(cold_start_score, threshold, decisions),
     )

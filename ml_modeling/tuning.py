@@ -74,7 +74,7 @@ class _Contender:
         asked = self._study.ask(self._distributions)
         try:
             pipeline = build(self._candidate, asked.params, self._rule.seed).fit(train.x, train.y)
-        except (TypeError, ValueError) as error:
+        except Exception as error:  # each library has its own
             raise SearchError(f"candidate {self._candidate} cannot be trained with {asked.params}: {error}") from error
         score = float(RANKING[self._rule.metric](validation.y, pipeline.predict_proba(validation.x)[:, 1]))
         self._study.tell(asked, score)
@@ -86,6 +86,6 @@ def _distribution(choice: Any) -> Any:
 
     if not isinstance(choice, Range):
         return CategoricalDistribution(choice if isinstance(choice, list) else [choice])
-    if isinstance(choice.low, int) and isinstance(choice.high, int):
-        return IntDistribution(choice.low, choice.high, log=choice.log)
+    if choice.is_whole:
+        return IntDistribution(int(choice.low), int(choice.high), log=choice.log)
     return FloatDistribution(choice.low, choice.high, log=choice.log)

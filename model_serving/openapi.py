@@ -32,7 +32,7 @@ _DEGRADED = {
         {
             "customer_id": "unheard-of",
             "score": 0.4,
-            "decision": "stays",
+            "decision": None,
             "features_as_of": None,
             "degraded": ["registry_unavailable", "cold_start"],
         }
@@ -47,6 +47,7 @@ _INFO = {
     "threshold": 0.5,
     "decisions": ["stays", "churns"],
     "cold_start_score": 0.4,
+    "cold_start_decision": None,
     "loaded_at": "2026-01-31T12:00:00Z",
     "is_cached": False,
 }

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from contracts import contract, event
+from ml_modeling.registry.served import NO_DECISION
 from model_serving.scoring import Answer, Scored
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -32,7 +33,7 @@ def _data(answer: Answer, scored: Scored) -> dict[str, Any]:
         "use_case": answer.use_case,
         "entity_id": scored.customer_id,
         "score": scored.score,
-        "decision": scored.decision,
+        "decision": NO_DECISION if scored.decision is None else scored.decision,
         "model_name": model.name,
         "model_version": model.version,
         "model_alias": model.alias,

@@ -79,6 +79,7 @@ async def model_info(use_case: str, request: Request) -> ModelInfo:
         threshold=model.threshold,
         decisions=model.decisions,
         cold_start_score=model.cold_start_score,
+        cold_start_decision=model.cold_start_decision,
         loaded_at=champion.loaded_at,
         is_cached=champion.is_cached,
     )

@@ -16,7 +16,7 @@ CustomerId = Annotated[
 class DegradedReason(StrEnum):
     """Why an answer is less than the best one.
 
-    - `cold_start`: the customer has no features; the score is the model's cold-start score.
+    - `cold_start`: the customer has no features; the score and the decision are the model's for a cold start.
     - `feature_store_unavailable`: the features could not be read in time; the score is the cold-start score.
     - `unreadable_state`: what the store holds of the customer is damaged; the score is the cold-start score.
     - `states_rebuilding`: what the store holds of the customer is being made anew from the lake; the score is the
@@ -58,7 +58,10 @@ class PredictRequest(Body):
 class Prediction(Body):
     customer_id: str
     score: float = Field(ge=0, le=1, description="the model's score; what it means is in the use case's README")
-    decision: str = Field(description="which side of the model's threshold the score is on")
+    decision: str | None = Field(
+        description="which side of the model's threshold the score is on; for a customer without features what the "
+        "model declares, null when that is no decision"
+    )
     features_as_of: datetime | None = Field(
         description="all that the lake had learnt until then is in the features; null when they could not be read"
     )
@@ -83,6 +86,7 @@ class ModelInfo(ModelIdentity):
     threshold: float = Field(description="scores at or above it get the second decision")
     decisions: tuple[str, str] = Field(description="below the threshold, at or above it")
     cold_start_score: float = Field(description="the score of a customer without features")
+    cold_start_decision: str | None = Field(description="the decision for one; null: none is made")
     loaded_at: datetime
     is_cached: bool = Field(description="true when it came from disk and the registry has not confirmed it yet")
 

@@ -23,7 +23,7 @@ class Scored:
 
     customer_id: str
     score: float
-    decision: str
+    decision: str | None
     row: FeatureRow | None
     degraded: tuple[DegradedReason, ...]
 
@@ -47,7 +47,7 @@ class Answer:
 def score(champion: Champion, ids: Sequence[str], standing: tuple[DegradedReason, ...]) -> tuple[Scored, ...]:
     """One answer a customer, in order; ``standing`` are the reasons that hold for all of them.
 
-    A customer without features, unknown or unreadable, gets the model's cold-start score.
+    A customer without features, unknown or unreadable, gets the model's cold-start score and decision.
     """
     with _features_seconds.time():
         rows = _rows(champion, ids)
@@ -57,7 +57,7 @@ def score(champion: Champion, ids: Sequence[str], standing: tuple[DegradedReason
     return tuple(
         _scored(model, customer_id, next(scores), row, (*standing, *_stale(row)))
         if reason is None
-        else _scored(model, customer_id, model.cold_start_score, row, (*standing, reason))
+        else Scored(customer_id, model.cold_start_score, model.cold_start_decision, row, (*standing, reason))
         for customer_id, (row, reason) in zip(ids, rows, strict=True)
     )
 

@@ -6,6 +6,8 @@ import sys
 import click
 
 from config.errors import TidemillError
+from config.interruption import interruption, raise_on_signals
+from tidemill import environment
 
 COMMANDS = {
     "config": "Show the effective settings and where each came from.",
@@ -38,6 +40,17 @@ class LazyGroup(click.Group):
         command: click.Command = importlib.import_module(f"tidemill.commands.{cmd_name}").command
         return command
 
+    def invoke(self, ctx: click.Context) -> object:
+        """As ever, but an interruption is a sentence and its own exit status: click's is 1."""
+        try:
+            return super().invoke(ctx)
+        except BaseException as error:
+            interrupted = interruption(error)
+            if interrupted is None:
+                raise
+            click.echo(f"tidemill: ended by {interrupted.signal.name}", err=True)
+            sys.exit(interrupted.exit_status)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
@@ -49,8 +62,13 @@ def cli() -> None:
 
 
 def main() -> None:
-    """Run the command line; an expected error is one sentence on stderr and a non-zero exit status."""
+    """Run the command line; an expected error is one sentence on stderr and a non-zero exit status.
+
+    Ended by SIGINT or SIGTERM, the exit status is 128 and the signal's number.
+    """
+    raise_on_signals()
     try:
+        environment.enter()
         cli(prog_name="tidemill")
     except TidemillError as error:
         click.echo(f"tidemill: {error}", err=True)

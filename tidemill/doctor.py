@@ -9,8 +9,10 @@ from pathlib import Path
 
 import psutil
 
+from config.environment import is_kept
 from config.errors import TidemillError
 from config.settings import REPO, Settings
+from config.user import check_named, user_name
 from tidemill.stack.catalog import catalog
 from tidemill.stack.daemon import leftovers, service_record
 from tidemill.stack.folders import Folders
@@ -43,6 +45,7 @@ def checks(settings: Settings) -> list[Check]:
     """Every check, in the order in which their failures should be mended."""
     single: tuple[Callable[[Settings], Check], ...] = (
         python, java, maven, memory, disk, home, platform_environment, airflow_environment, redis,
+        user, variables,
     )  # fmt: skip
     results = [*(check(settings) for check in single), *jars(settings), *ports(settings)]
     return [replace(result, advice="") if result.is_ok else result for result in results]
@@ -132,6 +135,24 @@ def redis(_settings: Settings) -> Check:
         return Check("redis", True, redis_binary())
     except TidemillError as error:
         return Check("redis", False, str(error), "run `make setup`, or install redis-server")
+
+
+def user(_settings: Settings) -> Check:
+    try:
+        check_named()
+    except TidemillError as error:
+        found, _, advice = str(error).partition(": ")
+        return Check("user", False, found, advice)
+    return Check("user", True, user_name())
+
+
+def variables(settings: Settings) -> Check:
+    """What of the environment this command was started in passes to the platform's processes."""
+    given = psutil.Process().environ()
+    kept = [name for name, value in sorted(given.items()) if is_kept(settings, name, value)]
+    left_out = [name for name in sorted(given) if name not in kept]
+    found = f"kept {', '.join(kept) or 'nothing'}; left out {', '.join(left_out) or 'nothing'}"
+    return Check("variables of this shell", True, found)
 
 
 def jars(settings: Settings) -> Iterator[Check]:

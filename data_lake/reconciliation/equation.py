@@ -26,10 +26,17 @@ FROM runs GROUP BY generation, partition, run ORDER BY partition, run
 """
 
 GONE = """
-SELECT messages(generation, partition, l.first, least(last, low - 1)) AS what,
-       least(last, low - 1) - l.first + 1 AS rows
-FROM lacking l JOIN broker USING (generation, partition) WHERE l.first < low ORDER BY partition, l.first
+WITH below AS (SELECT generation, partition, l.first, least(last, low - 1) AS last
+               FROM lacking l JOIN broker USING (generation, partition) WHERE l.first < low),
+     marks AS (SELECT b.*, "offset" AS mark FROM below b JOIN readable r
+                   ON (b.generation, b.partition) = (r.generation, r.partition) AND "offset" BETWEEN b.first AND last
+               UNION ALL SELECT *, last + 1 FROM below),
+     steps AS (SELECT *, lag(mark, 1, first - 1) OVER (PARTITION BY generation, partition, first ORDER BY mark)
+                         AS before FROM marks)
+SELECT messages(generation, partition, before + 1, mark - 1) AS what, mark - before - 1 AS rows
+FROM steps WHERE mark > before + 1 ORDER BY partition, mark
 """
+"""Of what bronze lacks below the broker's beginning, all that was not read of the broker before it went."""
 
 CLOSED = """
 SELECT 'generation ' || generation || ' partition ' || partition || ': ' || count("offset") || ' rows, ' || rows
@@ -78,10 +85,22 @@ FROM quarantine SEMI JOIN silver USING (generation, partition, "offset")
 
 WRONG_REASON = """
 SELECT message(generation, partition, "offset") || ' is ' || q.reason
-           || ', the contract says ' || coalesce(b.reason, 'valid') AS what, 1 AS rows
+           || CASE b.reason WHEN 'time_out_of_range' THEN ', its time says ' ELSE ', the contract says ' END
+           || coalesce(b.reason, 'valid') AS what, 1 AS rows
 FROM quarantine q JOIN bronze b USING (generation, partition, "offset")
 WHERE coalesce(b.reason, q.reason) != q.reason
    OR (b.reason IS NULL AND q.reason NOT IN ('conflict', 'time_out_of_range', 'unprocessable'))
+"""
+
+WITHIN_BOUNDS = """
+SELECT message(generation, partition, "offset") AS what, 1 AS rows
+FROM quarantine q JOIN bronze b USING (generation, partition, "offset")
+WHERE q.reason = 'time_out_of_range' AND b.reason IS NULL
+"""
+
+OUT_OF_BOUNDS = """
+SELECT message(generation, partition, "offset") AS what, 1 AS rows
+FROM bronze b SEMI JOIN silver USING (generation, partition, "offset") WHERE reason = 'time_out_of_range'
 """
 
 UNFOUNDED_CONFLICT = """
@@ -98,7 +117,17 @@ ANTI JOIN quarantine USING (generation, partition, "offset")
 
 INVALID_IN_SILVER = """
 SELECT message(generation, partition, "offset") || ' is ' || reason AS what, 1 AS rows FROM bronze b
-SEMI JOIN silver USING (generation, partition, "offset") WHERE reason IS NOT NULL
+SEMI JOIN silver USING (generation, partition, "offset") WHERE reason != 'time_out_of_range'
+"""
+
+OTHER_VALUES = """
+SELECT message(generation, partition, "offset") || ': ' || array_to_string(changed, ', ') AS what, 1 AS rows
+FROM differences JOIN bronze USING (generation, partition, "offset") WHERE len(changed) > 0
+"""
+
+LACKING_VALUES = """
+SELECT message(generation, partition, "offset") || ': ' || array_to_string(lacking, ', ') AS what, 1 AS rows
+FROM differences JOIN bronze USING (generation, partition, "offset") WHERE len(changed) = 0 AND len(lacking) > 0
 """
 
 SILVER_WITHOUT_BRONZE = """
@@ -119,6 +148,9 @@ FROM bronze_all ANTI JOIN broker USING (generation, partition)
 GROUP BY generation, partition ORDER BY generation, partition
 """
 
+AGAIN = "`tidemill lake rejudge TOPIC` judges again"
+BOUNDS = f"stream.earliest_event and stream.latest_skew_s ({AGAIN} by what they are now)"
+
 CHECKS: dict[str, str] = {
     "the broker has them, bronze does not": MISSING_IN_BRONZE,
     "bronze never had them, and the broker no longer has them": GONE,
@@ -131,9 +163,13 @@ CHECKS: dict[str, str] = {
     "more than once in quarantine": REPEATED_IN_QUARANTINE,
     "more than once in silver": REPEATED_IN_SILVER,
     "in quarantine for another reason than the contract's": WRONG_REASON,
+    f"in quarantine as time_out_of_range, though within {BOUNDS}": WITHIN_BOUNDS,
     "in quarantine as a conflict, though silver has no other event of that identity": UNFOUNDED_CONFLICT,
     "of an identity that silver has with another time or data, and not in quarantine": SILENT_CONFLICT,
     "in silver against the contract": INVALID_IN_SILVER,
+    f"in silver, though its time is beyond {BOUNDS}": OUT_OF_BOUNDS,
+    "in silver with another value than its message's": OTHER_VALUES,
+    f"in silver without a value that its message has, and an older contract did not know ({AGAIN})": LACKING_VALUES,
     "in silver without its message in bronze": SILVER_WITHOUT_BRONZE,
     "in quarantine without its message in bronze": QUARANTINE_WITHOUT_BRONZE,
 }

@@ -5,7 +5,7 @@ what it gets and bronze lacks is missing.
 """
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import duckdb
 import pyarrow as pa
@@ -14,6 +14,9 @@ from data_lake.reconciliation import equation
 
 ReadOffsets = Callable[[int, int, int], Iterable[int]]
 """The offsets of the messages in a partition, from the second argument on, before the third."""
+
+Lows = Callable[[], Mapping[int, int]]
+"""The offset at which each partition begins at the broker, now."""
 
 OFFSETS_A_BLOCK = 50_000
 READ_ON = 1_000
@@ -27,6 +30,9 @@ WITH there AS (SELECT partition, greatest(l.first, low) AS first, last
      spans AS (SELECT *, sum(is_far::INT) OVER (PARTITION BY partition ORDER BY first) AS span FROM steps)
 SELECT partition, min(first), max(last) + 1 FROM spans GROUP BY partition, span ORDER BY partition, span
 """  # noqa: S608
+RAISE_LOW = """
+UPDATE broker SET low = greatest(low, ?) WHERE partition = ? AND generation = (SELECT max(generation) FROM broker)
+"""
 KEEP = """
 INSERT INTO readable SELECT l.generation, l.partition, number
 FROM (SELECT ?::INT AS partition, number FROM read) r
@@ -34,11 +40,17 @@ ASOF JOIN lacking l ON r.partition = l.partition AND r.number >= l.first WHERE n
 """
 
 
-def explain_gaps(connection: duckdb.DuckDBPyConnection, read: ReadOffsets) -> None:
-    """Fill the tables ``lacking`` (ranges) and ``readable`` (of them, the offsets of messages)."""
+def explain_gaps(connection: duckdb.DuckDBPyConnection, read: ReadOffsets, lows: Lows) -> None:
+    """Fill the tables ``lacking`` (ranges) and ``readable`` (of them, the offsets of messages).
+
+    Retention goes on meanwhile: an offset that was not read may be of a message that was gone by then, unless the
+    broker still begins at or before it afterwards. So ``lows`` are asked last, and are the ``low`` of table ``broker``.
+    """
     connection.execute(f"INSERT INTO lacking {equation.LACKING}")
     for partition, first, end in connection.execute(SPANS).fetchall():
         insert_read(connection, KEEP, partition, read(partition, first, end))
+    for partition, low in lows().items():
+        connection.execute(RAISE_LOW, [low, partition])
 
 
 def insert_read(connection: duckdb.DuckDBPyConnection, sql: str, partition: int, offsets: Iterable[int]) -> None:

@@ -1,33 +1,31 @@
 """One compact row for every row of bronze, silver and quarantine, in a DuckDB file that spills instead of growing."""
 
-import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import duckdb
-import orjson
 import pyarrow as pa
 from deltalake import DeltaTable
 
-from config.settings import Settings
-from contracts.checker import Checker, checker
+from config.settings import Settings, Stream
+from contracts.checker import checker
+from contracts.registry import contract
 from data_lake import tables
 from data_lake.arrow import batches, source
 from data_lake.delta_rs import open_table
 from data_lake.reconciliation.content import content
+from data_lake.reconciliation.differences import find_differences
+from data_lake.reconciliation.judge import COLUMNS, Judge, Place
+from data_lake.reconciliation.values import Compared, SentValues, digest_of
 from data_lake.tables import FIRST_GENERATION
 from data_lake.topic_starts import TopicStart
 from ingestion_layer.kafka.offsets import Offsets
 
 MEMORY_LIMIT = "1GB"
 ROWS_A_BATCH = 4096
-Place = tuple[int, int, int]
-"""Generation, partition and offset."""
-UNPROCESSABLE = {"reason": "unprocessable"}
-CHECKED = pa.schema([(name, pa.string()) for name in ("reason", "source", "event_id", "time")])
 SCHEMA = r"""
 CREATE MACRO micros(text) AS epoch_us(TRY_CAST(regexp_replace(upper(text), '(\.\d{6})\d+', '\1') AS TIMESTAMPTZ));
 CREATE MACRO of_generation(gen) AS CASE WHEN gen > 1 THEN 'generation ' || gen || ' ' ELSE '' END;
@@ -38,9 +36,11 @@ CREATE TABLE broker (generation INT, partition INT, first BIGINT, low BIGINT, hi
 CREATE TABLE accepted (generation INT, partition INT, first BIGINT, last BIGINT);
 CREATE TABLE closed (generation INT, partition INT, rows BIGINT);
 CREATE TABLE bronze_all (generation INT, partition INT, "offset" BIGINT, reason VARCHAR, source VARCHAR,
-                         event_id VARCHAR, time BIGINT);
+                         event_id VARCHAR, time BIGINT, sent UBIGINT);
 CREATE TABLE quarantine_all (generation INT, partition INT, "offset" BIGINT, reason VARCHAR);
-CREATE TABLE silver (source VARCHAR, event_id VARCHAR, time BIGINT, generation INT, partition INT, "offset" BIGINT);
+CREATE TABLE silver (source VARCHAR, event_id VARCHAR, time BIGINT, generation INT, partition INT, "offset" BIGINT,
+                     held UBIGINT);
+CREATE TABLE differences (generation INT, partition INT, "offset" BIGINT, changed VARCHAR[], lacking VARCHAR[]);
 CREATE TABLE said (generation INT, partition INT, "offset" BIGINT, content VARCHAR);
 CREATE TABLE lacking (generation INT, partition INT, first BIGINT, last BIGINT);
 CREATE TABLE readable (generation INT, partition INT, "offset" BIGINT);
@@ -66,6 +66,18 @@ CREATE TABLE repeated AS SELECT generation, partition, "offset" FROM bronze_all
 SEMI JOIN (SELECT source, event_id FROM bronze_all WHERE reason IS NULL GROUP BY ALL HAVING count(*) > 1)
     USING (source, event_id)
 WHERE reason IS NULL
+"""
+BRONZE = """
+INSERT INTO bronze_all
+SELECT coalesce(generation, $first), partition, "offset",
+       CASE WHEN time < $earliest OR time > epoch_us(sent_broker_time) + $skew THEN 'time_out_of_range' ELSE reason END,
+       source, event_id, time, CASE WHEN reason IS NULL THEN {digest} END
+FROM (SELECT *, micros(sent__time) AS time FROM judged)
+"""
+"""A valid event's time is held against its bounds too, which the contract does not know."""
+SILVER = """
+INSERT INTO silver
+SELECT source, event_id, epoch_us(event_time), _generation, _partition, _offset, {digest} FROM rows
 """
 SAYING = """
 SELECT coalesce(b.generation, ?) AS generation, partition, "offset", value
@@ -95,8 +107,11 @@ def topic_index(
             _index_broker(connection, offsets, history, keeps_all)
             _index_record(connection, history, keeps_all)
             _index_quarantine(connection, opened["quarantine"])
-            _index_bronze(connection, opened["bronze"], checker(topic), _unprocessable(connection))
-            _index_silver(connection, opened["silver"])
+            silver_schema = pa.schema(opened["silver"].schema().to_arrow())
+            judge = Judge(checker(topic), _unprocessable(connection), SentValues(contract(topic), silver_schema))
+            _index_bronze(connection, opened["bronze"], judge, settings.stream)
+            _index_silver(connection, opened["silver"], judge.values.compared())
+            find_differences(connection, opened["bronze"], opened["silver"], judge)
             _index_said(connection, opened["bronze"])
             yield connection
         finally:
@@ -148,37 +163,21 @@ def _unprocessable(connection: duckdb.DuckDBPyConnection) -> frozenset[Place]:
     return frozenset(found.fetchall())
 
 
-def _index_bronze(
-    connection: duckdb.DuckDBPyConnection, bronze: DeltaTable, check: Checker, unprocessable: frozenset[Place]
-) -> None:
-    """Each message with the contract's verdict, and what identifies its event when it is valid."""
-    for batch in batches(bronze, ["generation", "partition", "offset", "value"], ROWS_A_BATCH):
-        places = _places(batch) if unprocessable else itertools.repeat(None)
-        values = zip(batch.column("value").to_pylist(), places, strict=False)
-        rows = [UNPROCESSABLE if place in unprocessable else _check(check, value) for value, place in values]
-        checked = pa.Table.from_pylist(rows, CHECKED)
-        for name in ("generation", "partition", "offset"):
-            checked = checked.append_column(name, batch.column(name))
-        connection.register("checked", checked)
-        connection.execute(
-            'INSERT INTO bronze_all SELECT coalesce(generation, ?), partition, "offset", reason, source, event_id,'
-            " micros(time) FROM checked",
-            [FIRST_GENERATION],
-        )
-        connection.unregister("checked")
-
-
-def _places(batch: pa.RecordBatch) -> Iterator[Place]:
-    generations = (generation or FIRST_GENERATION for generation in batch.column("generation").to_pylist())
-    yield from zip(generations, batch.column("partition").to_pylist(), batch.column("offset").to_pylist(), strict=True)
-
-
-def _check(check: Checker, value: bytes | None) -> dict[str, Any]:
-    rejection = check.check_bytes(value)
-    if rejection is not None or value is None:
-        return {"reason": str(rejection.reason) if rejection else None}
-    event = orjson.loads(value)
-    return {"source": event["source"], "event_id": event["id"], "time": event["time"]}
+def _index_bronze(connection: duckdb.DuckDBPyConnection, bronze: DeltaTable, judge: Judge, stream: Stream) -> None:
+    """Each message with its verdict, and what identifies its event, and a digest of its values, when it is valid."""
+    sql = BRONZE.format(digest=digest_of([column.sent for column in judge.values.compared()], "len(misfits)"))
+    earliest = datetime.combine(stream.earliest_event, datetime.min.time(), UTC)
+    bounds = {
+        "earliest": round(earliest.timestamp()) * 1_000_000,
+        "first": FIRST_GENERATION,
+        "skew": round(stream.latest_skew_s * 1_000_000),
+    }
+    for batch in batches(bronze, COLUMNS, ROWS_A_BATCH):
+        if not len(batch):
+            continue
+        connection.register("judged", judge.judged(batch))
+        connection.execute(sql, bounds)
+        connection.unregister("judged")
 
 
 def _index_quarantine(connection: duckdb.DuckDBPyConnection, quarantine: DeltaTable) -> None:
@@ -187,11 +186,9 @@ def _index_quarantine(connection: duckdb.DuckDBPyConnection, quarantine: DeltaTa
     connection.unregister("rows")
 
 
-def _index_silver(connection: duckdb.DuckDBPyConnection, silver: DeltaTable) -> None:
+def _index_silver(connection: duckdb.DuckDBPyConnection, silver: DeltaTable, compared: Sequence[Compared]) -> None:
     connection.register("rows", source(silver))
-    connection.execute(
-        "INSERT INTO silver SELECT source, event_id, epoch_us(event_time), _generation, _partition, _offset FROM rows"
-    )
+    connection.execute(SILVER.format(digest=digest_of([column.held for column in compared], "0")))
     connection.unregister("rows")
 
 

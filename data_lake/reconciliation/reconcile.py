@@ -35,11 +35,15 @@ def reconcile_topic(settings: Settings, topic: str, offsets: Mapping[int, Offset
     with topic_index(settings, topic, offsets, starts(settings, topic)) as connection:
         known = [*_other_topic(settings, topic), *_ahead_of_broker(connection, topic_offsets(settings, topic))]
         with _reading(settings, topic, settings.stream.isolation) as read:
-            explain_gaps(connection, read)
+            explain_gaps(connection, read, lambda: _lows(settings, topic))
             if settings.stream.isolation == "read_committed":
                 with _reading(settings, topic, "read_uncommitted") as every:
                     find_aborted(connection, read, every)
         return evaluate(connection, topic, known, waiting_in(topic, offsets))
+
+
+def _lows(settings: Settings, topic: str) -> Mapping[int, int]:
+    return {partition: of.low for partition, of in topic_offsets(settings, topic).items()}
 
 
 @contextmanager

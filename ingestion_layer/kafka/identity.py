@@ -6,7 +6,7 @@ from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient
 
 from config.settings import Settings
-from ingestion_layer.kafka.client import broker_error, client_config
+from ingestion_layer.kafka.client import ask, client_config
 from ingestion_layer.kafka.offsets import MissingTopicError
 
 TIMEOUT_S = 15.0
@@ -31,11 +31,15 @@ def topic_identity(settings: Settings, topic: str) -> TopicIdentity:
         MissingTopicError: there is no such topic.
     """
     admin = AdminClient(client_config(settings))
+    return ask(settings, f"asking what {topic} is", lambda: _identity(admin, topic))
+
+
+def _identity(admin: AdminClient, topic: str) -> TopicIdentity:
+    cluster = admin.describe_cluster(request_timeout=TIMEOUT_S).result()
     try:
-        cluster = admin.describe_cluster(request_timeout=TIMEOUT_S).result()
         described = admin.describe_topics(TopicCollection([topic]), request_timeout=TIMEOUT_S)[topic].result()
     except KafkaException as error:
         if error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
             raise MissingTopicError(f"the broker has no topic {topic}: run `tidemill topics create`") from error
-        raise broker_error(settings, f"asking what {topic} is", error) from error
+        raise
     return TopicIdentity(cluster.cluster_id, str(described.topic_id))

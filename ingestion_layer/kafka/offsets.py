@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec, TopicMetadata
 
 from config.errors import TerminalError
 from config.settings import Settings
-from ingestion_layer.kafka.client import broker_error, client_config
+from ingestion_layer.kafka.client import ask, client_config
 
 TIMEOUT_S = 15.0
 
@@ -38,28 +38,31 @@ def topic_offsets(settings: Settings, topic: str) -> dict[int, Offsets]:
         MissingTopicError: there is no such topic.
     """
     admin = AdminClient(client_config(settings))
-    try:
-        partitions = topic_partitions(admin, topic)
-        # The end is asked for last: it is then not before what the broker had when the other two were.
-        high = _ask(admin, topic, partitions, OffsetSpec.latest(), IsolationLevel.READ_UNCOMMITTED)
-        low = _ask(admin, topic, partitions, OffsetSpec.earliest(), IsolationLevel.READ_UNCOMMITTED)
-        end = _ask(admin, topic, partitions, OffsetSpec.latest(), isolation(settings))
-    except KafkaException as error:
-        raise broker_error(settings, f"reading the offsets of {topic}", error) from error
-    return {number: Offsets(low[number], end[number], max(high[number], end[number])) for number in partitions}
+    return ask(settings, f"reading the offsets of {topic}", lambda: _offsets(admin, topic, isolation(settings)))
 
 
 def topic_partitions(admin: AdminClient, topic: str) -> list[int]:
     """The numbers of the partitions of ``topic``.
 
     Raises:
-        KafkaException: the broker does not answer.
+        KafkaException: the broker does not answer, or not about this topic.
         MissingTopicError: there is no such topic.
     """
     metadata = admin.list_topics(topic, timeout=TIMEOUT_S).topics[topic]
-    if metadata.error is not None:
+    if not is_there(metadata):
         raise MissingTopicError(f"the broker has no topic {topic} ({metadata.error}): run `tidemill topics create`")
     return sorted(metadata.partitions)
+
+
+def is_there(metadata: TopicMetadata) -> bool:
+    """Whether the broker has the topic.
+
+    Raises:
+        KafkaException: it cannot or may not say; a topic without a leader is there.
+    """
+    if metadata.error is not None and metadata.error.code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+        raise KafkaException(metadata.error)
+    return metadata.error is None
 
 
 def isolation(settings: Settings) -> IsolationLevel:
@@ -67,7 +70,16 @@ def isolation(settings: Settings) -> IsolationLevel:
     return IsolationLevel[settings.stream.isolation.upper()]
 
 
-def _ask(
+def _offsets(admin: AdminClient, topic: str, level: IsolationLevel) -> dict[int, Offsets]:
+    partitions = topic_partitions(admin, topic)
+    # The end is asked for last: it is then not before what the broker had when the other two were.
+    high = _listed(admin, topic, partitions, OffsetSpec.latest(), IsolationLevel.READ_UNCOMMITTED)
+    low = _listed(admin, topic, partitions, OffsetSpec.earliest(), IsolationLevel.READ_UNCOMMITTED)
+    end = _listed(admin, topic, partitions, OffsetSpec.latest(), level)
+    return {number: Offsets(low[number], end[number], max(high[number], end[number])) for number in partitions}
+
+
+def _listed(
     admin: AdminClient, topic: str, partitions: list[int], spec: OffsetSpec, level: IsolationLevel
 ) -> Mapping[int, int]:
     asked: dict[TopicPartition, Any] = {TopicPartition(topic, number): spec for number in partitions}

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from time import monotonic
 from types import TracebackType
 from typing import Any, NamedTuple, Self
@@ -13,7 +14,7 @@ from confluent_kafka import Message as DeliveryReport
 from config.errors import TerminalError, TransientError
 from config.settings import Settings
 from contracts.checker import Reason, Rejection, checker
-from ingestion_layer.kafka.client import broker_error, client_config
+from ingestion_layer.kafka.client import ask, broker_error, client_config
 
 POLL_EVERY = 1_000
 CONNECT_S = 15.0
@@ -97,10 +98,8 @@ class EventProducer:
         self._causes: Counter[str] = Counter()
         options = {**OPTIONS, "message.timeout.ms": int(self._timeout_s * 1000), "on_delivery": self._on_failure}
         self._producer = Producer(client_config(settings, **options))
-        try:
-            metadata = self._producer.list_topics(timeout=min(self._timeout_s, CONNECT_S))
-        except KafkaException as error:
-            raise broker_error(settings, "connecting the producer", error) from error
+        connect = partial(self._producer.list_topics, timeout=min(self._timeout_s, CONNECT_S))
+        metadata = ask(settings, "connecting the producer", connect)
         self.cluster_id = str(metadata.cluster_id)
 
     def __enter__(self) -> Self:
@@ -194,5 +193,12 @@ def _reject(event: Any, topic: str, rejection: Rejection, on_rejected: OnRejecte
     if on_rejected is not None:
         on_rejected(event, topic, rejection)
         return
-    name = event.get("id") if isinstance(event, Mapping) else type(event).__name__
-    raise ContractViolationError(f"{topic}: event {name} is {rejection.reason} at {rejection.detail}")
+    raise ContractViolationError(f"{topic}: event {_name(event)} is {rejection.reason} at {rejection.detail}")
+
+
+def _name(event: Any) -> str:
+    """The id of an event, or its type where it has no id that can be read, which may be why it is rejected."""
+    try:
+        return str(event["id"])
+    except Exception:  # noqa: BLE001 - what anybody wrote may raise anything
+        return type(event).__name__

@@ -2,8 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from time import monotonic, sleep
-from typing import Any
+from functools import partial
 
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import (
@@ -18,7 +17,8 @@ from confluent_kafka.admin import (
 
 from config.settings import Settings
 from contracts.registry import contracts
-from ingestion_layer.kafka.client import broker_error, client_config
+from ingestion_layer.kafka.client import ask, client_config
+from ingestion_layer.kafka.offsets import is_there
 
 TIMEOUT_S = 15.0
 
@@ -52,8 +52,8 @@ def ensure_topics(settings: Settings, names: Collection[str] | None = None) -> t
     A topic that already has another number of partitions keeps it: changing it would break the order per key.
 
     Raises:
-        BrokerUnavailableError: no broker answered in time.
-        BrokerRefusedError: the broker refused, for example a replication factor it cannot hold.
+        BrokerUnavailableError: no broker answered in time, or there are too few for the replication factor.
+        BrokerRefusedError: the broker refused.
     """
     admin = AdminClient(client_config(settings))
     states = [state for state in topic_states(settings, admin) if names is None or state.name in names]
@@ -69,12 +69,14 @@ def ensure_topics(settings: Settings, names: Collection[str] | None = None) -> t
 def topic_states(settings: Settings, admin: AdminClient | None = None) -> tuple[TopicState, ...]:
     """Every contract's topic as the broker has it, in the order of the contracts."""
     admin = admin or AdminClient(client_config(settings))
-    try:
-        metadata = admin.list_topics(timeout=TIMEOUT_S).topics
-        present = {name: metadata[name].partitions for name in contracts() if _exists(metadata, name)}
-        configs = _configs(settings, admin, list(present))
-    except KafkaException as error:
-        raise broker_error(settings, "reading the topics", error) from error
+    return ask(settings, "reading the topics", partial(_states, settings, admin))
+
+
+def _states(settings: Settings, admin: AdminClient) -> tuple[TopicState, ...]:
+    metadata = admin.list_topics(timeout=TIMEOUT_S).topics
+    there = [name for name in contracts() if name in metadata and is_there(metadata[name])]
+    present = {name: metadata[name].partitions for name in there}
+    configs = _configs(settings, admin, there)
     return tuple(
         TopicState(
             name,
@@ -84,10 +86,6 @@ def topic_states(settings: Settings, admin: AdminClient | None = None) -> tuple[
         )
         for name in contracts()
     )
-
-
-def _exists(metadata: Mapping[str, Any], name: str) -> bool:
-    return name in metadata and metadata[name].error is None
 
 
 def _configs(settings: Settings, admin: AdminClient, names: list[str]) -> dict[str, dict[str, str]]:
@@ -106,12 +104,16 @@ def _create(settings: Settings, admin: AdminClient, names: list[str]) -> None:
         NewTopic(name, settings.kafka.partitions, settings.kafka.replication, config=topic_config(settings))
         for name in names
     ]
-    for name, future in admin.create_topics(new, request_timeout=TIMEOUT_S).items():
-        try:
-            future.result()
-        except KafkaException as error:
-            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:  # another process was quicker
-                raise broker_error(settings, f"creating topic {name}", error) from error
+    for topic in new:
+        ask(settings, f"creating topic {topic.topic}", partial(_create_one, admin, topic))
+
+
+def _create_one(admin: AdminClient, topic: NewTopic) -> None:
+    try:
+        admin.create_topics([topic], request_timeout=TIMEOUT_S)[topic.topic].result()
+    except KafkaException as error:
+        if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:  # another process was quicker
+            raise
 
 
 def _wait_until_led(settings: Settings, admin: AdminClient, names: list[str]) -> None:
@@ -120,17 +122,14 @@ def _wait_until_led(settings: Settings, admin: AdminClient, names: list[str]) ->
         for name in names
         for number in range(settings.kafka.partitions)
     }
-    deadline = monotonic() + TIMEOUT_S
-    while asked:
-        try:
-            for future in admin.list_offsets(asked, request_timeout=TIMEOUT_S).values():
-                future.result()
-        except KafkaException as error:
-            if monotonic() > deadline:
-                raise broker_error(settings, f"waiting for the leaders of {', '.join(names)}", error) from error
-            sleep(0.1)
-        else:
-            return
+
+    def list_all() -> None:
+        admin.list_topics(timeout=TIMEOUT_S)  # librdkafka goes on believing that a topic is unknown
+        for future in admin.list_offsets(asked, request_timeout=TIMEOUT_S).values():
+            future.result()
+
+    if asked:
+        ask(settings, f"waiting for the leaders of {', '.join(names)}", list_all)
 
 
 def _configure(settings: Settings, admin: AdminClient, names: list[str]) -> None:
@@ -141,8 +140,9 @@ def _configure(settings: Settings, admin: AdminClient, names: list[str]) -> None
         for key, value in topic_config(settings).items()
     ]
     resources = [ConfigResource(ResourceType.TOPIC, name, incremental_configs=entries) for name in names]
-    for resource, future in admin.incremental_alter_configs(resources, request_timeout=TIMEOUT_S).items():
-        try:
-            future.result()
-        except KafkaException as error:
-            raise broker_error(settings, f"configuring topic {resource.name}", error) from error
+    for resource in resources:
+        ask(settings, f"configuring topic {resource.name}", partial(_configure_one, admin, resource))
+
+
+def _configure_one(admin: AdminClient, resource: ConfigResource) -> None:
+    admin.incremental_alter_configs([resource], request_timeout=TIMEOUT_S)[resource].result()

@@ -1,5 +1,6 @@
 """Why a model answers as it does: SHAP values of its features (Lundberg and Lee 2017)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ from ml_modeling.examples import Floats
 EXPLAINED_ROWS = 400
 BACKGROUND_ROWS = 100
 SEED = 5
+MARKS_MISSING = "missingindicator_"  # what scikit-learn's imputer puts before the name of the feature
 
 
 @dataclass(frozen=True)
@@ -42,14 +44,18 @@ def explain(pipeline: Pipeline, x: Floats, background: Floats, features: tuple[s
     before = pipeline[:-1]
     explainer = shap.LinearExplainer(model, before.transform(reference))
     values = _of_positive_class(explainer.shap_values(before.transform(rows)))
-    return Explanation(features, _by_feature(values, before, len(features)), rows)
+    return Explanation(features, _by_feature(values, before.get_feature_names_out(features), features), rows)
 
 
-def _by_feature(values: Floats, before: Pipeline, count: int) -> Floats:
-    """Adds the value of a column that marks missing values to that of its feature."""
-    summed = values[:, :count].copy()
-    for offset, feature in enumerate(before["fill"].indicator_.features_):
-        summed[:, feature] += values[:, count + offset]
+def _by_feature(values: Floats, columns: Sequence[str], features: tuple[str, ...]) -> Floats:
+    """The values of the columns that were made of each feature: itself, and the one that marks where it is missing.
+
+    A feature that no column was made of adds nothing.
+    """
+    summed = np.zeros((len(values), len(features)))
+    for column, value in zip(columns, values.T, strict=True):
+        feature = column if column in features else column.removeprefix(MARKS_MISSING)
+        summed[:, features.index(feature)] += value
     return summed
 
 

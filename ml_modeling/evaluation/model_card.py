@@ -72,12 +72,14 @@ def _reasons(importance: Mapping[str, float]) -> str:
 
 
 def _limits(use_case: UseCase) -> str:
+    cold_start = use_case.spec.cold_start
     return (
         "## Limits\n\n"
         f"- It was tested on entities active within {use_case.label.active.days} days; others are scored without proof."
         "\n- Its probabilities follow the share of positives of the training time; when that share moves with the "
         "season, ranks stay useful longer than probabilities.\n"
-        "- An entity without features gets the cold-start score, which says nothing about it."
+        f"- An entity without features gets the cold-start score (`{cold_start.score}`), which says nothing about it, "
+        f"and the cold-start decision (`{cold_start.decision}`)."
     )
 
 

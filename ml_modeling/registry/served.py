@@ -17,6 +17,7 @@ from ml_modeling.registry.connection import connect, mlflow_errors
 from ml_modeling.registry.scorer import Floats, final_step, positive_probability
 
 METADATA_KEY = "tidemill"
+NO_DECISION = "none"  # where there has to be a text; no model has a decision of this name
 # skops refuses to build any other type: a model file cannot run code when it is read.
 TRUSTED_TYPES = (
     "collections.OrderedDict",
@@ -58,6 +59,7 @@ class ServingSpec(BaseModel):
     threshold: float = Field(description="a score at or above it is the positive decision")
     decisions: tuple[str, str] = Field(description="names of the negative and the positive decision")
     cold_start_score: float = Field(ge=0, le=1, description="score of an entity without features")
+    cold_start_decision: str | None = Field(default=None, description="its decision; null when there is none to take")
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,10 @@ class ServedModel:
     @property
     def cold_start_score(self) -> float:
         return self.spec.cold_start_score
+
+    @property
+    def cold_start_decision(self) -> str | None:
+        return self.spec.cold_start_decision
 
     @property
     def feature_service(self) -> str:

@@ -3,6 +3,7 @@
 USE_CASE = "tidemill.use_case"
 MODEL_URI = "tidemill.model_uri"
 ERROR = "tidemill.error"
+PROCESS = "tidemill.process"
 GATE = "tidemill.gate"
 GATE_CHAMPION = "tidemill.gate_champion"
 GATE_REASONS = "tidemill.gate_reasons"

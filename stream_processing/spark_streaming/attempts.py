@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from py4j.protocol import Py4JNetworkError  # type: ignore[import-untyped]
 from pyspark.sql import SparkSession
 
 from config.settings import Settings
@@ -19,9 +20,14 @@ FATAL = (
 """In an exception: what the batch held has killed a process of Spark's or a thread, if not the application."""
 
 
-def has_killed(error: Exception) -> bool:
-    """Whether ``error`` tells of a process or thread that died, and not of an ordinary failure."""
-    return any(word in str(error) for word in FATAL)
+def has_killed(error: BaseException) -> bool:
+    """Whether ``error``, or what it followed from, tells of a process or thread that died, and not of a failure."""
+    told: BaseException | None = error
+    while told is not None:
+        if isinstance(told, (MemoryError, Py4JNetworkError)) or any(word in str(told) for word in FATAL):
+            return True
+        told = told.__cause__ or told.__context__
+    return False
 
 
 class Attempts:

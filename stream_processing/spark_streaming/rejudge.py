@@ -14,7 +14,8 @@ from pyspark.sql import functions as F  # noqa: N812
 from config.errors import TransientError
 from config.settings import Settings
 from contracts.checker import Reason
-from contracts.registry import contract
+from contracts.columns import data_columns
+from contracts.registry import Contract, contract
 from data_lake import commits, tables
 from data_lake.required_columns import require_columns
 from data_lake.tables import FIRST_GENERATION, NO_DIGEST, Table
@@ -23,6 +24,7 @@ from stream_processing.spark_streaming.parse import DETAIL, REASON, TimeRule, pa
 from stream_processing.spark_streaming.split import LINEAGE, conflicting, rejected
 
 HELD, FIRST = "_held", "_first"
+SAID = "_said"
 PLACE = ("generation", "partition", "offset")
 # What rows of before a column was declared have in it.
 OLDER: Mapping[str, int] = {"_generation": FIRST_GENERATION, "generation": FIRST_GENERATION, "_digest": NO_DIGEST}
@@ -31,6 +33,12 @@ NOTE = "tidemill: judged again"
 
 class ChangedMeanwhileError(TransientError):
     """A table was written by another while it was made anew; nothing of it was overwritten."""
+
+    def __init__(self, table: Table) -> None:
+        super().__init__(
+            f"{table.name} was written while it was judged again: stop what writes it (`tidemill down stream`) and "
+            "run this again"
+        )
 
 
 @dataclass(frozen=True)
@@ -63,12 +71,17 @@ def rejudge(spark: SparkSession, settings: Settings, topic: str) -> Rejudged:
     parsed = parse(judgeable, contract(topic), TimeRule.of(settings)).persist(StorageLevel.DISK_ONLY)
     try:
         counted = (events_before.count(), refused_before.count(), events_kept.count() + refused_kept.count())
-        ranked = rank(valid_events(parsed, silver), events_kept, _lineage(events_before, LINEAGE))
-        conflicts = conflicts_of(ranked)
+        told = said(events_kept, contract(topic))
+        ranked = rank(valid_events(parsed, silver), told, _lineage(events_before, LINEAGE))
         events = ranked.where("_rank = 1").select(_names(silver))
-        refused = rejected(parsed, quarantine).unionByName(conflicting(messages, quarantine, conflicts))
+        refused = rejected(parsed, quarantine).unionByName(conflicting(messages, quarantine, conflicts_of(ranked)))
+        orphans = orphaned(ranked, quarantine, topic).join(refused_kept.select(*PLACE), [*PLACE], "left_anti")
+        refused = refused.unionByName(orphans).unionByName(refused_kept)
+        for table in (silver, quarantine):
+            _check_unchanged(table, settings, read_at[table.name])
+        # Quarantine first: an orphan is nowhere else once silver is overwritten.
+        _overwrite(refused, quarantine, settings, read_at[quarantine.name])
         _overwrite(events, silver, settings, read_at[silver.name])
-        _overwrite(refused.unionByName(refused_kept), quarantine, settings, read_at[quarantine.name])
     finally:
         parsed.unpersist()
     after = [_read(spark, table, settings).count() for table in (silver, quarantine)]
@@ -80,27 +93,69 @@ def valid_events(parsed: DataFrame, silver: Table) -> DataFrame:
     return parsed.where(F.col(REASON).isNull()).select(_names(silver))
 
 
+def said(kept: DataFrame, source: Contract) -> DataFrame:
+    """``kept`` with the event that its columns say, as JSON: all that is left of what was sent."""
+    data = F.struct(*(F.col(f"`{column.name}`") for column in data_columns(source)))
+    envelope = {
+        "specversion": F.lit("1.0"),
+        "id": F.col("event_id"),
+        "source": F.col("source"),
+        "type": F.lit(source.topic),
+        "time": F.col("event_time"),
+        "datacontenttype": F.lit("application/json"),
+        "dataschema": F.lit(source.dataschema),
+        "data": data,
+    }
+    event = F.struct(*(column.alias(name) for name, column in envelope.items()))
+    return kept.withColumn(SAID, F.to_json(event, {"timestampFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX"}))
+
+
 def rank(events: DataFrame, kept: DataFrame, held: DataFrame) -> DataFrame:
     """``events`` and ``kept`` with their rank among those of their identity, and the event of rank 1.
 
     An event that silver holds (its lineage is in ``held``) stays the one; else the first by lineage is.
     """
-    both = events.unionByName(kept).join(held.withColumn(HELD, F.lit(0)), [*LINEAGE], "left")
+    both = events.unionByName(kept, allowMissingColumns=True).join(held.withColumn(HELD, F.lit(0)), [*LINEAGE], "left")
     order = Window.partitionBy(*IDENTITY).orderBy(F.coalesce(HELD, F.lit(1)), *LINEAGE)
-    told = F.struct(*TOLD)
+    told = F.struct(*TOLD, SAID)
     return both.withColumns({"_rank": F.row_number().over(order), FIRST: F.first(told).over(order)})
 
 
 def conflicts_of(ranked: DataFrame) -> DataFrame:
     """Lineage and detail of the events that differ from the one of their identity that stays."""
+    return ranked.where((F.col("_rank") > 1) & differs_from(FIRST)).select(*LINEAGE, _detail().alias(DETAIL))
+
+
+def orphaned(ranked: DataFrame, quarantine: Table, topic: str) -> DataFrame:
+    """Rows of quarantine for kept events that another of their identity displaces: bronze has no message to put there.
+
+    Of two kept events of before digests were noted only the columns tell whether they say the same.
+    """
+    differs = differs_from(FIRST) | (F.col(f"{FIRST}.{SAID}") != F.col(SAID))
+    displaced = ranked.where((F.col("_rank") > 1) & F.col(SAID).isNotNull() & differs)
+    taken = {
+        "topic": F.lit(topic),
+        "partition": F.col("_partition"),
+        "offset": F.col("_offset"),
+        "generation": F.col("_generation"),
+        "broker_time": F.col("broker_time"),
+        "ingested_at": F.col("ingested_at"),
+        "ingest_date": F.to_date("ingested_at"),
+        "value": F.encode(SAID, "UTF-8"),
+        "reason": F.lit(str(Reason.CONFLICT)),
+        "detail": F.concat(_detail(), F.lit("; bronze no longer has the message, the value is what silver had of it")),
+    }
+    lacking = F.lit(None)
+    return displaced.select(
+        [taken.get(column.name, lacking.cast(column.sql_type)).alias(column.name) for column in quarantine.columns]
+    )
+
+
+def _detail() -> Column:
     other_time = F.col(f"{FIRST}.event_time") != F.col("event_time")
-    return ranked.where((F.col("_rank") > 1) & differs_from(FIRST)).select(*LINEAGE, _detail(other_time))
-
-
-def _detail(other_time: Column) -> Column:
     place = [F.col(f"{FIRST}.{name}") for name in ("_partition", "_offset", "_generation")]
     what = F.when(other_time, "another time").otherwise("this time with other data")
-    return F.format_string(SENTENCE, *place, what).alias(DETAIL)
+    return F.format_string(SENTENCE, *place, what)
 
 
 def _kept(rows: DataFrame, place: tuple[str, ...], messages: DataFrame) -> DataFrame:
@@ -151,12 +206,15 @@ def _overwrite(rows: DataFrame, table: Table, settings: Settings, version: int) 
     Where a column that must have a value was lacking, a second commit says that of it.
     """
     writer = rows.write.format("delta").mode("overwrite").option("mergeSchema", "true").option("userMetadata", NOTE)
-    message = f"{table.name} was written while it was judged again: stop what writes it (`tidemill down stream`)"
-    # Delta compares with what it finds when the write begins, which is long after the table was read.
-    if commits.current_version(table, settings) != version:
-        raise ChangedMeanwhileError(f"{message} and run this again")
+    _check_unchanged(table, settings, version)
     try:
         writer.save(table.path(settings))
     except commits.CONFLICTS as error:
-        raise ChangedMeanwhileError(f"{message} and run this again") from error
+        raise ChangedMeanwhileError(table) from error
     require_columns(table, settings)
+
+
+def _check_unchanged(table: Table, settings: Settings, version: int) -> None:
+    """Delta compares with what it finds when a write begins, which is long after the table was read."""
+    if commits.current_version(table, settings) != version:
+        raise ChangedMeanwhileError(table)

@@ -23,7 +23,7 @@ logger = logging.getLogger("tidemill.stream")
 
 
 class TrialImpossibleError(TransientError):
-    """A trial fails without any message too, so that no message can be blamed."""
+    """A trial of a good message does not pass either, so that no message can be blamed."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,9 @@ class Pending:
 class TakingApart:
     """Settles every message of a batch, part by part.
 
-    ``passes`` tries a part in another process, whose bound is a share of a whole batch's; ``write`` writes a part that
-    passed; ``condemn`` puts a message, a part of one offset, into quarantine; ``report`` is told how far it is.
+    ``passes`` tries a part in another process, whose bound is a share of a whole batch's, and without a part a message
+    that is known to be good; ``write`` writes a part that passed; ``condemn`` puts a message, a part of one offset,
+    into quarantine; ``report`` is told how far it is.
     """
 
     passes: Callable[[Part, float], bool]
@@ -58,7 +59,7 @@ class TakingApart:
         """Write or condemn all of ``whole``, or what an earlier process left of it.
 
         Raises:
-            TrialImpossibleError: not even a trial of no message passes.
+            TrialImpossibleError: not even a trial of a good message passes.
         """
         left = self.position.load(batch_id) or [Pending(whole)]
         while left:
@@ -89,16 +90,15 @@ class TakingApart:
         return [*rest, Pending(second), Pending(first, has_twin=True)]
 
     def _is_good(self, pending: Pending, share: float) -> bool:
-        if pending.writes >= TRIES:
-            return False
+        has_failed = pending.writes >= TRIES
         if size(pending.part) > 1:
-            return not pending.is_bad and self.passes(pending.part, share)
-        if any(self.passes(pending.part, share) for _ in range(TRIES)):
+            return not has_failed and not pending.is_bad and self.passes(pending.part, share)
+        if not has_failed and any(self.passes(pending.part, share) for _ in range(TRIES)):
             return True
         if not self.passes((), share):
             raise TrialImpossibleError(
-                "a batch that killed or hung the application cannot be taken apart: a trial without any message fails "
-                "too, for lack of memory or time; `tidemill logs stream` has what it said"
+                "a batch that killed or hung the application cannot be taken apart: a trial of a message that is known"
+                " to be good does not pass either, for lack of memory or time; `tidemill logs stream` has what it said"
             )
         return False
 

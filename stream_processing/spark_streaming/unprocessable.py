@@ -5,6 +5,7 @@ docs/adr/0018 says why they are looked for in other processes.
 
 from collections.abc import Callable
 from functools import partial
+from uuid import uuid4
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812
@@ -41,12 +42,14 @@ class Unprocessable:
 
         Raises:
             TrialImpossibleError: no message can be blamed.
+            TrialFailedError: a trial was ended by what has nothing to do with messages.
         """
         spark = messages.sparkSession
 
         def passes(part: Part, share: float) -> bool:
+            """On tables of its own: what a trial left that was killed is no part of the next one."""
             try:
-                return trial.passes(self._settings, self._topic, self._scratch, part, share)
+                return trial.passes(self._settings, self._topic, f"{self._scratch}/{uuid4().hex}", part, share)
             finally:
                 remove(spark, self._scratch)
 

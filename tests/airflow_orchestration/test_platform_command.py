@@ -17,6 +17,7 @@ from airflow.sdk.execution_time.timeout import timeout
 
 from airflow_orchestration.plugins.hooks.platform import PlatformHook, platform_variables
 from airflow_orchestration.plugins.operators.platform_command import PlatformCommandOperator
+from config.environment import GIVEN
 from config.settings import REPO, Settings
 
 OUT_OF_MEMORY_KILL = 9
@@ -83,6 +84,7 @@ def test_arguments_arrive_as_they_are_and_no_shell_reads_them(environment: Path)
         pytest.param("sys.exit(1)", "trying again would change nothing: the broker is away", False, id="terminal"),
         pytest.param("sys.exit(2)", "ended with exit status 2", False, id="usage"),
         pytest.param("os.kill(os.getpid(), 9)", "was ended by signal 9", True, id="killed"),
+        pytest.param("sys.exit(143)", "was ended by signal 15", True, id="ended in order"),
     ],
 )
 def test_how_a_command_ends_decides_whether_it_is_tried_again(
@@ -218,7 +220,9 @@ def test_the_platform_gets_our_settings_and_nothing_of_airflows_environment(sett
         "JAVA_HOME": "/java",
         "TIDEMILL_HOME": "/data",
         "TIDEMILL_SPARK__MASTER": "local[1]",
-        "PYTHONUNBUFFERED": "1",
+        "NO_PROXY": "127.0.0.1,localhost,::1",
+        "no_proxy": "127.0.0.1,localhost,::1",
+        **GIVEN,
     }
 
 

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import psutil
 import pytest
 
-from config.settings import Settings
+from config.settings import REPO, Settings
 from tests.airflow_orchestration.delta_tables import commit, table_id
 from tests.airflow_orchestration.platform_double import PlatformDouble
 from tests.airflow_orchestration.rest import eventually, forget_handled, handled_commits, next_run, run_ids
@@ -57,7 +57,7 @@ def test_a_command_gets_the_settings_and_nothing_of_airflow(
     environment = platform.calls()[0].environment
     assert environment["TIDEMILL_HOME"] == str(settings.home)
     assert [name for name in environment if "AIRFLOW__" in name and not name.startswith("TIDEMILL_AIRFLOW__")] == []
-    assert "PYTHONPATH" not in environment
+    assert environment["PYTHONPATH"] == str(REPO)
     assert environment["PATH"].split(":")[0] == str(settings.platform_environment / "bin")
 
 

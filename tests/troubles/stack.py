@@ -16,9 +16,25 @@ from confluent_kafka import Producer
 
 from config import Settings
 from config.environment import settings_environment
+from config.settings import REPO
 from contracts import contract, event
 from data_lake.sql import connect
 
+OTHERS = {
+    **dict.fromkeys(("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy"), "http://127.0.0.1:1"),
+    "ALL_PROXY": "socks5://127.0.0.1:1",
+    "AIRFLOW__CORE__LOAD_EXAMPLES": "true",
+    "JAVA_TOOL_OPTIONS": "-Xmx16m",
+    "_JAVA_OPTIONS": "-Dfile.encoding=US-ASCII",
+    "LC_ALL": "POSIX",
+    "MLFLOW_TRACKING_URI": "http://127.0.0.1:1",
+    "PROMETHEUS_MULTIPROC_DIR": "/nowhere",
+    "SPARK_CONF_DIR": "/nowhere",
+    "SPARK_HOME": "/nowhere",
+    "SSL_CERT_FILE": "/nowhere.pem",
+    "WEB_CONCURRENCY": "9",
+}
+"""Variables of a shell that libraries obey, and which our processes must not see."""
 POLL_S = 1.0
 WAIT_S = 180.0
 
@@ -32,9 +48,11 @@ class Stack:
 
     @classmethod
     def at(cls, settings: Settings) -> "Stack":
-        # Without a locale, as under cron or in a container.
+        # Without a locale, as under cron or in a container, and with what a shell has for other programs.
         plain = {name: value for name, value in os.environ.items() if not name.startswith(("LC_", "LANG"))}
-        return cls(settings, {**plain, "LC_ALL": "POSIX", **settings_environment(settings)})
+        others = OTHERS | {"TMPDIR": str(_folder(settings, "temporary"))}
+        others["PYTHONPATH"] = os.pathsep.join((str(_foreign_modules(_folder(settings, "modules"))), str(REPO)))
+        return cls(settings, {**plain, **others, **settings_environment(settings)})
 
     def tidemill(self, *arguments: str, allowed: tuple[int, ...] = (0,)) -> str:
         """What the command prints on stdout; another exit status than those ``allowed`` is an error."""
@@ -83,6 +101,18 @@ class Stack:
         for value in values:
             producer.produce(topic, value if isinstance(value, bytes) else orjson.dumps(value), b"key")
         assert producer.flush(60) == 0
+
+
+def _folder(settings: Settings, name: str) -> Path:
+    folder = settings.home.parent / name
+    folder.mkdir()
+    return folder
+
+
+def _foreign_modules(folder: Path) -> Path:
+    for name in ("config", "contracts", "click"):
+        (folder / f"{name}.py").write_text(f"raise RuntimeError('another {name}')\n", encoding="utf-8")
+    return folder
 
 
 def moment(minutes_ago: float = 5) -> datetime:

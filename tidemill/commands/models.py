@@ -1,6 +1,5 @@
 """``tidemill models``: train, evaluate, gate, register, promote, roll back, list, show, audit."""
 
-import getpass
 import logging
 import sys
 from collections.abc import Mapping, Sequence
@@ -11,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from config import load_settings, strict_json
+from config.user import user_name
 
 if TYPE_CHECKING:
     from ml_modeling.frames import SplitFrame
@@ -25,9 +25,7 @@ HEADLINE = ("roc_auc", "brier")
 as_json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 run_option = click.option("--run", "run_id", required=True, metavar="RUN_ID", help="The training run.")
 reason_option = click.option("--reason", required=True, help="Why; kept in the audit trail.")
-by_option = click.option(
-    "--by", "who", default=getpass.getuser, help="Who does it; the user of this process if not set."
-)
+by_option = click.option("--by", "who", default=user_name, help="Who does it; the user of this process if not set.")
 
 
 @click.group(name="models")

@@ -1,6 +1,5 @@
 """``tidemill stream``: from where on bronze reads a topic, and what only a person can decide about it."""
 
-import getpass
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -9,15 +8,14 @@ from rich.console import Console
 from rich.table import Table
 
 from config import load_settings
+from config.user import user_name
 
 if TYPE_CHECKING:
     from data_lake.topic_starts import TopicStart
 
 as_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
-by_option = click.option(
-    "--by", "who", default=getpass.getuser, help="Who decides it; the user of this process if not set."
-)
+by_option = click.option("--by", "who", default=user_name, help="Who decides it; the user of this process if not set.")
 
 
 @click.group(name="stream")
@@ -57,15 +55,18 @@ def accept_loss_(topic: str, yes: bool, who: str, as_json: bool) -> None:
 def new_generation_(topic: str, yes: bool, who: str, as_json: bool) -> None:
     """Read TOPIC from its beginning, since the broker has another topic of that name than the one bronze has read.
 
-    What bronze has stays, as the generation that ended. An event that comes again is in silver once.
+    What bronze has stays, as the generation that ended; it is counted, so the query that read it must have ended. An
+    event that comes again is in silver once.
     """
     from contracts.registry import contract
     from data_lake.topic_starts import SameTopicError, compare, new_generation
+    from tidemill.stack.stream_stopped import require_query_ended
 
     settings, name = load_settings(), contract(topic).topic
     difference = compare(settings, name)
     if difference is None:
         raise SameTopicError(name)
+    require_query_ended(settings, f"bronze/{name}")
     click.echo(f"{name}: {difference}", err=as_json)
     if not yes:
         click.confirm(f"Read {name} from its beginning, as a new generation?", abort=True, err=as_json)

@@ -11,6 +11,7 @@ import httpx
 from config.errors import TerminalError
 from config.settings import Settings
 from tidemill.demo.plan import Plan
+from tidemill.demo.process import end_commands
 from tidemill.demo.runner import Say
 
 USE_CASE = "churn"
@@ -51,11 +52,15 @@ def ask_meanwhile(plan: Plan, live: Callable[[Say], Mapping[str, Any]] | None, s
     http = httpx.Client(base_url=plan.settings.serving.url, timeout=10, trust_env=False)
     with ThreadPoolExecutor(1) as pool, http:
         sending = pool.submit(live, say) if live else None
-        for batch in batches:
-            asked += len(_ask(http, batch)["predictions"])
-            if asked >= FEWEST_PREDICTIONS and (sending is None or sending.done()):
-                break
-            time.sleep(PAUSE_S)
+        try:
+            for batch in batches:
+                asked += len(_ask(http, batch)["predictions"])
+                if asked >= FEWEST_PREDICTIONS and (sending is None or sending.done()):
+                    break
+                time.sleep(PAUSE_S)
+        except BaseException:
+            end_commands()  # the pool waits for what is being sent
+            raise
         sent = sending.result() if sending else {}
     return {"began": began, "asked": asked, **sent}
 

@@ -3,7 +3,8 @@
 import json
 import subprocess
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
 from typing import IO, Any
@@ -12,6 +13,7 @@ from config.errors import TerminalError
 from config.settings import Settings
 
 TAIL_LINES = 5
+_running: set[subprocess.Popen[str]] = set()
 
 
 class CommandError(TerminalError):
@@ -31,19 +33,39 @@ def run_json(settings: Settings, arguments: Sequence[str], log: Path, say: Calla
     tail: deque[str] = deque(maxlen=TAIL_LINES)
     with log.open("a", encoding="utf-8") as file:
         file.write(f"$ tidemill {' '.join(arguments)} --json\n")
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace")
-        assert process.stdout is not None and process.stderr is not None  # noqa: S101 - both are pipes
-        reader = Thread(target=_follow, args=(process.stderr, file, tail, say), daemon=True)
-        reader.start()
-        output = process.stdout.read()
-        status = process.wait()
-        reader.join()
+        with _started(command) as process:
+            assert process.stdout is not None and process.stderr is not None  # noqa: S101 - both are pipes
+            reader = Thread(target=_follow, args=(process.stderr, file, tail, say), daemon=True)
+            reader.start()
+            output = process.stdout.read()
+            status = process.wait()
+            reader.join()
     if status:
         raise CommandError(f"`tidemill {' '.join(arguments)}` exited with {status}: {' / '.join(tail)}; log: {log}")
     try:
         return json.loads(output)
     except json.JSONDecodeError as error:
         raise CommandError(f"`tidemill {' '.join(arguments)}` printed no JSON ({error}); log: {log}") from error
+
+
+def end_commands() -> None:
+    """Ask the commands that run, in whatever thread, to end."""
+    for process in tuple(_running):
+        process.terminate()
+
+
+@contextmanager
+def _started(command: Sequence[str]) -> Iterator[subprocess.Popen[str]]:
+    """A process that is gone when the block is left, whatever the reason."""
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace")
+    _running.add(process)
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            process.wait()
+        _running.discard(process)
 
 
 def _follow(stream: IO[str], file: IO[str], tail: deque[str], say: Callable[[str], None]) -> None:

@@ -71,4 +71,4 @@ def _examples(predictions: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 
 def _prediction(item: Mapping[str, Any]) -> str:
     marks = f" ({', '.join(item['degraded'])})" if item["degraded"] else ""
-    return f"{item['customer_id']}: {item['score']:.3f} {item['decision']}{marks}"
+    return f"{item['customer_id']}: {item['score']:.3f} {item['decision'] or 'no decision'}{marks}"

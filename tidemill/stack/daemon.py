@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 import psutil
 
-from config.environment import UTF8
+from config.environment import process_environment
+from config.settings import Settings
 from tidemill.stack.folders import Folders
 from tidemill.stack.launch import record_path
 from tidemill.stack.logs import last_lines
@@ -21,18 +22,19 @@ START_TIMEOUT_S = 30.0
 GRACE_S = 30.0
 
 
-def ensure_supervisor(services: Sequence[Service], folders: Folders) -> Supervisor:
+def ensure_supervisor(services: Sequence[Service], settings: Settings) -> Supervisor:
     """The supervisord of the home folder, with the configuration of ``services``.
 
     When it is gone, what it left running is ended first: a second broker on the same files would damage them.
     """
+    folders = Folders.of(settings)
     supervisor = Supervisor(folders)
     config = render_config(services, folders)
     is_same = folders.supervisor_config.exists() and folders.supervisor_config.read_text(encoding="utf-8") == config
     folders.supervisor_config.write_text(config, encoding="utf-8")
     if not supervisor.is_alive():
         end_leftovers(folders)
-        _start(supervisor, folders)
+        _start(supervisor, settings)
     elif not is_same:
         supervisor.reload()
     return supervisor
@@ -61,13 +63,15 @@ def end_leftovers(folders: Folders) -> None:
         path.unlink()
 
 
-def _start(supervisor: Supervisor, folders: Folders) -> None:
+def _start(supervisor: Supervisor, settings: Settings) -> None:
+    folders = Folders.of(settings)
+    environment = process_environment(settings, os.environ)
     log = folders.log("supervisor")
     with log.open("ab") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "supervisor.supervisord", "-c", str(folders.supervisor_config)],
             cwd=folders.home,
-            env={name: value for name, value in os.environ.items() if name != MARKER} | UTF8,
+            env={name: value for name, value in environment.items() if name != MARKER},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from config.errors import TerminalError
 from config.settings import REPO, Settings
+from config.user import own_home
 from tidemill.stack.catalog import catalog, check_known, waves
 from tidemill.stack.daemon import end_leftovers, has_processes, leftovers
 from tidemill.stack.folders import Folders
@@ -62,7 +63,7 @@ def purge(settings: Settings) -> None:
 
 def check_purgeable(folders: Folders) -> None:
     home = folders.home.resolve()
-    for inside in (REPO, Path.home(), Path.cwd()):
+    for inside in (REPO, own_home() or REPO, Path.cwd()):
         if inside.resolve().is_relative_to(home):
             raise PurgeRefusedError(f"{home} holds {inside}: not removing it; remove what you want gone by hand")
     if not folders.marker.exists():

@@ -1,7 +1,6 @@
 """Where the stack keeps its own files inside the home folder."""
 
 import hashlib
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +8,7 @@ from config.settings import Settings
 
 # 108 bytes with the final zero on Linux, 104 on macOS; supervisord binds to the name plus a dot and its pid first.
 MAX_SOCKET_BYTES = 92
+SHORT = Path("/tmp")  # noqa: S108 - the folder in it is the owner's alone
 
 
 @dataclass(frozen=True)
@@ -46,15 +46,19 @@ class Folders:
 
     @property
     def socket(self) -> Path:
-        """supervisord's socket; under the temporary folder when the home's path is too long for one."""
+        """supervisord's socket; where every shell finds it when the home's path is too long for one."""
         inside = self.run / "supervisor.sock"
         if len(bytes(inside)) <= MAX_SOCKET_BYTES:
             return inside
         digest = hashlib.sha256(bytes(self.home)).hexdigest()[:16]
-        return Path(tempfile.gettempdir()) / f"tidemill-{digest}" / "supervisor.sock"
+        return SHORT / f"tidemill-{digest}" / "supervisor.sock"
 
     def launch_file(self, service: str) -> Path:
         return self.run / f"{service}.json"
+
+    def temporary(self, owner: str) -> Path:
+        """The folder for temporary files of a service, or of a command by its process id."""
+        return self.home / "tmp" / owner
 
     def log(self, service: str) -> Path:
         return self.logs / f"{service}.log"

@@ -1,7 +1,7 @@
 """``python -m tidemill.stack.launch FILE``: what supervisord starts; it becomes the service described in FILE.
 
-Before that it ends what a killed predecessor left running (a worker that still holds the port), and records itself, so
-that the stack finds its processes again when supervisord is gone.
+Before that it ends what a killed predecessor left running (a worker that still holds the port), removes its temporary
+files, and records itself, so that the stack finds its processes again when supervisord is gone.
 """
 
 import json
@@ -11,8 +11,8 @@ from pathlib import Path
 
 import psutil
 
-from config.environment import UTF8
 from tidemill.stack.processes import MARKER, Record, end, group, marked
+from tidemill.stack.temporary import TEMPORARY, make_empty
 
 GRACE_S = 5.0
 
@@ -31,7 +31,9 @@ def main(launch_file: Path) -> None:
     starts = previous.starts + 1 if previous else 1
     Record(itself.pid, itself.create_time(), starts).write(record_path(launch_file))
     launch = json.loads(launch_file.read_text(encoding="utf-8"))
-    environment = os.environ | UTF8 | launch["environment"] | {MARKER: str(launch_file)}
+    environment = os.environ | launch["environment"] | {MARKER: str(launch_file)}
+    if temporary := launch["environment"].get(TEMPORARY):
+        make_empty(Path(temporary))
     os.execvpe(launch["command"][0], launch["command"], environment)  # noqa: S606
 
 

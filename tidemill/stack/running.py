@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from config.environment import UTF8
+from config.environment import process_environment
 from config.errors import TerminalError
 from config.settings import Settings
 from tidemill.stack.folders import Folders
 from tidemill.stack.logs import last_lines
 from tidemill.stack.service import Launch, NotReadyError, Run, Service
+from tidemill.stack.temporary import make_empty
 
 POLL_S = 0.2
 
@@ -32,14 +33,16 @@ def running(service: Service, settings: Settings) -> Iterator[subprocess.Popen[b
     folders = Folders.of(settings)
     folders.create()
     log = folders.log(service.name)
-    service.setup(runner(service, log))
-    launch = service.launch()
+    temporary = folders.temporary(service.name)
+    service.setup(runner(service, settings))
+    launch = service.launch().with_temporary(temporary)
     launch.write_files()
+    make_empty(temporary)
     started = time.time()
     with log.open("ab") as output:
         process = subprocess.Popen(
             launch.command,
-            env=os.environ | UTF8 | dict(launch.environment),
+            env=process_environment(settings, os.environ) | dict(launch.environment),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -53,12 +56,16 @@ def running(service: Service, settings: Settings) -> Iterator[subprocess.Popen[b
         stop_group(process, service.stop_timeout_s)
 
 
-def runner(service: Service, log: Path) -> Run:
-    """What runs the setup commands of ``service``; their output goes to ``log``."""
+def runner(service: Service, settings: Settings) -> Run:
+    """What runs the setup commands of ``service``; their output goes to its log."""
+    folders = Folders.of(settings)
+    log, temporary = folders.log(service.name), folders.temporary(service.name)
 
     def run(launch: Launch) -> None:
         launch.write_files()
-        environment = os.environ | UTF8 | dict(launch.environment)
+        make_empty(temporary)
+        variables = launch.with_temporary(temporary).environment
+        environment = process_environment(settings, os.environ) | dict(variables)
         with log.open("ab") as output:
             result = subprocess.run(
                 launch.command, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output, check=False

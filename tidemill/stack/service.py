@@ -1,10 +1,11 @@
 """What a service of the local stack is."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from config.errors import TerminalError, TransientError
+from tidemill.stack.temporary import TEMPORARY
 
 
 class MissingPrerequisiteError(TerminalError):
@@ -33,11 +34,15 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class Launch:
-    """A command, the variables it gets on top of the inherited ones, and the configuration files it reads."""
+    """A command, the variables it gets on top of those every process gets, and the configuration files it reads."""
 
     command: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
+
+    def with_temporary(self, folder: Path) -> "Launch":
+        """The same, its temporary files in ``folder``."""
+        return replace(self, environment={**self.environment, TEMPORARY: str(folder)})
 
     def write_files(self) -> None:
         """Writes the files, for their owner's eyes only: they may hold a password."""

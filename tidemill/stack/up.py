@@ -20,6 +20,7 @@ from tidemill.stack.processes import Record
 from tidemill.stack.running import StartFailedError, runner
 from tidemill.stack.service import Launch, NotReadyError, Service
 from tidemill.stack.supervisor import Supervisor
+from tidemill.stack.temporary import sweep
 
 POLL_S = 1.0
 RUNNING = {"STARTING", "RUNNING"}
@@ -75,8 +76,11 @@ def up(settings: Settings, names: Sequence[str] = (), report: Report = lambda _:
     folders.create()
     with locked(folders):
         chosen = select(everything, _with_orphans(folders, everything, names))
-        launches = {service.name: service.launch() for service in chosen}
-        supervisor = ensure_supervisor(list(everything.values()), folders)
+        sweep(folders)
+        launches = {
+            service.name: service.launch().with_temporary(folders.temporary(service.name)) for service in chosen
+        }
+        supervisor = ensure_supervisor(list(everything.values()), settings)
         programs = {service.name: supervisor.program(service.name) for service in chosen}
         for service in chosen:
             if programs[service.name].state not in ALIVE:
@@ -86,7 +90,7 @@ def up(settings: Settings, names: Sequence[str] = (), report: Report = lambda _:
             for service in chosen
             if programs[service.name].state in RUNNING and _is_current(folders, service.name, launches[service.name])
         }
-        _Start(supervisor, folders, launches, running, report).run(chosen)
+        _Start(supervisor, settings, launches, running, report).run(chosen)
     return Started(tuple(service.name for service in chosen), tuple(sorted(running)))
 
 
@@ -112,10 +116,11 @@ class _Start:
     """One ``up``: a thread a service, each waiting for those it needs."""
 
     def __init__(
-        self, supervisor: Supervisor, folders: Folders, launches: dict[str, Launch], running: set[str], report: Report
+        self, supervisor: Supervisor, settings: Settings, launches: dict[str, Launch], running: set[str], report: Report
     ) -> None:
         self._supervisor = supervisor
-        self._folders = folders
+        self._settings = settings
+        self._folders = Folders.of(settings)
         self._launches = launches
         self._running = running
         self._report = report
@@ -161,7 +166,7 @@ class _Start:
     def _start(self, service: Service) -> None:
         self._stop(service)
         self._report(Progress(service.name, Phase.SETTING_UP))
-        service.setup(runner(service, self._folders.log(service.name)))
+        service.setup(runner(service, self._settings))
         launch = self._launches[service.name]
         launch.write_files()
         launch_file = self._folders.launch_file(service.name)

@@ -15,9 +15,9 @@ from typing import IO, Any
 from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowException
 
+from config.environment import process_environment
 from config.settings import REPO, Settings
 
-FOREIGN_PREFIXES = ("AIRFLOW", "_AIRFLOW", "__AIRFLOW", "PYTHON", "VIRTUAL_ENV", "SPARK_ENV_LOADED")
 GRACE_S = 3.0
 DRAIN_S = 30.0
 MAX_LINE_BYTES = 1_000_000
@@ -121,11 +121,11 @@ class PlatformHook(BaseHook):  # type: ignore[misc]
 
 
 def platform_variables(settings: Settings, inherited: Mapping[str, str]) -> dict[str, str]:
-    """The environment of a platform command: ``inherited`` without what belongs to Airflow and its interpreter."""
-    kept = {name: value for name, value in inherited.items() if not name.startswith(FOREIGN_PREFIXES)}
+    """The environment of a platform command: that of every process, the platform's programs first."""
+    environment = process_environment(settings, inherited)
     ours, airflow = (str(path / "bin") for path in (settings.platform_environment, settings.airflow.environment))
-    path = [folder for folder in kept.get("PATH", os.defpath).split(os.pathsep) if folder not in (ours, airflow)]
-    return kept | {"PATH": os.pathsep.join([ours, *path]), "PYTHONUNBUFFERED": "1"}
+    path = [folder for folder in environment.get("PATH", os.defpath).split(os.pathsep) if folder not in (ours, airflow)]
+    return environment | {"PATH": os.pathsep.join([ours, *path])}
 
 
 def _wait(process: subprocess.Popen[bytes]) -> None:

@@ -18,8 +18,9 @@ class PlatformCommandOperator(BaseOperator):  # type: ignore[misc]
     """Runs ``command``, a program of the platform environment and its arguments, and streams its output to the log.
 
     XCom: the JSON object the command printed last on stdout. Exit status 75, and an end by a signal (the kernel's
-    out-of-memory killer, a restart of the machine), raise AirflowException, so that the task is tried again; any other
-    non-zero status raises AirflowFailException, because the command said that trying again changes nothing.
+    out-of-memory killer, a restart of the machine; above 128 when the command let go of what it held first), raise
+    AirflowException, so that the task is tried again; any other non-zero status raises AirflowFailException, because
+    the command said that trying again changes nothing.
 
     ``options`` are appended as name and value; one whose template renders to nothing is left out. ``links`` are the
     buttons the task's page shows.
@@ -62,7 +63,8 @@ def failure(command: Sequence[str], result: CommandResult) -> AirflowException:
     said = " | ".join([line for line in (*result.stdout, *result.stderr) if line.strip()][-SHOWN_LINES:])
     if status == TransientError.exit_status:
         return AirflowException(f"`{name}` failed and may work when tried again: {said}")
-    if status < 0:
-        return AirflowException(f"`{name}` was ended by signal {-status}: {said}")
+    ended_by = -status if status < 0 else status - 128
+    if ended_by > 0:
+        return AirflowException(f"`{name}` was ended by signal {ended_by}: {said}")
     kind = "stopped" if status == TerminalError.exit_status else f"ended with exit status {status}"
     return AirflowFailException(f"`{name}` {kind}, trying again would change nothing: {said}")

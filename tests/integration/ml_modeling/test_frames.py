@@ -125,15 +125,17 @@ def test_a_frame_that_is_too_large_loses_whole_customers(spark):
 
 def test_the_frame_holds_each_cutoffs_own_features_and_labels(spark, append, lake):
     lines = shop(seed=7)
+    wrong_year = line("c1", date(2001, 5, 5), hour=3, kind="return")
     customers = sorted({line.customer_id for line in lines if line.customer_id})
-    append("silver/transactions", [silver_row(line) for line in lines])
-    data = read_split_frame(spark, lake, CHURN)
-    assert (data.first, data.end) == (min(line.day for line in lines), END)
+    append("silver/transactions", [silver_row(line) for line in [*lines, wrong_year]])
+    data = read_split_frame(spark, lake, CHURN, END)
+    assert (data.events.first, data.events.end) == (min(line.day for line in lines), END)
+    assert data.events.left_out == f"1 before {data.events.first} (from 2001-05-05 on)"
     assert data.table_versions == {"silver/transactions": 1}
     rows = data.frame.rows
     found = {(row.entity, row.cutoff): row.label for row in rows.itertuples()}
     assert found == expected_labels(lines, data.split.all)
-    history = happened(lines, customers)
+    history = happened([*lines, wrong_year], customers)
     asked = rows.sample(20, random_state=1)
     for group in CHURN.service.groups:
         for feature in group.features:
@@ -147,24 +149,24 @@ def test_the_frame_holds_each_cutoffs_own_features_and_labels(spark, append, lak
 def test_a_frame_names_the_version_of_silver_it_was_read_at(spark, append, lake):
     lines = shop(seed=3)
     append("silver/transactions", [silver_row(line) for line in lines])
-    before = read_split_frame(spark, lake, CHURN)
+    before = read_split_frame(spark, lake, CHURN, END)
     append("silver/transactions", [silver_row(line("c1", FIRST + timedelta(days=100), hour=3))])
-    after = read_split_frame(spark, lake, CHURN)
+    after = read_split_frame(spark, lake, CHURN, END)
     assert after.table_versions["silver/transactions"] == before.table_versions["silver/transactions"] + 1
 
 
 def test_a_missing_table_is_named(spark, lake):
     with pytest.raises(NoDataError, match="no table silver/transactions"):
-        read_split_frame(spark, lake, CHURN)
+        read_split_frame(spark, lake, CHURN, END)
 
 
 def test_an_empty_lake_says_what_fills_it(spark, append, lake):
     append("silver/transactions", [])
     with pytest.raises(NoDataError, match="silver/transactions has no row: feed events first"):
-        read_split_frame(spark, lake, CHURN)
+        read_split_frame(spark, lake, CHURN, END)
 
 
 def test_a_short_history_is_said_to_be_short(spark, append, lake):
     append("silver/transactions", [silver_row(line) for line in shop(seed=1, days=150)])
     with pytest.raises(HistoryTooShortError, match="history too short for the split"):
-        read_split_frame(spark, lake, CHURN)
+        read_split_frame(spark, lake, CHURN, END)

@@ -1,14 +1,20 @@
 """Train, evaluate, gate, register, promote and load, on the real MLflow server; the frame is made here."""
 
+import os
+import subprocess
+import time
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, timedelta
 
+import httpx
 import numpy as np
 import pandas as pd
 import pytest
 
 from ml_modeling import tracking
 from ml_modeling.cutoffs import Split
+from ml_modeling.event_range import EventRange
 from ml_modeling.examples import TrainingFrame
 from ml_modeling.frames import SplitFrame
 from ml_modeling.leakage import LeakageError
@@ -19,11 +25,14 @@ from ml_modeling.registry.promotion import promote
 from ml_modeling.registry.versions import GateNotPassedError, list_versions, register
 from ml_modeling.tracking import UnusableRunError, existing_run
 from ml_modeling.use_case import load_use_case
+from tidemill.stack.ports import free_ports
+from tidemill.stack.running import stop_group
 
 pytestmark = pytest.mark.usefixtures("mlflow_server")
 
 DAYS = [date(2026, 1, 5) + timedelta(weeks=13 * step) for step in range(4)]
 SPLIT = Split(train=(DAYS[0],), validation=(DAYS[2],), test=(DAYS[3],), between=(DAYS[1],))
+EVENTS = EventRange(DAYS[0], date(2027, 1, 4), before=1, earliest=date(2001, 5, 5))
 CHURN = load_use_case("churn")
 
 
@@ -48,7 +57,7 @@ def data(signal: float = 1.0, seed: int = 0, **changes) -> SplitFrame:
     if changes:
         rows = rows.assign(**{key: value(rows) for key, value in changes.items()})
     frame = TrainingFrame(rows, CHURN.features)
-    return SplitFrame(frame, SPLIT, {"silver/transactions": 4}, DAYS[0], date(2027, 1, 4))
+    return SplitFrame(frame, SPLIT, {"silver/transactions": 4}, EVENTS)
 
 
 def quiet(*_):
@@ -85,11 +94,70 @@ def test_a_model_goes_from_training_to_the_server(settings, use_case, tmp_path):
     assert version.metrics["roc_auc"] == pytest.approx(report.metrics["roc_auc"].value)
 
 
+def test_mlflows_own_server_answers_what_ours_answers(settings, use_case, environment, tmp_path):
+    run, trained = train(settings, use_case, data, quiet)
+    evaluate_run(settings, use_case, run.run_id)
+    gate_run(settings, use_case, run.run_id)
+    version = register(settings, use_case.name, run.run_id)
+    promote(settings, use_case.name, version.version, "first", "ada")
+    served = load_alias(settings, use_case.name, cache=tmp_path)
+    turned = pd.DataFrame(trained.test.x, columns=served.features)[list(reversed(served.features))]
+    with mlflow_serving(settings, f"models:/{use_case.name}@champion", environment, tmp_path / "log") as client:
+        answer = client.post("/invocations", json={"dataframe_split": turned.to_dict(orient="split")})
+        lacking = client.post("/invocations", json={"dataframe_split": turned.iloc[:, 1:].to_dict(orient="split")})
+    scores = [positive for _, positive in answer.json()["predictions"]]
+    expected = served.score(trained.test.x)
+    assert scores == pytest.approx(expected, abs=1e-9)
+    assert [score >= served.threshold for score in scores] == (expected >= served.threshold).tolist()
+    assert (lacking.status_code, turned.columns[0] in lacking.text) == (400, True)
+
+
+@contextmanager
+def mlflow_serving(settings, uri, environment, log):
+    """A client of ``mlflow models serve``."""
+    (port,) = free_ports(1)
+    programs = str(settings.platform_environment / "bin")
+    line = [
+        f"{programs}/mlflow",
+        "models",
+        "serve",
+        "-m",
+        uri,
+        "--env-manager",
+        "local",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+    ]
+    path = os.pathsep.join([programs, os.environ["PATH"]])  # MLflow calls `uvicorn`
+    variables = os.environ | environment | {"MLFLOW_TRACKING_URI": settings.mlflow.tracking_uri, "PATH": path}
+    with log.open("wb") as output:
+        process = subprocess.Popen(line, env=variables, stdout=output, stderr=output, start_new_session=True)
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+            deadline = time.monotonic() + 120
+            while not _is_up(client):
+                assert process.poll() is None and time.monotonic() < deadline, log.read_text(encoding="utf-8")
+                time.sleep(0.2)
+            yield client
+    finally:
+        stop_group(process, 10)
+
+
+def _is_up(client):
+    try:
+        return client.get("/ping").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
 def test_the_run_holds_lineage_plots_and_the_model_card(settings, use_case):
     run_id = passed_run(settings, use_case)
     found = connect(settings).get_run(run_id).data
     assert found.params["table.silver/transactions"] == "version 4"
     assert (found.params["feature_service"], found.params["definition.sha256"]) == ("churn", CHURN.digest)
+    assert "| events.left_out | 1 before 2026-01-05 (from 2001-05-05 on) |" in found.tags[tags.NOTE]
     assert artefacts(settings, run_id) >= {
         "evaluation/calibration.png",
         "evaluation/curves.png",

@@ -16,6 +16,7 @@ from data_lake import tables
 from data_lake.delta_tables import ensure_table
 from stream_processing.spark_streaming.silver import batch_writer
 from tests.integration.conftest import settings_on_free_ports
+from tests.integration.own_broker import OwnBroker, own_broker
 from tests.integration.stream_processing.shop import Shop, forget_all
 from tidemill.stack.running import running
 from tidemill.stack.services import redis as redis_service
@@ -35,6 +36,29 @@ def lake(settings: Settings, tmp_path: Path, spark: SparkSession) -> Settings:
     for table in (tables.bronze(TOPIC), tables.silver(TOPIC), tables.quarantine(TOPIC)):
         ensure_table(spark, table, fresh)
     return fresh
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnBroker]:
+    """A broker of the module's own."""
+    with own_broker(tmp_path_factory.mktemp("broker")) as broker:
+        yield broker
+
+
+@pytest.fixture
+def own(broker: OwnBroker, tmp_path: Path, spark: SparkSession) -> Settings:
+    """The settings of a topic made anew in ``broker`` and of an empty lake."""
+    broker.make_anew(TOPIC)
+    stream = {"checkpoints": str(tmp_path / "checkpoints"), "trigger_s": 0.2, "poll_s": 0.2, "topic_watch_s": 0.5}
+    settings = broker.settings.model_copy(
+        update={
+            "lake": broker.settings.lake.model_copy(update={"root": str(tmp_path / "lake")}),
+            "stream": broker.settings.stream.model_copy(update=stream),
+        }
+    )
+    for table in (tables.bronze(TOPIC), tables.silver(TOPIC), tables.quarantine(TOPIC)):
+        ensure_table(spark, table, settings)
+    return settings
 
 
 @pytest.fixture

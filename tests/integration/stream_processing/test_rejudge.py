@@ -1,5 +1,6 @@
 """A topic judged again: what an older contract accepted or refused is what today's makes of bronze."""
 
+import json
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
@@ -7,12 +8,14 @@ from typing import Any
 import pytest
 from deltalake import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F  # noqa: N812
 
 from config import Settings
 from data_lake import tables
 from data_lake.delta_rs import open_table
 from data_lake.delta_tables import ensure_table
-from stream_processing.spark_streaming.rejudge import Rejudged, rejudge
+from stream_processing.spark_streaming.parse import parse
+from stream_processing.spark_streaming.rejudge import ChangedMeanwhileError, Rejudged, rejudge
 from tests.integration.stream_processing.conftest import TOPIC, Rows, encode, transaction
 
 Messages = Callable[..., DataFrame]
@@ -107,14 +110,67 @@ def test_rows_whose_messages_retention_removed_stay_as_they_are(
     assert conflicts == [*((row["offset"], row["reason"]) for row in before[1]), (8, "conflict")]
 
 
+def test_of_kept_rows_with_one_identity_one_stays_and_what_another_said_is_in_quarantine(
+    spark: SparkSession, lake: Settings, landed: DataFrame, rows: Rows
+) -> None:
+    """Of a lake that knew an event by its id and date; nobody has the messages any more."""
+    silver = tables.silver(TOPIC).path(lake)
+    kept = spark.read.format("delta").load(silver).where("_offset = 0").localCheckpoint()
+    changes: dict[int, dict[str, str]] = {
+        10: {},
+        11: {"unit_price": "3.5"},
+        12: {"event_time": "event_time + interval 1 day"},
+    }
+    for offset, changed in changes.items():
+        columns = {"_offset": f"{offset}", "_digest": "0", **changed}
+        again = kept.withColumns(
+            {name: F.expr(text).cast(kept.schema[name].dataType) for name, text in columns.items()}
+        )
+        again.write.format("delta").mode("append").save(silver)
+    spark.sql(f"UPDATE delta.`{silver}` SET _digest = 0 WHERE _offset = 0")  # noqa: S608
+    before = rows(SILVER)
+    _forget(lake, "offset = 0 or offset = 1")
+    for _ in range(2):  # the second time there is nothing more to do
+        rejudge(spark, lake, TOPIC)
+        assert rows(SILVER) == [row for row in before if row["_offset"] not in (10, 11, 12)]
+        displaced = [row for row in rows(QUARANTINE) if row["offset"] > 6]
+        told = [(row["offset"], row["reason"], json.loads(row["value"])["data"]["unit_price"]) for row in displaced]
+        assert told == [(11, "conflict", 3.5), (12, "conflict", 2.55)]
+        assert [json.loads(row["value"])["time"] for row in displaced] == [
+            "2024-05-01T09:30:00.000000Z",
+            "2024-05-02T09:30:00.000000Z",
+        ]
+        assert all("bronze no longer has the message" in row["detail"] for row in displaced)
+
+
+@pytest.mark.parametrize("name", [SILVER, QUARANTINE])
+def test_a_write_that_comes_in_between_stops_it_and_nothing_is_overwritten(
+    lake: Settings, landed: DataFrame, rows: Rows, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    column = "_offset" if name == SILVER else "offset"
+
+    def parse_meanwhile(*arguments: Any) -> DataFrame:
+        DeltaTable(tables.table(name).path(lake)).delete(f"{column} = 4 or {column} = 5")
+        return parse(*arguments)
+
+    monkeypatch.setattr("stream_processing.spark_streaming.rejudge.parse", parse_meanwhile)
+    before = {other: rows(other) for other in (SILVER, QUARANTINE)}
+    with pytest.raises(ChangedMeanwhileError, match=f"{name} was written while it was judged again"):
+        rejudge(landed.sparkSession, lake, TOPIC)
+    left = {other: rows(other) for other in (SILVER, QUARANTINE)}
+    assert left == {**before, name: [row for row in before[name] if row[column] not in (4, 5)]}
+    assert len(left[name]) < len(before[name])
+
+
 def test_ended_between_the_two_tables_it_is_completed_by_running_it_again(
     spark: SparkSession, lake: Settings, landed: DataFrame, rows: Rows, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = [rows(SILVER), rows(QUARANTINE)]
     DeltaTable(tables.silver(TOPIC).path(lake)).delete("_offset = 3")
     DeltaTable(tables.quarantine(TOPIC).path(lake)).delete("offset = 4")
+    silver = version(lake, SILVER)
     rejudge(spark, lake, TOPIC)
-    DeltaTable(tables.quarantine(TOPIC).path(lake)).restore(1)
+    DeltaTable(tables.silver(TOPIC).path(lake)).restore(silver)
     rejudge(spark, lake, TOPIC)
     assert [rows(SILVER), rows(QUARANTINE)] == before
 

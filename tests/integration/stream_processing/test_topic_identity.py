@@ -3,7 +3,7 @@
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,40 +17,17 @@ from pyspark.sql import SparkSession
 from config import Settings
 from config.environment import settings_environment
 from data_lake import tables
-from data_lake.delta_tables import ensure_table
 from data_lake.reconciliation.reconcile import reconcile_topic
 from data_lake.topic_starts import OffsetsGoneError, OtherTopicError, resume, starts
 from ingestion_layer.kafka.identity import topic_identity
 from stream_processing.spark_streaming.bronze import start_bronze
-from tests.integration.own_broker import OwnBroker, own_broker
+from tests.integration.own_broker import OwnBroker
 from tests.integration.stream_processing.conftest import TOPIC, encode, transaction
 from tests.integration.stream_processing.test_stream import streaming
 from tidemill.cli import cli
 
 pytestmark = pytest.mark.timeout(900)
 Tidemill = Callable[..., Any]
-
-
-@pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnBroker]:
-    with own_broker(tmp_path_factory.mktemp("identity")) as broker:
-        yield broker
-
-
-@pytest.fixture
-def own(broker: OwnBroker, tmp_path: Path, spark: SparkSession) -> Settings:
-    """The settings of a topic made anew and of an empty lake."""
-    broker.make_anew(TOPIC)
-    stream = {"checkpoints": str(tmp_path / "checkpoints"), "trigger_s": 0.2, "poll_s": 0.2, "topic_watch_s": 0.5}
-    settings = broker.settings.model_copy(
-        update={
-            "lake": broker.settings.lake.model_copy(update={"root": str(tmp_path / "lake")}),
-            "stream": broker.settings.stream.model_copy(update=stream),
-        }
-    )
-    for table in (tables.bronze(TOPIC), tables.silver(TOPIC), tables.quarantine(TOPIC)):
-        ensure_table(spark, table, settings)
-    return settings
 
 
 @pytest.fixture

@@ -1,9 +1,7 @@
 """Transactional producers and compaction: what nobody should read is nowhere in the lake, and nothing is missing."""
 
 import time
-from collections.abc import Iterator
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 from deltalake import DeltaTable
@@ -11,36 +9,13 @@ from pyspark.sql import SparkSession
 
 from config import Settings
 from data_lake import tables
-from data_lake.delta_tables import ensure_table
 from data_lake.reconciliation.reconcile import reconcile_topic
 from ingestion_layer.kafka.offsets import topic_offsets
 from ingestion_layer.kafka.open_transactions import OpenTransaction, open_transactions
 from ingestion_layer.kafka.reading import range_reader
-from tests.integration.own_broker import OwnBroker, own_broker
+from tests.integration.own_broker import OwnBroker
 from tests.integration.stream_processing.conftest import TOPIC, encode, transaction
 from tests.integration.stream_processing.test_stream import streaming
-
-
-@pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnBroker]:
-    with own_broker(tmp_path_factory.mktemp("transactions")) as broker:
-        yield broker
-
-
-@pytest.fixture
-def own(broker: OwnBroker, tmp_path: Path, spark: SparkSession) -> Settings:
-    """The settings of a topic made anew and of an empty lake."""
-    broker.make_anew(TOPIC)
-    stream = {"checkpoints": str(tmp_path / "checkpoints"), "trigger_s": 0.2, "poll_s": 0.2}
-    settings = broker.settings.model_copy(
-        update={
-            "lake": broker.settings.lake.model_copy(update={"root": str(tmp_path / "lake")}),
-            "stream": broker.settings.stream.model_copy(update=stream),
-        }
-    )
-    for table in (tables.bronze(TOPIC), tables.silver(TOPIC), tables.quarantine(TOPIC)):
-        ensure_table(spark, table, settings)
-    return settings
 
 
 def sale(record: str, price: float) -> bytes:

@@ -2,19 +2,22 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from deltalake import DeltaTable
 from pyspark.sql import DataFrame
 
 from config import Settings
 from config.environment import settings_environment
 from config.settings import REPO
 from data_lake import tables
-from stream_processing.spark_streaming import silver
+from stream_processing.spark_streaming import silver, trial
+from stream_processing.spark_streaming.offset_ranges import OffsetRange
 from stream_processing.spark_streaming.query import checkpoint
 from tests.integration.stream_processing.conftest import TOPIC, Rows, encode, transaction
 from tests.integration.stream_processing.poisoned_app import HANGS, KILLS
@@ -89,6 +92,21 @@ def test_a_batch_that_hangs_ends_the_process_and_what_quarantine_knows_is_left_o
     assert status == 0, log[-4000:]
     assert [row["_offset"] for row in rows("silver/transactions")] == [0]
     assert [row["detail"] for row in rows(f"quarantine/{TOPIC}")] == ["known"]
+
+
+def test_a_good_message_does_all_the_work_of_a_trial_and_an_ordinary_failure_is_told_from_a_death(
+    lake: Settings, rows: Rows, tmp_path: Path
+) -> None:
+    scratch = tmp_path / "scratch"
+    assert trial.passes(lake, TOPIC, str(scratch), (), 1.0)
+    tried = lake.model_copy(update={"lake": lake.lake.model_copy(update={"root": str(scratch)})})
+    for table in (tables.bronze(TOPIC), tables.silver(TOPIC)):
+        assert DeltaTable(table.path(tried)).to_pyarrow_table().num_rows == 1
+    assert rows("silver/transactions") == []
+
+    shutil.rmtree(tables.bronze(TOPIC).path(lake))
+    with pytest.raises(trial.TrialFailedError, match=r"a trial of its messages failed: .*DELTA_"):
+        trial.passes(lake, TOPIC, str(scratch), (OffsetRange(1, 0, 0, 0),), 1.0)
 
 
 def test_an_ordinary_failure_is_no_attempt_and_a_killed_worker_is(

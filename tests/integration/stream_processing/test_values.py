@@ -15,6 +15,9 @@ from contracts import checker, contracts, registry
 from contracts.registry import ENVELOPE_FILE, SCHEMAS
 from data_lake import tables
 from data_lake.delta_tables import ensure_table
+from data_lake.reconciliation.index import topic_index
+from data_lake.reconciliation.reconcile import evaluate
+from ingestion_layer.kafka.offsets import Offsets
 from stream_processing.spark_streaming.silver import batch_writer
 from tests.cases import json_documents
 from tests.integration.stream_processing.conftest import transaction
@@ -79,15 +82,17 @@ def test_silver_has_the_values_that_were_sent(
 ) -> None:
     rng = random.Random(19)
     documents = [json_documents.data(rng, properties(), share=0.1) for _ in range(DOCUMENTS)]
-    silver, quarantine = tables.silver(TYPES_TOPIC), tables.quarantine(TYPES_TOPIC)
-    for table in (silver, quarantine):
+    bronze, silver, quarantine = (of(TYPES_TOPIC) for of in (tables.bronze, tables.silver, tables.quarantine))
+    for table in (bronze, silver, quarantine):
         ensure_table(spark, table, lake)
     envelope = json.dumps({**transaction("r"), "type": TYPES_TOPIC, "id": "ID", "data": 0})
     values = [
         envelope.replace('"ID"', f'"{number}"').replace('"data": 0', f'"data": {document.text}').encode()
         for number, document in enumerate(documents)
     ]
-    batch_writer(lake, TYPES_TOPIC)(messages(values), 0)
+    landed = messages(values)
+    landed.write.format("delta").mode("append").save(bronze.path(lake))
+    batch_writer(lake, TYPES_TOPIC)(landed, 0)
 
     stored, refused = rows(lake, silver, "_offset"), rows(lake, quarantine, "offset")
     assert {row["reason"] for row in refused.values()} == {"unrepresentable"}
@@ -97,3 +102,6 @@ def test_silver_has_the_values_that_were_sent(
         for name in properties() if document.fits else ():
             held, sent = stored[offset][name], document.value.get(name)
             assert json_documents.agrees(held, sent), (name, held, sent, document.text)
+
+    with topic_index(lake, TYPES_TOPIC, {0: Offsets(0, DOCUMENTS, DOCUMENTS)}, []) as index:
+        assert evaluate(index, TYPES_TOPIC).findings == ()

@@ -1,9 +1,10 @@
 """What the producer makes of Python's values: the JSON that says exactly them, or the sentence that says why not."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from enum import Enum
 from types import MappingProxyType
 from typing import Any
 
@@ -16,7 +17,68 @@ from contracts import Reason, Rejection, checker
 from contracts.checker import Message
 from tests.unit.contracts.test_checker import GOOD, JSON, TOPIC, changed
 
-CARDS = "payment.card_transaction.v1"
+
+class Away(Mapping[str, Any]):
+    """A mapping whose source is gone."""
+
+    def __getitem__(self, key: str) -> Any:
+        raise OSError("gone")
+
+    def __iter__(self) -> Iterator[str]:
+        raise OSError("gone")
+
+    def __len__(self) -> int:
+        return 1
+
+
+class Silent:
+    """An object of which nothing can be said."""
+
+    def __repr__(self) -> str:
+        raise OSError
+
+    __str__ = __repr__
+
+
+class Unspoken(Exception):  # noqa: N818
+    """An error of which nothing can be said."""
+
+    def __str__(self) -> str:
+        raise OSError
+
+
+class Torn(tuple[int]):
+    """A sequence that breaks off."""
+
+    def __iter__(self) -> Iterator[int]:
+        raise Unspoken
+
+
+class Mute(str):
+    """A text that does not print."""
+
+    def __str__(self) -> str:
+        raise OSError
+
+
+class Sized(Decimal):
+    """A number that does not know whether it is finite."""
+
+    def is_finite(self) -> bool:
+        raise OSError
+
+
+class Stubborn(str):
+    """A text that does not let itself be compared."""
+
+    __hash__ = str.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        raise OSError
+
+
+class Both(Enum):
+    PAIR = (1, 2)
 
 
 def encoded(**data: Any) -> bytes:
@@ -35,7 +97,19 @@ def encoded(**data: Any) -> bytes:
         pytest.param(-(10**300), f"-1{'0' * 300}", id="301 digits"),
         pytest.param(0.1 + 0.2, "0.30000000000000004", id="a float of 17 digits"),
         pytest.param(np.float64(0.5), "0.5", id="a float of numpy"),
+        pytest.param(np.float32(0.1), "0.10000000149011612", id="a float of numpy's 32 bits, every digit"),
+        pytest.param([np.float16(0.5), 2**70], "[0.5,1180591620717411303424]", id="numpy's 16 bits, beside 71"),
+        pytest.param(np.int64(-5), "-5", id="a whole number of numpy"),
+        pytest.param(
+            [np.uint64(2**64 - 1), 2**70], "[18446744073709551615,1180591620717411303424]", id="numpy's uint64"
+        ),
+        pytest.param([np.True_, np.False_, None], "[true,false,null]", id="booleans of numpy"),
+        pytest.param({np.str_("k"): np.str_("v")}, '{"k":"v"}', id="texts of numpy"),
         pytest.param((1, 2), "[1,2]", id="a tuple"),
+        pytest.param([Both.PAIR, 2**70], "[[1,2],1180591620717411303424]", id="an enum of a pair, beside 71 bits"),
+        pytest.param(
+            [Mute("a"), 2**70], '["a",1180591620717411303424]', id="a text that does not print, by its characters"
+        ),
         pytest.param(MappingProxyType({"a": [Decimal("2.0")]}), '{"a":[2.0]}', id="a mapping"),
         pytest.param([None, 2**70], "[null,1180591620717411303424]", id="null beside 71 bits"),
     ],
@@ -56,6 +130,19 @@ def test_a_value_is_written_exactly(value: Any, written: str) -> None:
         ({"\udfff": 1}, Reason.NOT_JSON, "/data/more: has half a surrogate pair at character 0"),
         ({1: 1}, Reason.NOT_JSON, "/data/more: the key 1 is no text"),
         ({1, 2}, Reason.NOT_JSON, "/data/more: a set has no one form in JSON"),
+        (np.float32("nan"), Reason.NOT_JSON, "/data/more: nan is no number in JSON"),
+        ([np.timedelta64(5, "s")], Reason.NOT_JSON, "/data/more/0: a timedelta64 has no one form in JSON"),
+        ([np.timedelta64(5, "ns")], Reason.NOT_JSON, "/data/more/0: a timedelta64 has no one form in JSON"),
+        ([np.datetime64(5, "ns")], Reason.NOT_JSON, "/data/more/0: a datetime64 has no one form in JSON"),
+        ([np.array([1])], Reason.NOT_JSON, "/data/more/0: a ndarray has no one form in JSON"),
+        ([np.longdouble(1)], Reason.NOT_JSON, "/data/more/0: a longdouble has no one form in JSON"),
+        pytest.param(
+            {"a": Away()}, Reason.NOT_JSON, "/data/more/a: a Away cannot be read: OSError: gone", id="a mapping"
+        ),
+        pytest.param({Silent(): 1}, Reason.NOT_JSON, "/data/more: a dict cannot be read: OSError", id="a key"),
+        pytest.param([Silent()], Reason.NOT_JSON, "/data/more/0: a Silent has no one form in JSON", id="an object"),
+        pytest.param([Torn([1])], Reason.NOT_JSON, "/data/more/0: a Torn cannot be read: tests.", id="an iteration"),
+        pytest.param([Sized("1")], Reason.NOT_JSON, "/data/more/0: a Sized cannot be read: OSError", id="a decimal"),
         (b"bytes", Reason.NOT_JSON, "/data/more: a bytes has no one form in JSON"),
         (datetime(2024, 5, 1, tzinfo=UTC), Reason.NOT_JSON, "/data/more: a datetime has no one form in JSON"),
         (date(2024, 5, 1), Reason.NOT_JSON, "/data/more: a date has no one form in JSON"),
@@ -76,6 +163,15 @@ def test_nan_is_not_sent_where_null_would_be_valid() -> None:
     message = checker(TOPIC).encode(changed(customer_id=float("nan"), description=None))
     assert isinstance(message, Rejection)
     assert message.detail == "/data/customer_id: nan is no number in JSON"
+
+
+def test_an_event_that_cannot_be_read_is_a_rejection_as_a_whole() -> None:
+    message = checker(TOPIC).encode(Away())
+    assert message == Rejection(Reason.NOT_JSON, ": a Away cannot be read: OSError: gone")
+
+
+def test_a_text_that_cannot_be_compared_is_sent_beside_a_null() -> None:
+    assert '"more":["a",null]}' in encoded(more=[Stubborn("a"), None]).decode()
 
 
 def test_a_list_within_itself_is_a_rejection() -> None:

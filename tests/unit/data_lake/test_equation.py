@@ -11,13 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_lake.reconciliation.aborted import find_aborted
+from data_lake.reconciliation.equation import BOUNDS
 from data_lake.reconciliation.gaps import explain_gaps
 from data_lake.reconciliation.index import SCHEMA
 from data_lake.reconciliation.reconcile import evaluate
 from data_lake.reconciliation.report import TopicReport
 
 TIME = 1_714_521_600_000_000
-Bronze = tuple[int, int, str | None, str | None]  # partition, offset, the contract's reason, event id
+Bronze = tuple[int, int, str | None, str | None]  # partition, offset, the reason when judged again, event id
 
 
 @dataclass(frozen=True)
@@ -31,13 +32,14 @@ class Lake:
         (0, 2, "schema", None),
         (0, 3, None, "a"),
         (1, 0, None, "c"),
-        (1, 1, None, "late"),
+        (1, 1, "time_out_of_range", "late"),
     )
     quarantine: tuple[tuple[int, int, str], ...] = ((0, 2, "schema"), (1, 1, "time_out_of_range"))
     silver: tuple[tuple[str, int, int], ...] = (("a", 0, 0), ("b", 0, 1), ("c", 1, 0))
     no_messages: frozenset[tuple[int, int]] = frozenset()  # partition, offset: markers, aborted, compacted away
     aborted: frozenset[tuple[int, int]] = frozenset()  # those of them that are aborted messages
     accepted: tuple[tuple[int, int, int], ...] = ()  # partition, first, last
+    low_later: dict[int, int] = field(default_factory=dict)  # where the broker begins when the gaps were read
     first: dict[int, int] = field(default_factory=dict)  # where the record says that bronze begins
     other: frozenset[tuple[int, int]] = frozenset()  # partition, offset: of messages that say something else
 
@@ -74,17 +76,17 @@ def report(lake: Lake) -> TopicReport:
         "broker": [(1, partition, lake.first.get(partition), *of) for partition, of in lake.broker.items()],
         "accepted": [(1, *lost) for lost in lake.accepted],
         "bronze_all": [
-            (1, partition, offset, reason, event_id and "s", event_id, None if event_id is None else TIME)
+            (1, partition, offset, reason, event_id and "s", event_id, None if event_id is None else TIME, 0)
             for partition, offset, reason, event_id in lake.bronze
         ],
         "quarantine_all": [(1, *row) for row in lake.quarantine],
-        "silver": [("s", event_id, TIME, 1, partition, offset) for event_id, partition, offset in lake.silver],
+        "silver": [("s", event_id, TIME, 1, partition, offset, 0) for event_id, partition, offset in lake.silver],
         "said": [(1, partition, offset, lake.content(partition, offset)) for partition, offset, _, _ in lake.bronze],
     }
     for table, rows in filled.items():
         for row in rows:
             connection.execute(f"INSERT INTO {table} VALUES ({', '.join('?' * len(row))})", row)  # noqa: S608
-    explain_gaps(connection, lake.read)
+    explain_gaps(connection, lake.read, lambda: lake.low_later)
     find_aborted(connection, lake.read, lake.read_every)
     return evaluate(connection, "shop.transaction.v1")
 
@@ -152,7 +154,10 @@ PLANTED = {
     "twice in silver": (twice(Lake(), "silver", 2), ["more than once in silver: 1 (event c of s)"]),
     "in both": (
         replace(Lake(), silver=(*Lake().silver, ("late", 1, 1))),
-        ["in quarantine and in silver: 1 (partition 1 offset 1)"],
+        [
+            "in quarantine and in silver: 1 (partition 1 offset 1)",
+            f"in silver, though its time is beyond {BOUNDS}: 1 (partition 1 offset 1)",
+        ],
     ),
     "the wrong reason": (
         replace(Lake(), quarantine=((0, 2, "not_json"), (1, 1, "time_out_of_range"))),
@@ -165,8 +170,24 @@ PLANTED = {
         replace(Lake(), quarantine=((0, 2, "schema"), (1, 1, "schema"))),
         [
             "in quarantine for another reason than the contract's: 1"
-            " (partition 1 offset 1 is schema, the contract says valid)"
+            " (partition 1 offset 1 is schema, its time says time_out_of_range)"
         ],
+    ),
+    "a time within bounds refused": (
+        replace(Lake(), bronze=(*Lake().bronze[:-1], (1, 1, None, "late"))),
+        [f"in quarantine as time_out_of_range, though within {BOUNDS}: 1 (partition 1 offset 1)"],
+    ),
+    "a time out of bounds refused for another reason": (
+        replace(Lake(), quarantine=((0, 2, "schema"), (1, 1, "conflict"))),
+        [
+            "in quarantine for another reason than the contract's: 1"
+            " (partition 1 offset 1 is conflict, its time says time_out_of_range)",
+            "in quarantine as a conflict, though silver has no other event of that identity: 1 (partition 1 offset 1)",
+        ],
+    ),
+    "a time out of bounds taken": (
+        replace(Lake(), quarantine=Lake().quarantine[:1], silver=(*Lake().silver, ("late", 1, 1))),
+        [f"in silver, though its time is beyond {BOUNDS}: 1 (partition 1 offset 1)"],
     ),
     "silver from nowhere": (
         replace(Lake(), silver=(*Lake().silver, ("ghost", 0, 1))),
@@ -215,60 +236,14 @@ def test_a_sample_is_bounded_and_the_count_is_not() -> None:
     assert (repeated.count, len(repeated.sample)) == (100, 10)
 
 
-def with_gaps(**changes: Any) -> Lake:
-    """Partition 0 ends with an aborted message at 4, its marker at 5, a committed message at 6, its marker at 7."""
-    more: Bronze = (0, 6, None, "d")
-    gaps = frozenset({(0, 4), (0, 5), (0, 7)})
-    whole = replace(
-        Lake(),
-        broker={0: (0, 8), 1: (0, 2)},
-        bronze=(*Lake().bronze, more),
-        silver=(*Lake().silver, ("d", 0, 6)),
-        no_messages=gaps,
-        aborted=frozenset({(0, 4)}),
-    )
-    return replace(whole, **changes)
-
-
-def test_offsets_of_no_message_are_not_missing() -> None:
-    assert report(with_gaps()).findings == ()
-
-
-def test_between_offsets_of_no_message_a_missing_one_is_named() -> None:
-    found = report(with_gaps(bronze=Lake().bronze, silver=Lake().silver))
-    assert [str(finding) for finding in found.findings] == [
-        "the broker has them, bronze does not: 1 (partition 0 offsets 6 to 6)"
-    ]
-
-
-def test_an_aborted_message_in_bronze_is_named() -> None:
-    aborted: Bronze = (0, 4, None, "a")
-    found = report(with_gaps(bronze=(*with_gaps().bronze, aborted)))
-    assert [str(finding) for finding in found.findings] == [
-        "in bronze, but of transactions that were aborted: 1 (partition 0 offsets 4 to 4)"
-    ]
-
-
-def test_a_message_that_compaction_removed_later_may_stay_in_bronze() -> None:
-    compacted = with_gaps(no_messages=with_gaps().no_messages | {(0, 1), (0, 3)})
-    assert report(compacted).findings == ()
-
-
-def test_a_gap_that_the_broker_can_no_longer_explain_is_named() -> None:
-    found = report(with_gaps(broker={0: (5, 8), 1: (0, 2)}))
-    assert [str(finding) for finding in found.findings] == [
-        "bronze never had them, and the broker no longer has them: 1 (partition 0 offsets 4 to 4)"
-    ]
-
-
 GENERATIONS = """
 INSERT INTO broker VALUES (1, 0, 0, 0, 3), (2, 0, 0, 0, 2);
 INSERT INTO closed VALUES (1, 0, 2);
-INSERT INTO bronze_all VALUES (1, 0, 0, NULL, 's', 'a', 5), (1, 0, 2, 'schema', NULL, NULL, NULL),
-                              (2, 0, 0, NULL, 's', 'a', 5), (2, 0, 1, NULL, 's', 'b', 5);
+INSERT INTO bronze_all VALUES (1, 0, 0, NULL, 's', 'a', 5, 0), (1, 0, 2, 'schema', NULL, NULL, NULL, 0),
+                              (2, 0, 0, NULL, 's', 'a', 5, 0), (2, 0, 1, NULL, 's', 'b', 5, 0);
 INSERT INTO said VALUES (1, 0, 0, 'x'), (2, 0, 0, 'x'), (2, 0, 1, 'x');
 INSERT INTO quarantine_all VALUES (1, 0, 2, 'schema');
-INSERT INTO silver VALUES ('s', 'a', 5, 1, 0, 0), ('s', 'b', 5, 2, 0, 1);
+INSERT INTO silver VALUES ('s', 'a', 5, 1, 0, 0, 0), ('s', 'b', 5, 2, 0, 1, 0);
 """
 
 
@@ -318,23 +293,12 @@ def test_an_offset_is_of_its_generation(change: str, problems: list[str]) -> Non
     connection.execute(SCHEMA)
     connection.execute(GENERATIONS)
     connection.execute(change)
-    explain_gaps(connection, lambda _, first, end: range(first, end))
+    explain_gaps(connection, lambda _, first, end: range(first, end), lambda: {})
     found = evaluate(connection, "shop.transaction.v1")
     derived = ("distinct valid keys", "without its message")
     named = [str(finding) for finding in found.findings if not any(text in finding.problem for text in derived)]
     assert named == problems
     assert set(found.ended_generations) == {1}
-
-
-def test_a_loss_that_was_accepted_is_counted_and_nothing_beyond_it() -> None:
-    lost = without(without(Lake(), "bronze", 0), "bronze", 0)
-    kept = replace(lost, silver=(("c", 1, 0), ("a", 0, 3)), broker={0: (2, 4), 1: (0, 2)}, first={0: 0, 1: 0})
-    gone = "bronze never had them, and the broker no longer has them"
-    assert [str(finding) for finding in report(kept).findings] == [f"{gone}: 2 (partition 0 offsets 0 to 1)"]
-    half = replace(kept, accepted=((0, 0, 0),))
-    assert [str(finding) for finding in report(half).findings] == [f"{gone}: 1 (partition 0 offsets 1 to 1)"]
-    whole = report(replace(kept, accepted=((0, 0, 1),)))
-    assert (whole.findings, [loss.messages for loss in whole.accepted_loss]) == ((), [2])
 
 
 def naively_holds(lake: Lake) -> bool:
@@ -353,7 +317,7 @@ def _breaches(lake: Lake) -> Iterator[bool]:
     yield len(keys) != len(lake.silver)
     lineage = {(partition, offset): event_id for event_id, partition, offset in lake.silver}
     reasons = {(partition, offset): reason for partition, offset, reason in lake.quarantine}
-    ours = {"time_out_of_range", "unprocessable", "conflict"}
+    ours = {"unprocessable", "conflict"}
     ids = {}
     for partition, offset, reason, event_id in lake.bronze:
         at = (partition, offset)
@@ -376,7 +340,9 @@ def _breaches(lake: Lake) -> Iterator[bool]:
 reasons_given = st.sampled_from(["schema", "time_out_of_range", "conflict"])
 positions = st.tuples(st.integers(0, 1), st.integers(0, 3))
 event_ids = st.sampled_from("abc")
-verdicts = st.one_of(event_ids.map(lambda one: (None, one)), st.just(("schema", None)))
+verdicts = st.one_of(
+    event_ids.map(lambda one: (None, one)), st.just(("schema", None)), st.just(("time_out_of_range", "a"))
+)
 lakes = st.builds(
     Lake,
     broker=st.just({0: (0, 3), 1: (0, 1)}),

@@ -31,7 +31,8 @@ def changed(tmp_path):
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
-        ("trails", 3, "trails = 3: Extra inputs are not permitted"),
+        ("trails", 3, "trails is no key of a specification; did you mean trials"),
+        ("search.timeout", 3, "search.timeout is no key of a specification; did you mean timeout_s"),
         ("search.trials", 0, "search.trials = 0: Input should be greater than or equal to 1"),
         ("search.metric", "auc", "search.metric = 'auc': Input should be 'roc_auc' or 'average_precision'"),
         ("search.seed", None, "search.seed is missing"),
@@ -41,8 +42,13 @@ def changed(tmp_path):
         ("threshold", {"rule": "best"}, "threshold = {'rule': 'best'}"),
         ("threshold", {"rule": "fixed", "value": 2}, "threshold.fixed.value = 2"),
         ("gates.floors", {"gini": 0.5}, "gates.floors.gini"),
+        ("gates.floors", {"roc_auc": 65}, "gates.floors.roc_auc = 65: Input should be less than or equal to 1"),
+        ("gates.champion.margin", 2, "gates.champion.margin = 2: Input should be less than or equal to 1"),
         ("bootstrap.replicates", "many", "bootstrap.replicates = 'many': Input should be a valid integer"),
         ("decisions", ["yes"], "decisions.1 is missing"),
+        ("decisions", ["none", "churns"], "two different names, neither of them none or threshold"),
+        ("cold_start.decision", "churn", "decision 'churn' is none of none, threshold, stays, churns"),
+        ("cold_start.score", 2, "cold_start.score"),
     ],
 )
 def test_a_bad_value_is_named_with_its_key_and_file(changed, path, value, message):
@@ -53,10 +59,74 @@ def test_a_bad_value_is_named_with_its_key_and_file(changed, path, value, messag
     assert message in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("candidate", "parameters", "message"),
+    [
+        (
+            "lightgbm",
+            {"num_leafs": 4},
+            "candidates.lightgbm.num_leafs: lightgbm has no such parameter; did you mean num_",
+        ),
+        (
+            "xgboost",
+            {"max_dept": 4},
+            "candidates.xgboost.max_dept: xgboost has no such parameter; did you mean max_depth",
+        ),
+        ("random_forest", {"max_depht": 4}, "candidates.random_forest.max_depht: random_forest has no such parameter"),
+        ("logistic_regression", {"c": 1.0}, "candidates.logistic_regression.c: logistic_regression has no such"),
+        ("lightgbm", {"eta": 0.1}, "lightgbm.eta: lightgbm has no such parameter; did you mean learning_rate?"),
+        (
+            "xgboost",
+            {"booster": "gblinear", "gamma": 1},
+            'xgboost.gamma: 1 is refused by the library: Parameters: { "gamma"',
+        ),
+        (
+            "lightgbm",
+            {"random_state": 3},
+            "lightgbm.random_state: lightgbm has no such parameter; it is the same for every",
+        ),
+        (
+            "lightgbm",
+            {"num_leaves": {"low": 1, "high": 8}},
+            "candidates.lightgbm.num_leaves: 1 is refused by the library",
+        ),
+        (
+            "xgboost",
+            {"subsample": {"low": 0.5, "high": 1.5}},
+            "candidates.xgboost.subsample: 1.5 is refused by the lib",
+        ),
+        ("xgboost", {"max_depth": {"low": 2.0, "high": 6.0}}, "candidates.xgboost.max_depth: 2.0 is refused"),
+        ("random_forest", {"max_features": ["sqrt", "all"]}, "random_forest.max_features: 'all' is refused by the lib"),
+        ("logistic_regression", {"C": -1.0}, "candidates.logistic_regression.C: -1.0 is refused by the library"),
+    ],
+)
+def test_a_parameter_that_the_library_does_not_take_is_named_with_its_key_and_file(
+    changed, candidate, parameters, message
+):
+    file = changed("candidates", {candidate: parameters})
+    with pytest.raises(SpecificationError) as error:
+        read_specification(file)
+    assert str(file) in str(error.value)
+    assert message in str(error.value)
+
+
+def test_a_parameter_that_only_lightgbm_itself_has_a_name_for_is_taken(changed):
+    read_specification(changed("candidates", {"lightgbm": {"max_bin": 63, "path_smooth": {"low": 0.0, "high": 1.0}}}))
+
+
 def test_a_file_that_is_not_yaml_is_named(tmp_path):
     file = tmp_path / "model.yaml"
     file.write_text("search: {trials: [", encoding="utf-8")
     with pytest.raises(SpecificationError, match=r"model\.yaml: not valid YAML"):
+        read_specification(file)
+
+
+def test_a_key_given_twice_is_named_instead_of_the_last_one_winning(tmp_path):
+    file = tmp_path / "model.yaml"
+    file.write_text("search:\n  trials: 3\n  trials: 30\n", encoding="utf-8")
+    with pytest.raises(
+        SpecificationError, match=r"(?s)model\.yaml: not valid YAML: .*key 'trials' is there twice.*line 3"
+    ):
         read_specification(file)
 
 

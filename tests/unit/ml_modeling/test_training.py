@@ -8,7 +8,7 @@ from sklearn.metrics import roc_auc_score
 from ml_modeling.cutoffs import Split
 from ml_modeling.examples import FrameError, TrainingFrame
 from ml_modeling.leakage import LeakageError
-from ml_modeling.specification import ConstantColdStart, FixedThreshold
+from ml_modeling.specification import ColdStart, FixedThreshold
 from ml_modeling.training import OneLabelError, fit
 from ml_modeling.use_case import load_use_case
 
@@ -73,10 +73,21 @@ def test_a_planted_leak_stops_the_training():
 def test_rules_for_threshold_and_cold_start_are_followed():
     rules = {
         "threshold": FixedThreshold(rule="fixed", value=0.3),
-        "cold_start": ConstantColdStart(rule="constant", score=0.9),
+        "cold_start": ColdStart(score=0.9, decision="threshold"),
     }
     serving = fit(use_case(**rules), frame(), SPLIT, quiet).serving
-    assert (serving.threshold, serving.cold_start_score) == (0.3, 0.9)
+    assert (serving.threshold, serving.cold_start_score, serving.cold_start_decision) == (0.3, 0.9, "churns")
+
+
+@pytest.mark.parametrize(("decision", "expected"), [("none", None), ("stays", "stays"), ("threshold", "churns")])
+def test_what_a_stranger_gets_is_what_is_declared_though_the_base_rate_is_above_the_threshold(decision, expected):
+    rules = {
+        "threshold": FixedThreshold(rule="fixed", value=0.2),
+        "cold_start": ColdStart(score="base_rate", decision=decision),
+    }
+    model = fit(use_case(**rules), frame(), SPLIT, quiet)
+    assert model.serving.cold_start_score == model.fitted.base_rate > model.serving.threshold
+    assert model.serving.cold_start_decision == expected
 
 
 def test_a_part_with_one_label_only_is_named():
@@ -84,15 +95,29 @@ def test_a_part_with_one_label_only_is_named():
         fit(use_case(), frame(label=1), SPLIT, quiet)
 
 
+@pytest.mark.parametrize("empty", [DAYS[:1], DAYS[:3]], ids=["in the search", "in the final fit too"])
+def test_a_feature_that_is_empty_where_a_model_is_fitted_is_refused_though_later_rows_have_it(empty):
+    rows = frame().rows
+    rows.loc[rows.cutoff.isin(empty), "basket_mean_365d"] = np.nan
+    with pytest.raises(FrameError, match="no value in any of the 600 rows of the train part: basket_mean_365d"):
+        fit(use_case(), TrainingFrame(rows, CHURN.features), SPLIT, quiet)
+
+
+def test_a_feature_that_is_empty_only_where_nothing_is_fitted_is_learnt_from():
+    rows = frame().rows
+    rows.loc[rows.cutoff == DAYS[3], "basket_mean_365d"] = np.nan
+    model = fit(use_case(), TrainingFrame(rows, CHURN.features), SPLIT, quiet)
+    assert np.isfinite(model.pipeline.predict_proba(model.test.x)).all()
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"basket_mean_365d": np.nan}, "feature basket_mean_365d has no value in any row"),
         ({"basket_mean_365d": np.inf}, "feature basket_mean_365d is infinite in 2400 rows"),
         ({"label": 2}, "column label has values beside 0 and 1"),
         ({"entity": "one"}, "2396 rows repeat an entity at the same cutoff"),
     ],
-    ids=["no value", "infinite", "label", "repeated rows"],
+    ids=["infinite", "label", "repeated rows"],
 )
 def test_a_frame_that_cannot_be_learned_from_is_refused(changes, message):
     with pytest.raises(FrameError, match=message):

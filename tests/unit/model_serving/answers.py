@@ -49,5 +49,5 @@ def answer(count: int, request_id: str = "r-1", time: datetime = AT) -> Answer:
     """``count`` predictions: the first has features, for the others they could not be read."""
     known = Scored("c-0", 0.8, "leaves", feature_row(8.0, None), ())
     away = (DegradedReason.FEATURE_STORE_UNAVAILABLE,)
-    unknown = [Scored(f"c-{n}", 0.25, "stays", None, away) for n in range(1, count)]
+    unknown = [Scored(f"c-{n}", 0.25, None, None, away) for n in range(1, count)]
     return Answer(request_id, "churn", time, served_model(), (known, *unknown))

@@ -135,6 +135,7 @@ def test_what_a_state_says_of_itself_is_the_reason_of_the_answer() -> None:
         (DegradedReason.STATES_REBUILDING,),
     ]
     assert [scored.features_as_of for scored in result][:2] == [None, AS_OF]
+    assert [scored.decision for scored in result] == [None, "stays", None, None, None]
 
 
 @pytest.mark.parametrize("threads", [1, 3])

@@ -30,6 +30,7 @@ def test_an_event_says_what_was_answered_and_from_what() -> None:
     }
     assert second["data"]["features"] == {"recency_days": None, "tenure_days": None}
     assert second["data"]["features_as_of"] is None
+    assert second["data"]["decision"] == "none"
     assert (second["data"]["features_at"], second["data"]["applied"]) == (None, {})
     assert second["data"]["degraded"] == ["feature_store_unavailable"]
 

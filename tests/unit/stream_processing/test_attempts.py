@@ -4,6 +4,7 @@ from contextlib import suppress
 from typing import Any, cast
 
 import pytest
+from py4j.protocol import Py4JNetworkError
 
 from config import Settings
 from stream_processing.spark_streaming import attempts
@@ -36,15 +37,39 @@ def test_a_batch_that_was_finished_is_begun_anew(files: dict[str, str]) -> None:
             assert earlier == 0
 
 
+def followed_from(cause: Exception) -> Exception:
+    """What the end of a ``try`` block raises after ``cause``."""
+    try:
+        try:
+            raise cause
+        finally:
+            raise ConnectionRefusedError("[Errno 111] Connection refused")
+    except ConnectionRefusedError as error:
+        return error
+
+
 @pytest.mark.parametrize(
     ("error", "is_stuck", "counted"),
     [
         (OSError("no space left on device"), False, 0),
         (RuntimeError("org.apache.spark.SparkException: Python worker exited unexpectedly (crashed)"), False, 1),
         (RuntimeError("java.lang.OutOfMemoryError: Java heap space"), False, 1),
+        (MemoryError(), False, 1),
+        (Py4JNetworkError("Answer from Java side is empty"), False, 1),
+        (followed_from(Py4JNetworkError("Answer from Java side is empty")), False, 1),
+        (followed_from(OSError("no space left on device")), False, 0),
         (RuntimeError("Job 3 cancelled"), True, 1),
     ],
-    ids=["ordinary", "a worker died", "no memory", "cut off while it hung"],
+    ids=[
+        "ordinary",
+        "a worker died",
+        "no memory",
+        "no memory in Python",
+        "the JVM died",
+        "the JVM had died",
+        "ordinary twice",
+        "cut off while it hung",
+    ],
 )
 def test_an_exception_counts_when_it_says_that_something_died_or_was_cut_off_while_it_hung(
     files: dict[str, str], error: Exception, is_stuck: bool, counted: int

@@ -3,19 +3,23 @@
 import random
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
 from config import Settings
-from stream_processing.spark_streaming import taking_apart
+from stream_processing.spark_streaming import taking_apart, unprocessable
 from stream_processing.spark_streaming.offset_ranges import OffsetRange, Part, halves, size
+from stream_processing.spark_streaming.states import QueryStates
 from stream_processing.spark_streaming.taking_apart import (
     Pending,
     Position,
     TakingApart,
     TrialImpossibleError,
 )
+from stream_processing.spark_streaming.trial import TrialFailedError
+from stream_processing.spark_streaming.unprocessable import Unprocessable
 
 Key = tuple[int, int, int]
 WHOLE = (OffsetRange(1, 0, 0, 99), OffsetRange(1, 1, 500, 500), OffsetRange(2, 0, 0, 49))
@@ -89,7 +93,7 @@ def test_exactly_the_bad_messages_are_condemned_and_all_others_written_once(bad:
     assert world.notes.left == []
 
 
-def test_each_is_condemned_only_after_three_trials_alone_and_one_without_any_message() -> None:
+def test_each_is_condemned_only_after_three_trials_alone_and_one_of_a_good_message() -> None:
     world = World({(1, 0, 63)})
     world.settle()
     alone = (OffsetRange(1, 0, 63, 63),)
@@ -162,13 +166,64 @@ def test_a_message_that_passes_its_trials_and_kills_the_application_is_found_too
     assert sorted(world.written) == sorted(set(keys(WHOLE)) - {bad})
 
 
-def test_where_a_trial_without_messages_fails_too_no_message_is_blamed() -> None:
+def test_where_a_trial_of_a_good_message_fails_too_no_message_is_blamed() -> None:
     world = World(set())
     world.passes = lambda part, share: False  # type: ignore[method-assign]
     with pytest.raises(TrialImpossibleError, match="cannot be taken apart"):
         world.settle()
     assert world.condemned == []
     assert sum(size(pending.part) for pending in world.notes.left) == size(WHOLE)
+
+
+def test_a_message_that_killed_the_application_is_not_blamed_either_where_a_good_one_does_not_pass() -> None:
+    alone = (OffsetRange(1, 0, 63, 63),)
+    notes = Notes(7, [Pending(alone, writes=3)])
+    world = World(set(), notes)
+    world.passes = lambda part, share: False  # type: ignore[method-assign]
+    with pytest.raises(TrialImpossibleError):
+        world.settle()
+    assert (world.condemned, notes.left) == ([], [Pending(alone, writes=3)])
+
+
+def test_a_trial_that_fails_in_an_ordinary_way_condemns_nothing_and_is_repeated_where_it_was() -> None:
+    world, is_full = World({(1, 0, 63)}), [True]
+    tried = world.passes
+
+    def passes(part: Part, share: float) -> bool:
+        if is_full[0] and size(part) == 1:
+            raise TrialFailedError("no space left on device")
+        return tried(part, share)
+
+    world.passes = passes  # type: ignore[method-assign]
+    for _ in range(5):
+        with pytest.raises(TrialFailedError):
+            world.settle()
+    assert world.condemned == []
+    is_full[0] = False
+    world.settle()
+    assert world.condemned == [(1, 0, 63)]
+    assert sorted(world.written) == sorted(set(keys(WHOLE)) - {(1, 0, 63)})
+
+
+def test_trials_share_no_tables(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spark is not there: what is given to a trial is noted, and what is removed."""
+    scratches: list[str] = []
+    removed: list[str] = []
+
+    def passes(_settings: Settings, _topic: str, scratch: str, _part: Part, _share: float) -> bool:
+        scratches.append(scratch)
+        raise TrialFailedError("the disk is full")
+
+    monkeypatch.setattr(unprocessable.trial, "passes", passes)
+    monkeypatch.setattr(unprocessable, "remove", lambda _, folder: removed.append(folder))
+    monkeypatch.setattr(unprocessable, "ranges_of", lambda _: WHOLE)
+    monkeypatch.setattr(unprocessable, "Position", lambda *_: Notes())
+    searched = Unprocessable(Settings(), "shop.click.v1", QueryStates())
+    for _ in range(2):
+        with pytest.raises(TrialFailedError):
+            searched.take_apart(cast(Any, SimpleNamespace(sparkSession=None)), 7, lambda _: None)
+    assert len(set(scratches)) == 2
+    assert all(scratch.startswith(f"{folder}/") for scratch, folder in zip(scratches, removed, strict=True))
 
 
 @pytest.mark.parametrize("part", [WHOLE, WHOLE[:1], (OffsetRange(1, 0, 8, 9),)], ids=["three", "one range", "two"])

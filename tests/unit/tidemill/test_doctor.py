@@ -1,5 +1,8 @@
+import json
 import os
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -70,3 +73,15 @@ def test_a_java_home_without_java_is_named(settings: Settings, tmp_path: Path, m
     check = doctor.java(settings)
     assert not check.is_ok
     assert f"JAVA_HOME ({tmp_path})" in check.found
+
+
+def test_variables_that_are_left_out_are_named_without_their_values(tmp_path: Path) -> None:
+    command = [str(Path(sys.executable).parent / "tidemill"), "doctor", "--json"]
+    foreign = {"HTTP_PROXY": "http://me:s3cret@corp", "ALL_PROXY": "socks5://corp", "JAVA_TOOL_OPTIONS": "-Xmx16m"}
+    environment = os.environ | foreign | {"TIDEMILL_HOME": str(tmp_path)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    (check,) = [check for check in json.loads(done.stdout) if check["name"] == "variables of this shell"]
+    kept, left_out = (set(part.split(", ")) for part in check["found"].removeprefix("kept ").split("; left out "))
+    assert {"HTTP_PROXY", "PATH", "TIDEMILL_HOME"} <= kept
+    assert {"ALL_PROXY", "JAVA_TOOL_OPTIONS"} <= left_out
+    assert "s3cret" not in done.stdout

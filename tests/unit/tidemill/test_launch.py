@@ -53,3 +53,13 @@ def test_the_service_gets_its_variables_and_its_marker(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tidemill.stack.launch", str(file)]
     output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert output == f"blue {file}\n"
+
+
+def test_a_new_start_removes_the_temporary_files_of_the_one_before(tmp_path: Path) -> None:
+    file, temporary = tmp_path / "service.json", tmp_path / "tmp" / "service"
+    (temporary / "spark-1").mkdir(parents=True)
+    code = "import os, tempfile; print(tempfile.gettempdir(), os.listdir(tempfile.gettempdir()))"
+    file.write_text(json.dumps({"command": [sys.executable, "-c", code], "environment": {"TMPDIR": str(temporary)}}))
+    command = [sys.executable, "-m", "tidemill.stack.launch", str(file)]
+    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert output == f"{temporary} []\n"

@@ -4,9 +4,9 @@ from datetime import datetime
 from functools import partial
 
 from config.settings import Settings
+from config.user import check_named
 from tidemill.stack.addresses import endpoint
 from tidemill.stack.http import get
-from tidemill.stack.python import PYTHON
 from tidemill.stack.service import Launch, MissingPrerequisiteError, NotReadyError, Run, Service
 
 API_SERVER = "api-server"
@@ -53,8 +53,9 @@ def launch(settings: Settings, component: str) -> Launch:
     from airflow_orchestration.environment import airflow_environment
     from airflow_orchestration.processes import service_commands
 
+    check_named()
     installed_version(settings)
-    return Launch(tuple(service_commands(settings)[component]), airflow_environment(settings) | PYTHON)
+    return Launch(tuple(service_commands(settings)[component]), airflow_environment(settings))
 
 
 def setup(settings: Settings, run: Run) -> None:
@@ -67,7 +68,7 @@ def setup(settings: Settings, run: Run) -> None:
     wanted = f"{installed_version(settings)}\n{settings.airflow.database}\n{commands}\n"
     if stamp.exists() and stamp.read_text(encoding="utf-8") == wanted:
         return
-    environment = airflow_environment(settings) | PYTHON
+    environment = airflow_environment(settings)
     for command in commands:
         run(Launch(command, environment))
     stamp.touch(mode=0o600)

@@ -9,6 +9,7 @@ from pathlib import Path
 from config.errors import TerminalError
 from config.settings import REPO, Settings
 from tidemill.stack.addresses import first_endpoint
+from tidemill.stack.folders import Folders
 from tidemill.stack.java import java_binary
 from tidemill.stack.service import Endpoint, Launch, MissingPrerequisiteError, NotReadyError, Run, Service
 
@@ -138,7 +139,8 @@ def _java(settings: Settings, broker: Endpoint, *program: str) -> Launch:
     if not any(jars.glob("kafka_*.jar")):
         raise MissingPrerequisiteError(f"no Kafka jars in {jars}: run `make setup`")
     heap = (f"-Xmx{settings.kafka.heap_mb}m", "-Xms128m", "-XX:+UseG1GC", "-XX:+ExitOnOutOfMemoryError")
-    command = (java_binary(), *heap, f"-Dlog4j2.configurationFile={LOGGING}", "-cp", f"{jars}/*", *program)
+    temporary = f"-Djava.io.tmpdir={Folders.of(settings).temporary('kafka')}"
+    command = (java_binary(), *heap, temporary, f"-Dlog4j2.configurationFile={LOGGING}", "-cp", f"{jars}/*", *program)
     return Launch(command, files={str(_properties(settings)): server_properties(settings, broker)})
 
 

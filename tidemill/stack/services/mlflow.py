@@ -5,7 +5,6 @@ from functools import partial
 from config.settings import Settings
 from tidemill.stack.addresses import endpoint
 from tidemill.stack.http import get
-from tidemill.stack.python import PYTHON
 from tidemill.stack.service import Endpoint, Launch, MissingPrerequisiteError, NotReadyError, Service
 
 
@@ -38,7 +37,7 @@ def launch(settings: Settings, address: Endpoint) -> Launch:
         "--allowed-hosts": f"127.0.0.1:{address.port},localhost:{address.port}",
     }
     command = (str(program), "server", "--serve-artifacts", *(part for pair in options.items() for part in pair))
-    return Launch(command, PYTHON | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"})
+    return Launch(command, {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"})
 
 
 def probe(settings: Settings, _since: float) -> None:

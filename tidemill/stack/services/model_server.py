@@ -4,10 +4,10 @@ from functools import partial
 
 import httpx
 
+from config.environment import settings_environment
 from config.settings import Settings
 from tidemill.stack.addresses import endpoint
 from tidemill.stack.http import get
-from tidemill.stack.python import platform_environment
 from tidemill.stack.service import Launch, MissingPrerequisiteError, NotReadyError, Service
 
 
@@ -30,7 +30,7 @@ def launch(settings: Settings) -> Launch:
     python = settings.platform_environment / "bin" / "python"
     if not python.exists():
         raise MissingPrerequisiteError(f"no {python}: run `make setup`")
-    return Launch((str(python), "-m", "model_serving"), platform_environment(settings))
+    return Launch((str(python), "-m", "model_serving"), settings_environment(settings))
 
 
 def probe(settings: Settings, _since: float) -> None:

@@ -2,10 +2,11 @@
 
 from functools import partial
 
+from config.environment import settings_environment
 from config.settings import REPO, Settings
+from config.user import check_named
 from tidemill.stack.addresses import endpoint
 from tidemill.stack.java import java_binary
-from tidemill.stack.python import platform_environment
 from tidemill.stack.service import Launch, MissingPrerequisiteError, NotReadyError, Service
 from tidemill.stack.stream_progress import TROUBLES, QueryProgress, stream_progress
 
@@ -29,13 +30,14 @@ def services(settings: Settings) -> tuple[Service, ...]:
 
 
 def launch(settings: Settings) -> Launch:
+    check_named()
     java_binary()
     if not any(settings.spark.jars.glob("*.jar")):
         raise MissingPrerequisiteError(f"no Spark jars in {settings.spark.jars}: run `make setup`")
     program = settings.platform_environment / "bin" / "tidemill"
     memory = str(settings.stream.driver_memory_mb)
     command = (str(program), "submit", "--driver-memory-mb", memory, str(APPLICATION))
-    return Launch(command, platform_environment(settings))
+    return Launch(command, settings_environment(settings))
 
 
 def probe(settings: Settings, _since: float) -> None:

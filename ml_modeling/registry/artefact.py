@@ -1,0 +1,38 @@
+"""A model as it is kept in MLflow, so that MLflow's own tools answer what the model server answers."""
+
+import logging
+from importlib import metadata
+from typing import Any
+
+import pandas as pd
+
+from ml_modeling.registry.scorer import Floats
+from ml_modeling.registry.served import METADATA_KEY, TRUSTED_TYPES, ServingSpec
+
+LIBRARIES = ("lightgbm", "mlflow-skinny", "numpy", "pandas", "scikit-learn", "skops", "xgboost")
+EXAMPLE_ROWS = 5
+
+
+def sklearn_options(pipeline: Any, spec: ServingSpec, x: Floats) -> dict[str, Any]:
+    """The arguments of ``mlflow.sklearn.log_model`` and ``save_model``; ``x`` has rows to show as an example.
+
+    The signature names the columns, so that MLflow puts them in the order of the model's and refuses a table that lacks
+    one; a missing value is a null. Its ``predict`` gives the probabilities of both classes, whose second is the score.
+    What a score is decided by is in the metadata: the fields of :class:`ServingSpec` under ``tidemill``.
+    """
+    from mlflow.models import ModelSignature, infer_signature
+    from mlflow.types import ColSpec, DataType, Schema
+
+    example = pd.DataFrame(x[:EXAMPLE_ROWS], columns=list(spec.features))
+    outputs = infer_signature(model_output=pipeline.predict_proba(x[:EXAMPLE_ROWS])).outputs
+    inputs = Schema([ColSpec(DataType.double, name, required=True) for name in spec.features])
+    logging.getLogger("mlflow.utils.environment").setLevel(logging.ERROR)
+    return {
+        "signature": ModelSignature(inputs, outputs),
+        "input_example": example,
+        "pyfunc_predict_fn": "predict_proba",
+        "serialization_format": "skops",
+        "skops_trusted_types": list(TRUSTED_TYPES),
+        "pip_requirements": [f"{name}=={metadata.version(name)}" for name in LIBRARIES],
+        "metadata": {METADATA_KEY: spec.model_dump(mode="json")},
+    }

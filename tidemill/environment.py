@@ -1,0 +1,39 @@
+"""A command runs in the environment that the stack's processes have, plus what concerns the terminal."""
+
+import atexit
+import os
+import shutil
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+from config.environment import process_environment
+from config.settings import ConfigError, Settings, load_settings
+from tidemill.stack.folders import Folders
+from tidemill.stack.temporary import TEMPORARY
+
+TERMINAL = ("TERM", "COLORTERM", "NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES")
+
+
+def enter() -> None:
+    """Leave out of this process's environment, and so of its children's, what the platform's processes do not get."""
+    with suppress(ConfigError):  # the command says so itself, if it needs the settings
+        settings = load_settings()
+        terminal = {name: os.environ[name] for name in TERMINAL if name in os.environ}
+        environment = terminal | process_environment(settings, os.environ)
+        os.environ.clear()
+        os.environ.update(environment)
+        _keep_temporary_files_below(settings)
+
+
+def _keep_temporary_files_below(settings: Settings) -> None:
+    """In a folder of this process, removed when it ends; where there is no home folder to write to, as they were."""
+    folders = Folders.of(settings)
+    is_given = Path(os.environ.get(TEMPORARY, "")).is_relative_to(folders.temporary(""))
+    if is_given or not folders.marker.exists() or not os.access(folders.home, os.W_OK):
+        return
+    folder = folders.temporary(str(os.getpid()))
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    os.environ[TEMPORARY] = str(folder)
+    tempfile.tempdir = None
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
