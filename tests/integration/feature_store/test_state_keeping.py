@@ -1,9 +1,13 @@
 """Whatever is lost, goes back, comes late or is cut off: what is answered as right is what the lake has."""
 
+import os
+import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from config import Settings
+from config.environment import settings_environment
 from feature_store import applying
 from feature_store.keeping import StateKeeper
 from feature_store.online import OnlineReader
@@ -28,6 +33,7 @@ from use_cases.churn.features import PURCHASES
 CUSTOMERS = [f"c{number}" for number in range(6)]
 SECOND, HOUR, DAY = 1_000_000, 3_600_000_000, 86_400_000_000
 AGES = (-2 * HOUR, -HOUR, 10 * SECOND, 90 * SECOND, HOUR, 40 * DAY)
+PURCHASES_COUNT = [one.name for one in PURCHASES.features].index("purchases__order_id_count_distinct_365d")
 RIGHT = (Status.OK, Status.NO_STATE)
 who = st.sampled_from(CUSTOMERS)
 
@@ -232,3 +238,100 @@ def test_a_planted_fault_is_found(home: Settings, monkeypatch: pytest.MonkeyPatc
     FAULTS[fault](monkeypatch)
     with pytest.raises(BaseException):  # noqa: B017 - an assertion, or a group of them
         run(home, 300, [Phase.generate])
+
+
+@pytest.fixture
+def kept(home: Settings) -> Kept:
+    """Two customers with a purchase each, in states."""
+    made = Kept(home)
+    made.arrive([("c0", now() - HOUR), ("c1", now() - HOUR)])
+    made.apply()
+    return made
+
+
+def statuses(kept: Kept, *customers: str) -> list[Status]:
+    return [row.status["purchases"] for row in kept.read(customers)]
+
+
+def applied_more(kept: Kept) -> None:
+    kept.arrive([("c0", now() - SECOND)])
+    kept.apply()
+
+
+@pytest.mark.parametrize("meanwhile", [applied_more, lambda kept: kept.keeper.make_anew()], ids=["applied", "anew"])
+def test_a_process_that_was_paused_between_its_read_and_its_write_is_refused(
+    kept: Kept, meanwhile: Callable[[Kept], object]
+) -> None:
+    applied = kept.applied()
+    assert applied is not None
+    script = Path(__file__).with_name("paused_writer.py")
+    paused = subprocess.Popen(
+        [sys.executable, str(script), str(applied.epoch), "c0"],
+        env=os.environ | settings_environment(kept.settings),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    os.waitid(os.P_PID, paused.pid, os.WSTOPPED)
+    meanwhile(kept)
+    before = kept.store.read(["c0"])
+    os.kill(paused.pid, signal.SIGCONT)
+    said, _ = paused.communicate(timeout=60)
+    assert said.startswith("refused: the states of purchases were written by somebody else")
+    assert kept.store.read(["c0"]) == before
+    assert statuses(kept, "c0", "c1") == [Status.OK, Status.OK]
+
+
+def test_a_known_customer_whose_state_is_lost_is_never_taken_for_a_new_one(kept: Kept) -> None:
+    lose_state(kept.settings, PURCHASES, "c0")
+    assert statuses(kept, "c0", "c1", "nobody") == [Status.LOST, Status.OK, Status.NO_STATE]
+    applied_more(kept)
+    (row,) = kept.read(["c0"])
+    assert row.status["purchases"] is Status.OK
+    assert row.values[PURCHASES_COUNT] == 2
+
+
+def test_a_lost_state_that_nobody_asks_for_is_found_by_reading_all(kept: Kept) -> None:
+    lose_state(kept.settings, PURCHASES, "c1")
+    kept.keeper.scrub(len(ALL_BUCKETS))
+    assert statuses(kept, "c0", "c1") == [Status.OK, Status.OK]
+
+
+def test_a_store_that_went_back_is_noticed_by_who_had_heard_more_and_repaired_by_bucket(kept: Kept) -> None:
+    backup = kept.snapshot()
+    applied_more(kept)
+    assert statuses(kept, "c0", "c1") == [Status.OK, Status.OK]
+    epoch, (untouched,) = kept.applied().epoch, kept.store.read(["c1"])  # type: ignore[union-attr]
+    kept.roll_back(backup)
+    assert statuses(kept, "c0", "c1", "nobody") == [Status.LOST] * 3
+    assert kept.reader.troubles()["purchases"] is Status.LOST
+
+    kept.keeper.look()
+
+    assert statuses(kept, "c0", "c1", "nobody") == [Status.OK, Status.OK, Status.NO_STATE]
+    assert kept.read(["c0"])[0].values[PURCHASES_COUNT] == 2
+    assert kept.store.read(["c1"]) == [untouched]
+    assert kept.applied().epoch == epoch  # type: ignore[union-attr]
+    assert "purchases" not in kept.reader.troubles()
+
+
+def test_a_store_that_was_emptied_knows_nobody_until_all_is_made_anew(kept: Kept) -> None:
+    kept.redis.flushall()
+    fresh = OnlineReader(kept.settings, "churn")
+    for reader in (kept.reader, fresh):
+        assert {row.status["purchases"] for row in reader.read([{"customer_id": "c0"}])} == {Status.LOST}
+    kept.keeper.look()
+    assert statuses(kept, "c0", "nobody") == [Status.OK, Status.NO_STATE]
+
+
+def test_states_whose_events_lay_ahead_are_made_anew_when_their_time_has_come(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    soon = now() + SECOND
+    kept.arrive([("c0", soon + number) for number in range(5)])
+    kept.apply()
+    assert [row.status["purchases"] for row in kept.read(["c0"], soon + HOUR)] == [Status.REBUILDING]
+    assert kept.read(["c0"])[0].values[PURCHASES_COUNT] == 1
+    time.sleep(max(0, (soon + 10 - now()) / SECOND))
+    kept.keeper.scrub(1)
+    (row,) = kept.read(["c0"])
+    assert (row.status["purchases"], row.values[PURCHASES_COUNT]) == (Status.OK, 6)
