@@ -31,7 +31,7 @@ from feature_store.definitions import FeatureGroup
 from feature_store.events import Column, Events
 from feature_store.online import OnlineReader
 from feature_store.online_store import connect, connection_string
-from feature_store.states import StateStore
+from feature_store.states import Applied, Change, Known, StateStore
 from feature_store.tiles import Layout, apply
 from feature_store.windows import micros
 from tidemill.stack.ports import free_ports
@@ -42,6 +42,7 @@ from use_cases.churn.features import SERVICE
 CUSTOMERS = [f"customer-{number}" for number in range(1_000)]
 EVENTS_EACH = 200
 SIZES = (1, 10, 100)
+EPOCH = 1
 PLAIN = "finished_numbers"
 Values = list[tuple[float | None, ...]]
 
@@ -74,8 +75,11 @@ def write_states(settings: Settings) -> dict[str, int]:
     for group in SERVICE.groups:
         layout = Layout.of(group)
         number = len(CUSTOMERS) * EVENTS_EACH
-        states = apply(layout, [None] * len(CUSTOMERS), events(group, now), np.ones(number, dtype=np.int64), now)
-        StateStore(settings, group).write(CUSTOMERS, states, now)
+        states = apply(layout, [None] * len(CUSTOMERS), events(group, now), np.ones(number, dtype=np.int64), now, EPOCH)
+        store, known = StateStore(settings, group), Known(EPOCH, version=1)
+        store.begin(Applied("none", EPOCH, version=1, known_until=now, at=now))
+        found = store.find(CUSTOMERS)
+        store.write(EPOCH, [Change(one, state, known) for one, state in zip(found, states, strict=True)], now)
         sizes[group.name] = int(statistics.median(len(state) for state in states))
     return sizes
 

@@ -42,6 +42,7 @@ from data_lake.delta_tables import ensure_table
 from data_lake.spark import session
 from feature_store import repository
 from feature_store.applying import COMMIT
+from feature_store.bootstrap import state_keeper
 from feature_store.definitions import FeatureGroup
 from feature_store.online import FeatureRow, OnlineReader
 from feature_store.silver import event_columns
@@ -135,7 +136,7 @@ def silver_to_online(settings: Settings, sales: Sales, events: int) -> Figures:
             for table in (tables.bronze(topic), tables.silver(topic), tables.quarantine(topic)):
                 ensure_table(spark, table, settings)
         repository.apply(settings)
-        run(start_features(spark, settings, group) for group in SERVICE.groups)
+        run(start_features(spark, settings, state_keeper(spark, settings, group)) for group in SERVICE.groups)
         for number in (2_000, events):
             first = current_version(SILVER, settings) + 1
             with EventProducer(settings) as producer:
@@ -152,7 +153,7 @@ def silver_to_online(settings: Settings, sales: Sales, events: int) -> Figures:
 def measure(spark: SparkSession, settings: Settings, first: int) -> Figures:
     """Seconds from silver's commit ``first`` on to noop and to the states, and their ratio."""
     before = run(noop(spark, settings, group, first) for group in SERVICE.groups)
-    states = run(start_features(spark, settings, group) for group in SERVICE.groups)
+    states = run(start_features(spark, settings, state_keeper(spark, settings, group)) for group in SERVICE.groups)
     after = run(noop(spark, settings, group, first) for group in SERVICE.groups)
     tell(f"to noop {before:.1f} s, to the states {states:.1f} s, to noop again {after:.1f} s")
     base = (before + after) / 2

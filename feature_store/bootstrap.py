@@ -5,40 +5,32 @@ new one answers from its first second: ``tidemill features bootstrap``.
 """
 
 import logging
-import threading
-import time
-from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
-from redis.exceptions import LockError, RedisError
 
 from config.errors import TransientError
 from config.settings import Settings
 from data_lake import commits
 from data_lake.tables import table
-from feature_store.applying import COMMIT, Anew, apply_to_states
+from feature_store.applying import COMMIT, Anew, Counts, Upon, apply_to_states, state_bucket
 from feature_store.catalog import state_view_name
 from feature_store.definitions import LIFETIME, FeatureGroup
+from feature_store.keeping import LakeGoneError, StateKeeper
+from feature_store.ledger_files import LedgerFolder
 from feature_store.silver import silver_events
 from feature_store.spans import TIME
-from feature_store.states import Applied, StateStore
-from feature_store.tiles import MARGIN, Layout, is_written_at
+from feature_store.states import StateStore
+from feature_store.tiles import MARGIN
 from feature_store.windows import micros, tail
 
 logger = logging.getLogger(__name__)
-LOCK_S = 60.0
 
 
 class SilverMissingError(TransientError):
     """The silver table of a group does not exist yet."""
-
-
-class BootstrapRunningError(TransientError):
-    """Another process makes the states of this group now."""
 
 
 @dataclass(frozen=True)
@@ -59,51 +51,74 @@ class Bootstrapped:
     reason: str = ""
 
 
+@dataclass(frozen=True)
+class SilverOfGroup:
+    """The silver table of a group, from which its states are made."""
+
+    spark: SparkSession
+    settings: Settings
+    group: FeatureGroup
+
+    def table_id(self) -> str:
+        return commits.table_id(table(self.group.source.table), self.settings)
+
+    def version(self) -> int:
+        return commits.current_version(table(self.group.source.table), self.settings)
+
+    def make(self, buckets: Sequence[int] | None, version: int, upon: Upon, anew: Anew) -> Counts:
+        """As :meth:`feature_store.keeping.Lake.make`."""
+        try:
+            events = silver_events(self.spark, self.settings, self.group, version)
+            if buckets is not None:
+                events = events.where(state_bucket().isin(list(buckets)))
+            return make_anew(events, self.settings, self.group, version, upon, anew)
+        except Exception as error:
+            if (gone := commits.gone(error)) is None:
+                raise
+            raise LakeGoneError(f"{self.group.source.table} no longer has version {version} ({gone})") from error
+
+
+def state_keeper(spark: SparkSession, settings: Settings, group: FeatureGroup) -> StateKeeper:
+    """What keeps the states of ``group``.
+
+    Raises:
+        SilverMissingError: the group's table does not exist.
+    """
+    silver = table(group.source.table)
+    if not commits.exists(silver, settings):
+        at = silver.path(settings)
+        raise SilverMissingError(f"{silver.name} at {at} does not exist yet: start the stream, then try again")
+    files, lake = LedgerFolder(spark, settings, group), SilverOfGroup(spark, settings, group)
+    return StateKeeper(group, StateStore(settings, group), files, lake)
+
+
 def bootstrap(spark: SparkSession, settings: Settings, group: FeatureGroup, *, anew: bool = False) -> Bootstrapped:
     """Make the states of ``group``, unless they are there: made from this table, and no newer than it is.
 
     With ``anew`` also then. Every state is written again and what is left of before is removed; until that is done,
-    readers believe only what is written since. No stream may apply events to the group meanwhile.
+    readers believe only what is written since. A stream that applies events to the group is refused from the first
+    moment on, and goes on from what was made.
 
     Raises:
         SilverMissingError: the group's table does not exist.
         BootstrapRunningError: another process is at it.
         OnlineStoreUnavailableError: Redis does not answer.
     """
-    store, silver, view = StateStore(settings, group), table(group.source.table), state_view_name(group)
-    if not commits.exists(silver, settings):
-        at = silver.path(settings)
-        raise SilverMissingError(f"{silver.name} at {at} does not exist yet: start the stream, then try again")
-    table_id, version = commits.table_id(silver, settings), commits.current_version(silver, settings)
-    before = store.applied()
-    if before is not None and not anew and _is_made(before, table_id, version):
-        return Bootstrapped(group.name, view, before.version, reason="its states are there, and the stream goes on")
-    with _alone(store, group):
-        started, layout = time.time_ns() // 1000, Layout.of(group)
-        known_until = before.known_until if before is not None and before.table_id == table_id else 0
-        store.note_applied(Applied(table_id, -1, known_until, started, rebuilding_since=started))
-        version = commits.current_version(silver, settings)
-        events = silver_events(spark, settings, group, version)
-        counts = make_anew(events, settings, group, version, Anew(started))
-        # Before readers hear that all is done: an old state would be believed then.
-        removed = store.forget_where(lambda state: not is_written_at(layout, state, started))
-        store.note_applied(Applied(table_id, version, counts["known"], started, made=version))
-    logger.info("the states of %s are made: %d entities from %d events", view, counts["entities"], counts["events"])
-    return Bootstrapped(
-        group.name,
-        view,
-        version,
-        counts["events"],
-        counts["entities"],
-        removed,
-        counts["bytes"] // max(counts["entities"], 1),
-        counts["largest"],
-    )
+    keeper, view = state_keeper(spark, settings, group), state_view_name(group)
+    if not anew and keeper.is_made():
+        applied = keeper.store.applied()
+        version = applied.version if applied else -1
+        return Bootstrapped(group.name, view, version, reason="its states are there, and the stream goes on")
+    counts, removed = keeper.make_anew()
+    version = keeper.ledger.version if keeper.ledger else -1
+    logger.info("the states of %s are made: %d entities from %d events", view, counts.entities, counts.events)
+    mean = counts.bytes // max(counts.entities, 1)
+    return Bootstrapped(group.name, view, version, counts.events, counts.entities, removed, mean, counts.largest)
 
 
-def make_anew(
-    events: DataFrame, settings: Settings, group: FeatureGroup, version: int, anew: Anew
-) -> Mapping[str, int]:
+def make_anew(  # noqa: PLR0913, PLR0917 - events, whose, and what of
+    events: DataFrame, settings: Settings, group: FeatureGroup, version: int, upon: Upon, anew: Anew
+) -> Counts:
     """Make states of ``events``, which are all that silver has of their entities at ``version``; counts what was done.
 
     What no window reaches from now on is left out.
@@ -111,14 +126,10 @@ def make_anew(
     reached = _reached(events, group, anew.at)
     number = reached.count()
     if not number:
-        return Counter[str]()
+        return Counts()
     tasks = max(settings.spark.shuffle_partitions, -(-number // settings.spark.events_a_task))
-    return apply_to_states(reached.withColumn(COMMIT, F.lit(version).cast("long")), settings, group, tasks, anew)
-
-
-def _is_made(before: Applied, table_id: str, version: int) -> bool:
-    """Versions of another table say nothing of this one; nor does one that the table has not reached, or not again."""
-    return before.table_id == table_id and before.version <= version and not before.rebuilding_since
+    committed = reached.withColumn(COMMIT, F.lit(version).cast("long"))
+    return apply_to_states(committed, settings, group, tasks, upon, anew)
 
 
 def _reached(events: DataFrame, group: FeatureGroup, now: int) -> DataFrame:
@@ -126,31 +137,3 @@ def _reached(events: DataFrame, group: FeatureGroup, now: int) -> DataFrame:
     if longest == LIFETIME:
         return events
     return events.where(F.col(TIME) >= int(tail(now - micros(MARGIN), longest)))
-
-
-@contextmanager
-def _alone(store: StateStore, group: FeatureGroup) -> Iterator[None]:
-    """Hold the group's lock, which ends by itself soon after this process does."""
-    lock = store.lock(LOCK_S)
-    if not lock.acquire():
-        raise BootstrapRunningError(f"another process makes the states of {group.name} now: wait for it, or try again")
-    done = threading.Event()
-
-    def keep() -> None:
-        while not done.wait(LOCK_S / 3):
-            try:
-                lock.reacquire()
-            except RedisError as error:  # what else needs Redis fails by itself, and is tried again
-                logger.warning("the lock of %s could not be kept: %s", group.name, error)
-
-    keeper = threading.Thread(target=keep, name="bootstrap-lock", daemon=True)
-    keeper.start()
-    try:
-        yield
-    finally:
-        done.set()
-        keeper.join()
-        try:
-            lock.release()
-        except LockError as error:
-            logger.warning("the lock of %s was lost: %s", group.name, error)

@@ -5,24 +5,38 @@ written once more with its file, is in a state already and cannot be taken out o
 are read again, as silver has them at the end of the batch.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pyarrow as pa
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F  # noqa: N812
 
 from config.settings import Settings
-from feature_store.applying import COMMIT, Anew, apply_to_states, worker_store
+from feature_store.applying import (
+    COMMIT,
+    Anew,
+    Counts,
+    Upon,
+    apply_to_states,
+    has_come,
+    summed,
+    worker_store,
+)
 from feature_store.bootstrap import make_anew
 from feature_store.definitions import FeatureGroup
 from feature_store.silver import event_columns, silver_events
 from feature_store.spans import ENTITY
-from feature_store.states import StateStore
-from feature_store.tiles import REBUILDING_MARK, Layout, is_at_least
+from feature_store.states import Change, Found, StateStore, bucket_of
+from feature_store.states.known import check_of
+from feature_store.states.ledger import CHANGE, Changes, joined
+from feature_store.tiles import REBUILDING_MARK, Layout
+from feature_store.tiles.state import NO_VERSION
+from feature_store.windows import NEVER
 
-HANDLED_DDL = "handled BIGINT"
-Handle = Callable[[StateStore, Sequence[str], Sequence[bytes | None]], int]
+CHANGES_DDL, CHANGES = "changes BINARY", pa.schema([("changes", pa.binary())])
+Handle = Callable[[StateStore, Sequence[Found], Upon, int], Changes]
 
 
 @dataclass(frozen=True)
@@ -56,57 +70,80 @@ def is_insert() -> Column:
     return F.col("_change_type") == "insert"
 
 
-def correct(
-    changes: DataFrame, touched: DataFrame, settings: Settings, group: FeatureGroup, anew: Anew
-) -> Mapping[str, int]:
-    """Bring the states up to silver's version ``anew.keep_from``, the newest in ``changes``, and count what was done.
+def correct(  # noqa: PLR0913, PLR0917 - what changed, whose, and upon what
+    changes: DataFrame, touched: DataFrame, settings: Settings, group: FeatureGroup, upon: Upon, version: int, at: int
+) -> Counts:
+    """Bring the states up to silver's ``version``, the newest in ``changes``, and count what was done.
 
     The states of ``touched`` entities are marked, then made anew from silver; the events of others are applied. An
     entity without events stays marked: :func:`forget_marked`. Doing it again changes nothing.
     """
-    mark(touched, settings, group, anew.keep_from)
-    silver = silver_events(changes.sparkSession, settings, group, anew.keep_from).join(touched, ENTITY, "left_semi")
-    made = make_anew(silver, settings, group, anew.keep_from, anew)
+    each = _Each(touched, settings, group, upon, version)
+    each.do(mark)
+    silver = silver_events(changes.sparkSession, settings, group, version).join(touched, ENTITY, "left_semi")
+    made = make_anew(silver, settings, group, version, upon, Anew(at, is_whole=False))
     others = inserted_events(changes, group).join(touched, ENTITY, "left_anti")
-    applied = apply_to_states(others, settings, group, settings.spark.shuffle_partitions)
-    return {"events": made["events"] + applied["events"], "known": max(made["known"], applied["known"])}
+    applied = apply_to_states(others, settings, group, settings.spark.shuffle_partitions, upon)
+    return made + applied + Counts(changes=each.do(leave))
 
 
-def mark(touched: DataFrame, settings: Settings, group: FeatureGroup, version: int) -> None:
-    """Replace each state of ``touched`` that has not come to ``version`` by a mark: nobody is answered from it."""
-
-    def put(store: StateStore, ids: Sequence[str], states: Sequence[bytes | None]) -> int:
-        there = [entity for entity, state in zip(ids, states, strict=True) if state is not None]
-        store.write(there, [REBUILDING_MARK] * len(there), 0)
-        return len(there)
-
-    _older_states(touched, settings, group, version, put)
+def forget_marked(touched: DataFrame, settings: Settings, group: FeatureGroup, upon: Upon, version: int) -> None:
+    """Remove what stands for those of ``touched`` that silver has no events of at ``version``."""
+    _Each(touched, settings, group, upon, version).do(forget)
 
 
-def forget_marked(touched: DataFrame, settings: Settings, group: FeatureGroup, version: int) -> int:
-    """Remove what stands for those of ``touched`` that silver has no events of at ``version``; how many there were."""
-
-    def remove(store: StateStore, ids: Sequence[str], states: Sequence[bytes | None]) -> int:
-        there = [(entity, state) for entity, state in zip(ids, states, strict=True) if state is not None]
-        return store.forget([entity for entity, _ in there], [state for _, state in there])
-
-    return _older_states(touched, settings, group, version, remove)
+def mark(store: StateStore, found: Sequence[Found], upon: Upon, _version: int) -> Changes:
+    """Replace the states ``found`` by a mark: nobody is answered from it."""
+    there = [one for one in found if one.state is not None]
+    store.write(upon.epoch, [Change(one, REBUILDING_MARK, one.known) for one in there], 0)
+    return joined([])
 
 
-def _older_states(touched: DataFrame, settings: Settings, group: FeatureGroup, version: int, handle: Handle) -> int:
-    """``handle`` the states of ``touched`` that are older than ``version``, where the entities are; the sum of it."""
-    size = settings.feast.write_chunk_rows
+def leave(_store: StateStore, found: Sequence[Found], upon: Upon, version: int) -> Changes:
+    """What it changes that what is ``found`` will be removed by commit ``version``."""
+    rows = [
+        (bucket_of(one.entity), version, -1, check_of(one.entity, known.epoch, known.version_at(upon.version)), NEVER)
+        for one in found
+        if (known := one.known) is not None and known.version_at(upon.version) != NO_VERSION
+    ]
+    return summed(np.array(rows, dtype=CHANGE))
 
-    def work(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        store, layout, handled = worker_store(settings, group), Layout.of(group), 0
-        for batch in batches:
-            ids = batch[ENTITY].to_pylist()
-            for first in range(0, len(ids), size):
-                chunk = ids[first : first + size]
-                states = store.read(chunk)
-                older = [number for number, state in enumerate(states) if not is_at_least(layout, state, version)]
-                handled += handle(store, [chunk[number] for number in older], [states[number] for number in older])
-        yield pa.RecordBatch.from_pydict({"handled": [handled]})
 
-    row = touched.mapInArrow(work, HANDLED_DDL).agg(F.sum("handled")).head()
-    return int(row[0] or 0) if row else 0
+def forget(store: StateStore, found: Sequence[Found], upon: Upon, _version: int) -> Changes:
+    """Remove what is ``found``."""
+    there = [one for one in found if one.state is not None or one.entry is not None]
+    store.write(upon.epoch, [Change(one, None, None) for one in there], 0)
+    return joined([])
+
+
+def each_older(  # noqa: PLR0913, PLR0917 - whose, upon what, and what to do
+    store: StateStore, layout: Layout, ids: Sequence[str], upon: Upon, version: int, handle: Handle
+) -> Changes:
+    """``handle`` what is found of those of ``ids`` that have not come to ``version``."""
+    older = [one for one in store.find(ids) if not has_come(layout, upon.epoch, one, version)]
+    return handle(store, older, upon, version)
+
+
+@dataclass(frozen=True)
+class _Each:
+    """:func:`each_older` where the ``touched`` entities are."""
+
+    touched: DataFrame
+    settings: Settings
+    group: FeatureGroup
+    upon: Upon
+    version: int
+
+    def do(self, handle: Handle) -> Changes:
+        settings, group, upon, version = self.settings, self.group, self.upon, self.version
+        size = settings.feast.write_chunk_rows
+
+        def work(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+            store, layout = worker_store(settings, group), Layout.of(group)
+            for batch in batches:
+                ids = batch[ENTITY].to_pylist()
+                chunks = (ids[first : first + size] for first in range(0, len(ids), size))
+                changes = [each_older(store, layout, chunk, upon, version, handle).tobytes() for chunk in chunks]
+                yield pa.RecordBatch.from_pydict({"changes": changes}, CHANGES)
+
+        return joined(row["changes"] for row in self.touched.mapInArrow(work, CHANGES_DDL).collect())

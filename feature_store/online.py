@@ -10,9 +10,9 @@ import numpy as np
 from config.errors import TerminalError
 from config.settings import Settings
 from feature_store import catalog
-from feature_store.merging import merge_service, optional
+from feature_store.merging import Belief, merge_service, optional
 from feature_store.online_store import OnlineStoreUnavailableError
-from feature_store.states import Applied, StateReader
+from feature_store.states import Applied, StateReader, bucket_of
 from feature_store.tiles import Status
 
 __all__ = ["FeatureRequestError", "FeatureRow", "OnlineReader", "OnlineStoreUnavailableError"]
@@ -21,7 +21,7 @@ Request = Mapping[str, str | float]
 """The key of each entity and the inputs of a service, by name."""
 STATUSES = tuple(Status)
 """By number."""
-NOT_APPLIED = Applied("", -1, 0, 0)
+NOT_APPLIED = Applied("", 0, -1, 0, 0)
 ONE, NOW = np.ones(1), np.zeros(1, dtype=np.int64)
 
 
@@ -48,6 +48,11 @@ class FeatureRow:
         """No event of any of its entities was ever seen."""
         return all(status is Status.NO_STATE for status in self.status.values())
 
+    @property
+    def is_lost(self) -> bool:
+        """The store does not have what it is known to have had: nothing is said of the entity, nor until when."""
+        return Status.LOST in self.status.values()
+
 
 class OnlineReader:
     """Reads the features of one service; made once, used by any number of threads."""
@@ -59,17 +64,21 @@ class OnlineReader:
         self.inputs = tuple(one.name for one in self.service.inputs)
         timeout_s = timeout_s or settings.serving.feature_timeout_s
         self._states = StateReader(settings, self.service.groups, timeout_s, tries=1)
-        self._applied = {group.name: NOT_APPLIED for group in self.service.groups}
+        self._keys = {group.name: group.entity.key for group in self.service.groups}
+        self._newest = dict.fromkeys(self._keys, NOT_APPLIED)
         # So that no request waits for code to be loaded or compiled.
-        merge_service(self.service, {name: [None] for name in self._applied}, dict.fromkeys(self.inputs, ONE), NOW)
+        merge_service(self.service, {name: [None] for name in self._keys}, dict.fromkeys(self.inputs, ONE), NOW)
 
-    def refresh(self) -> None:
-        """Ask how far the stream has come: what a row says of that is what this last found.
+    def troubles(self) -> dict[str, Status]:
+        """Groups whose states are not all there now: LOST, or REBUILDING while they are made anew.
 
         Raises:
             OnlineStoreUnavailableError: no proper answer in time.
         """
-        self._applied = {name: one or NOT_APPLIED for name, one in self._states.applied().items()}
+        heard = dict(self._newest)
+        applied = self._states.applied()
+        found = {name: self._standing(name, one, heard[name]) for name, one in applied.items()}
+        return {name: status for name, status in found.items() if status is not Status.OK}
 
     def read(self, requests: Sequence[Request], now: int | None = None) -> list[FeatureRow]:
         """The row of each request, in order, as of ``now`` (microseconds since 1970; by default the present).
@@ -81,18 +90,23 @@ class OnlineReader:
         if not requests:
             return []
         self._check(requests)
-        applied = self._applied
-        rebuilding = {name: one.rebuilding_since for name, one in applied.items() if one.rebuilding_since}
-        states = self._states.read({key: [str(request[key]) for request in requests] for key in self.keys})
+        ids = {key: [str(request[key]) for request in requests] for key in self.keys}
+        heard = dict(self._newest)
+        read = self._states.read(ids)
         # After the reads, so that no state is newer than the time it is asked about.
         at = now if now is not None else time.time_ns() // 1000
         inputs = {name: np.array([request[name] for request in requests], dtype=np.float64) for name in self.inputs}
-        answer = merge_service(self.service, states, inputs, np.full(len(requests), at), rebuilding)
+        beliefs = {
+            name: self._belief(name, read.applied[name], heard[name], ids[key], read.states[name])
+            for name, key in self._keys.items()
+        }
+        answer = merge_service(self.service, read.states, inputs, np.full(len(requests), at), beliefs)
+        applied = {name: one or NOT_APPLIED for name, one in read.applied.items()}
         until = datetime.fromtimestamp(min(one.known_until for one in applied.values()) / 1e6, UTC)
         columns = zip(*(optional(values) for values in answer.features.values()), strict=True)
         status = {name: merged.status.tolist() for name, merged in answer.groups.items()}
         version = {
-            name: [max(one, applied[name].version) for one in merged.applied_version.tolist()]
+            name: [max(one, applied[name].version) for one in merged.header.version.tolist()]
             for name, merged in answer.groups.items()
         }
         return [
@@ -105,6 +119,30 @@ class OnlineReader:
             )
             for number, values in enumerate(columns)
         ]
+
+    def _standing(self, name: str, applied: Applied | None, heard: Applied) -> Status:
+        """Whether the store of a group is whole: one that says less than was ``heard`` before is older now."""
+        if applied is None or applied.position < heard.position:
+            return Status.LOST
+        if applied.position > self._newest[name].position:
+            self._newest[name] = applied
+        return Status.REBUILDING if applied.rebuilding else Status.OK
+
+    def _belief(
+        self, name: str, applied: Applied | None, heard: Applied, ids: Sequence[str], states: Sequence[bytes | None]
+    ) -> Belief:
+        standing = self._standing(name, applied, heard)
+        if applied is None or standing is Status.LOST:
+            return Belief(0, is_lost=True)
+        rebuilding, missing = None, None
+        if applied.rebuilding:
+            buckets = set(applied.rebuilding)
+            rebuilding = np.array([bucket_of(one) in buckets for one in ids])
+        absent = [number for number, state in enumerate(states) if state is None]
+        if absent:
+            missing = np.zeros(len(ids), dtype=np.bool_)
+            missing[absent] = self._states.are_known(name, [ids[number] for number in absent])
+        return Belief(applied.epoch, is_anew=applied.is_anew, rebuilding=rebuilding, missing=missing)
 
     def _check(self, requests: Sequence[Request]) -> None:
         for number, request in enumerate(requests):

@@ -1,7 +1,7 @@
 """The features of a request, or the word that they cannot be had in time."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from config.errors import TerminalError, TransientError
 from config.settings import Settings
 from feature_store.online import FeatureRow, OnlineReader, OnlineStoreUnavailableError
+from feature_store.tiles import Status
 from model_serving import metrics
 from model_serving.breaker import CircuitBreaker
 
@@ -35,6 +36,7 @@ class FeatureSource:
     ) -> None:
         self._reader = OnlineReader(settings, service)
         self._breaker = breaker
+        self.troubles: dict[str, Status] = {}
         self._columns = _columns(service, features, self._reader.names)
         if self._reader.service.fingerprint != fingerprint:
             raise FeatureMismatchError(
@@ -56,13 +58,21 @@ class FeatureSource:
         return [replace(row, values=tuple(row.values[c] for c in columns)) for row in rows]
 
     def probe(self) -> None:
-        """Ask the store how far the stream has come: this is what closes an open breaker."""
+        """Ask the store how its groups are: this is what closes an open breaker, and what ``troubles`` are."""
         try:
-            self._call(self._reader.refresh)
+            found = self._call(self._reader.troubles)
         except FeaturesUnavailableError:
             metrics.dependency_up.labels("feature_store").set(0)
-        else:
-            metrics.dependency_up.labels("feature_store").set(1)
+            return
+        metrics.dependency_up.labels("feature_store").set(1)
+        if found != self.troubles:
+            logger.warning("states in the feature store: %s", _told(found) or "all there again")
+        self.troubles = found
+
+    @property
+    def trouble(self) -> str | None:
+        """Which groups the store does not have the states of, as :meth:`probe` found last."""
+        return _told(self.troubles) or None
 
     def _call(self, ask: Callable[[], Result]) -> Result:
         try:
@@ -76,6 +86,11 @@ class FeatureSource:
             logger.info("the feature store answers again")
         self._breaker.succeeded()
         return result
+
+
+def _told(troubles: Mapping[str, Status]) -> str:
+    said = {Status.LOST: "lost", Status.REBUILDING: "being made anew"}
+    return ", ".join(f"the states of {group} are {said[status]}" for group, status in troubles.items())
 
 
 def feature_matrix(rows: Sequence[FeatureRow]) -> NDArray[np.float64]:

@@ -21,6 +21,10 @@ class DegradedReason(StrEnum):
     - `unreadable_state`: what the store holds of the customer is damaged; the score is the cold-start score.
     - `states_rebuilding`: what the store holds of the customer is being made anew from the lake; the score is the
       cold-start score.
+    - `state_lost`: the store has lost what it held of the customer, or went back to an older copy, and this will be
+      made anew from the lake; the score is the cold-start score.
+    - `clock_behind`: by this server's clock it is earlier than the states of the customer can answer for; the score is
+      the cold-start score.
     - `stale_features`: the stream has not confirmed the features for longer than their group allows.
     - `registry_unavailable`: the model registry does not answer, so a newer champion may exist.
     - `cached_model`: the server started without the registry, or with a champion there that it cannot use, and answers
@@ -31,6 +35,8 @@ class DegradedReason(StrEnum):
     FEATURE_STORE_UNAVAILABLE = "feature_store_unavailable"
     UNREADABLE_STATE = "unreadable_state"
     STATES_REBUILDING = "states_rebuilding"
+    STATE_LOST = "state_lost"
+    CLOCK_BEHIND = "clock_behind"
     STALE_FEATURES = "stale_features"
     REGISTRY_UNAVAILABLE = "registry_unavailable"
     CACHED_MODEL = "cached_model"

@@ -30,7 +30,7 @@ class Scored:
     @property
     def features_as_of(self) -> datetime | None:
         """What the lake had learnt until then is in the features; None where there were none."""
-        return None if self.row is None or self.row.is_unknown else self.row.known_until
+        return None if self.row is None or self.row.is_unknown or self.row.is_lost else self.row.known_until
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +75,12 @@ def _reason(row: FeatureRow) -> DegradedReason | None:
         return DegradedReason.COLD_START
     if not UNREADABLE.isdisjoint(row.status.values()):
         return DegradedReason.UNREADABLE_STATE
+    if row.is_lost:
+        return DegradedReason.STATE_LOST
     if Status.REBUILDING in row.status.values():
         return DegradedReason.STATES_REBUILDING
+    if Status.PAST in row.status.values():
+        return DegradedReason.CLOCK_BEHIND
     return None
 
 

@@ -62,9 +62,9 @@ class Server:
         return Readiness(status="ready" if states == {"ok"} else "degraded", dependencies=dependencies)
 
     def _probe_features(self) -> None:
-        champion = next((holder.champion for holder in self.holders.values() if holder.champion), None)
-        if champion is not None:
-            champion.source.probe()
+        for holder in self.holders.values():
+            if holder.champion is not None:
+                holder.champion.source.probe()
 
     def _registry(self) -> Dependency:
         errors = [holder.registry_error for holder in self.holders.values() if holder.registry_error]
@@ -76,6 +76,9 @@ class Server:
         error = self.breaker.error
         if error is not None:
             return Dependency(state="unavailable" if self.breaker.is_open else "degraded", detail=error)
+        champions = [holder.champion for holder in self.holders.values() if holder.champion]
+        if troubles := [one.source.trouble for one in champions if one.source.trouble]:
+            return Dependency(state="degraded", detail=troubles[0])
         return Dependency(state="ok", detail=f"{self.settings.redis.host}:{self.settings.redis.port}")
 
     def _prediction_log(self) -> Dependency:

@@ -25,8 +25,8 @@ READ = (
     "inputs",
     "degraded",
 )
-SAID_SO = "states_rebuilding"
-"""An answer with this reason has no values, and claims none."""
+SAID_SO = ("states_rebuilding", "state_lost", "clock_behind")
+"""An answer with one of these reasons has no values, and claims none."""
 EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 MICROSECOND = timedelta(microseconds=1)
 
@@ -62,5 +62,5 @@ def _rows(service: FeatureService, begin: int, end: int) -> str:
         f"SELECT event_id, epoch_us(features_at) AS asked_at, applied, features, {', '.join(columns)} FROM batch "
         f"WHERE feature_service = {literal(service.name)} AND feature_fingerprint = {literal(service.fingerprint)} "
         f"AND epoch_us(features_at) >= {begin} AND epoch_us(features_at) < {end} AND {' AND '.join(known)} "
-        f"AND NOT list_contains(degraded, {literal(SAID_SO)})"
+        f"AND NOT list_has_any(degraded, [{', '.join(map(literal, SAID_SO))}])"
     )

@@ -6,17 +6,19 @@ docs/windows.md explains tiles.
 """
 
 from feature_store.tiles.apply import apply
-from feature_store.tiles.layout import MARGIN, MOST_PENDING, Layout
-from feature_store.tiles.state import REBUILDING_MARK, StateError, Status, is_at_least, is_written_at
+from feature_store.tiles.layout import MARGIN, MOST_AHEAD, MOST_PENDING, Layout
+from feature_store.tiles.state import REBUILDING_MARK, Header, StateError, Status, header_of, peek
 
 __all__ = [
     "MARGIN",
+    "MOST_AHEAD",
     "MOST_PENDING",
     "REBUILDING_MARK",
+    "Header",
     "Layout",
     "StateError",
     "Status",
     "apply",
-    "is_at_least",
-    "is_written_at",
+    "header_of",
+    "peek",
 ]

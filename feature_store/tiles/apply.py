@@ -9,25 +9,32 @@ from feature_store.events import Events, Ints, Mask
 from feature_store.filters import passing
 from feature_store.grouping import Groups
 from feature_store.tiles.distinct import distinct_rows, keep_distinct
-from feature_store.tiles.layout import LEVELS, MARGIN, MOST_PENDING, Layout
+from feature_store.tiles.layout import LEVELS, MARGIN, MOST_AHEAD, MOST_PENDING, Layout
 from feature_store.tiles.quantiles import Ranked, value_rows
 from feature_store.tiles.recent import keep_latest, recent_rows
 from feature_store.tiles.rows import add_tiles, event_rows, tile_rows
-from feature_store.tiles.state import StateError, Status, decode, encode
+from feature_store.tiles.state import NO_EPOCH, Header, StateError, Status, decode, encode
 from feature_store.tiles.table import Rows, Table
-from feature_store.windows import first_tile, micros
+from feature_store.windows import NEVER, first_tile, micros
 
 INDICES = 1 << 32
 
 
-def apply(
-    layout: Layout, states: Sequence[bytes | None], events: Events, commit_version: Ints, applied_time: int
+def apply(  # noqa: PLR0913, PLR0917 - states, what happened, and when
+    layout: Layout,
+    states: Sequence[bytes | None],
+    events: Events,
+    commit_version: Ints,
+    applied_time: int,
+    epoch: int = NO_EPOCH,
 ) -> list[bytes]:
     """The state of each entity after ``events``, whose ``entity`` is a position in ``states``.
 
     An event of a commit that a state has taken in already is left out, so a commit may be applied any number of times;
-    all events of one commit and entity come in one call. ``applied_time`` is the time of the apply in microseconds: no
-    request comes for a time more than ``MARGIN`` before it.
+    all events of one commit and entity come in one call. ``applied_time`` is the time of the apply in microseconds; the
+    states answer for times from ``MARGIN`` before it on, or from the latest event on of those that were folded early.
+    Events that lie ahead of it are never folded. Of more than ``MOST_AHEAD`` of an entity the latest are left out, and
+    its state answers up to the first of them: it has to be made anew when that time has come.
 
     Raises:
         StateError: a state is unreadable, or that of another definition: it must be built anew from silver.
@@ -35,16 +42,16 @@ def apply(
     before = decode(layout, states)
     if wrong := [number for number, status in enumerate(before.status) if status > Status.NO_STATE]:
         reasons = f"state {wrong[0]} is {Status(before.status[wrong[0]]).name}, {len(wrong)} in all"
-        advice = f"stop the stream and run `tidemill features bootstrap --anew {layout.group.name}`"
-        raise StateError(f"{layout.group.name}: {reasons}: {advice}")
-    version, time = before.version.copy(), np.maximum(before.time, applied_time)
+        raise StateError(f"{layout.group.name}: {reasons}: it must be made anew from the lake")
+    version, time = before.header.version.copy(), np.maximum(before.header.time, applied_time)
     time[before.status == Status.NO_STATE] = applied_time
     np.maximum.at(version, events.entity, commit_version)
-    fresh = commit_version > before.version[events.entity]
+    fresh = commit_version > before.header.version[events.entity]
     fresh &= passing(layout.group.filters, events)
     arrived = events.take(fresh)
-    pending = before.tables["events"].join(Table(arrived.entity, event_rows(layout, arrived)))
-    is_folded = _is_folded(pending, time)
+    waiting = before.tables["events"].join(Table(arrived.entity, event_rows(layout, arrived)))
+    pending, until = _bounded(waiting, time, before.header.until)
+    is_folded, since = _folding(pending, time, before.header.since)
     folded = pending.take(is_folded)
     tables = {
         "tiles": _tiles(layout, before.tables["tiles"], folded, time),
@@ -53,15 +60,33 @@ def apply(
         "distinct": _distinct(layout, before.tables["distinct"], folded, time),
         **_values(layout, before.tables, folded, time),
     }
-    return encode(layout, version, time, tables)
+    return encode(layout, Header(version, time, since, until, np.full(len(states), epoch)), tables)
 
 
-def _is_folded(pending: Table, time: Ints) -> Mask:
-    """Old enough, or too many: of these the oldest."""
-    order = np.lexsort((pending.rows["tie"], pending.rows["time"], pending.owner))[::-1]
-    beyond = np.zeros(len(order), dtype=np.bool_)
-    beyond[order] = Groups.of(-pending.owner[order]).rank() >= MOST_PENDING
-    return beyond | (pending.rows["time"] < time[pending.owner] - micros(MARGIN))
+def _bounded(waiting: Table, time: Ints, until: Ints) -> tuple[Table, Ints]:
+    """Without the latest of too many events ahead, and until when each state is right without them."""
+    at, until = waiting.rows["time"], until.copy()
+    order = np.lexsort((waiting.rows["tie"], at, waiting.owner))
+    ahead = order[at[order] >= time[waiting.owner[order]]]
+    beyond = ahead[Groups.of(waiting.owner[ahead]).rank() >= MOST_AHEAD]
+    np.minimum.at(until, waiting.owner[beyond], at[beyond])
+    if (until == NEVER).all():
+        return waiting, until
+    kept = at < until[waiting.owner]
+    return waiting.take(kept), until
+
+
+def _folding(pending: Table, time: Ints, since: Ints) -> tuple[Mask, Ints]:
+    """Which events are old enough, or too many (of these the oldest), and since when each state is right with that."""
+    at, owner = pending.rows["time"], pending.owner
+    is_past = at < time[owner]
+    order = np.lexsort((pending.rows["tie"], at, owner))[::-1]
+    past = order[is_past[order]]
+    is_folded = at < time[owner] - micros(MARGIN)
+    is_folded[past[Groups.of(-owner[past]).rank() >= MOST_PENDING]] = True
+    since = np.maximum(since, time - micros(MARGIN))
+    np.maximum.at(since, owner[is_folded], at[is_folded] + 1)
+    return is_folded, since
 
 
 def _tiles(layout: Layout, tiles: Table, events: Table, time: Ints) -> Table:

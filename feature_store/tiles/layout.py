@@ -18,7 +18,9 @@ from feature_store.windows import HOPS, hop, tail
 MARGIN: Final = timedelta(seconds=60)
 """An event younger than the time of the apply less this, or in its future, stays apart: requests may come before it."""
 MOST_PENDING: Final = 1024
-"""How many such events an entity may have; beyond it the oldest go into tiles early."""
+"""How many such events of the past an entity may have; beyond it the oldest go into tiles early."""
+MOST_AHEAD: Final = 4096
+"""How many events of the future an entity may have; the latest beyond it are left to the lake until their time."""
 
 LEVELS: Final = (*HOPS, LIFETIME)
 """The lengths of tiles; a tile's ``level`` is its position here."""

@@ -11,19 +11,18 @@ from feature_store.double_double import Floats
 from feature_store.events import Features, Ints
 from feature_store.tiles.layout import Layout
 from feature_store.tiles.quantiles import Ranked, value_rows
-from feature_store.tiles.state import States, Status, decode
+from feature_store.tiles.state import Header, States, Status, decode
 from feature_store.tiles.values import Held, Loops, feature_values
 from feature_store.windows import micros, tail
 
 
 @dataclass(frozen=True)
 class Merged:
-    """Feature values and how far to rely on them, one a state; ``applied_time`` is 0 where there is no state."""
+    """Feature values and how far to rely on them, and what each state says of itself, one a state."""
 
     features: Features
     status: Ints
-    applied_version: Ints
-    applied_time: Ints
+    header: Header
 
 
 @dataclass(frozen=True)
@@ -42,19 +41,23 @@ class Plan:
 def merge(plan: Plan, states: Sequence[bytes | None], times: Ints) -> Merged:
     """The features of each entity at its time.
 
-    Exact for a time no earlier than ``MARGIN`` before the state's applied time, but for events that arrive later.
-    Bytes that are no state of this definition give no values, and a status that says why.
+    Exact for the times that the state answers for, but for events that arrive later. Other times, and bytes that are
+    no state of this definition, give no values, and a status that says why.
     """
     layout, decoded = plan.layout, decode(plan.layout, states)
-    status, stale_after = decoded.status, layout.group.stale_after
+    status, header, stale_after = decoded.status, decoded.header, layout.group.stale_after
+    is_outside = (times < header.since) | (times > header.until)
     if stale_after is not None:
-        status[(times - decoded.time > micros(stale_after)) & (status == Status.OK)] = Status.STALE
+        status[(times - header.time > micros(stale_after)) & (status == Status.OK)] = Status.STALE
     values = feature_values(plan.loops, Held.of(decoded.tables), times)
     if layout.ranked:
         _put_quantiles(plan, decoded, times, values)
     if decoded.unusable:
         values[:, decoded.unusable] = np.nan
-    return Merged(dict(zip(plan.names, values, strict=True)), status, decoded.version, decoded.time)
+    if is_outside.any():
+        values[:, is_outside] = np.nan
+        status[is_outside] = np.where(times < header.since, Status.PAST, Status.REBUILDING)[is_outside]
+    return Merged(dict(zip(plan.names, values, strict=True)), status, header)
 
 
 def _put_quantiles(plan: Plan, states: States, times: Ints, values: Floats) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from operator import mul
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -14,13 +14,15 @@ from config.errors import TerminalError
 from feature_store.events import Ints
 from feature_store.tiles.layout import Layout
 from feature_store.tiles.table import Table
+from feature_store.windows import EVER, NEVER
 
 MAGIC = b"TMWS"
-FORMAT = 1
-HEADER = struct.Struct("<4sHI16sqq")
-"""Magic, format version, checksum of all that follows it, fingerprint, applied commit version, applied time."""
+FORMAT = 2
+HEADER = struct.Struct("<4sHI16sqqqqq")
+"""Magic, format version, checksum of all that follows it, fingerprint, and the fields of :class:`Header`."""
 CHECKED_FROM = struct.calcsize("<4sHI")
 NO_VERSION = -1
+NO_EPOCH = 0
 REBUILDING_MARK = b"TMRB"
 """What stands in place of a state while it is made anew: it holds nothing, so nothing wrong can be answered."""
 
@@ -40,7 +42,28 @@ class Status(IntEnum):
     STALE = 4
     """The values are there, but the state was written longer ago than the group allows."""
     REBUILDING = 5
-    """No values: the lake changed otherwise than by new events, and the state is being made anew from it."""
+    """No values: the state is being made anew from the lake."""
+    PAST = 6
+    """No values: asked about a time before those that the state can answer for."""
+    LOST = 7
+    """No values: the store has lost the state, or went back to an older one; it will be made anew from the lake."""
+
+
+class Header(NamedTuple):
+    """What states say of themselves, a field for all of them or for one; times are microseconds since 1970.
+
+    ``version`` is the last commit taken in, at ``time`` by the clock of who did. The state answers exactly for times
+    from ``since`` to ``until``. It was made in ``epoch``.
+    """
+
+    version: Any
+    time: Any
+    since: Any
+    until: Any
+    epoch: Any
+
+
+NOTHING = Header(NO_VERSION, 0, EVER, NEVER, NO_EPOCH)
 
 
 @dataclass(frozen=True)
@@ -49,39 +72,40 @@ class States:
 
     status: Ints
     unusable: Sequence[int]
-    version: Ints
-    time: Ints
+    header: Header
     tables: Mapping[str, Table]
 
 
-def is_at_least(layout: Layout, state: bytes | None, version: int) -> bool:
-    """Whether ``state`` can be read and has taken in commit ``version``."""
-    header = _header(layout, state, layout.row_sizes)
-    return not isinstance(header, Status) and header.version >= version
+def header_of(layout: Layout, state: bytes | None) -> Header | Status:
+    """What ``state`` says of itself, or why it cannot be used."""
+    found = _header(layout, state, layout.row_sizes)
+    return found if isinstance(found, Status) else Header(*found[0])
 
 
-def is_written_at(layout: Layout, state: bytes, time: int) -> bool:
-    """Whether ``state`` can be read and was written at ``time`` or later."""
-    header = _header(layout, state, layout.row_sizes)
-    return not isinstance(header, Status) and header.time >= time
+def peek(layout: Layout, head: bytes) -> Header | None:
+    """What a state says of itself, by its first bytes alone and unchecked; None when it is none of this definition."""
+    if len(head) < HEADER.size:
+        return None
+    magic, form, _, fingerprint, *fields = HEADER.unpack_from(head)
+    return Header(*fields) if (magic, form, fingerprint) == (MAGIC, FORMAT, layout.fingerprint) else None
 
 
 def decode(layout: Layout, states: Sequence[bytes | None]) -> States:
     """Never fails: what cannot be read has a status that says so, and no rows."""
     types, sizes = layout.row_types, layout.row_sizes
     status = np.zeros(len(states), dtype=np.int64)
-    version, time = np.full(len(states), NO_VERSION), np.zeros(len(states), dtype=np.int64)
+    headers = np.repeat(np.array([NOTHING], dtype=np.int64), len(states), axis=0)
     lengths = np.zeros((len(types), len(states)), dtype=np.int64)
     pieces: list[list[bytes]] = [[] for _ in types]
     unusable = []
     for number, state in enumerate(states):
-        header = _header(layout, state, sizes)
-        if isinstance(header, Status):
-            status[number] = header
-            if header is not Status.NO_STATE:
+        found = _header(layout, state, sizes)
+        if isinstance(found, Status):
+            status[number] = found
+            if found is not Status.NO_STATE:
                 unusable.append(number)
             continue
-        version[number], time[number], rows = header.version, header.time, header.rows
+        headers[number], rows = found
         lengths[:, number] = rows
         begin = HEADER.size + 4 * len(sizes)
         for table, length in enumerate(map(mul, rows, sizes)):
@@ -96,40 +120,37 @@ def decode(layout: Layout, states: Sequence[bytes | None]) -> States:
             tables[name] = Table(np.repeat(owners, lengths[table]), content)
         else:
             tables[name] = layout.no_rows[name]
-    return States(status, unusable, version, time, tables)
+    return States(status, unusable, Header(*headers.T), tables)
 
 
-def encode(layout: Layout, version: Ints, time: Ints, tables: Mapping[str, Table]) -> list[bytes]:
+def encode(layout: Layout, header: Header, tables: Mapping[str, Table]) -> list[bytes]:
     """The bytes of each entity's state."""
     types = layout.row_types
-    entities = np.arange(len(version) + 1)
+    fields = np.stack(header, axis=1).tolist()
+    entities = np.arange(len(fields) + 1)
     limits = np.array([np.searchsorted(tables[name].owner, entities) for name in types])
     counts = np.diff(limits).astype("<u4")
     contents = [np.ascontiguousarray(tables[name].rows).tobytes() for name in types]
     offsets = limits * np.array(layout.row_sizes)[:, None]
     result = []
-    for number in range(len(version)):
+    for number, values in enumerate(fields):
         parts = [counts[:, number].tobytes()]
         parts += [content[at[number] : at[number + 1]] for content, at in zip(contents, offsets, strict=True)]
-        header = HEADER.pack(MAGIC, FORMAT, 0, layout.fingerprint, int(version[number]), int(time[number]))
-        body = b"".join([header[CHECKED_FROM:], *parts])
+        packed = HEADER.pack(MAGIC, FORMAT, 0, layout.fingerprint, *values)
+        body = b"".join([packed[CHECKED_FROM:], *parts])
         result.append(struct.pack("<4sHI", MAGIC, FORMAT, zlib.crc32(body)) + body)
     return result
 
 
-class _Header(NamedTuple):
-    version: int
-    time: int
-    rows: tuple[int, ...]
-
-
-def _header(layout: Layout, state: bytes | None, sizes: Sequence[int]) -> _Header | Status:
-    """What a state says of itself, or why it cannot be used."""
+def _header(
+    layout: Layout, state: bytes | None, sizes: Sequence[int]
+) -> tuple[tuple[int, ...], tuple[int, ...]] | Status:
+    """The fields of its header and how many rows each table has."""
     if state is None or state == REBUILDING_MARK:
         return Status.NO_STATE if state is None else Status.REBUILDING
     if len(state) < HEADER.size + 4 * len(sizes):
         return Status.UNREADABLE
-    magic, form, checksum, fingerprint, version, time = HEADER.unpack_from(state)
+    magic, form, checksum, fingerprint, *fields = HEADER.unpack_from(state)
     if magic != MAGIC or form != FORMAT or zlib.crc32(memoryview(state)[CHECKED_FROM:]) != checksum:
         return Status.UNREADABLE
     if fingerprint != layout.fingerprint:
@@ -137,4 +158,4 @@ def _header(layout: Layout, state: bytes | None, sizes: Sequence[int]) -> _Heade
     rows = struct.unpack_from(f"<{len(sizes)}I", state, HEADER.size)
     if len(state) != HEADER.size + 4 * len(sizes) + sum(map(mul, rows, sizes)):
         return Status.UNREADABLE
-    return _Header(version, time, rows)
+    return tuple(fields), rows

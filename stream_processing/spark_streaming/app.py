@@ -27,7 +27,8 @@ from stream_processing.spark_streaming.progress import ProgressGauges, StateColl
 from stream_processing.spark_streaming.restarts import QueryRunner
 from stream_processing.spark_streaming.shutdown import held_shutdown
 from stream_processing.spark_streaming.silent_lag import SilentLag
-from stream_processing.spark_streaming.starts import query_starts
+from stream_processing.spark_streaming.starts import feature_queries, query_starts
+from stream_processing.spark_streaming.state_watch import StateWatch
 from stream_processing.spark_streaming.states import QueryStates
 from stream_processing.spark_streaming.watch import Batches, Watch
 
@@ -56,11 +57,12 @@ def run(settings: Settings, stop: threading.Event) -> None:
     spark = session("tidemill-stream", settings, CONF)
     states = QueryStates()
     with held_shutdown(spark, stop):
-        starts = query_starts(spark, settings, states)
+        features = feature_queries(spark, settings)
+        starts = query_starts(spark, settings, states, features)
         gauges = export_progress(spark, settings, states)
         watch = Watch(Batches(spark, settings), states, settings.stream.stuck_after_s, NotedEnding(spark, settings))
         silent = SilentLag(spark, settings, states, gauges)
-        for work in (watch.run, silent.run):
+        for work in (watch.run, silent.run, StateWatch(settings, features).run):
             threading.Thread(target=work, args=(stop,), daemon=True).start()
         diagnosis = Diagnosis(settings)
         QueryRunner(starts, states=states, diagnose=diagnosis, is_alive=partial(is_alive, spark)).run(stop)

@@ -8,7 +8,7 @@ from py4j.protocol import Py4JNetworkError  # type: ignore[import-untyped]
 from pyspark.sql import SparkSession
 
 from config.settings import Settings
-from stream_processing.spark_streaming.checkpoints import read_text, write_text
+from data_lake.hadoop_files import read_text, write_text
 from stream_processing.spark_streaming.query import checkpoint
 
 FATAL = (

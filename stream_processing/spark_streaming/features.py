@@ -9,20 +9,19 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
 
 from pyspark import StorageLevel
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 from pyspark.sql.streaming.query import StreamingQuery
 
-from config.errors import TransientError
 from config.settings import Settings
 from data_lake import commits
+from data_lake.hadoop_files import read_text, remove, write_text
 from data_lake.log import commit, commits_since
 from data_lake.tables import table
-from feature_store.applying import COMMIT, Anew, apply_to_states
-from feature_store.bootstrap import bootstrap
+from feature_store.applying import COMMIT, Counts, Upon, apply_to_states
+from feature_store.bootstrap import state_keeper
 from feature_store.catalog import state_view_name
 from feature_store.correcting import (
     ChangedCommit,
@@ -34,18 +33,15 @@ from feature_store.correcting import (
 )
 from feature_store.corrections import Correction, record
 from feature_store.definitions import FeatureGroup
-from feature_store.states import Applied, StateStore
+from feature_store.keeping import StateKeeper
+from feature_store.states import Applied
+from feature_store.states.ledger import Ledger
+from stream_processing.spark_streaming.checkpoints import read_up_to
 from stream_processing.spark_streaming.query import checkpoint, start
 
 logger = logging.getLogger("tidemill.stream")
 READ_OF_LOG = 64
 """Beyond so many commits since the batch before, the rows of a batch are looked at instead of the log."""
-HEARD_AFTER_S = 2.0
-"""Readers ask once a second how far the states have come: by then they have heard."""
-
-
-class StatesLostError(TransientError):
-    """The online store no longer knows of states that this query keeps up to date."""
 
 
 def query_name(group: FeatureGroup) -> str:
@@ -63,6 +59,7 @@ class FeatureQuery:
     spark: SparkSession
     settings: Settings
     group: FeatureGroup
+    keeper: StateKeeper | None = field(default=None, init=False)
     last: StreamingQuery | None = field(default=None, init=False)
 
     def __call__(self) -> StreamingQuery:
@@ -70,7 +67,8 @@ class FeatureQuery:
         gone = commits.gone(error) if error is not None else None
         if gone is not None:
             logger.warning("silver no longer has what %s reads next (%s): its states are made anew", self.name, gone)
-        self.last = start_features(self.spark, self.settings, self.group, anew=gone is not None)
+        self.keeper = self.keeper or state_keeper(self.spark, self.settings, self.group)
+        self.last = start_features(self.spark, self.settings, self.keeper, anew=gone is not None)
         return self.last
 
     @property
@@ -79,38 +77,46 @@ class FeatureQuery:
 
 
 def start_features(
-    spark: SparkSession, settings: Settings, group: FeatureGroup, *, anew: bool = False
+    spark: SparkSession, settings: Settings, keeper: StateKeeper, *, anew: bool = False
 ) -> StreamingQuery:
-    """The running query that keeps the states of ``group``; made from all of silver first where there are none."""
-    made = bootstrap(spark, settings, group, anew=anew)
-    if not made.reason:
-        forget_checkpoint(spark, settings, group)
+    """The running query that keeps the states of a group, after ``keeper`` has made them what its ledger says.
+
+    Of all of silver, where there are none, or ``anew``.
+    """
+    group = keeper.group
+    if anew:
+        keeper.make_anew()
+    ledger = keeper.start()
+    name = query_name(group)
+    _begin_checkpoint(spark, settings, name, ledger)
     options = {
         "readChangeFeed": "true",
         # What the states were made from is left out of every batch.
-        "startingVersion": str(made.version),
+        "startingVersion": str(ledger.version),
         "maxFilesPerTrigger": str(settings.stream.max_files_per_trigger),
     }
     changes = spark.readStream.format("delta").options(**options).load(table(group.source.table).path(settings))
-    writer = changes.writeStream.foreachBatch(batch_applier(settings, group))
-    return start(spark, settings, writer, query_name(group), settings.stream.poll_s)
+    writer = changes.writeStream.foreachBatch(batch_applier(settings, keeper))
+    return start(spark, settings, writer, name, settings.stream.poll_s)
 
 
-def forget_checkpoint(spark: SparkSession, settings: Settings, group: FeatureGroup) -> None:
-    """Start over: what a query of before would read next says nothing of states that were made since."""
-    context: Any = spark.sparkContext
-    folder = context._jvm.org.apache.hadoop.fs.Path(checkpoint(settings, query_name(group)))
-    folder.getFileSystem(context._jsc.hadoopConfiguration()).delete(folder, True)
+def _begin_checkpoint(spark: SparkSession, settings: Settings, name: str, ledger: Ledger) -> None:
+    """Start over unless the checkpoint is of the ledger's epoch, and not ahead of it: it would leave commits out."""
+    folder = checkpoint(settings, name)
+    position = read_up_to(spark, settings, name).get("reservoirVersion", 0)
+    if read_text(spark, f"{folder}/epoch") != str(ledger.epoch) or position > ledger.version + 1:
+        remove(spark, folder)
+        write_text(spark, f"{folder}/epoch", str(ledger.epoch))
 
 
-def batch_applier(settings: Settings, group: FeatureGroup) -> Callable[[DataFrame, int], None]:
+def batch_applier(settings: Settings, keeper: StateKeeper) -> Callable[[DataFrame, int], None]:
     """What to do with one batch of silver's changes."""
-    applier = _Applier(settings, group, StateStore(settings, group))
+    applier = _Applier(settings, keeper)
 
     def write(changes: DataFrame, batch_id: int) -> None:
-        spark = changes.sparkSession
-        spark.sparkContext.setLocalProperty("spark.scheduler.pool", query_name(group))
-        spark.sparkContext.setJobDescription(f"{query_name(group)} batch {batch_id}")
+        spark, name = changes.sparkSession, query_name(keeper.group)
+        spark.sparkContext.setLocalProperty("spark.scheduler.pool", name)
+        spark.sparkContext.setJobDescription(f"{name} batch {batch_id}")
         applier.apply(changes)
 
     return write
@@ -121,26 +127,26 @@ class _Applier:
     """Applies the batches of one query, one after the other; ``seen`` is how far in silver's log it has come."""
 
     settings: Settings
-    group: FeatureGroup
-    store: StateStore
+    keeper: StateKeeper
     seen: int | None = None
 
+    @property
+    def group(self) -> FeatureGroup:
+        return self.keeper.group
+
     def apply(self, changes: DataFrame) -> None:
-        before = self.store.applied()
-        if before is None:
-            raise StatesLostError(f"the online store lost the states of {self.group.name}: they are made anew")
-        if before.rebuilding_since:
-            raise StatesLostError(f"the states of {self.group.name} are being made anew: this query goes on after that")
-        news = changes.where(F.col(COMMIT) > before.made)
-        if self._only_inserts():
-            self._insert(news, before)
-            return
-        found = changed_commits(news, self.group)
-        corrections = [changed for changed in found if changed.rows]
-        if corrections:
-            self._correct(news, before, corrections, found[-1].version)
-        elif found:
-            self._insert(news, before)
+        with self.keeper.batch() as (ledger, before):
+            news = changes.where(F.col(COMMIT) > ledger.version)
+            upon = Upon(ledger.epoch, ledger.version)
+            if self._only_inserts():
+                self._insert(news, before, upon)
+                return
+            found = changed_commits(news, self.group)
+            corrections = [changed for changed in found if changed.rows]
+            if corrections:
+                self._correct(news, before, upon, corrections, found[-1].version)
+            elif found:
+                self._insert(news, before, upon)
 
     def _only_inserts(self) -> bool:
         """Whether the log says so of all commits since the batch before: a batch holds none but these."""
@@ -149,28 +155,28 @@ class _Applier:
         since = commits_since(table(self.group.source.table), self.settings, self.seen, READ_OF_LOG)
         return since is not None and not any(one.has_removals for one in since)
 
-    def _insert(self, changes: DataFrame, before: Applied) -> None:
-        started, buckets = time.time_ns() // 1000, self.settings.spark.shuffle_partitions
-        counts = apply_to_states(inserted_events(changes, self.group), self.settings, self.group, buckets)
-        if counts["events"]:
-            self._note(before, counts["version"], counts["known"], started)
+    def _insert(self, changes: DataFrame, before: Applied, upon: Upon) -> None:
+        started, tasks = time.time_ns() // 1000, self.settings.spark.shuffle_partitions
+        counts = apply_to_states(inserted_events(changes, self.group), self.settings, self.group, tasks, upon)
+        if counts.events:
+            self._commit(before, counts, counts.version, started)
 
-    def _correct(self, changes: DataFrame, before: Applied, corrections: list[ChangedCommit], version: int) -> None:
-        started = time.time_ns() // 1000
+    def _correct(
+        self, changes: DataFrame, before: Applied, upon: Upon, corrections: list[ChangedCommit], version: int
+    ) -> None:
+        started, group = time.time_ns() // 1000, self.group
         logger.info(
             "%s: versions %s of %s changed rows that were there: the states of their entities are made anew",
-            query_name(self.group),
+            query_name(group),
             [commit.version for commit in corrections],
-            self.group.source.table,
+            group.source.table,
         )
-        touched = touched_entities(changes, self.group).persist(StorageLevel.MEMORY_AND_DISK)
+        touched = touched_entities(changes, group).persist(StorageLevel.MEMORY_AND_DISK)
         try:
-            counts = correct(changes, touched, self.settings, self.group, Anew(started, version))
+            counts = correct(changes, touched, self.settings, group, upon, version, started)
             self._record(before, corrections)
-            self._note(before, version, counts["known"], started)
-            # An answer that there is no state must not come from a reader that has not heard of this version.
-            time.sleep(HEARD_AFTER_S)
-            forget_marked(touched, self.settings, self.group, version)
+            self._commit(before, counts, version, started)
+            forget_marked(touched, self.settings, group, upon, version)
         finally:
             touched.unpersist()
 
@@ -195,8 +201,6 @@ class _Applier:
             ],
         )
 
-    def _note(self, before: Applied, version: int, known: int, started: int) -> None:
-        self.store.note_applied(
-            Applied(before.table_id, max(before.version, version), max(before.known_until, known), started, before.made)
-        )
+    def _commit(self, before: Applied, counts: Counts, version: int, started: int) -> None:
+        self.keeper.commit(before, counts, version, started)
         self.seen = version

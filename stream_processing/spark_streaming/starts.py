@@ -1,5 +1,6 @@
 """How each query of the application is started, with what it alone needs made ready first."""
 
+from collections.abc import Sequence
 from functools import partial
 
 from pyspark.sql import SparkSession
@@ -12,21 +13,26 @@ from data_lake.delta_tables import ensure_table
 from feature_store import catalog, repository
 from ingestion_layer.kafka.topics import ensure_topics
 from stream_processing.spark_streaming.bronze import start_bronze
-from stream_processing.spark_streaming.features import FeatureQuery, query_name
+from stream_processing.spark_streaming.features import FeatureQuery
 from stream_processing.spark_streaming.restarts import StartQuery
 from stream_processing.spark_streaming.silver import start_silver
 from stream_processing.spark_streaming.states import QueryStates
 
 
-def query_starts(spark: SparkSession, settings: Settings, states: QueryStates) -> dict[str, StartQuery]:
+def query_starts(
+    spark: SparkSession, settings: Settings, states: QueryStates, features: Sequence[FeatureQuery]
+) -> dict[str, StartQuery]:
     """How to start each query, by its name; ``states`` are told what those of silver do beside the usual."""
     starts: dict[str, StartQuery] = {}
     for topic in topics_called(settings.stream.topics):
         starts[f"bronze/{topic}"] = partial(bronze_query, spark, settings, topic)
         starts[f"silver/{topic}"] = partial(silver_query, spark, settings, topic, states)
-    for group in catalog.served_groups(settings.serving.use_cases):
-        starts[query_name(group)] = partial(features_query, FeatureQuery(spark, settings, group))
-    return starts
+    return starts | {query.name: partial(features_query, query) for query in features}
+
+
+def feature_queries(spark: SparkSession, settings: Settings) -> list[FeatureQuery]:
+    """The query of each feature group that a served use case reads."""
+    return [FeatureQuery(spark, settings, group) for group in catalog.served_groups(settings.serving.use_cases)]
 
 
 def bronze_query(spark: SparkSession, settings: Settings, topic: str) -> StreamingQuery:

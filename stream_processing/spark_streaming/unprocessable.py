@@ -13,9 +13,9 @@ from pyspark.sql import functions as F  # noqa: N812
 from config.settings import Settings
 from contracts.checker import Reason
 from data_lake import tables
+from data_lake.hadoop_files import remove
 from data_lake.tables import FIRST_GENERATION, Table
 from stream_processing.spark_streaming import trial
-from stream_processing.spark_streaming.checkpoints import remove
 from stream_processing.spark_streaming.insert import insert_new
 from stream_processing.spark_streaming.offset_ranges import Part, ranges_of, within
 from stream_processing.spark_streaming.query import checkpoint

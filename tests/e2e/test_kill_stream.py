@@ -36,7 +36,7 @@ IN_A_BATCH, AFTER_THE_WRITE = "in a batch", "after the silver write and before t
 ROUNDS = itertools.count()
 ROWS = 3000
 PRICE = 2.55
-NONE = Applied("", -1, 0, 0)
+NONE = Applied("", 0, -1, 0, 0)
 GOLD = "gold/customer_daily"
 NEWEST = datetime.now(UTC).date() - timedelta(days=1)
 

@@ -45,7 +45,7 @@ def apply(as_json: bool) -> None:
 
 @command.command()
 @click.argument("group_names", metavar="[GROUP]...", nargs=-1)
-@click.option("--anew", is_flag=True, help="Also where they are; stop the stream first.")
+@click.option("--anew", is_flag=True, help="Also where they are.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def bootstrap(group_names: tuple[str, ...], anew: bool, as_json: bool) -> None:
     """Make the online states of feature groups from silver, where they are not there yet.
@@ -59,11 +59,8 @@ def bootstrap(group_names: tuple[str, ...], anew: bool, as_json: bool) -> None:
     from feature_store import catalog
     from feature_store.bootstrap import bootstrap as make
     from feature_store.repository import apply as apply_definitions
-    from tidemill.stack.stream_stopped import require_stream_stopped
 
     settings = load_settings()
-    if anew:
-        require_stream_stopped(settings)
     groups = [catalog.group(name) for name in group_names] or catalog.served_groups(settings.serving.use_cases)
     apply_definitions(settings)
     spark = session("features/bootstrap", settings)
@@ -84,7 +81,6 @@ def get(ids: tuple[str, ...], service_name: str, as_json: bool) -> None:
     from feature_store.online import OnlineReader
 
     reader = OnlineReader(load_settings(), service_name, TIMEOUT_S)
-    reader.refresh()
     rows = reader.read([dict.fromkeys(reader.keys, one) for one in ids])
     if as_json:
         shown = [

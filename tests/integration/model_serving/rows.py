@@ -8,9 +8,9 @@ import numpy as np
 from config import Settings
 from feature_store.definitions import FeatureGroup
 from feature_store.events import Column, Events
-from feature_store.states import Applied, StateStore
 from feature_store.tiles import Layout, apply
 from feature_store.windows import micros
+from tests.cases.states import EPOCH, put_states
 from use_cases.churn.features import PURCHASES, RETURNS
 
 AS_OF = datetime(2026, 1, 4, tzinfo=UTC)
@@ -42,12 +42,11 @@ def feature_values(customer_id: str) -> dict[str, float | None]:
 def write_states(settings: Settings) -> None:
     now = time.time_ns() // 1000
     for group in (PURCHASES, RETURNS):
-        store = StateStore(settings, group)
         known = [one for one in KNOWN if _kind(one) == ("purchase" if group is PURCHASES else "return")]
         layout = Layout.of(group)
-        states = apply(layout, [None] * len(known), _events(group, known, now), np.full(len(known), COMMIT), now)
-        store.write(known, states, now)
-        store.note_applied(Applied("by hand", COMMIT, micros(AS_OF - datetime(1970, 1, 1, tzinfo=UTC)), now))
+        states = apply(layout, [None] * len(known), _events(group, known, now), np.full(len(known), COMMIT), now, EPOCH)
+        until = micros(AS_OF - datetime(1970, 1, 1, tzinfo=UTC))
+        put_states(settings, group, known, states, COMMIT, now, until)
 
 
 def _kind(customer_id: str) -> str:

@@ -1,19 +1,20 @@
 """A lake with silver and a Redis, where events arrive commit by commit and features are read at any moment."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from random import Random
 
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
 from config import Settings
 from data_lake.tables import silver
+from feature_store.bootstrap import state_keeper
 from feature_store.definitions import FeatureGroup
 from feature_store.online import FeatureRow, OnlineReader
 from feature_store.online_store import connect, connection_string
-from stream_processing.spark_streaming.features import start_features
+from stream_processing.spark_streaming.features import batch_applier, start_features
 from tests.cases.lake import append_rows
 from tests.cases.naive_windows import Happened, naive_value
 from tests.cases.transactions import Line, random_lines, silver_row
@@ -43,10 +44,20 @@ class Shop:
 
     def stream(self) -> list[StreamingQuery]:
         """Bring the states up to date and leave the queries running."""
-        queries = [start_features(self.spark, self.settings, group) for group in SERVICE.groups]
+        queries = [self.start(group) for group in SERVICE.groups]
         for query in queries:
             query.processAllAvailable()
         return queries
+
+    def start(self, group: FeatureGroup) -> StreamingQuery:
+        """The running query of ``group``, which knows nothing of what ran before."""
+        return start_features(self.spark, self.settings, state_keeper(self.spark, self.settings, group))
+
+    def applier(self, group: FeatureGroup) -> Callable[[DataFrame, int], None]:
+        """What the query of ``group`` does with a batch."""
+        keeper = state_keeper(self.spark, self.settings, group)
+        keeper.start()
+        return batch_applier(self.settings, keeper)
 
     def run_stream(self) -> None:
         """Bring the states up to date and stop."""
@@ -55,7 +66,6 @@ class Shop:
 
     def read(self, customers: Sequence[str]) -> list[FeatureRow]:
         reader = OnlineReader(self.settings, SERVICE.name)
-        reader.refresh()
         return reader.read([{"customer_id": one} for one in customers])
 
     @property

@@ -16,6 +16,7 @@ from feature_store.states import StateStore
 from feature_store.tiles import Status
 from stream_processing.spark_streaming.features import FeatureQuery
 from tests.cases.lake import forget_commits
+from tests.cases.states import replace_state
 from tests.integration.stream_processing.shop import TOPIC, Shop, recent_lines
 from tests.integration.stream_processing.test_corrections import assert_as_silver_is, stores
 from use_cases.churn.features import PURCHASES, SERVICE
@@ -28,7 +29,8 @@ def test_anew_replaces_what_is_noted_as_right_and_removes_what_has_left(shop: Sh
         store = StateStore(shop.settings, group)
         (state,) = store.read(["c1"])
         assert state is not None
-        store.write(["c2", "c3", "left"], [state] * 3, 1)  # another's, as at the same version
+        for entity in ("c2", "c3", "left"):
+            replace_state(shop.settings, group, entity, state)  # another's, as at the same version
 
     made = [bootstrap(shop.spark, shop.settings, group, anew=True) for group in SERVICE.groups]
 

@@ -1,6 +1,5 @@
 """Answers logged while events keep arriving are those of the lake, and one that is not is found."""
 
-import time
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -15,6 +14,7 @@ from data_lake.tables import silver, table
 from feature_store.consistency import CommitsGoneError, Consistency, measure
 from feature_store.online import FeatureRow
 from feature_store.states import StateStore
+from feature_store.states.applied import ALL_BUCKETS
 from model_serving.prediction_events import prediction_events
 from model_serving.schemas import DegradedReason
 from model_serving.scoring import Answer, Scored
@@ -191,7 +191,7 @@ def test_answers_that_said_that_states_were_being_made_anew_claim_nothing(shop: 
         store = StateStore(shop.settings, group)
         applied = store.applied()
         assert applied is not None
-        store.note_applied(replace(applied, rebuilding_since=time.time_ns() // 1000))
+        store.note(applied, replace(applied, rebuilding=ALL_BUCKETS))
     log(shop, shop.customers, shop.read(shop.customers), reasons=(DegradedReason.STATES_REBUILDING,))
     assert measured(shop).fetches == 0
 

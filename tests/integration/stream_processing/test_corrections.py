@@ -21,7 +21,6 @@ from feature_store.corrections import newest
 from feature_store.judge.corrected import affected
 from feature_store.states import StateStore
 from feature_store.tiles import REBUILDING_MARK, Status
-from stream_processing.spark_streaming.features import batch_applier, start_features
 from tests.cases.transactions import Line, silver_row
 from tests.integration.stream_processing.shop import TOPIC, Shop, recent_lines
 from tests.integration.stream_processing.test_consistency import log
@@ -197,7 +196,7 @@ def test_a_correction_that_was_interrupted_says_so_and_is_done_again(
 
 def run_until_killed(shop: Shop) -> None:
     for group in SERVICE.groups:
-        query = start_features(shop.spark, shop.settings, group)
+        query = shop.start(group)
         with pytest.raises(Exception, match="killed"):
             query.processAllAvailable()
         query.stop()
@@ -225,7 +224,7 @@ def test_corrections_are_listed_once_with_the_predictions_they_would_have_change
     CHANGES["update"](shop)
     CHANGES["delete"](shop)
     for group in SERVICE.groups:
-        applier = batch_applier(shop.settings, group)
+        applier = shop.applier(group)
         feed = shop.spark.read.format("delta").options(readChangeFeed="true", startingVersion="2").load(path(shop))
         for attempt in range(2):
             applier(feed, attempt)

@@ -2,6 +2,7 @@
 
 import importlib
 import math
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from feature_store.definitions import LIFETIME, FeatureGroup, column, days, hour
 from feature_store.events import Column, Events
 from feature_store.tiles import (
     MARGIN,
+    MOST_AHEAD,
     MOST_PENDING,
     REBUILDING_MARK,
     Layout,
@@ -182,8 +184,8 @@ def test_a_damaged_state_is_never_taken_for_a_good_one(position: int, damage: in
 def test_an_apply_by_a_slow_clock_takes_no_event_for_older_than_it_was() -> None:
     later = apply(LAYOUT, [STATE], as_columns([]), np.zeros(0, dtype=np.int64), 10 * DAY)
     merged = merge(PLAN, later, np.array([11 * DAY]))
-    assert list(merged.applied_time) == [11 * DAY]
-    assert list(merged.applied_version) == [3]
+    assert list(merged.header.time) == [11 * DAY]
+    assert list(merged.header.version) == [3]
 
 
 def test_no_state_is_an_entity_without_events() -> None:
@@ -197,7 +199,7 @@ def test_the_state_of_another_definition_has_no_values_and_takes_no_events() -> 
     merged = merge(Plan.of(other), [STATE], np.array([11 * DAY]))
     assert list(merged.status) == [Status.OTHER_FINGERPRINT]
     assert all(math.isnan(values[0]) for values in merged.features.values())
-    with pytest.raises(StateError, match=r"rich: state 0 is OTHER_FINGERPRINT, 1 in all: stop the stream"):
+    with pytest.raises(StateError, match=r"rich: state 0 is OTHER_FINGERPRINT, 1 in all: it must be made anew"):
         apply(other, [STATE], as_columns([EVENT]), np.array([4]), 11 * DAY)
 
 
@@ -223,21 +225,72 @@ def test_a_state_does_not_grow_with_what_no_window_reaches(monkeypatch: pytest.M
     assert max(sizes) <= 1.01 * max(sizes[: 4 * 20])
 
 
-def test_more_pending_events_than_allowed_go_into_tiles_the_oldest_first() -> None:
-    future = [replace(EVENT, time=20 * DAY + number, tie=number) for number in range(MOST_PENDING + 5)]
-    state = apply(LAYOUT, [None], as_columns(future), np.ones(len(future), dtype=np.int64), 11 * DAY)
-    merged = merge(PLAN, state, np.array([21 * DAY]))
-    assert merged.features["payments__count_all"][0] == MOST_PENDING + 5
-    assert merge(PLAN, state, np.array([12 * DAY])).features["payments__count_all"][0] == 5
+SECOND = 1_000_000
+NOW = 20 * DAY + 17 * MINUTE
 
 
-def test_no_event_is_the_latest_before_its_own_time() -> None:
-    future = [replace(EVENT, time=20 * DAY + number, tie=number) for number in range(MOST_PENDING + 5)]
-    state = apply(LAYOUT, [None], as_columns(future), np.ones(len(future), dtype=np.int64), 11 * DAY)
-    latest_in_tiles = 20 * DAY + 4
-    for time, is_there in ((latest_in_tiles, False), (latest_in_tiles + 1, True)):
-        (last,) = merge(PLAN, state, np.array([time])).features["payments__amount_last_all"]
-        assert math.isnan(last) is not is_there
+def at_times(times: list[int]) -> Events:
+    return as_columns([replace(EVENT, time=time, tie=number) for number, time in enumerate(times)])
+
+
+def asked(state: States, *times: int) -> tuple[list[Status], list[float]]:
+    """The statuses at each of ``times``, and how many events there were then."""
+    merged = merge(PLAN, state * len(times), np.array(times))
+    counts = merged.features["payments__count_all"]
+    return [Status(status) for status in merged.status], [-1.0 if math.isnan(one) else one for one in counts]
+
+
+def test_an_event_ahead_of_the_clock_never_counts_before_its_time() -> None:
+    ahead = [NOW + HOUR + number for number in range(MOST_AHEAD + 2_000)]
+    first_left_out = ahead[MOST_AHEAD]
+    state: States = [None]
+    sizes = []
+    for version in range(4):  # late news of the same times, too
+        times = ahead if version == 0 else [NOW + HOUR + 5] * 3_000
+        versions = np.full(len(times), version)
+        state = [*apply(LAYOUT, state, at_times(times), versions, NOW + version * SECOND)]
+        sizes.append(len(state[0] or b""))
+    assert asked(state, NOW + 5 * SECOND, NOW + HOUR) == ([Status.OK] * 2, [0.0, 0.0])
+    assert asked(state, NOW + 2 * HOUR) == ([Status.REBUILDING], [-1.0])
+    assert max(sizes) < 2 * MOST_AHEAD * LAYOUT.event.itemsize
+
+    (whole,) = apply(LAYOUT, [None], at_times(ahead), np.zeros(len(ahead), dtype=np.int64), NOW)
+    assert asked([whole], first_left_out, first_left_out + 1) == ([Status.OK, Status.REBUILDING], [MOST_AHEAD, -1.0])
+    (anew,) = apply(LAYOUT, [None], at_times(ahead), np.zeros(len(ahead), dtype=np.int64), ahead[-1] + 1)
+    assert asked([anew], ahead[-1] + 1) == ([Status.OK], [float(len(ahead))])
+
+
+def test_what_was_folded_early_is_not_asked_about_before_its_time() -> None:
+    events = [NOW - 20 * SECOND + number for number in range(3_000)]
+    state = [*apply(LAYOUT, [None], at_times(events), np.zeros(len(events), dtype=np.int64), NOW)]
+    folded = events[-MOST_PENDING - 1]
+    assert asked(state, NOW - 30 * SECOND, folded, folded + 1, NOW) == (
+        [Status.PAST, Status.PAST, Status.OK, Status.OK],
+        [-1.0, -1.0, 3_000.0 - MOST_PENDING, 3_000.0],
+    )
+
+
+@settings(max_examples=200, deadline=None)
+@given(data=st.data())
+def test_what_is_answered_as_right_is_what_the_judge_computes_at_any_bound(data: Any) -> None:
+    history = data.draw(histories())
+    commits = sorted((data.draw(st.integers(1, 3), label="commit"), number) for number in range(len(history)))
+    clock = sorted(data.draw(st.lists(st.sampled_from(moments_near(history)), min_size=3, max_size=3), label="clock"))
+    states: States = [None] * ENTITIES
+    with pytest.MonkeyPatch.context() as patched:
+        for name in ("MOST_PENDING", "MOST_AHEAD"):
+            patched.setattr(sys.modules[apply.__module__], name, data.draw(st.integers(1, 3), label=name))
+        for upto, now in enumerate(clock, 1):
+            batch = [(version, history[number]) for version, number in commits if version == upto]
+            states = committed(LAYOUT, states, batch, now)
+    times = [data.draw(st.sampled_from(moments_near(history)), label="asked") for _ in range(ENTITIES)]
+    merged = merge(PLAN, states, np.array(times))
+    right = [number for number, status in enumerate(merged.status) if status <= Status.NO_STATE]
+    chosen = {name: values[right] for name, values in merged.features.items()}
+    assert_agrees(chosen, history, [(number, times[number]) for number in right])
+    for number in set(range(ENTITIES)) - set(right):
+        assert merged.status[number] in (Status.PAST, Status.REBUILDING)
+        assert all(math.isnan(values[number]) for values in merged.features.values())
 
 
 def test_no_request_waits_for_a_loop_to_be_compiled() -> None:

@@ -15,7 +15,14 @@ from model_serving.features import FeatureSource, FeaturesUnavailableError
 from model_serving.schemas import DegradedReason
 from tests.unit.model_serving.answers import AS_OF, AT, Tenth, feature_row, served_model
 
-UNKNOWN = {"?": Status.NO_STATE, "!": Status.UNREADABLE, "~": Status.OTHER_FINGERPRINT, "%": Status.REBUILDING}
+UNKNOWN = {
+    "?": Status.NO_STATE,
+    "!": Status.UNREADABLE,
+    "~": Status.OTHER_FINGERPRINT,
+    "%": Status.REBUILDING,
+    "<": Status.LOST,
+    "@": Status.PAST,
+}
 
 
 class Rows:
@@ -124,7 +131,7 @@ def test_without_features_every_customer_gets_the_cold_start_score_and_the_reaso
 def test_what_a_state_says_of_itself_is_the_reason_of_the_answer() -> None:
     rows = Rows()
 
-    (result,) = run_while_busy(rows, (champion(rows), ["?", "3", "!", "~", "%"]))
+    (result,) = run_while_busy(rows, (champion(rows), ["?", "3", "!", "~", "%", "<", "@"]))
 
     assert isinstance(result, tuple)
     assert [scored.degraded for scored in result] == [
@@ -133,9 +140,11 @@ def test_what_a_state_says_of_itself_is_the_reason_of_the_answer() -> None:
         (DegradedReason.UNREADABLE_STATE,),
         (DegradedReason.UNREADABLE_STATE,),
         (DegradedReason.STATES_REBUILDING,),
+        (DegradedReason.STATE_LOST,),
+        (DegradedReason.CLOCK_BEHIND,),
     ]
     assert [scored.features_as_of for scored in result][:2] == [None, AS_OF]
-    assert [scored.decision for scored in result] == [None, "stays", None, None, None]
+    assert [scored.decision for scored in result] == [None, "stays", *[None] * 5]
 
 
 @pytest.mark.parametrize("threads", [1, 3])

@@ -1,0 +1,39 @@
+"""What things are called in Redis; an entity's hash and its fields as Feast calls them."""
+
+from feast.infra.online_stores.helpers import _mmh3, _redis_key
+from feast.protos.feast.types.EntityKey_pb2 import EntityKey
+from feast.protos.feast.types.Value_pb2 import Value
+
+from feature_store import repository
+from feature_store.catalog import state_feature_name, state_view_name
+from feature_store.definitions import FeatureGroup
+
+
+def entity_key(key: str, entity: str) -> bytes:
+    """The hash of an entity, with a field for each feature of a view."""
+    named = EntityKey(join_keys=[key], entity_values=[Value(string_val=entity)])
+    found: bytes = _redis_key(repository.PROJECT, named, repository.KEY_VERSION)
+    return found
+
+
+def state_field(group: FeatureGroup) -> bytes:
+    found: bytes = _mmh3(f"{state_view_name(group)}:{state_feature_name(group)}")
+    return found
+
+
+def written_field(group: FeatureGroup) -> str:
+    """When the state was written, for Feast."""
+    return f"_ts:{state_view_name(group)}"
+
+
+def applied_key(group: FeatureGroup) -> str:
+    return f"{repository.PROJECT}:applied:{state_view_name(group)}"
+
+
+def epoch_key(group: FeatureGroup) -> str:
+    return f"{repository.PROJECT}:epoch:{state_view_name(group)}"
+
+
+def known_key(group: FeatureGroup, bucket: int) -> str:
+    """The hash of what is known of a bucket's states, by entity."""
+    return f"{repository.PROJECT}:known:{state_view_name(group)}:{bucket}"

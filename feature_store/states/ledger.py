@@ -1,0 +1,98 @@
+"""What the states of a group should be, kept where Redis cannot lose it: beside the checkpoints of the stream."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from feature_store.events import Ints
+from feature_store.states.known import BUCKETS
+from feature_store.windows import NEVER
+
+CHANGE = np.dtype([("bucket", "<i8"), ("version", "<i8"), ("count", "<i8"), ("check", "<u8"), ("due", "<i8")])
+"""What the states that took in commit ``version`` last add to a bucket; ``due`` is the earliest end of their reach."""
+Changes = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """All commits of ``table_id`` up to ``version`` are in states of ``epoch``; ``number`` counts the ledgers of one.
+
+    ``known_until`` is as that of ``Applied``.
+    By bucket: how many states there are, the exclusive or of what ``known.check_of`` gives for each, and from which
+    time on some of them have to be made anew, because events that lay ahead were left out.
+    """
+
+    table_id: str
+    epoch: int
+    version: int
+    known_until: int
+    number: int
+    counts: Ints
+    checks: NDArray[np.uint64]
+    due: Ints
+
+    @classmethod
+    def empty(cls, table_id: str, epoch: int, version: int) -> Self:
+        zeros = np.zeros(BUCKETS, dtype=np.int64)
+        return cls(table_id, epoch, version, 0, 0, zeros, zeros.astype(np.uint64), np.full(BUCKETS, NEVER))
+
+    def after(self, changes: Changes, version: int, known_until: int) -> Self:
+        """With ``changes`` by commits up to ``version``."""
+        done = changes[changes["version"] <= version]
+        counts, checks, due = self.counts.copy(), self.checks.copy(), self.due.copy()
+        np.add.at(counts, done["bucket"], done["count"])
+        np.bitwise_xor.at(checks, done["bucket"], done["check"])
+        np.minimum.at(due, done["bucket"], done["due"])
+        return replace(
+            self,
+            version=max(self.version, version),
+            known_until=max(self.known_until, known_until),
+            number=self.number + 1,
+            counts=counts,
+            checks=checks,
+            due=due,
+        )
+
+    def without(self, buckets: Sequence[int]) -> Self:
+        """As if there were no states in ``buckets``."""
+        counts, checks, due = self.counts.copy(), self.checks.copy(), self.due.copy()
+        counts[[*buckets]], checks[[*buckets]], due[[*buckets]] = 0, 0, NEVER
+        return replace(self, counts=counts, checks=checks, due=due)
+
+    def dump(self) -> str:
+        columns = {name: getattr(self, name).tolist() for name in ("counts", "checks", "due")}
+        fields = {name: getattr(self, name) for name in ("table_id", "epoch", "version", "known_until", "number")}
+        return json.dumps(fields | columns)
+
+    @classmethod
+    def load(cls, text: str) -> Self:
+        """
+        Raises:
+            ValueError: it is no ledger.
+        """
+        content, columns = json.loads(text), {"counts": np.int64, "checks": np.uint64, "due": np.int64}
+        try:
+            content |= {name: np.array(content[name], dtype=kind) for name, kind in columns.items()}
+            ledger = cls(**content)
+        except (TypeError, KeyError, AttributeError, OverflowError) as error:
+            raise ValueError(f"no ledger of states: {error!r}") from error
+        if any(len(content[name]) != BUCKETS for name in columns):
+            raise ValueError(f"no ledger of states: {BUCKETS} buckets are wanted")
+        return ledger
+
+
+class LedgerFiles(Protocol):
+    """Where the ledgers of one group are."""
+
+    def newest(self) -> Ledger | None: ...
+
+    def save(self, ledger: Ledger) -> None: ...
+
+
+def joined(parts: Iterable[bytes]) -> Changes:
+    """The changes that several tasks report, each as the bytes of its own."""
+    return np.frombuffer(b"".join(parts), dtype=CHANGE)

@@ -1,0 +1,101 @@
+"""States for requests: of several groups at once, with how far they have come, as of one moment of the store."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from feast.protos.feast.types.Value_pb2 import Value
+from redis.exceptions import RedisError
+
+from config.settings import Settings
+from feature_store.definitions import FeatureGroup
+from feature_store.online_store import connect, connection_string, unavailable
+from feature_store.states.applied import Applied
+from feature_store.states.keys import applied_key, entity_key, known_key, state_field
+from feature_store.states.known import bucket_of
+
+States = Mapping[str, list[bytes | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """By group: the states, in the order of the ids, and how far all had come (None: the store has no note of it)."""
+
+    states: States
+    applied: Mapping[str, Applied | None]
+
+
+class StateReader:
+    """Reads the states of several groups at once; any number of threads may use it."""
+
+    def __init__(self, settings: Settings, groups: Sequence[FeatureGroup], timeout_s: float, tries: int) -> None:
+        self._settings, self._redis = settings, connect(connection_string(settings, timeout_s), tries)[1]
+        self._groups = {group.name: group for group in groups}
+        self._applied_keys = [applied_key(group) for group in groups]
+        self._parsed: dict[str, tuple[bytes, Applied | None]] = {}
+        self._fields: dict[str, dict[str, bytes]] = {}
+        for group in groups:
+            self._fields.setdefault(group.entity.key, {})[group.name] = state_field(group)
+
+    def read(self, ids: Mapping[str, Sequence[str]]) -> Read:
+        """The states of each group, in the order of the ``ids`` of its entity, which are by key; None where none is.
+
+        Raises:
+            OnlineStoreUnavailableError: no proper answer in time.
+        """
+        pipeline = self._redis.pipeline(transaction=True)
+        pipeline.mget(self._applied_keys)
+        for key, fields in self._fields.items():
+            wanted = list(fields.values())
+            for one in ids[key]:
+                pipeline.hmget(entity_key(key, one), wanted)  # type: ignore[arg-type]
+        try:
+            noted, *found = pipeline.execute()
+        except RedisError as error:
+            raise unavailable(self._settings, error) from error
+        values, states = iter(found), {}
+        for key, fields in self._fields.items():
+            rows = [next(values) for _ in ids[key]]
+            for position, name in enumerate(fields):
+                states[name] = [state_of(row[position]) for row in rows]
+        return Read(states, self._notes(noted))
+
+    def applied(self) -> dict[str, Applied | None]:
+        """How far the states of each group have come; None before they were made."""
+        try:
+            noted: Any = self._redis.mget(self._applied_keys)
+        except RedisError as error:
+            raise unavailable(self._settings, error) from error
+        return self._notes(noted)
+
+    def are_known(self, name: str, ids: Sequence[str]) -> list[bool]:
+        """Whether the store knows that there is a state of each of ``ids`` in group ``name``.
+
+        Raises:
+            OnlineStoreUnavailableError: no proper answer in time.
+        """
+        pipeline = self._redis.pipeline(transaction=False)
+        for one in ids:
+            pipeline.hexists(known_key(self._groups[name], bucket_of(one)), one)
+        try:
+            return [bool(found) for found in pipeline.execute()]
+        except RedisError as error:
+            raise unavailable(self._settings, error) from error
+
+    def _notes(self, noted: Sequence[bytes | None]) -> dict[str, Applied | None]:
+        """Parsed once for as long as a note stays the same."""
+        return {name: self._note(name, text) for name, text in zip(self._groups, noted, strict=True)}
+
+    def _note(self, name: str, text: bytes | None) -> Applied | None:
+        if text is None:
+            return None
+        parsed = self._parsed.get(name)
+        if parsed is None or parsed[0] != text:
+            parsed = self._parsed[name] = text, Applied.load(text)
+        return parsed[1]
+
+
+def state_of(value: bytes | None) -> bytes | None:
+    """The state in a value of Feast's."""
+    found = Value.FromString(value) if value else None
+    return found.bytes_val if found and found.HasField("bytes_val") else None
