@@ -38,7 +38,7 @@ from ingestion_layer.kafka.producer import Event, EventProducer
 from ingestion_layer.kafka.topics import ensure_topics
 from stream_processing.spark_streaming.app import CONF
 from stream_processing.spark_streaming.bronze import read_topic, start_bronze
-from stream_processing.spark_streaming.silver import start_silver
+from stream_processing.spark_streaming.silver.batch import start_silver
 from tidemill.stack.ports import free_ports
 from tidemill.stack.running import running
 from tidemill.stack.services import kafka

@@ -23,8 +23,8 @@ from data_lake.spark import session
 from data_lake.tables import Table
 from data_lake.tables import silver as silver_table
 from stream_processing.spark_streaming.app import CONF
-from stream_processing.spark_streaming.insert import insert_new
-from stream_processing.spark_streaming.summary import BatchSummary
+from stream_processing.spark_streaming.silver.insert import insert_new
+from stream_processing.spark_streaming.silver.summary import BatchSummary
 
 DAYS = 400
 BACKLOG, LIVE, LIVE_ROWS, LATE_ROWS = 4, 10, 2_000, 20_000

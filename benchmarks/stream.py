@@ -52,7 +52,7 @@ from ingestion_layer.kafka.topics import ensure_topics
 from stream_processing.spark_streaming.app import CONF
 from stream_processing.spark_streaming.bronze import start_bronze
 from stream_processing.spark_streaming.features import start_features
-from stream_processing.spark_streaming.silver import start_silver
+from stream_processing.spark_streaming.silver.batch import start_silver
 from tidemill.stack.folders import Folders
 from tidemill.stack.logs import last_lines
 from tidemill.stack.ports import free_ports

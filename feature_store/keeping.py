@@ -149,7 +149,7 @@ class StateKeeper:
         with self.lock:
             self.look()
             ledger, applied = self._ledger(), self.store.applied()
-            if applied is None or applied.position != (ledger.epoch, ledger.version):
+            if applied is None or applied.epoch != ledger.epoch or applied.version < ledger.version:
                 raise StatesFencedError(f"the states of {self.group.name} are made anew by another process")
             yield ledger, applied
 
@@ -162,7 +162,7 @@ class StateKeeper:
         lost = tuple(int(bucket) for bucket in counts.lost)
         known_until = max(before.known_until, counts.known)
         after = replace(
-            before, version=max(ledger.version, version), known_until=known_until, at=started, rebuilding=lost
+            before, version=max(before.version, version), known_until=known_until, at=started, rebuilding=lost
         )
         self.store.note(before, after)
         self._save(ledger.after(counts.changes, version, known_until))
@@ -220,7 +220,7 @@ class StateKeeper:
         """Whatever happened to the store or to who wrote it: repair what differs, and note that it is repaired."""
         if wrong := self.wrong(ALL_BUCKETS):
             self.repair(wrong, "are not those of the ledger")
-        else:
+        elif applied.rebuilding or applied.version < self._ledger().version:
             self._settle(applied)
 
     def _adopt(self, applied: Applied) -> None:

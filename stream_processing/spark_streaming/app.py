@@ -20,17 +20,17 @@ from pyspark.sql import SparkSession
 from config import Settings, load_settings
 from config.errors import TidemillError
 from data_lake.spark import session
-from stream_processing.spark_streaming.diagnosis import Diagnosis
-from stream_processing.spark_streaming.ending import NotedEnding
-from stream_processing.spark_streaming.lag import lag_rows
-from stream_processing.spark_streaming.progress import ProgressGauges, StateCollector
-from stream_processing.spark_streaming.restarts import QueryRunner
-from stream_processing.spark_streaming.shutdown import held_shutdown
-from stream_processing.spark_streaming.silent_lag import SilentLag
+from stream_processing.spark_streaming.queries.diagnosis import Diagnosis
+from stream_processing.spark_streaming.queries.ending import NotedEnding
+from stream_processing.spark_streaming.queries.lag import lag_rows
+from stream_processing.spark_streaming.queries.progress import ProgressGauges, StateCollector
+from stream_processing.spark_streaming.queries.restarts import QueryRunner
+from stream_processing.spark_streaming.queries.shutdown import held_shutdown
+from stream_processing.spark_streaming.queries.silent_lag import SilentLag
+from stream_processing.spark_streaming.queries.states import QueryStates
+from stream_processing.spark_streaming.queries.watch import Batches, Watch
 from stream_processing.spark_streaming.starts import feature_queries, query_starts
 from stream_processing.spark_streaming.state_watch import StateWatch
-from stream_processing.spark_streaming.states import QueryStates
-from stream_processing.spark_streaming.watch import Batches, Watch
 
 CONF = {
     "spark.scheduler.mode": "FAIR",

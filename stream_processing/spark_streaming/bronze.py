@@ -10,7 +10,7 @@ from pyspark.sql.streaming.query import StreamingQuery
 from config.settings import Settings
 from data_lake import tables
 from data_lake.topic_starts import TopicStart, resume
-from stream_processing.spark_streaming.query import checkpoint, start_at
+from stream_processing.spark_streaming.queries.query import checkpoint, start_at
 from stream_processing.spark_streaming.topic_watch import watch
 
 

@@ -36,8 +36,8 @@ from feature_store.definitions import FeatureGroup
 from feature_store.keeping import StateKeeper
 from feature_store.states import Applied
 from feature_store.states.ledger import Ledger
-from stream_processing.spark_streaming.checkpoints import read_up_to
-from stream_processing.spark_streaming.query import checkpoint, start
+from stream_processing.spark_streaming.queries.checkpoints import read_up_to
+from stream_processing.spark_streaming.queries.query import checkpoint, start
 
 logger = logging.getLogger("tidemill.stream")
 READ_OF_LOG = 64

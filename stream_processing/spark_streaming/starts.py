@@ -14,9 +14,9 @@ from feature_store import catalog, repository
 from ingestion_layer.kafka.topics import ensure_topics
 from stream_processing.spark_streaming.bronze import start_bronze
 from stream_processing.spark_streaming.features import FeatureQuery
-from stream_processing.spark_streaming.restarts import StartQuery
-from stream_processing.spark_streaming.silver import start_silver
-from stream_processing.spark_streaming.states import QueryStates
+from stream_processing.spark_streaming.queries.restarts import StartQuery
+from stream_processing.spark_streaming.queries.states import QueryStates
+from stream_processing.spark_streaming.silver.batch import start_silver
 
 
 def query_starts(

@@ -22,7 +22,7 @@ from feature_store.online import OnlineReader
 from feature_store.states import Applied, StateStore
 from ingestion_layer.kafka.topics import ensure_topics
 from stream_processing.spark_streaming.features import query_name
-from stream_processing.spark_streaming.query import checkpoint
+from stream_processing.spark_streaming.queries.query import checkpoint
 from tests.e2e.stream_app import TOPIC, Progress, StreamApp, produce
 from tests.integration.conftest import settings_on_free_ports
 from tests.integration.stream_processing.conftest import encode, transaction

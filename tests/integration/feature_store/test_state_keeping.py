@@ -335,3 +335,16 @@ def test_states_whose_events_lay_ahead_are_made_anew_when_their_time_has_come(
     kept.keeper.scrub(1)
     (row,) = kept.read(["c0"])
     assert (row.status["purchases"], row.values[PURCHASES_COUNT]) == (Status.OK, 6)
+
+
+def test_who_heard_of_a_batch_that_ended_before_its_ledger_goes_on_believing(kept: Kept) -> None:
+    kept.arrive([("c0", now() - SECOND)])
+    with pytest.raises(KilledError):
+        kept.apply(killed_at="noted")
+    kept.files.is_killed = False
+    assert statuses(kept, "c0", "c1") == [Status.OK, Status.OK]
+    kept.restart()
+    assert statuses(kept, "c0", "c1") == [Status.OK, Status.OK]
+    kept.apply()
+    assert statuses(kept, "c0", "c1") == [Status.OK, Status.OK]
+    assert kept.keeper.wrong(ALL_BUCKETS) == []

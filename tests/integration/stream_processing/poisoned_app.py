@@ -16,14 +16,15 @@ from pyspark.sql import functions as F  # noqa: N812
 from config import load_settings
 from contracts.registry import Contract
 from data_lake.spark import session
-from stream_processing.spark_streaming import silver, trial, trial_process
-from stream_processing.spark_streaming.ending import NotedEnding
-from stream_processing.spark_streaming.parse import TimeRule, parse
-from stream_processing.spark_streaming.query import checkpoint
-from stream_processing.spark_streaming.restarts import QueryRunner
+from stream_processing.spark_streaming.queries.ending import NotedEnding
+from stream_processing.spark_streaming.queries.query import checkpoint
+from stream_processing.spark_streaming.queries.restarts import QueryRunner
+from stream_processing.spark_streaming.queries.states import QueryStates, State
+from stream_processing.spark_streaming.queries.watch import Batches, Watch
+from stream_processing.spark_streaming.silver import batch as silver
+from stream_processing.spark_streaming.silver.parse import TimeRule, parse
 from stream_processing.spark_streaming.starts import silver_query
-from stream_processing.spark_streaming.states import QueryStates, State
-from stream_processing.spark_streaming.watch import Batches, Watch
+from stream_processing.spark_streaming.taking_apart import trial, trial_process
 
 KILLS, HANGS = b"kills what reads it", b"hangs what reads it"
 TOPIC = "shop.transaction.v1"

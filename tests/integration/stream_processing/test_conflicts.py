@@ -9,7 +9,7 @@ from pyspark.sql import DataFrame
 
 from config import Settings
 from data_lake import tables
-from stream_processing.spark_streaming.silver import batch_writer
+from stream_processing.spark_streaming.silver.batch import batch_writer
 from tests.cases.lake import append_rows
 from tests.integration.stream_processing.conftest import TOPIC, Rows, encode, transaction
 

@@ -12,7 +12,7 @@ from contracts import checker, contracts, registry
 from contracts.registry import ENVELOPE_FILE, SCHEMAS
 from data_lake import tables
 from data_lake.delta_tables import ensure_table
-from stream_processing.spark_streaming.silver import batch_writer
+from stream_processing.spark_streaming.silver.batch import batch_writer
 from tests.integration.stream_processing.conftest import TOPIC, Rows, encode, transaction
 
 

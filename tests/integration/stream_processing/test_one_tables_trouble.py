@@ -16,11 +16,11 @@ from config import Settings
 from data_lake import tables
 from data_lake.reconciliation import wait_until_it_holds
 from data_lake.tables import Table
-from stream_processing.spark_streaming.diagnosis import Diagnosis
-from stream_processing.spark_streaming.query import checkpoint
-from stream_processing.spark_streaming.restarts import QueryRunner, RestartPolicy
+from stream_processing.spark_streaming.queries.diagnosis import Diagnosis
+from stream_processing.spark_streaming.queries.query import checkpoint
+from stream_processing.spark_streaming.queries.restarts import QueryRunner, RestartPolicy
+from stream_processing.spark_streaming.queries.states import QueryState, QueryStates, State
 from stream_processing.spark_streaming.starts import bronze_query, silver_query
-from stream_processing.spark_streaming.states import QueryState, QueryStates, State
 from tests.integration.stream_processing.conftest import TOPIC, Rows, encode, transaction
 from tests.integration.stream_processing.shop import Shop, recent_lines
 from tests.integration.stream_processing.test_features import assert_as_judged

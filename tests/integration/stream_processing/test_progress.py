@@ -13,14 +13,14 @@ from pyspark.sql import functions as F  # noqa: N812
 
 from config import Settings
 from data_lake import tables
-from stream_processing.spark_streaming import silver
-from stream_processing.spark_streaming.lag import lag_rows
-from stream_processing.spark_streaming.parse import parse
-from stream_processing.spark_streaming.progress import ProgressGauges, StateCollector
-from stream_processing.spark_streaming.silent_lag import SilentLag
-from stream_processing.spark_streaming.silver import start_silver
-from stream_processing.spark_streaming.states import QueryStates, State
-from stream_processing.spark_streaming.watch import Batches, Watch
+from stream_processing.spark_streaming.queries.lag import lag_rows
+from stream_processing.spark_streaming.queries.progress import ProgressGauges, StateCollector
+from stream_processing.spark_streaming.queries.silent_lag import SilentLag
+from stream_processing.spark_streaming.queries.states import QueryStates, State
+from stream_processing.spark_streaming.queries.watch import Batches, Watch
+from stream_processing.spark_streaming.silver import batch as silver
+from stream_processing.spark_streaming.silver.batch import start_silver
+from stream_processing.spark_streaming.silver.parse import parse
 from tests.integration.stream_processing.conftest import TOPIC, encode, transaction
 from tidemill.stack.stream_progress import parse_progress
 

@@ -14,8 +14,8 @@ from config import Settings
 from data_lake import tables
 from data_lake.delta_rs import open_table
 from data_lake.delta_tables import ensure_table
-from stream_processing.spark_streaming.parse import parse
-from stream_processing.spark_streaming.rejudge import ChangedMeanwhileError, Rejudged, rejudge
+from stream_processing.spark_streaming.silver.parse import parse
+from stream_processing.spark_streaming.silver.rejudge import ChangedMeanwhileError, Rejudged, rejudge
 from tests.integration.stream_processing.conftest import TOPIC, Rows, encode, transaction
 
 Messages = Callable[..., DataFrame]
@@ -153,7 +153,7 @@ def test_a_write_that_comes_in_between_stops_it_and_nothing_is_overwritten(
         DeltaTable(tables.table(name).path(lake)).delete(f"{column} = 4 or {column} = 5")
         return parse(*arguments)
 
-    monkeypatch.setattr("stream_processing.spark_streaming.rejudge.parse", parse_meanwhile)
+    monkeypatch.setattr("stream_processing.spark_streaming.silver.rejudge.parse", parse_meanwhile)
     before = {other: rows(other) for other in (SILVER, QUARANTINE)}
     with pytest.raises(ChangedMeanwhileError, match=f"{name} was written while it was judged again"):
         rejudge(landed.sparkSession, lake, TOPIC)

@@ -11,8 +11,8 @@ from pyspark.sql.streaming.query import StreamingQuery
 
 from config.errors import TerminalError, TidemillError
 from feature_store.online_store import OnlineStoreUnavailableError
-from stream_processing.spark_streaming.restarts import QueryRunner, RestartPolicy, SparkEndedError
-from stream_processing.spark_streaming.states import QueryState, QueryStates, State
+from stream_processing.spark_streaming.queries.restarts import QueryRunner, RestartPolicy, SparkEndedError
+from stream_processing.spark_streaming.queries.states import QueryState, QueryStates, State
 
 Batch = Callable[[DataFrame, int], None]
 

@@ -19,7 +19,7 @@ from data_lake.reconciliation.reconcile import reconcile_topic
 from ingestion_layer.kafka.topics import ensure_topics
 from stream_processing.spark_streaming.app import CONF
 from stream_processing.spark_streaming.bronze import start_bronze
-from stream_processing.spark_streaming.silver import start_silver
+from stream_processing.spark_streaming.silver.batch import start_silver
 from tests.integration.stream_processing.conftest import TOPIC, Rows, encode, transaction
 
 Message = dict[str, Any]

@@ -16,9 +16,10 @@ from config import Settings
 from config.environment import settings_environment
 from config.settings import REPO
 from data_lake import tables
-from stream_processing.spark_streaming import silver, trial
-from stream_processing.spark_streaming.offset_ranges import OffsetRange
-from stream_processing.spark_streaming.query import checkpoint
+from stream_processing.spark_streaming.queries.query import checkpoint
+from stream_processing.spark_streaming.silver import batch as silver
+from stream_processing.spark_streaming.taking_apart import trial
+from stream_processing.spark_streaming.taking_apart.offset_ranges import OffsetRange
 from tests.integration.stream_processing.conftest import TOPIC, Rows, encode, transaction
 from tests.integration.stream_processing.poisoned_app import HANGS, KILLS
 

@@ -18,7 +18,7 @@ from data_lake.delta_tables import ensure_table
 from data_lake.reconciliation.index import topic_index
 from data_lake.reconciliation.reconcile import evaluate
 from ingestion_layer.kafka.offsets import Offsets
-from stream_processing.spark_streaming.silver import batch_writer
+from stream_processing.spark_streaming.silver.batch import batch_writer
 from tests.cases import json_documents
 from tests.integration.stream_processing.conftest import transaction
 

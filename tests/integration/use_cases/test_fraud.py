@@ -16,7 +16,7 @@ from feature_store.derived import service_features
 from feature_store.events import Features, Queries
 from feature_store.kernel import compute
 from feature_store.training import EVENT_TIMESTAMP, training_frame
-from stream_processing.spark_streaming.silver import batch_writer
+from stream_processing.spark_streaming.silver.batch import batch_writer
 from tests.cases.card_payments import CARDS, Tables, tables
 from use_cases.fraud.features import SERVICE
 

@@ -7,8 +7,8 @@ import pytest
 from py4j.protocol import Py4JNetworkError
 
 from config import Settings
-from stream_processing.spark_streaming import attempts
-from stream_processing.spark_streaming.attempts import Attempts
+from stream_processing.spark_streaming.taking_apart import attempts
+from stream_processing.spark_streaming.taking_apart.attempts import Attempts
 
 SPARK = cast(Any, None)
 

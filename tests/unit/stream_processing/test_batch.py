@@ -8,8 +8,8 @@ import pyarrow as pa
 
 from contracts import checker, contract, event
 from contracts.columns import data_types
-from stream_processing.spark_streaming.classify import arrow_type, judged
-from stream_processing.spark_streaming.summary import BatchSummary, quarantine_files
+from stream_processing.spark_streaming.silver.classify import arrow_type, judged
+from stream_processing.spark_streaming.silver.summary import BatchSummary, quarantine_files
 
 TOPIC = "payment.card_transaction.v1"
 AT = datetime(2024, 5, 1, 9, 30, 0, 123456, tzinfo=UTC)

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream_processing.spark_streaming.identity_filter import IdentityFilter
+from stream_processing.spark_streaming.silver.identity_filter import IdentityFilter
 
 hashes = st.lists(st.integers(-(2**63), 2**63 - 1), max_size=50).map(lambda found: np.array(found, dtype=np.int64))
 

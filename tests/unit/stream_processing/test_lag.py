@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
-from stream_processing.spark_streaming.lag import offsets_behind, rows_since
+from stream_processing.spark_streaming.queries.lag import offsets_behind, rows_since
 
 
 @pytest.mark.parametrize(

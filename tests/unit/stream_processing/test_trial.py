@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from config import Settings
-from stream_processing.spark_streaming import trial, trial_process
-from stream_processing.spark_streaming.offset_ranges import OffsetRange
-from stream_processing.spark_streaming.trial import FAILED, TrialFailedError, passes
+from stream_processing.spark_streaming.taking_apart import trial, trial_process
+from stream_processing.spark_streaming.taking_apart.offset_ranges import OffsetRange
+from stream_processing.spark_streaming.taking_apart.trial import FAILED, TrialFailedError, passes
 
 PART = (OffsetRange(1, 0, 0, 9),)
 BEGINS = "import os, signal, sys, time\nprint('begun', flush=True)\n"

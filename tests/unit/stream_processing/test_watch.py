@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from stream_processing.spark_streaming.states import Batch, QueryState, QueryStates, State
-from stream_processing.spark_streaming.watch import Look, Watch
+from stream_processing.spark_streaming.queries.states import Batch, QueryState, QueryStates, State
+from stream_processing.spark_streaming.queries.watch import Look, Watch
 
 QUERY, OTHER = "silver/t", "silver/u"
 START = 1_000_000.0

@@ -7,8 +7,8 @@ from prometheus_client import CollectorRegistry, start_http_server
 from config import Settings
 from contracts.registry import contracts
 from feature_store.catalog import served_groups, state_view_name
-from stream_processing.spark_streaming.progress import StateCollector
-from stream_processing.spark_streaming.states import QueryState, QueryStates, State
+from stream_processing.spark_streaming.queries.progress import StateCollector
+from stream_processing.spark_streaming.queries.states import QueryState, QueryStates, State
 from tidemill.stack.ports import free_ports
 from tidemill.stack.service import NotReadyError
 from tidemill.stack.services import stream

@@ -1,7 +1,7 @@
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
-from stream_processing.spark_streaming.progress import StateCollector
-from stream_processing.spark_streaming.states import QueryStates, State
+from stream_processing.spark_streaming.queries.progress import StateCollector
+from stream_processing.spark_streaming.queries.states import QueryStates, State
 from tidemill.stack.stream_progress import QueryProgress, parse_progress
 
 NOTHING = QueryProgress("silver/shop.click.v1", "starting", "", *[None] * 8)

@@ -13,8 +13,8 @@ from prometheus_client import CollectorRegistry, generate_latest
 from config import Settings
 from config.environment import settings_environment
 from data_lake import topic_starts
-from stream_processing.spark_streaming.progress import StateCollector
-from stream_processing.spark_streaming.states import QueryStates, State
+from stream_processing.spark_streaming.queries.progress import StateCollector
+from stream_processing.spark_streaming.queries.states import QueryStates, State
 from tidemill.commands import stream
 from tidemill.commands.lake import command
 from tidemill.stack.folders import Folders

@@ -19,9 +19,9 @@ from contracts.registry import Contract, contract
 from data_lake import commits, tables
 from data_lake.required_columns import require_columns
 from data_lake.tables import FIRST_GENERATION, NO_DIGEST, Table
-from stream_processing.spark_streaming.conflicts import IDENTITY, SENTENCE, TOLD, differs_from
-from stream_processing.spark_streaming.parse import DETAIL, REASON, TimeRule, parse
-from stream_processing.spark_streaming.split import LINEAGE, conflicting, rejected
+from stream_processing.spark_streaming.silver.conflicts import IDENTITY, SENTENCE, TOLD, differs_from
+from stream_processing.spark_streaming.silver.parse import DETAIL, REASON, TimeRule, parse
+from stream_processing.spark_streaming.silver.split import LINEAGE, conflicting, rejected
 
 HELD, FIRST = "_held", "_first"
 SAID = "_said"

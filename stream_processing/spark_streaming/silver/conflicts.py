@@ -19,9 +19,9 @@ from pyspark.sql import functions as F  # noqa: N812
 from config.settings import Settings
 from data_lake import commits, tables
 from data_lake.tables import NO_DIGEST
-from stream_processing.spark_streaming.identity_filter import HASH, Hashes, IdentityFilter, identity_hash
-from stream_processing.spark_streaming.parse import DETAIL, MESSAGE, REASON
-from stream_processing.spark_streaming.split import LINEAGE
+from stream_processing.spark_streaming.silver.identity_filter import HASH, Hashes, IdentityFilter, identity_hash
+from stream_processing.spark_streaming.silver.parse import DETAIL, MESSAGE, REASON
+from stream_processing.spark_streaming.silver.split import LINEAGE
 
 IDENTITY = ("source", "event_id")
 DIGEST, KEPT, NEAR, MAYBE, OPEN = "_digest", "_kept", "_near_", "_maybe", "_open"

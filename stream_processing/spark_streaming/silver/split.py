@@ -5,7 +5,7 @@ from pyspark.sql import functions as F  # noqa: N812
 
 from contracts.checker import Reason
 from data_lake.tables import FIRST_GENERATION, Table
-from stream_processing.spark_streaming.parse import DETAIL, MESSAGE, REASON
+from stream_processing.spark_streaming.silver.parse import DETAIL, MESSAGE, REASON
 
 LINEAGE = ("_generation", "_partition", "_offset")
 

@@ -11,10 +11,10 @@ from pyspark.sql import SparkSession
 from config.errors import TidemillError
 from config.settings import Settings
 from data_lake.topic_starts import starts
-from stream_processing.spark_streaming.checkpoints import read_up_to
-from stream_processing.spark_streaming.lag import rows_behind
-from stream_processing.spark_streaming.progress import ProgressGauges
-from stream_processing.spark_streaming.states import QueryStates, State
+from stream_processing.spark_streaming.queries.checkpoints import read_up_to
+from stream_processing.spark_streaming.queries.lag import rows_behind
+from stream_processing.spark_streaming.queries.progress import ProgressGauges
+from stream_processing.spark_streaming.queries.states import QueryStates, State
 
 EVERY_S = 10.0
 logger = logging.getLogger("tidemill.stream")

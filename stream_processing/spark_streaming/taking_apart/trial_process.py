@@ -23,12 +23,12 @@ from data_lake import tables
 from data_lake.delta_tables import ensure_table
 from data_lake.spark import session
 from data_lake.tables import FIRST_GENERATION
-from stream_processing.spark_streaming.attempts import has_killed
-from stream_processing.spark_streaming.conflicts import SilverIdentities
-from stream_processing.spark_streaming.offset_ranges import OffsetRange, Part, within
-from stream_processing.spark_streaming.restarts import cause
-from stream_processing.spark_streaming.silver import write_messages
-from stream_processing.spark_streaming.trial import BEGUN, FAILED
+from stream_processing.spark_streaming.queries.restarts import cause
+from stream_processing.spark_streaming.silver.batch import write_messages
+from stream_processing.spark_streaming.silver.conflicts import SilverIdentities
+from stream_processing.spark_streaming.taking_apart.attempts import has_killed
+from stream_processing.spark_streaming.taking_apart.offset_ranges import OffsetRange, Part, within
+from stream_processing.spark_streaming.taking_apart.trial import BEGUN, FAILED
 
 
 def main(arguments: Sequence[str]) -> None:

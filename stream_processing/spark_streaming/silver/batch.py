@@ -9,16 +9,16 @@ from pyspark.sql.streaming.query import StreamingQuery
 from config.settings import Settings
 from contracts.registry import contract
 from data_lake import tables
-from stream_processing.spark_streaming.attempts import Attempts
-from stream_processing.spark_streaming.conflicts import NOTHING, SilverIdentities, find_conflicts
-from stream_processing.spark_streaming.insert import insert_new
-from stream_processing.spark_streaming.parse import TimeRule, parse
-from stream_processing.spark_streaming.query import start
-from stream_processing.spark_streaming.split import accepted, conflicting, rejected
-from stream_processing.spark_streaming.states import QueryStates, State
-from stream_processing.spark_streaming.summary import quarantine_files, summarise
-from stream_processing.spark_streaming.taking_apart import TRIES
-from stream_processing.spark_streaming.unprocessable import Unprocessable
+from stream_processing.spark_streaming.queries.query import start
+from stream_processing.spark_streaming.queries.states import QueryStates, State
+from stream_processing.spark_streaming.silver.conflicts import NOTHING, SilverIdentities, find_conflicts
+from stream_processing.spark_streaming.silver.insert import insert_new
+from stream_processing.spark_streaming.silver.parse import TimeRule, parse
+from stream_processing.spark_streaming.silver.split import accepted, conflicting, rejected
+from stream_processing.spark_streaming.silver.summary import quarantine_files, summarise
+from stream_processing.spark_streaming.taking_apart.attempts import Attempts
+from stream_processing.spark_streaming.taking_apart.halving import TRIES
+from stream_processing.spark_streaming.taking_apart.unprocessable import Unprocessable
 
 
 def start_silver(

@@ -12,8 +12,8 @@ from pyspark.sql import SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
 from config.settings import Settings
-from stream_processing.spark_streaming.checkpoints import last_finished
-from stream_processing.spark_streaming.states import Batch, QueryStates, State
+from stream_processing.spark_streaming.queries.checkpoints import last_finished
+from stream_processing.spark_streaming.queries.states import Batch, QueryStates, State
 
 LOOK_S = 2.0
 IN_A_BATCH = "Processing new data"

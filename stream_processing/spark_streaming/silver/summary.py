@@ -7,7 +7,7 @@ from datetime import date
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812
 
-from stream_processing.spark_streaming.parse import MESSAGE, REASON
+from stream_processing.spark_streaming.silver.parse import MESSAGE, REASON
 
 
 @dataclass(frozen=True)

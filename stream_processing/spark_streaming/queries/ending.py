@@ -11,7 +11,7 @@ from pyspark.sql import SparkSession
 from config.errors import TransientError
 from config.settings import Settings
 from data_lake.hadoop_files import read_text, write_text
-from stream_processing.spark_streaming.query import checkpoint
+from stream_processing.spark_streaming.queries.query import checkpoint
 
 HALT_S = 5.0
 TIMES = 3

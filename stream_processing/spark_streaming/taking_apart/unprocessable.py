@@ -15,14 +15,14 @@ from contracts.checker import Reason
 from data_lake import tables
 from data_lake.hadoop_files import remove
 from data_lake.tables import FIRST_GENERATION, Table
-from stream_processing.spark_streaming import trial
-from stream_processing.spark_streaming.insert import insert_new
-from stream_processing.spark_streaming.offset_ranges import Part, ranges_of, within
-from stream_processing.spark_streaming.query import checkpoint
-from stream_processing.spark_streaming.split import quarantined
-from stream_processing.spark_streaming.states import QueryStates, State
-from stream_processing.spark_streaming.summary import quarantine_files
-from stream_processing.spark_streaming.taking_apart import TRIES, Position, TakingApart
+from stream_processing.spark_streaming.queries.query import checkpoint
+from stream_processing.spark_streaming.queries.states import QueryStates, State
+from stream_processing.spark_streaming.silver.insert import insert_new
+from stream_processing.spark_streaming.silver.split import quarantined
+from stream_processing.spark_streaming.silver.summary import quarantine_files
+from stream_processing.spark_streaming.taking_apart import trial
+from stream_processing.spark_streaming.taking_apart.halving import TRIES, Position, TakingApart
+from stream_processing.spark_streaming.taking_apart.offset_ranges import Part, ranges_of, within
 
 DETAIL = f": killed or hung {TRIES} times the process that tried it, alone"
 

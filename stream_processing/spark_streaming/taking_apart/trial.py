@@ -13,7 +13,7 @@ from typing import IO
 from config.environment import settings_environment
 from config.errors import TransientError
 from config.settings import Settings
-from stream_processing.spark_streaming.offset_ranges import Part, size
+from stream_processing.spark_streaming.taking_apart.offset_ranges import Part, size
 
 SCRIPT = Path(__file__).with_name("trial_process.py")
 BEGUN = b"begun\n"

@@ -19,7 +19,7 @@ from pyspark.sql.streaming.listener import (
     StreamingQueryProgress,
 )
 
-from stream_processing.spark_streaming.states import QueryStates, State
+from stream_processing.spark_streaming.queries.states import QueryStates, State
 
 
 class _JsonListener(JStreamingQueryListener):

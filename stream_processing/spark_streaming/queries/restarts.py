@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pyspark.sql.streaming.query import StreamingQuery
 
 from config.errors import TerminalError, TidemillError, TransientError
-from stream_processing.spark_streaming.states import QueryStates, State
+from stream_processing.spark_streaming.queries.states import QueryStates, State
 
 POLL_S = 0.5
 TRACEBACK = "Traceback (most recent call last)"

@@ -11,7 +11,7 @@ from contracts.checker import Reason
 from contracts.columns import data_columns
 from contracts.registry import Contract
 from data_lake.tables import FIRST_GENERATION
-from stream_processing.spark_streaming.classify import read_events
+from stream_processing.spark_streaming.silver.classify import read_events
 
 # No property begins with an underscore, so none is called like these.
 EVENT = "_event"

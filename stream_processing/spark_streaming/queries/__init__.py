@@ -1,0 +1,1 @@
+"""What all queries have in common: started, watched, restarted, and told of."""
