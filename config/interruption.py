@@ -37,6 +37,35 @@ def raise_on_signals() -> None:
 
 
 @contextmanager
+def noted_signals() -> Iterator[threading.Event]:
+    """Within the block the first SIGINT or SIGTERM is not raised, but sets the event that the block is given.
+
+    The block ends what it does at a point of its own choice; then :class:`Interrupted` is raised. It is for the main
+    thread.
+    """
+    asked = threading.Event()
+    numbers: list[int] = []
+
+    def note(number: int, _: FrameType | None) -> None:
+        _leave_the_rest()
+        numbers.append(number)
+        asked.set()
+
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:
+            signal.signal(number, note)
+    try:
+        yield asked
+    finally:
+        if not numbers:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+    if numbers:
+        raise Interrupted(numbers[0])
+
+
+@contextmanager
 def kept_handlers() -> Iterator[None]:
     """What is done on SIGINT and SIGTERM is the same after the block, whatever a library in it decides.
 
@@ -61,6 +90,11 @@ def interruption(error: BaseException | None) -> Interrupted | None:
 
 
 def _interrupt(number: int, _: FrameType | None) -> None:
+    _leave_the_rest()
+    raise Interrupted(number)
+
+
+def _leave_the_rest() -> None:
+    """What comes after the first signal: no other SIGTERM counts, and a Ctrl-C ends the process at once."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    raise Interrupted(number)

@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from threading import Event as Signal
 from time import monotonic
 from typing import Any
 
@@ -74,10 +75,13 @@ class Sent:
         return self.total / self.seconds if self.seconds else 0.0
 
 
-def replay(settings: Settings, source: Source, *, again: bool, on_position: OnPosition) -> Sent:
+def replay(
+    settings: Settings, source: Source, *, again: bool, on_position: OnPosition, stop: Signal | None = None
+) -> Sent:
     """Send what of ``source`` was not yet acknowledged; with ``again``, all of it.
 
-    A run that was killed sends its last second again; ids repeat, so the lake does not change.
+    Once ``stop`` is set, what was sent is acknowledged and nothing more is sent. A run that was killed sends its last
+    second again; ids repeat, so the lake does not change.
 
     Raises:
         NotAcknowledgedError: the broker did not acknowledge a message.
@@ -91,24 +95,27 @@ def replay(settings: Settings, source: Source, *, again: bool, on_position: OnPo
             if before.is_finished:
                 return Sent({}, before.position, 0.0)
             began = monotonic()
-            position = _send(producer, source, file, before, on_position)
+            position, is_finished = before.position, False
+            on_position(position)
+            for position in _send(producer, source, file, before):
+                on_position(position)
+                if stop is not None and stop.is_set():
+                    break
+            else:
+                is_finished = True
             sent = producer.flush()
-            file.save(Progress(position, True, source.counts, source.state()))
+            file.save(Progress(position, is_finished, source.counts, source.state()))
             return Sent(sent.by_topic, before.position, monotonic() - began)
 
 
-def _send(
-    producer: EventProducer, source: Source, file: ProgressFile, before: Progress, on_position: OnPosition
-) -> int:
-    position, saved = before.position, monotonic()
-    on_position(position)
+def _send(producer: EventProducer, source: Source, file: ProgressFile, before: Progress) -> Iterator[int]:
+    """The position after each batch that was sent; about every second all of them are acknowledged and on record."""
+    saved = monotonic()
     for batch in source.batches(before):
         for topic, outgoing in batch.outgoing.items():
             producer.send(topic, outgoing, source.on_rejected)
-        position = batch.position
-        on_position(position)
         if monotonic() - saved >= CHECKPOINT_S:
             producer.flush()
-            file.save(Progress(position, False, source.counts, source.state()))
+            file.save(Progress(batch.position, False, source.counts, source.state()))
             saved = monotonic()
-    return position
+        yield batch.position

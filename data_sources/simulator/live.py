@@ -3,9 +3,10 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from time import monotonic, sleep
+from threading import Event
+from time import monotonic
 from typing import Any
 
 import numpy as np
@@ -103,10 +104,11 @@ class _LiveDay:
 
 @dataclass(frozen=True)
 class Pace:
-    """``rate`` messages a second for ``seconds``."""
+    """``rate`` messages a second for ``seconds``, or until ``stop`` is set."""
 
     rate: float
     seconds: float
+    stop: Event = field(default_factory=Event)
 
     @property
     def total(self) -> int:
@@ -116,7 +118,7 @@ class Pace:
 def send_live(
     settings: Settings, current: CurrentShop, faults: Faults, pace: Pace, on_sent: Callable[[int], None]
 ) -> tuple[Sent, Counter[str]]:
-    """Send messages at ``pace``; what was sent, and the messages by topic and kind.
+    """Send messages at ``pace``; what was acknowledged, and the messages by topic and kind.
 
     Each run takes whole simulated days that no earlier run took, so no two live events have one id.
 
@@ -128,15 +130,15 @@ def send_live(
     truth = Truth.of(settings, current.shop.fingerprint)
     run = f"live-{datetime.now(UTC):%Y%m%dT%H%M%S}"
     counts: Counter[str] = Counter()
-    clock = _Clock(pace.rate, monotonic(), time.time_ns() // 1000)
+    clock = _Clock(pace, monotonic(), time.time_ns() // 1000)
     done = 0
     with EventProducer(settings) as producer:
         days = _days(settings, current, orders)
-        while done < pace.total:
+        while done < pace.total and not pace.stop.is_set():
             day = next(days)
             live_day = _LiveDay(orders, faults, day)
-            count = min(len(live_day.slots), pace.total - done)
-            planted = _send_day(producer, live_day, clock, range(done, done + count), on_sent)
+            wanted = min(len(live_day.slots), pace.total - done)
+            count, planted = _send_day(producer, live_day, clock, range(done, done + wanted), on_sent)
             truth.write_faults(f"{run}/{day}", planted)
             counts.update(_counts(live_day.slots, count))
             done += count
@@ -146,32 +148,35 @@ def send_live(
 
 @dataclass(frozen=True)
 class _Clock:
-    """When the message number n is due: n / ``rate`` seconds after ``began`` (monotonic), ``began_us`` (since 1970)."""
+    """When the message number n is due: n / rate seconds after ``began`` (monotonic), ``began_us`` (since 1970)."""
 
-    rate: float
+    pace: Pace
     began: float
     began_us: int
 
     def due(self) -> int:
         """How many messages are due by now."""
-        return int((monotonic() - self.began) * self.rate) + 1
+        return int((monotonic() - self.began) * self.pace.rate) + 1
 
     def moments(self, numbers: range) -> Ints:
         """The moments of the messages, in microseconds since 1970."""
-        elapsed = np.arange(numbers.start, numbers.stop) * (1e6 / self.rate)
+        elapsed = np.arange(numbers.start, numbers.stop) * (1e6 / self.pace.rate)
         return np.asarray(self.began_us + elapsed.astype(np.int64))
 
 
 def _send_day(
     producer: EventProducer, live_day: _LiveDay, clock: _Clock, numbers: range, on_sent: Callable[[int], None]
-) -> list[PlantedFault]:
-    """Send the first ``len(numbers)`` messages of a day as the messages ``numbers`` of the run, each when it is due."""
+) -> tuple[int, list[PlantedFault]]:
+    """Send the first ``len(numbers)`` messages of a day as the messages ``numbers`` of the run, each when it is due.
+
+    Returns how many were sent before the run was stopped, and the faults among them.
+    """
     planted: list[PlantedFault] = []
     sent = numbers.start
-    while sent < numbers.stop:
+    while sent < numbers.stop and not clock.pace.stop.is_set():
         due = min(clock.due(), numbers.stop)
         if due <= sent:
-            sleep(min(TICK_S, max(1 / clock.rate, MIN_SLEEP_S)))
+            clock.pace.stop.wait(min(TICK_S, max(1 / clock.pace.rate, MIN_SLEEP_S)))
             continue
         part = slice(sent - numbers.start, due - numbers.start)
         outgoing, bad = live_day.messages(part, clock.moments(range(sent, due)))
@@ -180,7 +185,7 @@ def _send_day(
         planted += bad
         sent = due
         on_sent(sent)
-    return planted
+    return sent - numbers.start, planted
 
 
 def _days(settings: Settings, current: CurrentShop, orders: Orders) -> Iterator[int]:

@@ -1,10 +1,12 @@
 """``tidemill produce``: a simulated shop, simulated card payments or a real file, to Kafka."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from config import Settings, load_settings
+from config.interruption import noted_signals
 
 if TYPE_CHECKING:
     from data_sources.card_simulator.cards import Cards
@@ -28,8 +31,8 @@ DAY = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ"])
 def command() -> None:
     """Send events to Kafka: a simulated shop, simulated card payments, or a real file.
 
-    A run that was stopped goes on where the broker had acknowledged everything. The exit status is 0 only if every
-    message was acknowledged.
+    A run that was stopped goes on where the broker had acknowledged everything. On SIGINT or SIGTERM it sends no more
+    and prints what was acknowledged. The exit status is 0 only if all was sent and acknowledged.
     """
 
 
@@ -53,13 +56,15 @@ def simulator(live: float | None, seconds: float, again: bool, as_json: bool, fa
     <home>/truth/simulator.
     """
     settings = load_settings()
-    if live is None:
-        summary = _history(settings, shop, faults, again)
-    elif given := [f"--{name.replace('_', '-')}" for name, value in shop.items() if value is not None]:
+    given = [f"--{name.replace('_', '-')}" for name, value in shop.items() if value is not None]
+    if live is not None and given:
         raise click.UsageError(f"--live goes on with the shop of the history: leave out {', '.join(given)}")
-    else:
-        summary = _live(settings, faults, live, seconds)
-    _print(summary, as_json)
+    with noted_signals() as stop:
+        if live is None:
+            summary = _history(settings, shop, faults, again, stop)
+        else:
+            summary = _live(settings, faults, live, seconds, stop)
+        _print(summary, as_json)
 
 
 @command.command()
@@ -79,21 +84,11 @@ def cards(start: datetime | None, days: int, again: bool, as_json: bool, **cards
     from data_sources.card_simulator.history import CardSource
 
     source = CardSource(settings := load_settings(), _cards(_day(start), days, cards))
-    sent = _replay(settings, source, again)
-    topics = {name: count for name, count in source.counts.items() if not name.startswith("fraud/")}
-    frauds = {name.removeprefix("fraud/"): source.counts[name] for name in source.counts if name not in topics}
-    _print(
-        {
-            "source": source.name,
-            "produced": sum(topics.values()),
-            "by_topic": {name: {"produced": count, "unique_ids": count} for name, count in topics.items()},
-            "unique_ids": sum(topics.values()),
-            "frauds": frauds,
-            "truth": str(source.truth.folder),
-            **_run(sent),
-        },
-        as_json,
-    )
+    with noted_signals() as stop:
+        sent = _replay(settings, source, again, stop)
+        _print(
+            {"source": source.name, **_cards_summary(source.counts, str(source.truth.folder)), **_run(sent)}, as_json
+        )
 
 
 @command.command(name="online-retail")
@@ -108,26 +103,39 @@ def online_retail(file: Path, again: bool, as_json: bool) -> None:
     from data_sources.online_retail.source import TOPIC, OnlineRetailSource
 
     source = OnlineRetailSource(settings := load_settings(), file)
-    sent = _replay(settings, source, again)
-    counts = source.counts
+    with noted_signals() as stop:
+        sent = _replay(settings, source, again, stop)
+        told = _retail_summary(TOPIC, source.counts)
+        rejected_file = str(source.rejected_path)
+        _print({"source": source.name, **told, "rejected_file": rejected_file, **_run(sent)}, as_json)
+
+
+def _cards_summary(counts: Mapping[str, int], truth: str) -> dict[str, Any]:
+    topics = {name: count for name, count in counts.items() if not name.startswith("fraud/")}
+    return {
+        "produced": sum(topics.values()),
+        "by_topic": {name: {"produced": count, "unique_ids": count} for name, count in topics.items()},
+        "unique_ids": sum(topics.values()),
+        "frauds": {name.removeprefix("fraud/"): counts[name] for name in counts if name not in topics},
+        "truth": truth,
+    }
+
+
+def _retail_summary(topic: str, counts: Counter[str]) -> dict[str, Any]:
     told = {name: counts[name] for name in ("unique_ids", "duplicates", "guests", "returns")}
     rejected = {name.removeprefix("rejected/"): counts[name] for name in sorted(counts) if name.startswith("rejected/")}
-    _print(
-        {
-            "source": source.name,
-            "rows": counts["events"] + sum(rejected.values()),
-            "produced": counts["events"],
-            "by_topic": {TOPIC: {"produced": counts["events"], **told}},
-            **told,
-            "rejected": rejected,
-            "rejected_file": str(source.rejected_path),
-            **_run(sent),
-        },
-        as_json,
-    )
+    return {
+        "rows": counts["events"] + sum(rejected.values()),
+        "produced": counts["events"],
+        "by_topic": {topic: {"produced": counts["events"], **told}},
+        **told,
+        "rejected": rejected,
+    }
 
 
-def _history(settings: Settings, options: dict[str, Any], faults: str | None, again: bool) -> dict[str, Any]:
+def _history(
+    settings: Settings, options: dict[str, Any], faults: str | None, again: bool, stop: Event
+) -> dict[str, Any]:
     from data_sources.simulator.current import CurrentShop, load_current, save_current
     from data_sources.simulator.faults import Faults
     from data_sources.simulator.history import SimulatorSource
@@ -139,11 +147,11 @@ def _history(settings: Settings, options: dict[str, Any], faults: str | None, ag
     if current is None or current.shop != shop:
         current = CurrentShop(shop, typed, shop.last_day)
     save_current(settings, CurrentShop(shop, typed, current.live_day))
-    sent = _replay(settings, source, again)
+    sent = _replay(settings, source, again, stop)
     return {**_shop_summary("history", source.counts, str(source.truth.folder)), **_run(sent)}
 
 
-def _live(settings: Settings, faults: str | None, rate: float, seconds: float) -> dict[str, Any]:
+def _live(settings: Settings, faults: str | None, rate: float, seconds: float, stop: Event) -> dict[str, Any]:
     from data_sources.simulator.current import current_shop
     from data_sources.simulator.faults import Faults
     from data_sources.simulator.live import Pace, send_live
@@ -152,7 +160,7 @@ def _live(settings: Settings, faults: str | None, rate: float, seconds: float) -
 
     current = current_shop(settings)
     ensure_topics(settings)
-    pace = Pace(rate, seconds)
+    pace = Pace(rate, seconds, stop)
     with _bar("live", "messages", pace.total) as advance:
         parsed = Faults.parse(faults or current.faults)
         sent, counts = send_live(settings, current, parsed, pace, lambda done: advance(done, None))
@@ -220,13 +228,17 @@ def _day(value: datetime | None) -> date | None:
     return None if value is None else value.date()
 
 
-def _replay(settings: Settings, source: "Source", again: bool) -> "Sent":
+def _replay(settings: Settings, source: "Source", again: bool, stop: Event) -> "Sent":
     from data_sources.replay import replay
     from ingestion_layer.kafka.topics import ensure_topics
 
     ensure_topics(settings)
     with _bar(source.name, source.unit, source.total) as advance:
-        return replay(settings, source, again=again, on_position=lambda position: advance(position, source.total))
+
+        def show(position: int) -> None:
+            advance(position, source.total)
+
+        return replay(settings, source, again=again, on_position=show, stop=stop)
 
 
 @contextmanager

@@ -1,6 +1,12 @@
 """The simulated shop on a real broker: the summary is what is there."""
 
+import os
+import signal
+import subprocess
+import sys
+import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -12,6 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from config import Settings
+from config.environment import settings_environment
 from contracts import checker
 from data_sources.replay import replay
 from data_sources.simulator.current import CurrentShop, current_shop, save_current
@@ -127,3 +134,62 @@ def test_live_days_are_taken_once(own: Settings) -> None:
     after = current_shop(own)
     assert after.live_day > SHOP.last_day
     assert replace(after, live_day=SHOP.last_day) == CurrentShop(SHOP, "none", SHOP.last_day)
+
+
+def produce(home: Settings, *arguments: str, until: Callable[[], bool], number: signal.Signals) -> tuple[int, Any, str]:
+    """Exit status, JSON and last line of a ``tidemill produce`` that gets a signal as soon as ``until`` holds."""
+    program = "from tidemill.cli import main; main()"
+    with subprocess.Popen(
+        [sys.executable, "-c", program, "produce", *arguments, "--json"],
+        env=os.environ | settings_environment(home),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        deadline = time.monotonic() + 60
+        while not until():
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        process.send_signal(number)
+        out, err = process.communicate(timeout=60)
+    return process.returncode, orjson.loads(out), err.splitlines()[-1]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_live_run_that_is_ended_prints_what_the_broker_has_acknowledged(
+    own: Settings, number: signal.Signals
+) -> None:
+    save_current(own, CurrentShop(SHOP, "late=0.05,duplicate=0.05,malformed=0.05", SHOP.last_day))
+    starts = now_at(own)
+
+    status, summary, last = produce(
+        own, *("simulator", "--live", "400", "--seconds", "600"), until=lambda: now_at(own) != starts, number=number
+    )
+
+    assert (status, last) == (128 + number, f"tidemill: ended by {number.name}")
+    assert summary["sent"] == summary["produced"] > 0
+    planted = pq.read_table(Path(summary["truth"]) / "faults").to_pylist()
+    assert Counter(fault["kind"] for fault in planted) == summary["faults"]
+    for topic, values in on_broker(own, starts).items():
+        good, _reasons = judged(topic, values)
+        told = summary["by_topic"][topic]
+        assert len(values) == told["produced"]
+        assert len(good) == told["unique_ids"] + told["duplicates"]
+
+
+def test_a_history_that_is_ended_prints_what_was_acknowledged_and_goes_on_there(own: Settings) -> None:
+    shop = ("--customers", "3000", "--days", "300", "--end", "2025-06-01")
+    starts = now_at(own)
+
+    status, summary, _ = produce(own, "simulator", *shop, until=lambda: now_at(own) != starts, number=signal.SIGTERM)
+
+    assert status == 143
+    assert 0 < summary["sent"] == summary["produced"]
+    assert {topic: len(values) for topic, values in on_broker(own, starts).items()} == {
+        topic: told["produced"] for topic, told in summary["by_topic"].items()
+    }
+    source = SimulatorSource(own, current_shop(own).shop, Faults())
+    rest = replay(own, source, again=False, on_position=lambda _: None)
+    assert rest.began_at > 0
+    assert rest.total + summary["sent"] == summarise(source.counts)["produced"]
