@@ -13,13 +13,12 @@ from pyspark.sql import functions as F  # noqa: N812
 from config.settings import Settings
 from feature_store.definitions import FeatureGroup
 from feature_store.events import Ints, Mask
-from feature_store.grouping import Groups
 from feature_store.online_store import connection_string
 from feature_store.silver import KNOWN, as_events
 from feature_store.spans import ENTITY
 from feature_store.states import Change, Found, Known, StateStore, bucket_of
 from feature_store.states.known import BUCKETS, check_of
-from feature_store.states.ledger import CHANGE, Changes, joined
+from feature_store.states.ledger import CHANGE, Changes, joined, summed
 from feature_store.states.store import WRITE_TIMEOUT_S
 from feature_store.tiles import Layout, apply, header_of, peek
 from feature_store.tiles.state import NO_VERSION, Header
@@ -80,7 +79,7 @@ class Counts:
             max(self.largest, more.largest),
             max(self.version, more.version),
             max(self.known, more.known),
-            np.concatenate([self.changes, more.changes]),
+            summed(np.concatenate([self.changes, more.changes])),
             np.union1d(self.lost, more.lost),
         )
 
@@ -197,18 +196,6 @@ class Writer:
             due = header.until if header else NEVER
             rows.append((bucket_of(one.entity), known.version, before == NO_VERSION, check, due))
         return summed(np.array(rows, dtype=CHANGE))
-
-
-def summed(changes: Changes) -> Changes:
-    """A row a bucket and version."""
-    key = changes["bucket"] * (1 << 48) + changes["version"] + 1
-    groups = Groups.of(key)
-    ordered = changes[groups.order]
-    result = ordered[groups.starts]
-    result["count"] = groups.reduce(np.add, ordered["count"])
-    result["check"] = groups.reduce(np.bitwise_xor, ordered["check"])
-    result["due"] = groups.reduce(np.minimum, ordered["due"])
-    return result
 
 
 def stands(layout: Layout, epoch: int, found: Found) -> bool:

@@ -21,7 +21,6 @@ from feature_store.applying import (
     Upon,
     apply_to_states,
     has_come,
-    summed,
     worker_store,
 )
 from feature_store.bootstrap import make_anew
@@ -30,7 +29,7 @@ from feature_store.silver import event_columns, silver_events
 from feature_store.spans import ENTITY
 from feature_store.states import Change, Found, StateStore, bucket_of
 from feature_store.states.known import check_of
-from feature_store.states.ledger import CHANGE, Changes, joined
+from feature_store.states.ledger import CHANGE, Changes, joined, summed
 from feature_store.tiles import REBUILDING_MARK, Layout
 from feature_store.tiles.state import NO_VERSION
 from feature_store.windows import NEVER

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from feature_store.events import Ints
+from feature_store.grouping import Groups
 from feature_store.states.known import BUCKETS
 from feature_store.windows import NEVER
 
@@ -96,3 +97,15 @@ class LedgerFiles(Protocol):
 def joined(parts: Iterable[bytes]) -> Changes:
     """The changes that several tasks report, each as the bytes of its own."""
     return np.frombuffer(b"".join(parts), dtype=CHANGE)
+
+
+def summed(changes: Changes) -> Changes:
+    """A row a bucket and version."""
+    key = changes["bucket"] * (1 << 48) + changes["version"] + 1
+    groups = Groups.of(key)
+    ordered = changes[groups.order]
+    result = ordered[groups.starts]
+    result["count"] = groups.reduce(np.add, ordered["count"])
+    result["check"] = groups.reduce(np.bitwise_xor, ordered["check"])
+    result["due"] = groups.reduce(np.minimum, ordered["due"])
+    return result
