@@ -18,6 +18,7 @@ nodaemon=true
 silent=true
 directory={home}
 pidfile={pid}
+childlogdir=logs
 logfile={log}
 logfile_maxbytes=5MB
 logfile_backups=2
@@ -49,7 +50,8 @@ stdout_logfile_backups=3
 def render_config(services: Sequence[Service], folders: Folders) -> str:
     """The text of supervisord's configuration; the services in the order in which they start.
 
-    The services' logs are relative to the home folder, where it must run: it expands a ``%`` in them twice.
+    The logs are relative to the home folder, where it must run: it expands a ``%`` in the services' twice, and one in
+    the name of the temporary folder, where it would have its own, too.
     """
     user = "user=root\n" if os.getuid() == 0 else ""
     text = DAEMON.format(

@@ -1,6 +1,7 @@
 """The rendered configuration is read back by supervisord's own parser."""
 
 import shlex
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ def parsed(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.M
     folders.create()
     folders.supervisor_config.write_text(render_config(list(catalog(settings).values()), folders), encoding="utf-8")
     monkeypatch.chdir(settings.home)
+    monkeypatch.setattr(tempfile, "tempdir", str(settings.home / "tmp" / "100% blanks"))
     options: Any = ServerOptions()
     options.realize(["-c", str(folders.supervisor_config), "-n"])
     return settings, options
