@@ -57,16 +57,27 @@ def prefix_sums(values: Floats, lost: Floats | None = None) -> Pair:
 def sum_of_squared_deviations(count: NDArray[np.int64], total: Pair, squares: Pair) -> Floats:
     """``squares - total ** 2 / count``, never negative; ``count`` is positive.
 
-    What is left after cancellation is off by at most 2 ** -94 of ``squares``; a result that small counts as none.
+    The difference itself loses nothing. What remains is what the sums lost, each of which was rounded ``count`` times;
+    a result within that counts as none.
     """
-    high, low = square(total[0])
-    low = low + 2 * total[0] * total[1]
-    quotient = high / count
-    product, lost = _product(quotient, count.astype(np.float64))
-    rest = ((high - product) - lost + low) / count
-    deviations = add(squares, (-quotient, -rest))
-    result = deviations[0] + deviations[1]
-    return np.where(result > squares[0] * 2.0**-94, result, 0.0)
+    number = count.astype(np.float64)
+    difference = two_sum(number * squares[0], -(total[0] * total[0]))
+    lost = (
+        _product(number, squares[0])[1],
+        -square(total[0])[1],
+        *_product(number, squares[1]),
+        *_product(-2 * total[0], total[1]),
+        -total[1] * total[1],
+    )
+    for part in lost:
+        difference = add(difference, (part, np.zeros_like(part)))
+    result = (difference[0] + difference[1]) / number
+    return np.where(result > least_deviations(count, squares[0]), result, 0.0)
+
+
+def least_deviations(count: NDArray[np.int64], squares: Floats) -> Floats:
+    """What a sum of squared deviations may be by rounding alone."""
+    return (count + 2) * 2.0**-104 * squares
 
 
 def _product(a: Floats, b: Floats) -> Pair:

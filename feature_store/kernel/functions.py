@@ -33,7 +33,7 @@ def std(ranges: Ranges) -> Floats:
     """From sums and sums of squares of twice the precision, so nothing cancels that counts."""
     sums, squares = ranges.totals_for_std()
     deviations = sum_of_squared_deviations(np.maximum(ranges.counts, 1), sums, squares)
-    return np.sqrt(_divide(deviations, ranges.counts - 1))
+    return np.sqrt(_divide(np.where(ranges.are_uniform, 0.0, deviations), ranges.counts - 1))
 
 
 def minimum(ranges: Ranges) -> Floats:

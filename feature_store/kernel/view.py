@@ -7,7 +7,7 @@ from typing import Self
 
 import numpy as np
 
-from feature_store.double_double import Floats, Pair, square, sum_of_squared_deviations
+from feature_store.double_double import Floats, Pair, least_deviations, square, sum_of_squared_deviations
 from feature_store.events import Column, EventColumnsError, Events, Ints, Mask
 from feature_store.kernel.blocks import Parts, parts
 from feature_store.kernel.distinct import previous_positions
@@ -18,8 +18,7 @@ from feature_store.kernel.sums import PrefixSums
 SUM_PRECISION = 1e-11
 """Relative to the sum: above it, the difference of two prefix sums is not good enough."""
 STD_PRECISION = 1e-10
-"""Relative to the sum of squared deviations; where that is next to nothing, to the sum of squares:"""
-SQUARES_PRECISION = 1e-26
+"""Relative to the sum of squared deviations."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +56,12 @@ class View:
     @cached_property
     def sums_of_squares(self) -> PrefixSums:
         return PrefixSums.of(*self.squares)
+
+    @cached_property
+    def changes(self) -> Ints:
+        """How often the value has changed up to each event."""
+        changed = self.values[1:] != self.values[:-1]
+        return np.concatenate([np.zeros(min(len(self.values), 1), dtype=np.int64), np.cumsum(changed)])
 
     @cached_property
     def previous(self) -> Ints:
@@ -126,6 +131,15 @@ class Ranges:
         return counts
 
     @cached_property
+    def are_uniform(self) -> Mask:
+        """True for the ranges without two different values, which no difference of prefix sums says for sure."""
+        uniform = np.ones(len(self.start), dtype=np.bool_)
+        some = np.nonzero(self.end - self.start > 1)[0]
+        changes = self.view.changes
+        uniform[some] = changes[self.start[some]] == changes[self.end[some] - 1]
+        return uniform
+
+    @cached_property
     def total(self) -> Pair:
         sums = self.view.sums
         result = sums.between(self.start, self.end)
@@ -140,8 +154,8 @@ class Ranges:
         mean = np.abs(sums[0]) / np.maximum(end - start, 1)
         error = view.sums_of_squares.error(start, end) + 2 * mean * view.sums.error(start, end)
         deviations = sum_of_squared_deviations(np.maximum(end - start, 1), sums, squares)
-        off = error > np.maximum(STD_PRECISION * deviations, SQUARES_PRECISION * squares[0])
-        off &= end - start > 1
+        off = error > np.maximum(STD_PRECISION * deviations, least_deviations(end - start, squares[0]))
+        off &= ~self.are_uniform
         self._correct(sums, off, view.values)
         self._correct(squares, off, *view.squares)
         return sums, squares

@@ -62,7 +62,8 @@ def micros(at: datetime) -> int:
 
 def answer(history: list[Line]) -> Values:
     """What the state says of c1 after eleven commits."""
-    layout, state = Layout.of(SPENDING), [None]
+    layout = Layout.of(SPENDING)
+    state: list[bytes | None] = [None]
     for version, chosen in enumerate(np.array_split(np.arange(len(history)), 11)):
         times = np.array([micros(history[place].at) for place in chosen])
         numbers = np.array([float(history[place].value) for place in chosen])
