@@ -20,7 +20,7 @@ from ml_modeling.evaluation.model_card import Origin, model_card
 from ml_modeling.evaluation.report import Estimate, EvaluationReport, compare, evaluate
 from ml_modeling.examples import CUTOFF, ENTITY, LABEL, Examples, to_examples
 from ml_modeling.gates import ChampionComparison, GateReport, judge
-from ml_modeling.registry import CHAMPION, Registered, alias_version, registered, tags, way_out
+from ml_modeling.registry import CHAMPION, MlflowRequestError, Registered, alias_version, registered, tags, way_out
 from ml_modeling.registry.served import (
     NO_DECISION,
     ServingSpec,
@@ -180,7 +180,7 @@ def gate_run(settings: Settings, use_case: UseCase, run_id: str) -> GateReport:
     run.log_text(verdict.model_dump_json(indent=1), tracking.GATE_REPORT)
     run.set_tags(
         {
-            tags.GATE_REASONS: "; ".join(verdict.reasons),
+            tags.GATE_REASONS: "; ".join(verdict.reasons)[: tags.MAX_DESCRIPTION],
             tags.GATE_CHAMPION: verdict.champion or "",
             tags.GATE_CHAMPION_MODEL: verdict.champion_model.key if verdict.champion_model else "",
             tags.GATE: tags.PASSED if verdict.passed else tags.FAILED,
@@ -198,8 +198,8 @@ def _champion_comparison(settings: Settings, use_case: UseCase, run: TrainingRun
         return _compared(old, Estimate(value=0.0, low=0.0, high=0.0))
     try:
         old_spec, old_pipeline = download_model(settings, str(champion.source), str(old), old.identity.digest)
-    except UnreadableModelError as error:
-        return _compared(old, None, f"{error}. {way_out(use_case.name)}")
+    except (MlflowRequestError, UnreadableModelError) as error:
+        return _compared(old, None, f"{old.named(error)}. {way_out(use_case.name)}")
     spec, pipeline = run.read_model()
     missing = [name for name in old_spec.features if name not in spec.features]
     if missing:
@@ -207,7 +207,11 @@ def _champion_comparison(settings: Settings, use_case: UseCase, run: TrainingRun
         return _compared(old, None, problem)
     examples = _test_examples(run, spec)
     new_scoring = _scoring(spec, pipeline, examples)
-    old_scoring = _scoring(old_spec, old_pipeline, _test_examples(run, old_spec))
+    known_to_old = _test_examples(run, old_spec)
+    try:
+        old_scoring = _scoring_of_champion(old_spec, old_pipeline, known_to_old)
+    except UnreadableModelError as error:
+        return _compared(old, None, f"{old.named(error)}. {way_out(use_case.name)}")
     metric = use_case.spec.gates.champion.metric
     return _compared(old, compare(examples, new_scoring, old_scoring, metric, use_case.spec))
 
@@ -220,6 +224,13 @@ def _test_examples(run: TrainingRun, spec: ServingSpec) -> Examples:
     """The run's test part with the columns a model takes."""
     with run.reading_back(tracking.TEST_EXAMPLES):
         return to_examples(run.read_rows(tracking.TEST_EXAMPLES), spec.features)
+
+
+def _scoring_of_champion(spec: ServingSpec, pipeline: Any, examples: Examples) -> Scoring:
+    try:
+        return _scoring(spec, pipeline, examples)
+    except Exception as error:  # a model that was made elsewhere may raise anything
+        raise UnreadableModelError(f"it cannot score the test part: {type(error).__name__}: {error}") from error
 
 
 def _scoring(spec: ServingSpec, pipeline: Any, examples: Examples) -> Scoring:

@@ -137,9 +137,11 @@ class ChampionHolder:
     def _failed(self, model: Registered, error: OSError | TidemillError) -> None:
         """Keep a reason in mind that lies in the model itself: the same files would be refused again."""
         metrics.reloads.labels(self.use_case, "failed").inc()
-        reason = str(error) if str(model) in str(error) else f"{model}: {error}"
+        reason = model.named(error)
+        if isinstance(error, TerminalError):
+            reason = f"{reason}. {way_out(self.use_case)}"
         if isinstance(error, TerminalError) and not isinstance(error, MlflowRequestError):
-            reason = self._refused[model.identity] = f"{reason}. {way_out(self.use_case)}"
+            self._refused[model.identity] = reason
         self._note_load_error(reason)
 
     def _note_load_error(self, error: str) -> None:

@@ -42,6 +42,10 @@ class Registered(BaseModel):
     def __str__(self) -> str:
         return f"version {self.version} of {self.name!r} ({self.identity})"
 
+    def named(self, error: Exception) -> str:
+        """What an error says, with the model it is about."""
+        return str(error) if str(self) in str(error) else f"{self}: {error}"
+
 
 NOTES = TypeAdapter(tuple[Registered, ...])
 

@@ -236,6 +236,7 @@ def test_a_champion_that_cannot_be_read_is_named_with_what_leads_out(settings, u
 
     assert (verdict.passed, verdict.champion) == (False, "1")
     (reason,) = verdict.reasons
+    assert "`tidemill models train` did not make it" in reason
     assert f"version 1 of '{use_case.name}' (model {foreign.model_id} of run {theirs.info.run_id})" in reason
     assert f"tidemill models retire {use_case.name} --reason" in reason
     retire(settings, use_case.name, "not ours", "ada")

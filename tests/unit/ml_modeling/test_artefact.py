@@ -12,6 +12,7 @@ from mlflow.pyfunc import scoring_server
 
 from ml_modeling.candidates import build
 from ml_modeling.registry.artefact import sklearn_options
+from ml_modeling.registry.identity import ModelIdentity
 from ml_modeling.registry.served import ServedModel, ServingSpec, read_model
 
 FEATURES = ("recency", "orders", "spent")
@@ -65,8 +66,8 @@ def invoke(folder, table):
 
 
 def ours(folder):
-    spec, pipeline = read_model(folder)
-    return ServedModel("churn", "1", "champion", "run", spec, pipeline)
+    spec, pipeline = read_model(folder, "version 1")
+    return ServedModel("churn", "1", "champion", ModelIdentity(run_id="run", model_id="m-1"), spec, pipeline)
 
 
 @pytest.mark.parametrize("columns", [FEATURES, FEATURES[::-1]], ids=["in order", "in another order"])
