@@ -80,8 +80,8 @@ def replay(
 ) -> Sent:
     """Send what of ``source`` was not yet acknowledged; with ``again``, all of it.
 
-    Once ``stop`` is set, what was sent is acknowledged and nothing more is sent. A run that was killed sends its last
-    second again; ids repeat, so the lake does not change.
+    Once ``stop`` is set, the replay ends where its position moves on, with all that was sent acknowledged and counted.
+    A run that was killed sends its last second again; ids repeat, so the lake does not change.
 
     Raises:
         NotAcknowledgedError: the broker did not acknowledge a message.
@@ -97,9 +97,10 @@ def replay(
             began = monotonic()
             position, is_finished = before.position, False
             on_position(position)
-            for position in _send(producer, source, file, before):
+            for reached in _send(producer, source, file, before):
+                moved, position = reached != position, reached
                 on_position(position)
-                if stop is not None and stop.is_set():
+                if moved and stop is not None and stop.is_set():
                     break
             else:
                 is_finished = True

@@ -8,10 +8,10 @@ from typing import Any
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from model_serving.problems import ProblemError, encoded, problem, response
+from model_serving.upgrade import PlainHttpProtocol
 
 MAX_HEADER_BYTES = 65_536
 NOT_HTTP = "the bytes that came are not a request in HTTP/1.1"
@@ -55,7 +55,7 @@ class HeaderLimitError(Exception):
     """The request line and header are too large."""
 
 
-class BoundedHttpProtocol(HttpToolsProtocol):
+class BoundedHttpProtocol(PlainHttpProtocol):
     """uvicorn's httptools protocol, which by itself keeps a header of any size, with a bound (400 above it).
 
     What cannot be read as a request is answered with problem details, as everything else, and has an id and a line in

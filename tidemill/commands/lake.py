@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 ROWS_AT_ONCE = 10_000
 SHOWN_ROWS = 100
 WIDE = 200
+UNBOUNDED = 1_000_000
+"""The width of a pipe, in which nothing is cut."""
 
 
 @click.group(name="lake")
@@ -59,7 +61,11 @@ def history(table: str, limit: int, as_json: bool) -> None:
 @click.option("--json", "form", flag_value="json", help="Print a JSON list of rows.")
 @click.option("--csv", "form", flag_value="csv", help="Print CSV with a header.")
 def sql(query: str, form: str | None) -> None:
-    """Run QUERY with DuckDB; tables are called silver.transactions, quarantine."shop.click.v1", gold.customer_daily."""
+    """Run QUERY with DuckDB; tables are called silver.transactions, quarantine."shop.click.v1", gold.customer_daily.
+
+    It reads the lake's tables and nothing else, and writes nothing. As a table it shows the first 100 rows; --json and
+    --csv print all.
+    """
     from data_lake.sql import connect
 
     with connect(load_settings(), query) as connection:
@@ -68,7 +74,8 @@ def sql(query: str, form: str | None) -> None:
         elif form == "csv":
             _print_csv(connection.execute(query))
         elif (result := connection.sql(query)) is not None:
-            result.show(max_rows=SHOWN_ROWS, max_width=WIDE)
+            width = WIDE if sys.stdout.isatty() else UNBOUNDED
+            result.show(max_rows=SHOWN_ROWS, max_width=width, max_col_width=width)
 
 
 @command.command()

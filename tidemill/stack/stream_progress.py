@@ -11,6 +11,7 @@ from config.settings import Settings
 from tidemill.stack.http import get
 
 PREFIX = "tidemill_stream_"
+WATCHED = f"{PREFIX}watched_timestamp_seconds"
 TROUBLES = ("failed", "stuck")
 """States of a query that the application cannot end by itself; the sentence says who can."""
 
@@ -61,7 +62,25 @@ def stream_progress(settings: Settings) -> list[QueryProgress]:
     Raises:
         NotReadyError: the application does not answer.
     """
-    return parse_progress(get(f"http://{settings.stream.metrics_address}/metrics").text)
+    return parse_progress(exposition(settings))
+
+
+def exposition(settings: Settings) -> str:
+    """The metrics of the running application, in Prometheus's exposition format.
+
+    Raises:
+        NotReadyError: the application does not answer.
+    """
+    return get(f"http://{settings.stream.metrics_address}/metrics").text
+
+
+def looked_at(text: str) -> float | None:
+    """When the application last had an answer of its JVM about its batches, in seconds since the epoch.
+
+    None before its first. ``text`` is in Prometheus's exposition format.
+    """
+    samples = (sample for family in text_string_to_metric_families(text) for sample in family.samples)
+    return next((sample.value for sample in samples if sample.name == WATCHED), None)
 
 
 def parse_progress(text: str) -> list[QueryProgress]:

@@ -26,6 +26,28 @@ def has_new(latest: Mapping[str, Commit], handled: Mapping[str, Commit]) -> bool
     return any(name not in handled or _is_past(commit, handled[name]) for name, commit in latest.items())
 
 
+def moved_on(
+    handled: Mapping[str, Commit], commits: Mapping[str, Commit], present: Mapping[str, Commit]
+) -> dict[str, Commit]:
+    """``handled`` with those of ``commits`` that come after it; a table not among them stays as it is.
+
+    Of one table the higher version is later. Of two that had one name, the later is the one that is there: ``present``
+    are the newest commits of the tables.
+    """
+    later = {
+        name: commit for name, commit in commits.items() if _is_later(commit, handled.get(name), present.get(name))
+    }
+    return dict(handled) | later
+
+
+def _is_later(commit: Commit, handled: Commit | None, present: Commit | None) -> bool:
+    if handled is None:
+        return True
+    if commit.table_id == handled.table_id:
+        return commit.version > handled.version
+    return present is not None and present.table_id == commit.table_id
+
+
 def to_json(commits: Mapping[str, Commit]) -> dict[str, dict[str, Any]]:
     return {name: asdict(commit) for name, commit in commits.items()}
 

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 
 from airflow.sdk import Variable
 
-from airflow_orchestration.plugins.hooks.delta import Commit, from_json, to_json
+from airflow_orchestration.plugins.hooks.delta import Commit, from_json, latest_commits, moved_on, to_json
+from config.settings import load_settings
 
 
 def handled_commits(dag_id: str) -> dict[str, Commit]:
@@ -16,15 +17,20 @@ def handled_commits(dag_id: str) -> dict[str, Commit]:
     return from_json(Variable.get(_key(dag_id), default={}, deserialize_json=True))
 
 
-def record_handled(dag_id: str, commits: Mapping[str, Commit]) -> None:
-    """Note that ``commits`` are handled; the record of a table not among them stays."""
-    merged = handled_commits(dag_id) | dict(commits)
+def record_handled(dag_id: str, commits: Mapping[str, Commit]) -> dict[str, Commit]:
+    """Note that ``commits`` are handled; the record after that, which never goes back.
+
+    An older run whose task is cleared records what it saw then: later runs have handled more since.
+    """
+    present = latest_commits(load_settings(), list(commits))
+    record = moved_on(handled_commits(dag_id), commits, present)
     Variable.set(
         _key(dag_id),
-        to_json(merged),
+        to_json(record),
         description=f"Delta commits {dag_id} has handled; delete it to have the next run handle them again",
         serialize_json=True,
     )
+    return record
 
 
 def _key(dag_id: str) -> str:

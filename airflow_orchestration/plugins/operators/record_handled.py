@@ -20,7 +20,7 @@ class RecordHandledOperator(BaseOperator):  # type: ignore[misc]
 
     def execute(self, context: Context) -> Any:
         commits = context["ti"].xcom_pull(task_ids=self.sensor)
-        record_handled(self.dag_id, from_json(commits))
-        shown: Sequence[str] = [f"{name} version {commit['version']}" for name, commit in commits.items()]
+        record = record_handled(self.dag_id, from_json(commits))
+        shown: Sequence[str] = [f"{name} version {record[name].version}" for name in commits]
         self.log.info("handled: %s", ", ".join(shown))
         return commits

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +121,92 @@ def test_sql_reads_a_version_written_after_the_one_before(lake: Settings) -> Non
 def test_sql_that_cannot_run_is_answered_with_the_reason(lake: Settings, query: str, words: list[str]) -> None:
     message = refusal("sql", query)
     assert all(word in message for word in words), message
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "COPY silver.transactions TO '{file}'",
+        "EXPORT DATABASE '{folder}'",
+        "ATTACH '{file}' AS x",
+        "INSTALL httpfs",
+        "LOAD httpfs",
+        "SET enable_external_access = true",
+        "CREATE TABLE x AS SELECT 1",
+        "INSERT INTO silver.transactions SELECT * FROM silver.transactions",
+        "DELETE FROM silver.transactions",
+        "DROP VIEW silver.transactions",
+        "CALL pragma_version()",
+    ],
+)
+def test_sql_writes_nothing_and_says_so(lake: Settings, tmp_path: Path, query: str) -> None:
+    folder = tmp_path / "written"
+    file = folder / "x"
+    message = refusal("sql", query.format(file=file, folder=folder))
+    assert re.fullmatch(r"the lake's tables are read, never written: [A-Z]+ is no query", message)
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT * FROM read_csv('{file}')",
+        "SELECT * FROM read_text('{file}')",
+        "SELECT * FROM glob('{folder}/*')",
+        "SELECT * FROM sniff_csv('{file}')",
+        "SELECT * FROM parquet_metadata('{file}')",
+        "SELECT * FROM silver.transactions, read_json('{file}')",
+        "EXPLAIN ANALYZE COPY (SELECT 1) TO '{folder}/written'",
+    ],
+)
+def test_sql_reads_no_file_but_the_tables(lake: Settings, tmp_path: Path, query: str) -> None:
+    file = tmp_path / "secret.csv"
+    file.write_text("a\n1\n")
+    for form in ([], ["--json"], ["--csv"]):
+        message = refusal("sql", query.format(file=file, folder=tmp_path), *form)
+        assert message.endswith("A query reads the lake's tables, and no other file")
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["secret.csv"]
+
+
+@pytest.mark.parametrize("query", ["SELECT * FROM '/etc/passwd'", "SELECT * FROM settings", "SELECT * FROM query"])
+def test_sql_takes_neither_a_path_nor_a_variable_of_this_program_for_a_table(lake: Settings, query: str) -> None:
+    assert "does not exist" in refusal("sql", query)
+
+
+@pytest.mark.parametrize("query", ["SELECT 1; SELECT 2", "SELECT 1; DROP VIEW a", "", "/* nothing */"])
+def test_sql_is_one_query(lake: Settings, query: str) -> None:
+    assert refusal("sql", query).startswith("one query at a time: these are ")
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "FROM silver.transactions",
+        "WITH a AS (SELECT * FROM silver.transactions) SELECT count(*) FROM a;",
+        "SUMMARIZE silver.transactions",
+        "DESCRIBE silver.transactions",
+        "EXPLAIN SELECT * FROM silver.transactions",
+        "PIVOT silver.transactions ON event_id USING count(*)",
+        "SELECT json_extract('{}', '$.a')",
+    ],
+)
+def test_sql_takes_every_kind_of_query(lake: Settings, query: str) -> None:
+    assert run("sql", query)
+    assert rows("sql", query)
+
+
+def test_sql_in_a_pipe_cuts_no_cell(lake: Settings) -> None:
+    assert "x" * 1_000 in run("sql", "SELECT repeat('x', 1000) AS a, repeat('y', 1000) AS b")
+
+
+def test_sql_keeps_what_does_not_fit_into_memory_apart_from_the_callers_folder(
+    lake: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    (found,) = rows("sql", "SELECT current_setting('temp_directory') AS folder")
+    assert Path(found["folder"]).parent == tmp_path
+    assert not Path(found["folder"]).exists()
 
 
 def test_history_of_an_unknown_table_names_the_known_ones(lake: Settings) -> None:

@@ -1,3 +1,4 @@
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
@@ -18,9 +19,13 @@ QUERIES += [f"features/{state_view_name(group)}" for group in served_groups(["ch
 
 
 @contextmanager
-def application(settings: Settings, queries: Mapping[str, QueryState]) -> Iterator[Settings]:
-    """The settings of an application that serves these states of its queries."""
+def application(
+    settings: Settings, queries: Mapping[str, QueryState], looked_at: float | None = None
+) -> Iterator[Settings]:
+    """The settings of an application that serves these states of its queries, and last had its JVM's answer then."""
     registry, states = CollectorRegistry(), QueryStates()
+    if looked_at is not None:
+        states.look({}, looked_at)
     for query, state in queries.items():
         states.set(query, state.state, state.sentence)
     registry.register(StateCollector(states))
@@ -43,6 +48,17 @@ def test_the_stream_is_ready_when_every_query_runs(settings: Settings) -> None:
     with application(settings, ALL) as moved:
         stream.probe(moved, 0)
         assert stream.trouble(moved) == ""
+
+
+def test_the_stream_is_ready_while_its_jvm_answers(settings: Settings) -> None:
+    with application(settings, ALL, looked_at=time.time() - 30) as moved:
+        stream.probe(moved, 0)
+
+
+def test_the_stream_is_not_ready_when_its_jvm_has_not_answered_for_a_minute(settings: Settings) -> None:
+    silent = pytest.raises(NotReadyError, match=r"its JVM has not answered for 6[12] s: it is stopped, or hangs")
+    with application(settings, ALL, looked_at=time.time() - 61) as moved, silent:
+        stream.probe(moved, 0)
 
 
 def test_a_query_that_has_not_started_is_named(settings: Settings) -> None:

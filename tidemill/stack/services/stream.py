@@ -1,5 +1,6 @@
 """The Spark streaming application: Kafka to bronze to silver, and on to the states of features."""
 
+import time
 from functools import partial
 
 from config.environment import settings_environment
@@ -8,8 +9,17 @@ from config.user import check_named
 from tidemill.stack.addresses import endpoint
 from tidemill.stack.java import java_binary
 from tidemill.stack.service import Launch, MissingPrerequisiteError, NotReadyError, Service
-from tidemill.stack.stream_progress import TROUBLES, QueryProgress, stream_progress
+from tidemill.stack.stream_progress import (
+    TROUBLES,
+    QueryProgress,
+    exposition,
+    looked_at,
+    parse_progress,
+    stream_progress,
+)
 
+SILENT_AFTER_S = 60.0
+"""The application asks its JVM every 2 s; a full garbage collection or a busy machine may keep it from answering."""
 APPLICATION = REPO / "stream_processing" / "spark_streaming" / "app.py"
 
 
@@ -43,12 +53,17 @@ def launch(settings: Settings) -> Launch:
 def probe(settings: Settings, _since: float) -> None:
     """The application serves its metrics, and runs its queries: two for each contract, one for each feature group.
 
-    One that failed for good or is stuck is :func:`trouble`; the others do their work.
+    One that failed for good or is stuck is :func:`trouble`; the others do their work. The queries run in a JVM, which
+    the Python process that serves the metrics asks every few seconds: what it says of them counts while it is asked.
     """
     from contracts.registry import topics_called
     from feature_store import catalog
 
-    known = {progress.query: progress for progress in stream_progress(settings)}
+    page = exposition(settings)
+    silent_s = time.time() - (looked_at(page) or time.time())
+    if silent_s >= SILENT_AFTER_S:
+        raise NotReadyError(f"its JVM has not answered for {silent_s:.0f} s: it is stopped, or hangs")
+    known = {progress.query: progress for progress in parse_progress(page)}
     expected = [f"{layer}/{topic}" for topic in topics_called(settings.stream.topics) for layer in ("bronze", "silver")]
     expected += [
         f"features/{catalog.state_view_name(group)}" for group in catalog.served_groups(settings.serving.use_cases)
