@@ -61,17 +61,13 @@ def sum_of_squared_deviations(count: NDArray[np.int64], total: Pair, squares: Pa
     a result within that counts as none.
     """
     number = count.astype(np.float64)
-    difference = two_sum(number * squares[0], -(total[0] * total[0]))
-    lost = (
-        _product(number, squares[0])[1],
-        -square(total[0])[1],
-        *_product(number, squares[1]),
-        *_product(-2 * total[0], total[1]),
-        -total[1] * total[1],
-    )
-    for part in lost:
-        difference = add(difference, (part, np.zeros_like(part)))
-    result = (difference[0] + difference[1]) / number
+    times_squares, rest = _product(number, squares[0])
+    of_total, rest_of_total = square(total[0])
+    difference, lost = two_sum(times_squares, -of_total)
+    for part in (rest, -rest_of_total, number * squares[1], -2 * total[0] * total[1]):
+        difference, rounded = two_sum(difference, part)
+        lost = lost + rounded
+    result = (difference + (lost - total[1] * total[1])) / number
     return np.where(result > least_deviations(count, squares[0]), result, 0.0)
 
 

@@ -7,7 +7,7 @@ from typing import Self
 
 import numpy as np
 
-from feature_store.double_double import Floats, Pair, least_deviations, square, sum_of_squared_deviations
+from feature_store.double_double import Floats, Pair, least_deviations, square
 from feature_store.events import Column, EventColumnsError, Events, Ints, Mask
 from feature_store.kernel.blocks import Parts, parts
 from feature_store.kernel.distinct import previous_positions
@@ -18,7 +18,8 @@ from feature_store.kernel.sums import PrefixSums
 SUM_PRECISION = 1e-11
 """Relative to the sum: above it, the difference of two prefix sums is not good enough."""
 STD_PRECISION = 1e-10
-"""Relative to the sum of squared deviations."""
+"""Relative to the sum of squared deviations, of which a float64 says no less than the sum of squares times:"""
+ROUNDED = 1e-15
 
 
 @dataclass(frozen=True)
@@ -153,7 +154,7 @@ class Ranges:
         sums, squares = view.sums.between(start, end), view.sums_of_squares.between(start, end)
         mean = np.abs(sums[0]) / np.maximum(end - start, 1)
         error = view.sums_of_squares.error(start, end) + 2 * mean * view.sums.error(start, end)
-        deviations = sum_of_squared_deviations(np.maximum(end - start, 1), sums, squares)
+        deviations = squares[0] - mean * np.abs(sums[0]) - ROUNDED * squares[0]
         off = error > np.maximum(STD_PRECISION * deviations, least_deviations(end - start, squares[0]))
         off &= ~self.are_uniform
         self._correct(sums, off, view.values)
