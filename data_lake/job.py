@@ -27,7 +27,6 @@ def run(name: str, work: "Callable[[SparkSession, Settings], DataclassInstance]"
     """
     started = time.monotonic()
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
-    logging.getLogger("py4j").setLevel(logging.WARNING)
     try:
         settings = load_settings()
         spark = session(name, settings)

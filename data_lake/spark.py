@@ -46,6 +46,8 @@ def session(app_name: str, settings: Settings, conf: Mapping[str, str] | None = 
     builder = SparkSession.builder.appName(app_name)
     for key, value in {**(conf or {}), **spark_conf(settings)}.items():
         builder = builder.config(key, value)
+    # What Py4J logs of its connection, with a traceback, it also raises.
+    logging.getLogger("py4j").setLevel(logging.CRITICAL)
     logging.getLogger().addFilter(_is_worth_telling)
     with kept_handlers():  # PySpark takes SIGINT and leaves SIGTERM alone
         return builder.getOrCreate()

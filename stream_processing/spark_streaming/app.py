@@ -91,7 +91,6 @@ def export_progress(spark: SparkSession, settings: Settings, states: QueryStates
 def main() -> None:
     """Run until SIGTERM or SIGINT; an expected error is one sentence and a non-zero exit status."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("py4j").setLevel(logging.WARNING)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

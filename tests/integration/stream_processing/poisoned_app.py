@@ -48,7 +48,6 @@ def run() -> None:
     """Until silver has all of bronze; the process ends before when something kills it."""
     settings = load_settings()
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-    logging.getLogger("py4j").setLevel(logging.WARNING)
     spark = session("poisoned", settings)
     states, stop, name = QueryStates(), threading.Event(), f"silver/{TOPIC}"
     watch = Watch(Batches(spark, settings), states, settings.stream.stuck_after_s, NotedEnding(spark, settings))
