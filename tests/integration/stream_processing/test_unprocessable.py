@@ -106,7 +106,7 @@ def test_a_good_message_does_all_the_work_of_a_trial_and_an_ordinary_failure_is_
     assert rows("silver/transactions") == []
 
     shutil.rmtree(tables.bronze(TOPIC).path(lake))
-    with pytest.raises(trial.TrialFailedError, match=r"a trial of its messages failed: .*DELTA_"):
+    with pytest.raises(trial.TrialFailedError, match=r"a trial of its messages failed: .*PATH_NOT_FOUND"):
         trial.passes(lake, TOPIC, str(scratch), (OffsetRange(1, 0, 0, 0),), 1.0)
 
 
