@@ -16,7 +16,7 @@ Place = tuple[int, int, int]
 Verdict = tuple[str | None, str | None, str | None, str | None, int | None, Mapping[str, Any]]
 """Of a message: why it is no event; or the columns of :data:`VERDICT`, and the event's data."""
 PLACE = ("generation", "partition", "offset")
-COLUMNS = (*PLACE, "value", "broker_time", "ingested_at")
+COLUMNS = (*PLACE, "value", "broker_time")
 VERDICT = pa.schema(
     [*((name, pa.string()) for name in ("reason", "source", "event_id", "sent__time")), ("sent__digest", pa.int64())]
 )
@@ -39,7 +39,7 @@ class Judge:
         values = messages.column("value").to_pylist()
         *verdict, data = zip(*map(self._verdict, self._places(messages), values), strict=True)
         placed = {name: messages.column(name) for name in PLACE}
-        times = {f"sent_{name}": messages.column(name) for name in ("broker_time", "ingested_at")}
+        times = {"sent_broker_time": messages.column("broker_time")}
         verdicts = {field.name: pa.array(column, field.type) for field, column in zip(VERDICT, verdict, strict=True)}
         sent = self.values.table(data)
         return pa.table({**placed, **times, **verdicts, **dict(zip(sent.column_names, sent.columns, strict=True))})

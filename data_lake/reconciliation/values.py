@@ -102,10 +102,12 @@ ENVELOPE = (
     Compared("event_date", "event_date", "make_timestamp(time)::DATE", False),
     Compared("event_month", "event_month", "left(make_timestamp(time)::DATE::VARCHAR, 7)", False),
     Compared("broker_time", "broker_time", "sent_broker_time", False),
-    Compared("ingested_at", "ingested_at", "sent_ingested_at", False),
     Compared("_digest", "nullif(_digest, 0)", "sent__digest", True),
 )
-"""The columns beside ``data``, given ``time`` of the message in microseconds, and bronze's columns of it."""
+"""The columns beside ``data``, given ``time`` of the message in microseconds, and bronze's broker time of it.
+
+Not when it came into the lake: bronze that is read again from the broker has it from then.
+"""
 
 
 def digest_of(values: Sequence[str], misfits: str) -> str:
