@@ -139,10 +139,12 @@ class _Each:
 
         def work(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
             store, layout = worker_store(settings, group), Layout.of(group)
+            changes = joined([])
             for batch in batches:
                 ids = batch[ENTITY].to_pylist()
-                chunks = (ids[first : first + size] for first in range(0, len(ids), size))
-                changes = [each_older(store, layout, chunk, upon, version, handle).tobytes() for chunk in chunks]
-                yield pa.RecordBatch.from_pydict({"changes": changes}, CHANGES)
+                for first in range(0, len(ids), size):
+                    more = each_older(store, layout, ids[first : first + size], upon, version, handle)
+                    changes = summed(np.concatenate([changes, more]))
+            yield pa.RecordBatch.from_pydict({"changes": [changes.tobytes()]}, CHANGES)
 
         return joined(row["changes"] for row in self.touched.mapInArrow(work, CHANGES_DDL).collect())

@@ -27,8 +27,13 @@ from feature_store.tiles.state import NO_VERSION, Header
 
 logger = logging.getLogger(__name__)
 LOCK_S = 60.0
-REST_S = 60.0
-"""A bucket whose states wait for events that lay ahead is made anew no sooner than so long after the last time."""
+REST_S, REST_SHARE = 60.0, 20
+"""Buckets whose states wait for events that lay ahead are made anew no sooner than so long after the last time.
+
+Nor before so many times what that took: the rest of a bucket has no answers meanwhile.
+"""
+AHEAD = 60_000_000
+"""A state whose reach begins later than now by more was written by a clock that was wrong."""
 SWEPT = 1000
 
 
@@ -187,6 +192,18 @@ class StateKeeper:
             if (wrong := (counts < ledger.counts).nonzero()[0]).size:
                 self.repair(wrong.tolist(), "have lost states")
 
+    def look_at_lake(self) -> None:
+        """Make all states anew when the lake's table is another one now, or went back."""
+        with self.lock:
+            applied = self.store.applied()
+            if (
+                applied is not None
+                and applied.epoch == self._ledger().epoch
+                and not self._belongs(self._ledger(), applied)
+            ):
+                logger.warning("the table of %s is another one or went back: its states are made anew", self.group.name)
+                self.make_anew()
+
     def scrub(self, buckets: int) -> None:
         """Read what the states of the next ``buckets`` say of themselves, and repair where they are not as known."""
         with self.lock:
@@ -210,9 +227,12 @@ class StateKeeper:
             count, check = count + (version != NO_VERSION), check ^ check_of(entity, known.epoch, version)
         if (count, check) != (ledger.counts[bucket], ledger.checks[bucket]):
             return False
-        headers = (peek(layout, head) for head in self.store.heads(list(found)))
+        headers, latest = (peek(layout, head) for head in self.store.heads(list(found))), _now() + AHEAD
         return all(
-            header is not None and known is not None and (header.epoch, header.version) == known[:2]
+            header is not None
+            and known is not None
+            and (header.epoch, header.version) == known[:2]
+            and header.since <= latest
             for header, known in zip(headers, found.values(), strict=True)
         )
 
@@ -227,14 +247,16 @@ class StateKeeper:
         """Go on from what another process made."""
         newest = self.files.newest()
         if newest is None or newest.epoch != applied.epoch or applied.rebuilding:
-            raise StatesFencedError(f"the states of {self.group.name} are made anew by another process")
-        self.ledger = newest
+            self.make_anew()  # unless that process lives and holds the lock
+        else:
+            self.ledger = newest
 
     def _make_due(self) -> None:
         due = (self._ledger().due <= _now()).nonzero()[0]
-        if due.size and time.monotonic() >= self._due_after:
-            self._due_after = time.monotonic() + REST_S
+        begun = time.monotonic()
+        if due.size and begun >= self._due_after:
             self.repair(due.tolist(), "wait for events whose time has come")
+            self._due_after = time.monotonic() + max(REST_S, REST_SHARE * (time.monotonic() - begun))
 
     def _belongs(self, ledger: Ledger, applied: Applied) -> bool:
         """Whether both are of one epoch and of the lake's table, as it is or was before."""

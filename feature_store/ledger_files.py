@@ -1,6 +1,7 @@
 """The ledgers of a group's states as files: one each time, so that a late writer of an old one changes nothing."""
 
 import logging
+import re
 from dataclasses import dataclass
 
 from pyspark.sql import SparkSession
@@ -12,6 +13,7 @@ from feature_store.definitions import FeatureGroup
 from feature_store.states.ledger import Ledger
 
 KEPT = 3
+NAME = re.compile(r"\d+-\d+\.json")
 logger = logging.getLogger(__name__)
 
 
@@ -50,4 +52,4 @@ class LedgerFolder:
         return [found[key] for key in sorted(found, reverse=True)]
 
     def _files(self) -> list[str]:
-        return [name for name in names(self.spark, self._folder) if name[0].isdigit() and name.endswith(".json")]
+        return [name for name in names(self.spark, self._folder) if NAME.fullmatch(name)]

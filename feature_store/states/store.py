@@ -27,19 +27,26 @@ HEAD = 256
 """So many bytes of a state's value hold what it says of itself."""
 
 PUT = """
-if redis.call('GET', KEYS[1]) ~= ARGV[1] or (redis.call('HGET', KEYS[3], ARGV[2]) or '') ~= ARGV[3] then
-  return 0
-end
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+local entry = redis.call('HGET', KEYS[3], ARGV[2]) or ''
+if entry == ARGV[8] and (redis.call('HGET', KEYS[2], ARGV[4]) or '') == ARGV[5] then return 1 end
+if entry ~= ARGV[3] then return 0 end
 if ARGV[5] == '' then redis.call('HDEL', KEYS[2], ARGV[4], ARGV[6])
 else redis.call('HSET', KEYS[2], ARGV[4], ARGV[5], ARGV[6], ARGV[7]) end
 if ARGV[8] == '' then redis.call('HDEL', KEYS[3], ARGV[2])
 else redis.call('HSET', KEYS[3], ARGV[2], ARGV[8]) end
 return 1
 """
-"""A state and what is known of it, together, or nothing: of another epoch, or when somebody wrote in between."""
+"""A state and what is known of it, together, or nothing: of another epoch, or when somebody wrote in between.
+
+Done already is done: a client that did not hear the answer asks again.
+"""
 
 NOTE = """
-if redis.call('GET', KEYS[1]) ~= ARGV[1] or (redis.call('GET', KEYS[2]) or '') ~= ARGV[2] then return 0 end
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+local note = redis.call('GET', KEYS[2]) or ''
+if note == ARGV[3] then return 1 end
+if note ~= ARGV[2] then return 0 end
 redis.call('SET', KEYS[2], ARGV[3])
 return 1
 """
@@ -234,10 +241,11 @@ class StateStore:
     def _run(self, ask: Callable[[], Any]) -> Any:
         try:
             return ask()
-        except OutOfMemoryError as error:
-            advice = f"raise redis.max_memory_mb (now {self._settings.redis.max_memory_mb})"
-            raise OnlineStoreFullError(f"Redis is full: {advice}") from error
         except RedisError as error:
+            # Refused within a script, it is said in the middle of the text.
+            if isinstance(error, OutOfMemoryError) or "OOM command not allowed" in str(error):
+                advice = f"raise redis.max_memory_mb (now {self._settings.redis.max_memory_mb})"
+                raise OnlineStoreFullError(f"Redis is full: {advice}") from error
             raise unavailable(self._settings, error) from error
 
 

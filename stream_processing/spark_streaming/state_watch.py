@@ -50,6 +50,7 @@ class StateWatch:
     def _look(self, keeper: StateKeeper, rest_until: float) -> float:
         """When states may be read again."""
         keeper.look()
+        keeper.look_at_lake()
         begun = time.monotonic()
         if begun < rest_until:
             return rest_until

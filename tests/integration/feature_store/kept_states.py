@@ -74,9 +74,10 @@ class Lake:
     versions: list[tuple[Bought, ...]] = field(default_factory=lambda: [()])
     removed: dict[int, set[str]] = field(default_factory=dict)
     store: StateStore | None = None
+    name: str = "a table"
 
     def table_id(self) -> str:
-        return "a table"
+        return self.name
 
     def version(self) -> int:
         return len(self.versions) - 1

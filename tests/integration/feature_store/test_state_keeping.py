@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from config import Settings
 from config.environment import settings_environment
-from feature_store import applying
+from feature_store import applying, keeping
 from feature_store.keeping import StateKeeper
 from feature_store.online import OnlineReader
 from feature_store.states import Change, Known, StateReader, StatesFencedError, store
@@ -224,10 +225,8 @@ FAULTS = {
     "a reader forgets what it heard": lambda patched: patched.setattr(
         OnlineReader, "_standing", lambda _, name, applied, heard: Status.OK if applied else Status.LOST
     ),
-    "an epoch is ignored": planted("PUT", "redis.call('GET', KEYS[1]) ~= ARGV[1] or", ""),
-    "what somebody wrote meanwhile is overwritten": planted(
-        "PUT", "or (redis.call('HGET', KEYS[3], ARGV[2]) or '') ~= ARGV[3]", ""
-    ),
+    "an epoch is ignored": planted("PUT", "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end", ""),
+    "what somebody wrote meanwhile is overwritten": planted("PUT", "if entry ~= ARGV[3] then return 0 end", ""),
     "a future event counts": fold_two_hours_ahead,
 }
 
@@ -348,3 +347,50 @@ def test_who_heard_of_a_batch_that_ended_before_its_ledger_goes_on_believing(kep
     kept.apply()
     assert statuses(kept, "c0", "c1") == [Status.OK, Status.OK]
     assert kept.keeper.wrong(ALL_BUCKETS) == []
+
+
+def test_a_write_whose_answer_was_lost_is_done_when_it_is_asked_again(kept: Kept) -> None:
+    applied = kept.applied()
+    assert applied is not None
+    (found,) = kept.store.find(["c0"])
+    change = Change(found, found.state, Known(applied.epoch, applied.version + 1, applied.version))
+    noted = replace(applied, version=applied.version + 1)
+    for _ in range(2):
+        kept.store.write(applied.epoch, [change], now())
+        kept.store.note(applied, noted)
+    assert kept.applied() == noted
+    for _ in range(2):
+        kept.store.write(applied.epoch, [Change(kept.store.find(["c0"])[0], None, None)], now())
+    with pytest.raises(StatesFencedError):
+        kept.store.write(applied.epoch, [change], now())
+
+
+def test_a_bootstrap_beside_that_was_killed_is_done_by_who_keeps_the_states(kept: Kept) -> None:
+    applied = kept.applied()
+    assert applied is not None
+    kept.store.begin(replace(applied, epoch=applied.epoch + 1, version=-1, rebuilding=ALL_BUCKETS, is_anew=True))
+    assert statuses(kept, "c0") == [Status.REBUILDING]
+    kept.keeper.look()
+    assert statuses(kept, "c0", "nobody") == [Status.OK, Status.NO_STATE]
+
+
+def test_a_table_that_went_back_or_was_made_again_has_its_states_made_anew(kept: Kept) -> None:
+    applied_more(kept)
+    kept.lake.versions.pop()
+    kept.keeper.look_at_lake()
+    (row,) = kept.read(["c0"])
+    assert (row.status["purchases"], row.values[PURCHASES_COUNT]) == (Status.OK, 1)
+    kept.lake.name, kept.lake.versions = "another", [()]
+    kept.keeper.look_at_lake()
+    assert statuses(kept, "c0", "c1") == [Status.NO_STATE] * 2
+
+
+def test_a_state_that_was_written_by_a_clock_far_ahead_is_made_anew(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(keeping, "_now", lambda: now() + 365 * DAY)
+        kept.keeper.make_anew()
+    assert statuses(kept, "c0") == [Status.PAST]
+    kept.keeper.scrub(len(ALL_BUCKETS))
+    assert statuses(kept, "c0", "c1") == [Status.OK] * 2
