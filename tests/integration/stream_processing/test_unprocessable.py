@@ -95,6 +95,7 @@ def test_a_batch_that_hangs_ends_the_process_and_what_quarantine_knows_is_left_o
     assert [row["detail"] for row in rows(f"quarantine/{TOPIC}")] == ["known"]
 
 
+@pytest.mark.matrix
 def test_a_good_message_does_all_the_work_of_a_trial_and_an_ordinary_failure_is_told_from_a_death(
     lake: Settings, rows: Rows, tmp_path: Path
 ) -> None:
