@@ -192,17 +192,16 @@ class StateKeeper:
             if (wrong := (counts < ledger.counts).nonzero()[0]).size:
                 self.repair(wrong.tolist(), "have lost states")
 
-    def look_at_lake(self) -> None:
-        """Make all states anew when the lake's table is another one now, or went back."""
+    def has_other_table(self) -> bool:
+        """Whether the lake's table is another one than that of the states, or went back.
+
+        Who reads its commits has to start over then: where it was in the one says nothing of the other.
+        """
         with self.lock:
-            applied = self.store.applied()
-            if (
-                applied is not None
-                and applied.epoch == self._ledger().epoch
-                and not self._belongs(self._ledger(), applied)
-            ):
-                logger.warning("the table of %s is another one or went back: its states are made anew", self.group.name)
-                self.make_anew()
+            ledger, applied = self._ledger(), self.store.applied()
+            if applied is None or applied.epoch != ledger.epoch:
+                return False
+            return not self._belongs(ledger, applied)
 
     def scrub(self, buckets: int) -> None:
         """Read what the states of the next ``buckets`` say of themselves, and repair where they are not as known."""
@@ -247,6 +246,7 @@ class StateKeeper:
         """Go on from what another process made."""
         newest = self.files.newest()
         if newest is None or newest.epoch != applied.epoch or applied.rebuilding:
+            logger.warning("who began to make the states of %s anew is not done: taken over", self.group.name)
             self.make_anew()  # unless that process lives and holds the lock
         else:
             self.ledger = newest

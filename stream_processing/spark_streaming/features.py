@@ -71,6 +71,12 @@ class FeatureQuery:
         self.last = start_features(self.spark, self.settings, self.keeper, anew=gone is not None)
         return self.last
 
+    def start_over(self) -> None:
+        """Stop the running query: who keeps it running calls again, and its states are made of the table there is."""
+        if self.last is not None and self.last.isActive:
+            logger.warning("the table that %s reads is another one now, or went back: it starts over", self.name)
+            self.last.stop()
+
     @property
     def name(self) -> str:
         return query_name(self.group)

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from config.settings import Settings
-from feature_store.keeping import StateKeeper
 from feature_store.states.known import BUCKETS
 from stream_processing.spark_streaming.features import FeatureQuery
 
@@ -36,8 +35,15 @@ class StateWatch:
                 # A batch takes a look by itself.
                 if keeper is None or keeper.ledger is None or not keeper.lock.acquire(timeout=LOOK_S):
                     continue
+                has_other_table = False
                 try:
-                    rests[query.name] = self._look(keeper, rests[query.name])
+                    keeper.look()
+                    if time.monotonic() >= rests[query.name]:
+                        begun = time.monotonic()
+                        has_other_table = keeper.has_other_table()
+                        if not has_other_table:
+                            keeper.scrub(max(1, round(BUCKETS * LOOK_S / self.settings.stream.scrub_s)))
+                        rests[query.name] = begun + (1 + SHARE) * (time.monotonic() - begun)
                 except Exception as error:  # noqa: BLE001 - whatever it is, it is tried again
                     if troubles.get(query.name) != str(error):
                         logger.warning("the states of %s cannot be looked after: %s", query.name, error)
@@ -46,13 +52,5 @@ class StateWatch:
                     troubles.pop(query.name, None)
                 finally:
                     keeper.lock.release()
-
-    def _look(self, keeper: StateKeeper, rest_until: float) -> float:
-        """When states may be read again."""
-        keeper.look()
-        keeper.look_at_lake()
-        begun = time.monotonic()
-        if begun < rest_until:
-            return rest_until
-        keeper.scrub(max(1, round(BUCKETS * LOOK_S / self.settings.stream.scrub_s)))
-        return begun + (1 + SHARE) * (time.monotonic() - begun)
+                if has_other_table:
+                    query.start_over()

@@ -376,12 +376,15 @@ def test_a_bootstrap_beside_that_was_killed_is_done_by_who_keeps_the_states(kept
 
 def test_a_table_that_went_back_or_was_made_again_has_its_states_made_anew(kept: Kept) -> None:
     applied_more(kept)
+    assert not kept.keeper.has_other_table()
     kept.lake.versions.pop()
-    kept.keeper.look_at_lake()
+    assert kept.keeper.has_other_table()
+    kept.restart()
     (row,) = kept.read(["c0"])
     assert (row.status["purchases"], row.values[PURCHASES_COUNT]) == (Status.OK, 1)
     kept.lake.name, kept.lake.versions = "another", [()]
-    kept.keeper.look_at_lake()
+    assert kept.keeper.has_other_table()
+    kept.restart()
     assert statuses(kept, "c0", "c1") == [Status.NO_STATE] * 2
 
 
