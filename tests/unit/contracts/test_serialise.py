@@ -15,20 +15,8 @@ from hypothesis import strategies as st
 
 from contracts import Reason, Rejection, checker
 from contracts.checker import Message
+from tests.cases.broken import Away
 from tests.unit.contracts.test_checker import GOOD, JSON, TOPIC, changed
-
-
-class Away(Mapping[str, Any]):
-    """A mapping whose source is gone."""
-
-    def __getitem__(self, key: str) -> Any:
-        raise OSError("gone")
-
-    def __iter__(self) -> Iterator[str]:
-        raise OSError("gone")
-
-    def __len__(self) -> int:
-        return 1
 
 
 class Silent:

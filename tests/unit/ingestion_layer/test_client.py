@@ -1,8 +1,7 @@
 """Which errors of Kafka may pass by themselves, whose options win, and what is no event stops no other."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +14,7 @@ from ingestion_layer.kafka import client, offsets
 from ingestion_layer.kafka.client import BrokerRefusedError, BrokerUnavailableError, ask, broker_error, client_config
 from ingestion_layer.kafka.offsets import Offsets, topic_offsets
 from ingestion_layer.kafka.producer import ContractViolationError, EventProducer
+from tests.cases.broken import Away
 from tests.unit.contracts.test_checker import GOOD, TOPIC, changed
 
 RETRIABLE = {
@@ -141,19 +141,6 @@ def test_a_producer_without_broker_is_a_transient_error_at_once() -> None:
         EventProducer(SETTINGS.model_copy(update={"kafka": kafka}))
 
 
-class Broken(Mapping[str, Any]):
-    """An event whose source is gone."""
-
-    def __getitem__(self, key: str) -> Any:
-        raise OSError("gone")
-
-    def __iter__(self) -> Iterator[str]:
-        raise OSError("gone")
-
-    def __len__(self) -> int:
-        return 1
-
-
 @pytest.fixture
 def producer() -> Iterator[EventProducer]:
     """A producer whose broker is the one within librdkafka."""
@@ -163,15 +150,15 @@ def producer() -> Iterator[EventProducer]:
 
 def test_an_event_that_raises_when_it_is_read_stops_no_other(producer: EventProducer) -> None:
     refused: list[tuple[str, Rejection]] = []
-    events = [GOOD, Broken(), changed(quantity=np.int64(3), unit_price=np.float32(0.5)), changed(more={1: 2}), GOOD]
+    events = [GOOD, Away(), changed(quantity=np.int64(3), unit_price=np.float32(0.5)), changed(more={1: 2}), GOOD]
     producer.send(TOPIC, events, lambda _, topic, rejection: refused.append((topic, rejection)))
     assert refused == [
-        (TOPIC, Rejection(Reason.NOT_JSON, ": a Broken cannot be read: OSError: gone")),
+        (TOPIC, Rejection(Reason.NOT_JSON, ": a Away cannot be read: OSError: gone")),
         (TOPIC, Rejection(Reason.NOT_JSON, "/data/more: the key 1 is no text")),
     ]
     assert producer.flush().by_topic == {TOPIC: 3}
 
 
 def test_without_a_taker_it_is_a_violation_that_names_what_can_be_named(producer: EventProducer) -> None:
-    with pytest.raises(ContractViolationError, match="event Broken is not_json at : a Broken cannot be read"):
-        producer.send(TOPIC, [Broken()])
+    with pytest.raises(ContractViolationError, match="event Away is not_json at : a Away cannot be read"):
+        producer.send(TOPIC, [Away()])
