@@ -194,7 +194,7 @@ def test_what_is_answered_as_right_is_what_the_lake_has(home: Settings) -> None:
     run(home, 25)
 
 
-@pytest.mark.matrix
+@pytest.mark.attack
 def test_what_is_answered_as_right_is_what_the_lake_has_in_many_more_orders(home: Settings) -> None:
     run(home, 150)
 
@@ -231,7 +231,7 @@ FAULTS = {
 }
 
 
-@pytest.mark.matrix
+@pytest.mark.attack
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_planted_fault_is_found(home: Settings, monkeypatch: pytest.MonkeyPatch, fault: str) -> None:
     FAULTS[fault](monkeypatch)
