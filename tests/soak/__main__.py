@@ -18,7 +18,7 @@ from tests.soak.health import Processes, Sample, growth
 from tests.soak.judge import Judge
 from tests.soak.live import LiveEvents
 from tests.soak.models import load_models
-from tests.soak.plan import Planned, kill, plan
+from tests.soak.plan import Planned, is_possible, kill, plan
 from tests.soak.prepared import prepare
 from tests.soak.registry import ChampionDeletion
 from tests.soak.report import Soak, markdown
@@ -97,17 +97,16 @@ class Run:
         )
 
     def _go_through(self, planned: list[Planned]) -> None:
-        """Do each fault when its time has come; all but kills wait until what was before them is repaired."""
+        """Do each fault when its time has come and it can be done."""
         ahead = list(planned)
         while time.time() - self._began < self._hours * 3600:
-            due = [one for one in ahead if one.at <= time.time() - self._began]
-            waiting = self._look()
-            for one in due:
-                if one.kind.startswith(kill("")) or not waiting:
-                    ahead.remove(one)
-                    fault = self.faults.do(one.kind)
-                    self._say(f"{fault.kind}: {fault.detail}")
-                    waiting = [*waiting, fault]
+            self._look()
+            now = time.time() - self._began
+            due = [one for one in ahead if one.at <= now and is_possible(one.kind, self.faults.away)]
+            if due:
+                ahead.remove(due[0])
+                fault = self.faults.do(due[0].kind)
+                self._say(f"{fault.kind}: {fault.detail}")
             time.sleep(TICK_S)
         for one in ahead:
             self._say(f"there was no time for: {one.kind}")

@@ -50,7 +50,7 @@ class Fault:
 
 
 class Faults:
-    """Brings the faults about, and looks at each until it is repaired."""
+    """Brings the faults about, and looks at each until it is repaired; ``away`` are services that do not work now."""
 
     def __init__(  # noqa: PLR0917 - the parts of a stack
         self,
@@ -70,6 +70,7 @@ class Faults:
         self._ask = ask
         self._random = Random(seed)
         self.done: list[Fault] = []
+        self.away: set[str] = set()
         self._doing: dict[str, Callable[[], Fault]] = {
             plan.KEEP_COPY: self._keep_copy,
             plan.ROLL_BACK: self._roll_back,
@@ -93,9 +94,8 @@ class Faults:
     def look(self) -> list[Fault]:
         """Note which faults are repaired by now; those that are not."""
         waiting = [fault for fault in self.done if fault.repaired_at is None]
-        if not waiting:
-            return []
         troubles = self._processes.troubles()
+        self.away = set(troubles)
         for fault in waiting:
             fault.trouble = self._trouble(fault, troubles)
             if not fault.trouble:

@@ -15,6 +15,8 @@ from tests.soak.silver import Silver
 from tests.soak.traffic import Traffic
 
 AT_ONCE = 2_000
+COUNT_S = 10.0
+"""How often customers are looked up who have come or gone."""
 SAME_SCORE = 1e-6
 """Some libraries score in float32."""
 NO_DECISION = "none"
@@ -48,6 +50,7 @@ class Judge:
         self._models = models
         self._traffic = traffic
         self._stop = Event()
+        self._counted = 0.0
         self._error: BaseException | None = None
         self._thread = Thread(target=self._run, name="judge", daemon=True)
 
@@ -81,8 +84,9 @@ class Judge:
         """Judge the next answers; False when there was none."""
         logged = [answer for answer in self._log.read(AT_ONCE) if answer.event_id not in self.seen]
         self.silver.read()  # after the answers, so that it has every commit that they name
+        if time.monotonic() - self._counted >= COUNT_S:
+            self._counted, self.customers = time.monotonic(), self.silver.customers()
         if not logged:
-            self.customers = self.silver.customers()
             return False
         self.seen.update(answer.event_id for answer in logged)
         self._judge(logged)

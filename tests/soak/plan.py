@@ -1,6 +1,6 @@
 """When which fault happens: the same for a seed, whatever the machine does."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from random import Random
 
@@ -17,6 +17,13 @@ DELETE_CHAMPION = "delete the champion's version"
 LOSE_KEYS = "delete states in Redis"
 ONCE = {KEEP_COPY: 0.15, ROLL_BACK: 0.35, CORRECT: 0.5, DELETE_CHAMPION: 0.6, TAKE_BACK: 0.7}
 """What happens once, and after which share of the time."""
+NEEDS = {
+    KEEP_COPY: {"redis"},
+    ROLL_BACK: {"redis"},
+    LOSE_KEYS: {"redis"},
+    DELETE_CHAMPION: {"mlflow", "model-server"},
+}
+"""Which services a fault is done to by their own means: while one of them is away, it waits. Kills wait for nothing."""
 
 
 @dataclass(frozen=True, order=True)
@@ -29,6 +36,11 @@ class Planned:
 
 def kill(what: str) -> str:
     return f"kill -9 {what}"
+
+
+def is_possible(kind: str, away: Collection[str]) -> bool:
+    """Whether a fault can be brought about while those services do not work."""
+    return NEEDS.get(kind, set()).isdisjoint(away)
 
 
 def plan(duration_s: float, seed: int) -> list[Planned]:

@@ -26,6 +26,7 @@ SELECT ?, customer_id, kind, order_id, product_id, CAST(quantity * unit_price AS
   epoch_us(CAST(event_time AS TIMESTAMP)), epoch_us(CAST(ingested_at AS TIMESTAMP)), source || ' ' || event_id
 FROM read_parquet(?, hive_partitioning = false) WHERE customer_id IS NOT NULL
 """
+CUSTOMERS = "SELECT DISTINCT customer FROM events JOIN files USING (file) WHERE removed = ?"
 
 
 class UnjudgedTableError(Exception):
@@ -52,7 +53,8 @@ class Silver:
             self._next += 1
 
     def customers(self) -> list[str]:
-        return [name for (name,) in self.connection.execute("SELECT DISTINCT customer FROM events").fetchall()]
+        """Those of whom the table has an event now."""
+        return sorted(name for (name,) in self.connection.execute(CUSTOMERS, [NEVER]).fetchall())
 
     def _take(self, action: Mapping[str, Any]) -> None:
         if removed := action.get("remove"):

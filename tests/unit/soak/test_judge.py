@@ -159,6 +159,13 @@ def test_a_claim_to_have_all_that_was_learnt_is_held_against_when_it_came(silver
     assert wrong(silver, until=AT) == []
 
 
+def test_customers_are_those_of_whom_silver_has_an_event_now(silver: Silver, folder: str) -> None:
+    assert silver.customers() == ["c1", "c2"]
+    DeltaTable(folder).delete("customer_id = 'c2'")
+    silver.read()
+    assert silver.customers() == ["c1"]
+
+
 def test_a_commit_that_comes_later_is_taken_in(silver: Silver, folder: str) -> None:
     before = silver.last_change
     write_deltalake(folder, table(ROWS[:1], "c3", NOW), mode="append")

@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from tests.soak.plan import KEEP_COPY, KILLED, LOSE_KEYS, ONCE, ROLL_BACK, kill, plan
+from tests.soak.plan import KEEP_COPY, KILLED, LOSE_KEYS, ONCE, ROLL_BACK, is_possible, kill, plan
 
 
 @pytest.mark.parametrize("hours", [0.1, 1.0])
@@ -30,3 +30,9 @@ def test_every_two_minutes_something_is_killed_and_nothing_much_more_often_than_
 def test_a_seed_is_an_order_of_faults() -> None:
     assert plan(3600, seed=5) == plan(3600, seed=5)
     assert plan(3600, seed=5) != plan(3600, seed=6)
+
+
+def test_a_fault_waits_for_the_service_that_it_is_done_to_and_a_kill_for_none() -> None:
+    assert not is_possible(LOSE_KEYS, {"redis", "stream"})
+    assert is_possible(LOSE_KEYS, {"stream"})
+    assert is_possible(kill("redis"), {"redis"})
