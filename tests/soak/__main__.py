@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from config.settings import Stream
 from data_lake.tables import silver
 from tests.integration.conftest import settings_on_free_ports
 from tests.soak import ending
@@ -151,7 +152,9 @@ def main(hours: float, seed: int, report: Path, keep: bool) -> None:
     """Run the stack under load and faults; exit 1 when an answer was wrong, or something did not come right again."""
     home = Path(tempfile.mkdtemp(prefix="tidemill-soak-")) / "home"
     say(f"the home folder is {home}")
-    stack, is_done = Stack.at(settings_on_free_ports(home)), False
+    settings = settings_on_free_ports(home)
+    as_shipped = settings.stream.model_copy(update={"driver_memory_mb": Stream().driver_memory_mb})
+    stack, is_done = Stack.at(settings.model_copy(update={"stream": as_shipped})), False
     try:
         soak = _soaked(stack, hours, seed)
         report.write_text(markdown(soak), encoding="utf-8")
