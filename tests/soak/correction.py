@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from deltalake import DeltaTable
 
 from data_lake.tables import silver
@@ -58,9 +59,8 @@ class Correction:
 
     def _rows_of(self, customers: Sequence[str], version: int) -> pa.Table:
         """Their rows as they were then: what was inserted while a commit was made is among them, and left alone."""
-        table = DeltaTable(self._path, version=version)
-        rows: pa.Table = table.to_pyarrow_table(filters=[("customer_id", "in", list(customers))])
-        return rows
+        table: pa.Table = DeltaTable(self._path, version=version).to_pyarrow_table()
+        return table.filter(pc.is_in(table["customer_id"].cast(pa.string()), pa.array(customers, pa.string())))
 
 
 def _among(customers: Sequence[str]) -> str:
