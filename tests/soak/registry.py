@@ -32,6 +32,6 @@ class ChampionDeletion:
             champion = self._client.get_model_version_by_alias(USE_CASE, CHAMPION)
         except MlflowException:
             return False
-        self.champion_id = champion.model_id or ""
+        self.champion_id = champion.source.removeprefix("models:/")
         self._is_rolled_back = str(champion.version) != self._deleted
         return self._is_rolled_back
