@@ -24,7 +24,7 @@ SHOWN = 3
 LOST_WITH_SERVER_S = 10.0
 """What a server that is killed has answered and not yet sent is from these last seconds of its life."""
 
-OPEN = pa.schema({"request_id": "string", "entity_id": "string", "at": "double"})
+OPEN = pa.schema({"request_id": "string", "entity_id": "string", "answered_at": "double"})
 Say = Callable[[str], None]
 
 
@@ -104,7 +104,7 @@ def logged_once(stack: Stack, traffic: Traffic, killed_at: Sequence[float]) -> C
         rows = connection.execute("SELECT count(*) FROM log").fetchall()[0][0]
         connection.register("open", pa.Table.from_pylist(_open(traffic), schema=OPEN))
         missing = connection.execute(
-            "SELECT request_id, entity_id, at FROM open ANTI JOIN log USING (request_id, entity_id)"
+            "SELECT request_id, entity_id, answered_at FROM open ANTI JOIN log USING (request_id, entity_id)"
         ).fetchall()
     unexplained = [one for one in missing if not _is_lost_with_server(one[2], killed_at)]
     told = f"{rows:,} predictions, {len(missing) - len(unexplained)} lost with a killed server"
@@ -115,7 +115,7 @@ def logged_once(stack: Stack, traffic: Traffic, killed_at: Sequence[float]) -> C
 
 def _open(traffic: Traffic) -> list[dict[str, str | float]]:
     return [
-        {"request_id": answer.request_id, "entity_id": answer.customer, "at": answer.at}
+        {"request_id": answer.request_id, "entity_id": answer.customer, "answered_at": answer.at}
         for answer in list(traffic.open.values())
     ]
 

@@ -3,7 +3,7 @@
 import signal
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from random import Random
 from typing import Protocol
 
@@ -34,15 +34,19 @@ def at_once() -> bool:
 
 @dataclass
 class Fault:
-    """``about`` are the customers to look at; ``repaired_at`` is when everything was right again (Unix seconds)."""
+    """``about`` are the customers to look at; ``repaired_at`` is when everything was right again (Unix seconds).
+
+    What could not be done (not ``was_done``) is not repaired either, and nothing waits for it.
+    """
 
     kind: str
     detail: str
     at: float
     about: Sequence[str] = ()
     also: Predicate = at_once
-    repaired_at: float | None = field(default=None)
+    repaired_at: float | None = None
     trouble: str = "nothing was looked at yet"
+    was_done: bool = True
 
     @property
     def repair_s(self) -> float | None:
@@ -87,13 +91,13 @@ class Faults:
         try:
             fault = act() if act else self._kill(kind)
         except Exception as error:  # noqa: BLE001 - the soak goes on, and the report has it
-            fault = Fault(kind, f"could not be done: {error}", at, also=lambda: False)
+            fault = Fault(kind, "could not be done", at, trouble=str(error), was_done=False)
         self.done.append(fault)
         return fault
 
     def look(self) -> list[Fault]:
         """Note which faults are repaired by now; those that are not."""
-        waiting = [fault for fault in self.done if fault.repaired_at is None]
+        waiting = [fault for fault in self.done if fault.was_done and fault.repaired_at is None]
         troubles = self._processes.troubles()
         self.away = set(troubles)
         for fault in waiting:

@@ -4,6 +4,7 @@ import statistics
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from tests.soak.ending import Check
 from tests.soak.faults import Fault
@@ -96,8 +97,8 @@ def _answers(soak: Soak) -> Iterator[tuple[str, str]]:
 
 
 def _faults(soak: Soak) -> Iterator[tuple[str, ...]]:
-    ends = [*(fault.at for fault in soak.faults[1:]), soak.ended]
-    degraded = [soak.timeline.degraded_s(fault.at, end) for fault, end in zip(soak.faults, ends, strict=True)]
+    moments = [*(fault.at for fault in soak.faults), soak.ended]
+    degraded = [soak.timeline.degraded_s(begin, end) for begin, end in pairwise(moments)]
     for kind in dict.fromkeys(fault.kind for fault in soak.faults):
         mine = [number for number, fault in enumerate(soak.faults) if fault.kind == kind]
         repairs = [repair for number in mine if (repair := soak.faults[number].repair_s) is not None]

@@ -119,7 +119,8 @@ class Traffic:
     def _chosen(self, random: Random) -> list[str]:
         known = self._customers()
         chosen = random.sample(known, min(random.randint(1, MOST_CUSTOMERS), len(known)))
-        return [f"{STRANGER}{random.randint(1, 99)}" if random.random() < STRANGERS else name for name in chosen]
+        asked = (f"{STRANGER}{random.randint(1, 99)}" if random.random() < STRANGERS else name for name in chosen)
+        return list(dict.fromkeys(asked))
 
 
 def _answers(document: Mapping[str, Any], at: float) -> list[Answer]:

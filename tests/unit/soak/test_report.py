@@ -62,6 +62,10 @@ def test_answers_and_memory_have_their_figures() -> None:
     assert ["reconcile", "5,000 messages", "yes"] in found
 
 
+def test_a_soak_without_faults_has_a_table_too() -> None:
+    assert "Nothing was wrong." in markdown(replace(soak(), faults=[]))
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
