@@ -1,6 +1,7 @@
 """``python -m tests.soak --hours 1``: the whole stack under requests, events and faults, and every answer judged."""
 
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -19,7 +20,7 @@ from tests.soak.health import Processes, Sample, growth
 from tests.soak.judge import Judge
 from tests.soak.live import LiveEvents
 from tests.soak.models import load_models
-from tests.soak.plan import Planned, is_possible, kill, plan
+from tests.soak.plan import Planned, is_possible, plan
 from tests.soak.prepared import prepare
 from tests.soak.registry import ChampionDeletion
 from tests.soak.report import Soak, markdown
@@ -76,8 +77,7 @@ class Run:
         checks.append(ending.reconciled(self._stack))
         self.judge.stop()
         checks.append(ending.consistent(self._stack, self._began))
-        killed_at = [fault.at for fault in self.faults.done if fault.kind == kill("model-server")]
-        checks.append(ending.logged_once(self._stack, self.traffic, killed_at))
+        checks.append(ending.logged_once(self._stack, self.traffic, self.faults.done))
         return self._found(ended, checks)
 
     def _found(self, ended: float, checks: list[ending.Check]) -> Soak:
@@ -95,6 +95,8 @@ class Run:
             growth=[one for one in grown if one is not None],
             checks=checks,
             live=self.live.acknowledged,
+            commands=self.live.commands,
+            failed=self.live.failed,
         )
 
     def _go_through(self, planned: list[Planned]) -> None:
@@ -104,10 +106,9 @@ class Run:
             self._look()
             now = time.time() - self._began
             due = [one for one in ahead if one.at <= now and is_possible(one.kind, self.faults.away)]
-            if due:
+            if due and (fault := self.faults.do(due[0].kind)):
                 ahead.remove(due[0])
-                fault = self.faults.do(due[0].kind)
-                self._say(f"{fault.kind}: {fault.detail}")
+                self._say(f"{fault.kind}: {fault.detail} {fault.trouble if not fault.was_done else ''}")
             time.sleep(TICK_S)
         for one in ahead:
             self._say(f"there was no time for: {one.kind}")
@@ -150,6 +151,9 @@ def say(text: str) -> None:
 @click.option("--keep", is_flag=True, help="Leave the stack and its home folder as they are.")
 def main(hours: float, seed: int, report: Path, keep: bool) -> None:
     """Run the stack under load and faults; exit 1 when an answer was wrong, or something did not come right again."""
+    # Who starts it in the background has it ignore Ctrl-C; either way what was started is to be stopped.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     home = Path(tempfile.mkdtemp(prefix="tidemill-soak-")) / "home"
     say(f"the home folder is {home}")
     settings = settings_on_free_ports(home)

@@ -1,5 +1,6 @@
 """What must hold when everything has come to rest."""
 
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -12,17 +13,19 @@ from deltalake import DeltaTable
 
 from data_lake.tables import silver
 from tests.soak.answered import TOPIC
+from tests.soak.faults import Fault
 from tests.soak.judge import Judge
+from tests.soak.plan import kill
 from tests.soak.traffic import USE_CASE, Answer, Traffic
 from tests.troubles.stack import Stack
 
 WHOLE_S = 600.0
 POLL_S = 5.0
 A_REQUEST = 250
-CATCH_UP_S = 900
+CATCH_UP_S = 400
 SHOWN = 3
-LOST_WITH_SERVER_S = 10.0
-"""What a server that is killed has answered and not yet sent is from these last seconds of its life."""
+UNSENT_S = 20.0
+"""What a server that is killed has answered and not yet sent is from these last seconds, while the broker is there."""
 
 OPEN = pa.schema({"request_id": "string", "entity_id": "string", "answered_at": "double"})
 Say = Callable[[str], None]
@@ -93,8 +96,9 @@ def acknowledged_is_in_bronze(stack: Stack, acknowledged: Counter[str]) -> Check
     return Check("acknowledged is in bronze", told, str(missing) if missing else "")
 
 
-def logged_once(stack: Stack, traffic: Traffic, killed_at: Sequence[float]) -> Check:
+def logged_once(stack: Stack, traffic: Traffic, faults: Sequence[Fault]) -> Check:
     """Every prediction that a client has is once in silver; a killed server loses what it had not sent yet."""
+    lost = unsent(faults)
     log = DeltaTable(silver(TOPIC).path(stack.settings)).to_pyarrow_dataset()
     with duckdb.connect() as connection:
         connection.register("log", log)
@@ -106,7 +110,7 @@ def logged_once(stack: Stack, traffic: Traffic, killed_at: Sequence[float]) -> C
         missing = connection.execute(
             "SELECT request_id, entity_id, answered_at FROM open ANTI JOIN log USING (request_id, entity_id)"
         ).fetchall()
-    unexplained = [one for one in missing if not _is_lost_with_server(one[2], killed_at)]
+    unexplained = [one for one in missing if not any(begin <= one[2] <= end for begin, end in lost)]
     told = f"{rows:,} predictions, {len(missing) - len(unexplained)} lost with a killed server"
     wrong = [f"{len(more)} more than once: {more[:SHOWN]}"] if more else []
     wrong += [f"{len(unexplained)} not there: {unexplained[:SHOWN]}"] if unexplained else []
@@ -120,8 +124,15 @@ def _open(traffic: Traffic) -> list[dict[str, str | float]]:
     ]
 
 
-def _is_lost_with_server(answered_at: float, killed_at: Sequence[float]) -> bool:
-    return any(at - LOST_WITH_SERVER_S <= answered_at <= at + 1 for at in killed_at)
+def unsent(faults: Sequence[Fault]) -> list[tuple[float, float]]:
+    """From when to when an answer may be missing: before a kill of the server, longer if it had no broker then."""
+    away = [(fault.at, fault.repaired_at or math.inf) for fault in faults if fault.kind == kill("kafka")]
+    periods = []
+    for killed in (fault.at for fault in faults if fault.kind == kill("model-server")):
+        since = killed - UNSENT_S
+        without = [begin for begin, end in away if begin <= killed and end >= since]
+        periods.append((min([since, *(begin - UNSENT_S for begin in without)]), killed + 1))
+    return periods
 
 
 def _parts(customers: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -1,6 +1,5 @@
 """What goes wrong while the soak runs, done as it happens to people, and by when it is right again."""
 
-import signal
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -75,7 +74,7 @@ class Faults:
         self._random = Random(seed)
         self.done: list[Fault] = []
         self.away: set[str] = set()
-        self._doing: dict[str, Callable[[], Fault]] = {
+        self._doing: dict[str, Callable[[], Fault | None]] = {
             plan.KEEP_COPY: self._keep_copy,
             plan.ROLL_BACK: self._roll_back,
             plan.CORRECT: self._correct,
@@ -85,14 +84,17 @@ class Faults:
             plan.kill("worker"): self._kill_worker,
         }
 
-    def do(self, kind: str) -> Fault:
-        """Bring one about; what it did is in :attr:`done`."""
+    def do(self, kind: str) -> Fault | None:
+        """Bring one about; None when there was nothing to do it to. What was done is in :attr:`done`."""
         act, at = self._doing.get(kind), time.time()
         try:
             fault = act() if act else self._kill(kind)
+        except psutil.NoSuchProcess:
+            return None  # it ended by itself
         except Exception as error:  # noqa: BLE001 - the soak goes on, and the report has it
             fault = Fault(kind, "could not be done", at, trouble=str(error), was_done=False)
-        self.done.append(fault)
+        if fault is not None:
+            self.done.append(fault)
         return fault
 
     def look(self) -> list[Fault]:
@@ -111,7 +113,8 @@ class Faults:
             return "; ".join(f"{name}: {trouble}" for name, trouble in troubles.items())
         if not fault.also():
             return "it is not answered for yet"
-        answers = self._ask(fault.about or self._some())
+        about = [customer for customer in fault.about if customer in self._judge.customers]
+        answers = self._ask(about or self._some())
         degraded = {answer.customer: answer.degraded for answer in answers if not answer.is_whole}
         if not answers:
             return "no answer"
@@ -120,23 +123,25 @@ class Faults:
     def _some(self, number: int = ASKED) -> list[str]:
         return self._random.sample(self._judge.customers, min(number, len(self._judge.customers)))
 
-    def _kill(self, kind: str) -> Fault:
+    def _kill(self, kind: str) -> Fault | None:
         name = kind.removeprefix(plan.kill(""))
         process = self._processes.process(name)
-        before = process.pid if process else None
-        fault = Fault(kind, f"process {before}", time.time(), also=lambda: self._runs_anew(name, before))
-        _kill(process)
+        if process is None:
+            return None
+        fault = Fault(kind, f"process {process.pid}", time.time(), also=lambda: self._runs_anew(name, process.pid))
+        process.kill()
         return fault
 
-    def _runs_anew(self, name: str, before: int | None) -> bool:
+    def _runs_anew(self, name: str, before: int) -> bool:
         process = self._processes.process(name)
         return process is not None and process.pid != before
 
-    def _kill_worker(self) -> Fault:
+    def _kill_worker(self) -> Fault | None:
         workers = self._processes.workers()
-        process = self._random.choice(workers) if workers else None
+        if not workers:
+            return None
         fault = Fault(plan.kill("worker"), f"one of {len(workers)}", time.time())
-        _kill(process)
+        self._random.choice(workers).kill()
         return fault
 
     def _lose_keys(self) -> Fault:
@@ -177,12 +182,3 @@ class Faults:
             return False
         answers = self._ask(self._some(1))
         return [answer.model_id for answer in answers] == [self._registry.champion_id]
-
-
-def _kill(process: psutil.Process | None) -> None:
-    if process is None:
-        return
-    try:
-        process.send_signal(signal.SIGKILL)
-    except psutil.NoSuchProcess:
-        return  # it ended by itself

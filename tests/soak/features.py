@@ -119,7 +119,7 @@ CAME_LATER = """
 SELECT DISTINCT a.number FROM asked a
 JOIN (
   SELECT customer, kind, identity, min(learnt) AS learnt, min(added) AS added FROM events JOIN files USING (file)
-  GROUP BY ALL
+  WHERE customer IN (SELECT customer FROM asked) GROUP BY ALL
 ) e
 ON e.customer = a.customer AND e.learnt <= a.until AND (
   (e.kind = 'purchase' AND e.added > a.purchases) OR (e.kind = 'return' AND e.added > a.returns)

@@ -10,6 +10,11 @@ LOSE_KEYS_EVERY_S = 240.0
 QUIET_END_S = 60.0
 """Before the end nothing more happens, so that a repair has begun when the traffic stops."""
 
+
+def kill(what: str) -> str:
+    return f"kill -9 {what}"
+
+
 KILLED = ("stream", "redis", "kafka", "model-server", "mlflow", "worker")
 KEEP_COPY, ROLL_BACK = "keep a copy of Redis", "roll Redis back to the copy"
 CORRECT, TAKE_BACK = "correct silver", "take the correction back"
@@ -22,8 +27,9 @@ NEEDS = {
     ROLL_BACK: {"redis"},
     LOSE_KEYS: {"redis"},
     DELETE_CHAMPION: {"mlflow", "model-server"},
+    kill("worker"): {"stream"},
 }
-"""Which services a fault is done to by their own means: while one of them is away, it waits. Kills wait for nothing."""
+"""Which services must be there for a fault: while one of them is away, it waits."""
 
 
 @dataclass(frozen=True, order=True)
@@ -32,10 +38,6 @@ class Planned:
 
     at: float
     kind: str
-
-
-def kill(what: str) -> str:
-    return f"kill -9 {what}"
 
 
 def is_possible(kind: str, away: Collection[str]) -> bool:

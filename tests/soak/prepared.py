@@ -10,7 +10,7 @@ SERVICES = ("kafka", "redis", "mlflow", "stream", "model-server")
 CUSTOMERS, DAYS = 1_500, 400
 VERSIONS = 2
 TRIALS, SEARCH_S = 3, 30
-CATCH_UP_S = 900
+CATCH_UP_S = 400
 
 Say = Callable[[str], None]
 

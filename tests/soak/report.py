@@ -31,6 +31,8 @@ class Soak:
     growth: Sequence[Growth]
     checks: list[Check]
     live: Mapping[str, int]
+    commands: int
+    failed: int
 
     def failures(self) -> list[str]:
         """What must not be, each in a sentence; empty when the soak passed."""
@@ -90,7 +92,7 @@ def _answers(soak: Soak) -> Iterator[tuple[str, str]]:
     yield "predictions logged and judged", f"{judged.answers:,}, of them {judged.unheard:,} whose client was gone"
     yield "with features", f"{judged.with_features:,}, of them {judged.approximate:,} with counts that are estimates"
     yield "wrong", f"{len(judged.wrong):,}"
-    yield "live events", _counts(soak.live)
+    yield "live events", f"{_counts(soak.live)}, by {soak.commands} commands, {soak.failed} of which failed"
     whole = soak.ended - soak.began
     degraded = soak.timeline.degraded_s(soak.began, soak.ended)
     yield "time", f"{whole:.0f} s, in {degraded} of them an answer lacked something or did not come"

@@ -14,6 +14,7 @@ import duckdb
 NEVER = 1 << 62
 TABLES = """
 SET TimeZone = 'UTC';
+SET threads = 1;
 CREATE TABLE files (file INTEGER, path VARCHAR, added BIGINT, removed BIGINT);
 CREATE TABLE events (
   file INTEGER, customer VARCHAR, kind VARCHAR, order_id VARCHAR, product_id VARCHAR, amount DOUBLE, time BIGINT,

@@ -34,6 +34,8 @@ def soak() -> Soak:
         growth=[Growth("redis", 20, 3, 100.0, 110.0, 5.0)],
         checks=[Check("reconcile", "5,000 messages")],
         live={"shop.transaction.v1": 900},
+        commands=2,
+        failed=1,
     )
 
 
@@ -58,6 +60,7 @@ def test_answers_and_memory_have_their_figures() -> None:
     found = rows(markdown(soak()))
     assert ["requests", "200 40, ConnectError 2"] in found
     assert ["predictions answered", "OK 1,200, state_lost 7"] in found
+    assert ["live events", "shop.transaction.v1 900, by 2 commands, 1 of which failed"] in found
     assert ["redis", "3", "20", "100", "110", "+10%", "+5"] in found
     assert ["reconcile", "5,000 messages", "yes"] in found
 
