@@ -46,18 +46,17 @@ class Asked:
 
 @dataclass(frozen=True)
 class Expected:
-    """``is_whole``: nothing learnt by ``until`` came to silver after the versions asked about."""
+    """``is_whole``: nothing learnt by ``until`` came to silver after the versions asked about.
+
+    ``is_known``: of the customer there is an event at a version asked about, of whatever kind or time. Every feature
+    group hears of it, also one whose filters it does not pass.
+    """
 
     values: Values
     orders: int
     products: int
-    events: int
+    is_known: bool
     is_whole: bool
-
-    @property
-    def is_unknown(self) -> bool:
-        """Silver has no event of the customer."""
-        return not self.events
 
     @property
     def is_approximate(self) -> bool:
@@ -112,8 +111,15 @@ ON e.customer = a.customer AND e.time < a.asked_at AND (
 """
 VALUES = f"""
 SELECT {", ".join(f'CAST({sql} AS DOUBLE) AS "{name}"' for name, sql in COLUMNS.items())},
-  {ORDERS} FILTER (WHERE {BOUGHT}) AS orders, {PRODUCTS} FILTER (WHERE {BOUGHT}) AS products, count(time) AS events
+  {ORDERS} FILTER (WHERE {BOUGHT}) AS orders, {PRODUCTS} FILTER (WHERE {BOUGHT}) AS products
 FROM ({SEEN}) GROUP BY number ORDER BY number
+"""
+KNOWN = """
+SELECT DISTINCT a.number FROM asked a
+JOIN (SELECT DISTINCT customer, added, removed FROM events JOIN files USING (file)) e
+ON e.customer = a.customer AND (
+  (e.added <= a.purchases AND a.purchases < e.removed) OR (e.added <= a.returns AND a.returns < e.removed)
+)
 """
 CAME_LATER = """
 SELECT DISTINCT a.number FROM asked a
@@ -133,18 +139,20 @@ def expected(silver: Silver, asked: Sequence[Asked]) -> list[Expected]:
         name: [getattr(one, name) for one in asked] for name in SCHEMA.names[1:]
     }
     silver.connection.register("asked", pa.table(columns, schema=SCHEMA))
-    came_later = {number for (number,) in silver.connection.execute(CAME_LATER).fetchall()}
+    known, came_later = (
+        {number for (number,) in silver.connection.execute(query).fetchall()} for query in (KNOWN, CAME_LATER)
+    )
     rows = silver.connection.execute(VALUES).fetchall()
     silver.connection.unregister("asked")
-    return [_expected(row, number not in came_later) for number, row in enumerate(rows)]
+    return [_expected(row, number in known, number not in came_later) for number, row in enumerate(rows)]
 
 
-def _expected(row: tuple[float | None, ...], is_whole: bool) -> Expected:
+def _expected(row: tuple[float | None, ...], is_known: bool, is_whole: bool) -> Expected:
     values = dict(zip(COLUMNS, row, strict=False))
     orders = values["purchases__order_id_count_distinct_365d"]
     values["basket_mean_365d"] = _divided(values["purchases__amount_sum_365d"], orders)
     values["orders_share_90d"] = _divided(values["purchases__order_id_count_distinct_90d"], orders)
-    return Expected(values, int(row[-3] or 0), int(row[-2] or 0), int(row[-1] or 0), is_whole)
+    return Expected(values, int(row[-2] or 0), int(row[-1] or 0), is_known, is_whole)
 
 
 def _divided(left: float | None, right: float | None) -> float | None:

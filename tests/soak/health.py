@@ -15,8 +15,10 @@ from tidemill.stack.processes import Record, memory_bytes, tree
 from tidemill.stack.service import NotReadyError, Service
 
 SERVICES = ("kafka", "redis", "mlflow", "stream", "model-server")
-SETTLED_S = 90.0
+SETTLED_S = 180.0
 """A process younger than that has not reached its size."""
+LONG_S = 600.0
+"""A slope is of processes that were seen for so long after that."""
 ALLOWED_GROWTH, ALLOWED_MB = 1.25, 96.0
 """What fills up within its bounds (a heap, a cache, the states of more customers) grows; a leak grows beyond both."""
 FEWEST_SAMPLES = 6
@@ -39,7 +41,7 @@ class Sample:
 class Growth:
     """Medians of the first and the last third of the settled samples, and MB an hour within the lives of processes.
 
-    ``slope`` is None where no life has enough samples.
+    ``slope`` is None where no process lived long enough.
     """
 
     service: str
@@ -118,7 +120,7 @@ def growth(service: str, samples: Sequence[Sample]) -> Growth | None:
 def _slope(lives: Mapping[float, Sequence[Sample]]) -> float | None:
     """MB an hour by least squares, each life around its own means, so that a restart is no growth."""
     across = along = 0.0
-    for samples in lives.values():
+    for samples in (life for life in lives.values() if life[-1].at - life[0].at >= LONG_S):
         age = statistics.fmean(sample.age_s for sample in samples)
         size = statistics.fmean(sample.mb for sample in samples)
         across += sum((sample.age_s - age) * (sample.mb - size) for sample in samples)

@@ -139,10 +139,8 @@ def differences(answer: Logged, right: Expected) -> list[str]:
     told = right.differences(answer.features)
     if not right.is_whole:
         told.append(f"it claims to have all that was learnt by {answer.features_as_of}")
-    if ("cold_start" in answer.degraded) != right.is_unknown:
-        told.append(
-            f"a cold start: {'cold_start' in answer.degraded}, silver knows the customer: {not right.is_unknown}"
-        )
+    if ("cold_start" in answer.degraded) == right.is_known:
+        told.append(f"a cold start: {'cold_start' in answer.degraded}, silver knows the customer: {right.is_known}")
     return told
 
 

@@ -107,7 +107,7 @@ def wrong(silver: Silver, **changes: object) -> list[str]:
 def test_values_are_those_of_the_version_asked_about(silver: Silver, version: int, right: dict[str, float]) -> None:
     found = expected(silver, [Asked("c1", AT, version, version)])[0]
     assert found.values == pytest.approx(right, nan_ok=False)
-    assert found.is_unknown == (right == NOTHING)
+    assert found.is_known == (right == RIGHT)
 
 
 def test_each_group_is_asked_at_its_own_version(silver: Silver) -> None:
@@ -115,9 +115,14 @@ def test_each_group_is_asked_at_its_own_version(silver: Silver) -> None:
     assert found.values == NOTHING | {"returns__count_90d": 1, "returns__count_365d": 1}
 
 
+def test_an_event_is_heard_of_by_a_group_whose_filters_it_does_not_pass(silver: Silver) -> None:
+    found = expected(silver, [Asked("c2", AT, 0, 1)])[0]
+    assert (found.is_known, found.values) == (True, NOTHING)
+
+
 def test_answers_keep_their_order(silver: Silver) -> None:
     found = expected(silver, [Asked("nobody", AT, 3, 3), Asked("c1", AT, 3, 3), Asked("c2", AT, 0, 0)])
-    assert [one.is_unknown for one in found] == [True, False, True]
+    assert [one.is_known for one in found] == [False, True, False]
 
 
 def test_a_right_answer_has_nothing_wrong(silver: Silver) -> None:
@@ -171,7 +176,7 @@ def test_a_commit_that_comes_later_is_taken_in(silver: Silver, folder: str) -> N
     write_deltalake(folder, table(ROWS[:1], "c3", NOW), mode="append")
     silver.read()
     assert silver.last_change == before + 1
-    assert not expected(silver, [Asked("c3", AT, before + 1, before + 1)])[0].is_unknown
+    assert expected(silver, [Asked("c3", AT, before + 1, before + 1)])[0].is_known
 
 
 def test_merged_files_change_no_answer(silver: Silver, folder: str) -> None:
