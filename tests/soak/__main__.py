@@ -10,7 +10,6 @@ from pathlib import Path
 
 import click
 
-from config.settings import Stream
 from data_lake.tables import silver
 from tests.integration.conftest import settings_on_free_ports
 from tests.soak import ending
@@ -27,6 +26,7 @@ from tests.soak.report import Soak, markdown
 from tests.soak.store import OnlineStore
 from tests.soak.traffic import USE_CASE, Traffic
 from tests.troubles.stack import Stack
+from tidemill.config.settings import Stream
 
 TICK_S = 1.0
 SAMPLE_S = 10.0

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import psutil
 
-from config import Settings
+from tidemill.config import Settings
 from tidemill.stack.catalog import catalog
 from tidemill.stack.daemon import service_record
 from tidemill.stack.folders import Folders
