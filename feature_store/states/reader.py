@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from feast.protos.feast.types.Value_pb2 import Value
+from google.protobuf.message import DecodeError
 from redis.exceptions import RedisError
 
 from config.settings import Settings
@@ -103,6 +104,11 @@ class StateReader:
 
 
 def state_of(value: bytes | None) -> bytes | None:
-    """The state in a value of Feast's."""
-    found = Value.FromString(value) if value else None
-    return found.bytes_val if found and found.HasField("bytes_val") else None
+    """The state in a value of Feast's; of a damaged one no bytes, which no state has."""
+    if not value:
+        return None
+    try:
+        found = Value.FromString(value)
+    except DecodeError:
+        return b""
+    return found.bytes_val if found.HasField("bytes_val") else b""
