@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from feast.protos.feast.types.Value_pb2 import Value
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from redis.exceptions import RedisError
 
 from config.settings import Settings
