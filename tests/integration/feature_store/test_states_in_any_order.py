@@ -59,6 +59,7 @@ class Keeping(RuleBasedStateMachine):
         self.backup: dict[bytes, bytes] | None = None
         self.late: Callable[[], None] | None = None
         self.other: StateKeeper | None = None
+        self.newest = (0, -1)
 
     @rule(bought=st.lists(st.tuples(who, st.sampled_from(AGES)), min_size=1, max_size=6))
     def arrive(self, bought: list[tuple[str, int]]) -> None:
@@ -207,15 +208,26 @@ class Keeping(RuleBasedStateMachine):
         """Of every customer, also of one whom nobody knows, by who was there from the start and by who is new."""
         for reader in (self.kept.reader, self.kept.fresh_reader):
             for ahead in (0, HOUR + SECOND):
-                self._judge(reader, now() + ahead)
+                is_believed = self._judge(reader, now() + ahead)
+            if reader is self.kept.reader:
+                self._judge_belief(reader, is_believed)
 
-    def _judge(self, reader: OnlineReader, at: int) -> None:
+    def _judge_belief(self, reader: OnlineReader, is_believed: bool) -> None:
+        """Who was there from the start believes no store that has come less far than it once had."""
+        applied = reader._states.applied()["purchases"]
+        position = applied.position if applied else (0, -1)
+        assert not is_believed or position >= self.newest
+        self.newest = max(self.newest, position)
+
+    def _judge(self, reader: OnlineReader, at: int) -> bool:
+        """Whether any answer is said to be right."""
         everybody = [*CUSTOMERS, "nobody"]
         rows = reader.read([{"customer_id": one} for one in everybody], at)
         for customer, row in zip(everybody, rows, strict=True):
             if row.status["purchases"] in RIGHT:
                 expected = self.kept.judged(customer, row.applied["purchases"], row.time)
                 assert agree(row.values[: len(expected)], expected), customer
+        return any(row.status["purchases"] in RIGHT for row in rows)
 
     def do(self, work: Callable[[], object]) -> None:
         """As the query does that fails, and starts again."""
