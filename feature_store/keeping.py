@@ -116,7 +116,8 @@ class StateKeeper:
             before, ledger = self.store.applied(), self.files.newest()
             table_id, started = self.lake.table_id(), _now()
             epochs = epoch_of(token), before.epoch if before else 0, ledger.epoch if ledger else 0
-            epoch = 1 + max(*epochs, int(time.time()) - 1)
+            # By the clock, in milliseconds, so that it is a new one also when all that knew the one before is lost.
+            epoch = 1 + max(*epochs, time.time_ns() // 1_000_000)
             known_until = before.known_until if before and before.table_id == table_id else 0
             begun = Applied(table_id, epoch, NO_VERSION, known_until, started, ALL_BUCKETS, is_anew=True)
             fence = self._fence = self.store.begin(begun, token, run_id)

@@ -139,6 +139,8 @@ class Keeping(RuleBasedStateMachine):
 
     @rule(customer=who)
     def lose_with_what_is_known(self, customer: str) -> None:
+        """Once what was noted is in the ledger: before, nobody else knows of a state that is new."""
+        self.do(self.kept.apply)
         lose_state(self.kept.settings, PURCHASES, customer, and_what_is_known=True)
         self.kept.keeper.look()
 
