@@ -6,10 +6,10 @@ Known to a whole process, so that a reader made later, for a model that was just
 import threading
 from dataclasses import dataclass, field
 
-from config.settings import Settings
 from feature_store.catalog import state_view_name
 from feature_store.definitions import FeatureGroup
 from feature_store.states.applied import Applied
+from tidemill.config.settings import Settings
 
 NOTHING = (0, -1)
 

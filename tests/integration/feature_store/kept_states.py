@@ -7,7 +7,6 @@ from typing import Any, Self
 
 import pyarrow as pa
 
-from config import Settings
 from feature_store.applying import COMMIT, Anew, Counts, Upon, Writer
 from feature_store.batches import apply_batch
 from feature_store.correcting import ChangedCommit, each_older, forget, leave, mark
@@ -21,6 +20,7 @@ from feature_store.states.ledger import Ledger
 from feature_store.tiles import Layout
 from tests.cases.naive_windows import Happened, naive_value
 from tests.cases.states import redis_of
+from tidemill.config import Settings
 from tidemill.stack.running import running
 from tidemill.stack.services import redis as redis_service
 from use_cases.churn.features import PURCHASES, SERVICE

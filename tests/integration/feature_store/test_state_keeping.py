@@ -12,8 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from config import Settings
-from config.environment import settings_environment
 from feature_store import keeping
 from feature_store.keeping import LakeWentBackError
 from feature_store.online import OnlineReader, OnlineStoreUnavailableError
@@ -26,6 +24,8 @@ from feature_store.tiles import Status, apply
 from tests.cases.states import lose_state
 from tests.integration.conftest import settings_on_free_ports
 from tests.integration.feature_store.kept_states import Kept, KilledError, OwnRedis, killed_at
+from tidemill.config import Settings
+from tidemill.config.environment import settings_environment
 from tidemill.stack.running import running
 from tidemill.stack.services import redis as redis_service
 from use_cases.churn.features import PURCHASES

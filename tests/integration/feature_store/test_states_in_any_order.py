@@ -11,7 +11,6 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
-from config.errors import TransientError
 from feature_store import applying
 from feature_store.keeping import StateKeeper
 from feature_store.online import OnlineReader
@@ -21,6 +20,7 @@ from feature_store.tiles import Status, apply
 from tests.cases.states import lose_state
 from tests.integration.conftest import settings_on_free_ports
 from tests.integration.feature_store.kept_states import Kept, KilledError, OwnRedis, killed_at
+from tidemill.config.errors import TransientError
 from use_cases.churn.features import PURCHASES
 
 CUSTOMERS = [f"c{number}" for number in range(6)]

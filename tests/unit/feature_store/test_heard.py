@@ -3,9 +3,9 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-from config import load_settings
 from feature_store.states import Applied
 from feature_store.states.heard import Heard, heard_of
+from tidemill.config import load_settings
 from use_cases.churn.features import PURCHASES, RETURNS
 
 

@@ -6,9 +6,9 @@ from typing import Any, cast
 
 import pytest
 
-from config import load_settings
 from stream_processing.spark_streaming import state_watch
 from stream_processing.spark_streaming.state_watch import StateWatch
+from tidemill.config import load_settings
 
 
 @dataclass
