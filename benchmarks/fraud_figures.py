@@ -33,13 +33,13 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from data_sources.card_simulator.ledger import VERDICT_DELAY
-from data_sources.card_simulator.scenarios import CUSTOMER, LARGE_AMOUNT, TERMINAL
 from feature_store.definitions import FeatureGroup
 from feature_store.derived import service_features
 from feature_store.events import Column, Events, Queries
 from feature_store.kernel import compute
 from feature_store.windows import micros
+from ingestion_layer.sources.card_simulator.ledger import VERDICT_DELAY
+from ingestion_layer.sources.card_simulator.scenarios import CUSTOMER, LARGE_AMOUNT, TERMINAL
 from ml_modeling.candidates import build
 from ml_modeling.evaluation.card_precision import card_precision
 from use_cases.fraud import features as fraud

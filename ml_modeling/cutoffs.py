@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from config.errors import TerminalError
 from ml_modeling.specification import Cutoffs
+from tidemill.config.errors import TerminalError
 
 
 class HistoryTooShortError(TerminalError):

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from config.errors import TerminalError
+from tidemill.config.errors import TerminalError
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]

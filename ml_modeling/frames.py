@@ -8,8 +8,6 @@ from datetime import UTC, date, datetime
 import pandas as pd
 from pyspark.sql import DataFrame, SparkSession
 
-from config.errors import TerminalError
-from config.settings import Settings
 from data_lake import commits
 from data_lake.tables import Table, silver, table
 from feature_store.training import training_frame
@@ -19,6 +17,8 @@ from ml_modeling.examples import CUTOFF, ENTITY, LABEL, TrainingFrame
 from ml_modeling.labels import EVENT_TIMESTAMP, labelled_spine, sampled
 from ml_modeling.leakage import check_windows
 from ml_modeling.use_case import UseCase
+from tidemill.config.errors import TerminalError
+from tidemill.config.settings import Settings
 
 log = logging.getLogger(__name__)
 

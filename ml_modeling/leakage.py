@@ -5,10 +5,10 @@ from datetime import date, timedelta
 import numpy as np
 import pandas as pd
 
-from config.errors import TerminalError
 from ml_modeling.cutoffs import Split
 from ml_modeling.examples import Examples, Floats, Integers
 from ml_modeling.specification import Leakage
+from tidemill.config.errors import TerminalError
 
 
 class LeakageError(TerminalError):

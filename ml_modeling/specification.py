@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
-from config.errors import TerminalError
 from ml_modeling.registry.served import NO_DECISION
+from tidemill.config.errors import TerminalError
 
 Metric = Literal["roc_auc", "average_precision", "f1", "accuracy", "brier"]
 Ranking = Literal["roc_auc", "average_precision"]

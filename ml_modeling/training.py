@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from sklearn.pipeline import Pipeline
 
-from config.errors import TerminalError
 from ml_modeling.candidates import build
 from ml_modeling.cutoffs import Split
 from ml_modeling.evaluation.baseline import baseline_scores
@@ -16,6 +15,7 @@ from ml_modeling.registry.served import ServingSpec
 from ml_modeling.specification import FixedThreshold, ModelSpec
 from ml_modeling.tuning import Progress, Trial, best, search
 from ml_modeling.use_case import UseCase
+from tidemill.config.errors import TerminalError
 
 
 class OneLabelError(TerminalError):

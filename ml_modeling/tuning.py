@@ -7,10 +7,10 @@ from typing import Any
 
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from config.errors import TerminalError
 from ml_modeling.candidates import build
 from ml_modeling.examples import Examples
 from ml_modeling.specification import ModelSpec, Range, Search, SearchSpace
+from tidemill.config.errors import TerminalError
 
 RANKING = {"average_precision": average_precision_score, "roc_auc": roc_auc_score}
 

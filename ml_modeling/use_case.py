@@ -9,11 +9,11 @@ from pathlib import Path
 from types import ModuleType
 
 import use_cases
-from config.errors import TerminalError
-from contracts import contract, data_columns
 from feature_store import catalog
 from feature_store.definitions import FeatureService
 from ml_modeling.specification import ModelSpec, SpecificationError, read_specification
+from tidemill.config.errors import TerminalError
+from tidemill.contracts import contract, data_columns
 
 FILES = ("features.py", "labels.py", "model.yaml")
 FOLDER = Path(use_cases.__path__[0])

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
-from config.settings import Settings
 from ml_modeling.registry.aliases import CHAMPION
 from ml_modeling.registry.identity import ModelIdentity, digest_of, identity_of
 from ml_modeling.registry.served import ServedModel, check_digest, download, read_model
+from tidemill.config.settings import Settings
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
