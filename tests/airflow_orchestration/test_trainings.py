@@ -36,8 +36,8 @@ def test_a_use_case_says_when_it_is_trained_and_whose_it_is(folder: Path) -> Non
 
 
 def test_a_setting_moves_a_schedule(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    declare(folder, "basket", yaml.safe_dump(GOOD))
-    monkeypatch.setenv("TIDEMILL_AIRFLOW__SCHEDULES__TRAIN", '{"basket": "5 4 * * *"}')
+    declare(folder, "churn", yaml.safe_dump(GOOD))
+    monkeypatch.setenv("TIDEMILL_AIRFLOW__SCHEDULES__TRAIN", '{"churn": "5 4 * * *"}')
     assert [one.schedule for one in trainings.trainings()] == ["5 4 * * *"]
 
 
