@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 
 from ml_modeling.registry.served import NO_DECISION
 from tidemill.config.errors import TerminalError
+from tidemill.config.formats import Cron
 
 Metric = Literal["roc_auc", "average_precision", "f1", "accuracy", "brier"]
 Ranking = Literal["roc_auc", "average_precision"]
@@ -130,6 +131,9 @@ class ModelSpec(_Part):
 
     description: str = Field(min_length=1)
     decisions: tuple[str, str]
+    schedule: Cron | None = None
+    owner: str = "tidemill"
+    tags: list[str] = Field(default_factory=list)
     cutoffs: Cutoffs
     max_rows: int = Field(ge=100)
     leakage: Leakage
