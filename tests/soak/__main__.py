@@ -32,7 +32,7 @@ TICK_S = 1.0
 SAMPLE_S = 10.0
 TELL_S = 15.0
 REPAIR_S = 600.0
-"""No repair may take longer; a machine that does other things meanwhile is slow."""
+"""So long after the hours everything has to be repaired; a machine that does other things meanwhile is slow."""
 
 
 class Run:
