@@ -216,6 +216,7 @@ def by_feast(spark: SparkSession, settings: Settings, payments: pd.DataFrame) ->
         provider="local",
         registry=str(settings.home / "registry.db"),
         offline_store={"type": "spark"},
+        online_store=None,
         entity_key_serialization_version=repository.KEY_VERSION,
     )
     store = feast.FeatureStore(config=config)
