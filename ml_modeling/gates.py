@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from pydantic import BaseModel, ConfigDict
 
+from ml_modeling.evaluation.direction import LOWER_IS_BETTER, improvement
 from ml_modeling.evaluation.report import Estimate, EvaluationReport
 from ml_modeling.registry.identity import ModelIdentity
 from ml_modeling.specification import Gates
@@ -69,10 +70,12 @@ def _absolute(report: EvaluationReport, gates: Gates) -> Iterator[Check]:
 def _baseline(report: EvaluationReport, gates: Gates) -> Check:
     metric, wanted = gates.baseline.metric, gates.baseline.gain
     gain = report.gain[metric]
+    is_lower = metric in LOWER_IS_BETTER
+    bound = f"the upper bound must be below {-wanted}" if is_lower else f"the lower bound must be above {wanted}"
     return Check(
         gate="better than the baseline",
-        passed=gain.low > wanted,
-        detail=f"{metric} minus the baseline's is {gain}; the lower bound must be above {wanted}",
+        passed=improvement(metric, gain.high if is_lower else gain.low) > wanted,
+        detail=f"{metric} minus the baseline's is {gain}; {bound}",
     )
 
 
@@ -81,6 +84,7 @@ def _champion(champion: ChampionComparison, gates: Gates) -> Check:
     gate = f"not worse than champion {champion.version}"
     if champion.difference is None:
         return Check(gate=gate, passed=False, detail=champion.problem)
-    loss = champion.difference.high if metric == "brier" else -champion.difference.low
+    worst = champion.difference.high if metric in LOWER_IS_BETTER else champion.difference.low
+    loss = -improvement(metric, worst)
     detail = f"{metric} minus the champion's is {champion.difference}; it may be worse by at most {margin}"
     return Check(gate=gate, passed=loss <= margin, detail=detail)

@@ -18,7 +18,14 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter
 from config.settings import Settings
 from ml_modeling.registry.aliases import CHAMPION
 from ml_modeling.registry.identity import ModelIdentity, digest_of, identity_of
-from ml_modeling.registry.served import ServedModel, check_digest, download, read_model
+from ml_modeling.registry.served import (
+    ServedModel,
+    ServingSpec,
+    UnreadableModelError,
+    check_digest,
+    download,
+    read_model,
+)
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
@@ -84,6 +91,8 @@ class ModelCache:
         folder = self._folder(model.identity)
         check_digest((folder / DIGEST).read_text(encoding="utf-8"), model.identity.digest, str(model))
         spec, pipeline = read_model(folder / MODEL, str(model))
+        if not isinstance(spec, ServingSpec):
+            raise UnreadableModelError(f"{model} is a {spec.task} model, which the model server does not answer for")
         return ServedModel(model.name, model.version, CHAMPION, model.identity, spec, pipeline)
 
     def served(self) -> list[Registered]:

@@ -1,6 +1,7 @@
 import pytest
 import yaml
 
+from feature_store.definitions import Absence, Entity, Product, Source, column, days
 from ml_modeling.specification import SpecificationError, read_specification
 from ml_modeling.use_case import FOLDER, UnknownUseCaseError, load_use_case, use_case_names
 
@@ -149,10 +150,15 @@ def test_an_unknown_use_case_names_the_known_ones():
 
 
 def test_churn_asks_for_ninety_days_of_silence_of_those_active_in_the_ninety_before():
-    label = load_use_case("churn").label
+    question = load_use_case("churn").question
     assert "churn" in use_case_names()
-    assert (label.active.days, label.horizon.days, label.event_means) == (90, 90, 0)
-    assert label.event == {"kind": "purchase"}
+    assert question == Absence(
+        entity=Entity("customer", "customer_id"),
+        source=Source("silver/transactions", computed=(Product("amount", "quantity", "unit_price"),)),
+        filters=(column("kind") == "purchase",),
+        active=days(90),
+        horizon=days(90),
+    )
 
 
 def test_a_budget_given_on_the_command_line_replaces_only_what_was_given():
