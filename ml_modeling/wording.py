@@ -25,7 +25,7 @@ def asked(question: Question) -> str:
             return f"What {question.rows.__module__}.{question.rows.__name__} makes rows of ({question.answer})."
 
 
-def tested_on(question: Question) -> str:
+def proven_on(question: Question) -> str:
     """Of whom or what the test says how good the model is."""
     match question:
         case Absence() | FutureAggregate():

@@ -10,7 +10,7 @@ from sklearn.pipeline import Pipeline
 from ml_modeling.examples import Floats
 
 EXPLAINED_ROWS = 400
-SAMPLED_ROWS = 100  # of a model whose values have no formula
+SAMPLED_ROWS, SAMPLED_BACKGROUND = 100, 30  # of a model whose values have no formula
 BACKGROUND_ROWS = 100
 SEED = 5
 MARKS_MISSING = "missingindicator_"  # what scikit-learn's imputer puts before the name of the feature
@@ -55,9 +55,9 @@ def _shap_values(model: Any, rows: Floats, reference: Floats) -> Any:
     if _is_linear(model):
         return shap.LinearExplainer(model, reference).shap_values(rows)
     answer = getattr(model, "predict_proba", model.predict)
-    masker = shap.maskers.Independent(reference, max_samples=BACKGROUND_ROWS)
+    masker = shap.maskers.Independent(reference, max_samples=SAMPLED_BACKGROUND)
     explainer = shap.explainers.Permutation(answer, masker, seed=SEED)
-    return explainer(rows, max_evals=2 * (2 * rows.shape[1] + 1), silent=True).values
+    return explainer(rows, max_evals=2 * rows.shape[1] + 1, silent=True).values
 
 
 def _is_tree(model: Any) -> bool:
@@ -74,15 +74,22 @@ def _is_linear(model: Any) -> bool:
 
 
 def _by_feature(values: Floats, columns: Sequence[str], features: tuple[str, ...]) -> Floats:
-    """The values of the columns that were made of each feature: itself, and the one that marks where it is missing.
+    """The values of the columns that were made of each feature: itself, one for each category, where it is missing.
 
     A feature that no column was made of adds nothing.
     """
     summed = np.zeros((len(values), len(features)))
     for column, value in zip(columns, values.T, strict=True):
-        feature = column if column in features else column.removeprefix(MARKS_MISSING)
-        summed[:, features.index(feature)] += value
+        summed[:, features.index(_made_of(column, features))] += value
     return summed
+
+
+def _made_of(column: str, features: tuple[str, ...]) -> str:
+    """The feature that a column of scikit-learn's encoders was made of: theirs is its name and the category."""
+    if column in features:
+        return column
+    named = column.removeprefix(MARKS_MISSING)
+    return max((name for name in features if named == name or named.startswith(f"{name}_")), key=len)
 
 
 def _one_output(values: Any) -> Floats:

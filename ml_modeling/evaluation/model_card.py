@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from ml_modeling.evaluation.report import Estimate, EvaluationReport
 from ml_modeling.use_case import UseCase
-from ml_modeling.wording import asked, tested_on
+from ml_modeling.wording import asked, proven_on
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def _reasons(importance: Mapping[str, float]) -> str:
 
 
 def _limits(use_case: UseCase) -> str:
-    return f"## Limits\n\n- {tested_on(use_case.question)}\n{use_case.task.limits()}"
+    return f"## Limits\n\n- {proven_on(use_case.question)}\n{use_case.task.limits()}"
 
 
 def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:

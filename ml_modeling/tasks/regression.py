@@ -62,7 +62,7 @@ class RegressionTask:
             return {}
         errors = np.sort(validation.y - scores)
         tail = (1 - self.spec.interval.coverage) / 2
-        rank = int(np.floor(tail * (len(errors) + 1)))
+        rank = int(np.floor(round(tail * (len(errors) + 1), 9)))  # what is whole but for float's sake
         low, high = max(rank - 1, 0), min(len(errors) - rank, len(errors) - 1)
         return {BELOW: float(errors[low]), ABOVE: float(errors[high])}
 

@@ -110,3 +110,13 @@ def test_a_model_is_read_from_its_own_folder_only(tmp_path):
     (tmp_path / "own" / "MLmodel").write_text(description, encoding="utf-8")
     with pytest.raises(UnreadableModelError, match=r"it has no file \.\./model\.skops"):
         read_model(tmp_path / "own", "version 3")
+
+
+def test_a_model_of_before_there_were_tasks_is_yes_or_no(tmp_path):
+    x, y = examples()
+    write(tmp_path, build("lightgbm", SMALL["lightgbm"], seed=1).fit(x, y))
+    description = yaml.safe_load((tmp_path / "MLmodel").read_text(encoding="utf-8"))
+    for key in ("task", "entities", "inputs"):
+        del description["metadata"][METADATA_KEY][key]
+    (tmp_path / "MLmodel").write_text(yaml.safe_dump(description), encoding="utf-8")
+    assert read_model(tmp_path, "version 1")[0] == SPEC
