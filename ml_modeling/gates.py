@@ -1,5 +1,6 @@
 """Whether a tested model may be registered: every reason why not, in words."""
 
+import math
 from collections.abc import Iterator
 
 from pydantic import BaseModel, ConfigDict
@@ -60,18 +61,23 @@ def judge(report: EvaluationReport, gates: Gates, champion: ChampionComparison |
 
 def _absolute(report: EvaluationReport, gates: Gates) -> Iterator[Check]:
     for name, floor in gates.floors.items():
-        value = report.metrics[name].value
+        value = _value(report, name)
         yield Check(gate=f"floor of {name}", passed=value >= floor, detail=f"{value:.4f}, at least {floor} wanted")
     for name, ceiling in gates.ceilings.items():
-        value = report.metrics[name].value
+        value = _value(report, name)
         yield Check(gate=f"ceiling of {name}", passed=value <= ceiling, detail=f"{value:.4f}, at most {ceiling} wanted")
+
+
+def _value(report: EvaluationReport, metric: str) -> float:
+    """Nan, which no bound is kept by, where the metric is defined for no example."""
+    return report.metrics[metric].value if metric in report.metrics else math.nan
 
 
 def _baseline(report: EvaluationReport, gates: Gates) -> Check:
     metric, wanted = gates.baseline.metric, gates.baseline.gain
     gain = report.gain[metric]
     is_lower = metric in LOWER_IS_BETTER
-    bound = f"the upper bound must be below {-wanted}" if is_lower else f"the lower bound must be above {wanted}"
+    bound = f"the upper bound must be below {0 - wanted}" if is_lower else f"the lower bound must be above {wanted}"
     return Check(
         gate="better than the baseline",
         passed=improvement(metric, gain.high if is_lower else gain.low) > wanted,

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from ml_modeling.specification.parts import (
     Amount,
@@ -17,6 +17,7 @@ from ml_modeling.specification.parts import (
 
 Metric = Literal["mae", "rmse", "r2", "mape", "coverage", "interval_width"]
 PointMetric = Literal["mae", "rmse", "r2"]
+OF_INTERVALS = ("coverage", "interval_width")
 
 
 class RegressionSearch(Search):
@@ -66,3 +67,10 @@ class RegressionSpec(ModelSpec):
     interval: PredictionInterval | None = None
     cold_start: ValueColdStart
     gates: RegressionGates
+
+    @model_validator(mode="after")
+    def _has_the_interval_that_gates_ask_for(self) -> "RegressionSpec":
+        asked = [name for name in OF_INTERVALS if name in self.gates.floors or name in self.gates.ceilings]
+        if asked and self.interval is None:
+            raise ValueError(f"gates ask for {', '.join(asked)}, and there is no interval")
+        return self

@@ -199,6 +199,7 @@ def changed_of(tmp_path):
         ),
         ("next_spend", {"search": {"metric": "mape"}}, "search.metric = 'mape': Input should be 'mae', 'rmse' or 'r2'"),
         ("next_spend", {"cold_start": {"value": "mode"}}, "cold_start.value"),
+        ("next_spend", {"interval": None}, "gates ask for coverage, and there is no interval"),
         (
             "next_spend",
             {"columns": {"categorial": []}},
