@@ -104,7 +104,7 @@ NATIVE = ("xgboost", "lightgbm")
 
 
 class EarlyStopping(Part):
-    """Boosted trees stop when so many more of them gain nothing on the validation part."""
+    """Boosting and networks stop when so many more trees or passes gain nothing on the validation part."""
 
     rounds: int = Field(ge=1)
 

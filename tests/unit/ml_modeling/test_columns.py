@@ -1,5 +1,7 @@
 """Roles of columns, selection, weights and early stopping: in the pipeline that is fitted, stored and served."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import skops.io
@@ -14,6 +16,7 @@ from ml_modeling.registry.served import METADATA_KEY, TRUSTED_TYPES, MulticlassS
 from ml_modeling.specification import Columns, EarlyStopping
 from ml_modeling.specification.parts import NATIVE
 from ml_modeling.tasks.binary import BinaryTask
+from ml_modeling.tasks.regression import RegressionTask
 from ml_modeling.tasks.weights import class_weights
 from ml_modeling.use_case import load_use_case
 from tests.unit.ml_modeling.test_served import SPEC
@@ -22,7 +25,7 @@ FEATURES = ("spent", "shop", "is_weekend", "noise")
 ROLES = Columns(categorical=("shop",), boolean=("is_weekend",))
 SMALL = {"random_forest": {"n_estimators": 20}, "xgboost": {"n_estimators": 20}, "lightgbm": {"n_estimators": 20}}
 SMALL |= {"mlp": {"hidden_layer_sizes": [8], "max_iter": 300}}
-CHURN = load_use_case("churn").spec
+CHURN, SPEND = (load_use_case(name).spec for name in ("churn", "next_spend"))
 EVERY = [(task, name) for task in Task for name in Recipe(task).candidates]
 
 
@@ -147,6 +150,21 @@ def test_boosting_stops_where_validation_gains_no_more_and_the_final_fit_has_as_
     again = early.fit(candidate, found.parameters, examples(1))
     x = examples(3).x
     assert again.predict_proba(x) == pytest.approx(found.pipeline.predict_proba(x), abs=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("task", [Task.BINARY, Task.REGRESSION])
+def test_a_network_stops_where_validation_gains_no_more(task):
+    """The label is noise: what is learnt after the first passes is learnt by heart."""
+    random = np.random.default_rng(3)
+    train, later = (Examples(rows(200, seed)[0], random.integers(0, 2, 200), np.arange(200)) for seed in (1, 2))
+    kind = BinaryTask(CHURN) if task is Task.BINARY else RegressionTask(SPEND)
+    stopping = {"early_stopping": EarlyStopping(rounds=5)}
+    early = Fitting(replace(kind, spec=kind.spec.model_copy(update=stopping)), Recipe(task, FEATURES, ROLES))
+    parameters = {"hidden_layer_sizes": [32], "learning_rate_init": 0.01, "max_iter": 200}
+    found = early.fit_validated("mlp", parameters, train, later)
+    assert 1 <= found.parameters["max_iter"] < 150
+    assert found.pipeline[-1].n_iter_ <= found.parameters["max_iter"]
 
 
 def test_what_is_not_boosted_does_not_stop_early():
