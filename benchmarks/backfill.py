@@ -210,7 +210,15 @@ def by_feast(spark: SparkSession, settings: Settings, payments: pd.DataFrame) ->
     source = SparkSource(name="finished", path=path, file_format="parquet", timestamp_field="time")
     schema = [feast.Field(name="customer_id", dtype=String), *(feast.Field(name=n, dtype=Float64) for n in numbers)]
     view = feast.FeatureView(name="finished", entities=[customer], schema=schema, source=source)
-    store = repository.store(settings)
+    # Feast's own offline store: that of the platform reads silver, and gives no finished numbers.
+    config = feast.RepoConfig(
+        project=repository.PROJECT,
+        provider="local",
+        registry=str(settings.home / "registry.db"),
+        offline_store={"type": "spark"},
+        entity_key_serialization_version=repository.KEY_VERSION,
+    )
+    store = feast.FeatureStore(config=config)
     store.apply([customer, view])
     asked = finished.select("customer_id", F.col("time").cast("timestamp_ntz").alias("event_timestamp"))
     job = store.get_historical_features(entity_df=asked, features=[f"finished:{name}" for name in numbers])
@@ -223,7 +231,8 @@ def peaks_mb() -> dict[str, int]:
     for process in psutil.Process().children(recursive=True):
         name = "jvm_mb" if process.name() == "java" else "worker_mb"
         status = Path(f"/proc/{process.pid}/status").read_text()
-        peaks[name] = max(peaks[name], *(int(one) // 1024 for one in re.findall(r"VmHWM:\s+(\d+) kB", status)))
+        held = (int(one) // 1024 for one in re.findall(r"VmHWM:\s+(\d+) kB", status))  # none of one that has ended
+        peaks[name] = max(peaks[name], next(held, 0))
     return peaks
 
 

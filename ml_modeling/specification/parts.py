@@ -4,6 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from tidemill.config.formats import Cron
+
 Scalar = bool | int | float | str | None
 Share = Annotated[float, Field(ge=0, le=1)]
 Amount = Annotated[float, Field(ge=0)]
@@ -154,6 +156,9 @@ class ModelSpec(Part):
     """
 
     description: str = Field(min_length=1)
+    schedule: Cron | None = None
+    owner: str = "tidemill"
+    tags: list[str] = Field(default_factory=list)
     cutoffs: Cutoffs | None = None
     periods: Periods | None = None
     max_rows: int = Field(ge=100)

@@ -5,6 +5,7 @@ commands run, with which arguments, in which order, and what follows from how th
 tests run the same DAGs with the real commands.
 """
 
+import json
 import os
 import shutil
 import socket
@@ -33,6 +34,9 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+USE_CASES = [path.parent.name for path in (REPO / "use_cases").glob("*/model.yaml")]
+
+
 def _temporary_settings(home: Path) -> Settings:
     variables = {
         "TIDEMILL_HOME": str(home),
@@ -41,7 +45,12 @@ def _temporary_settings(home: Path) -> Settings:
         "TIDEMILL_AIRFLOW__RETRY_DELAY_S": "1",
         "TIDEMILL_STREAM__METRICS_ADDRESS": f"127.0.0.1:{_free_port()}",
     }
-    yearly = {f"TIDEMILL_AIRFLOW__SCHEDULES__{dag.upper()}": "0 0 1 1 *" for dag in Schedules.model_fields}
+    yearly = {
+        f"TIDEMILL_AIRFLOW__SCHEDULES__{dag.upper()}": "0 0 1 1 *"
+        for dag, field in Schedules.model_fields.items()
+        if field.annotation is str
+    }
+    yearly["TIDEMILL_AIRFLOW__SCHEDULES__TRAIN"] = json.dumps(dict.fromkeys(USE_CASES, "0 0 1 1 *"))
     return load_settings(variables | yearly)
 
 

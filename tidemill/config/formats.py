@@ -88,11 +88,24 @@ def master(text: str) -> str:
 
 def use_cases(names: list[str]) -> list[str]:
     """``names``, each of which has a folder of ``use_cases``; at least one."""
-    known = sorted(path.parent.name for path in (_REPO / "use_cases").glob("*/__init__.py"))
-    _check_known(names, known, "which has no folder; use_cases/ has")
+    _check_use_cases(names)
     if not names:
-        raise ValueError(f"is empty; use_cases/ has: {', '.join(known)}")
+        raise ValueError(f"is empty; use_cases/ has: {', '.join(_known_use_cases())}")
     return names
+
+
+def schedules(given: dict[str, str]) -> dict[str, str]:
+    """``given``, a cron expression a use case."""
+    _check_use_cases(list(given))
+    return given
+
+
+def _check_use_cases(names: list[str]) -> None:
+    _check_known(names, _known_use_cases(), "which has no folder; use_cases/ has")
+
+
+def _known_use_cases() -> list[str]:
+    return sorted(path.parent.name for path in (_REPO / "use_cases").glob("*/__init__.py"))
 
 
 def topics(names: list[str]) -> list[str]:
@@ -122,5 +135,6 @@ DatabaseUrl = Annotated[str, AfterValidator(database_url)]
 Place = Annotated[str, AfterValidator(place)]
 Master = Annotated[str, AfterValidator(master)]
 Cron = Annotated[str, AfterValidator(cron.checked)]
+UseCaseSchedules = Annotated[dict[str, Cron], AfterValidator(schedules)]
 UseCases = Annotated[list[str], AfterValidator(use_cases)]
 Topics = Annotated[list[str], AfterValidator(topics)]

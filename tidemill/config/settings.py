@@ -24,6 +24,7 @@ from tidemill.config.formats import (
     Place,
     Topics,
     UseCases,
+    UseCaseSchedules,
 )
 from tidemill.config.origin import ENV_PREFIX, environment_values, flatten, merge, shown
 
@@ -107,8 +108,10 @@ class Schedules(Section):
 
     lakehouse_gold: Cron = "*/15 * * * *"
     feature_consistency: Cron = "30 4 * * *"
-    train_churn: Cron = "0 3 * * 0"
     stream_keepalive: Cron = "*/5 * * * *"
+    train: UseCaseSchedules = Field(
+        default_factory=dict, description="of a use case's training, instead of the schedule in its model.yaml"
+    )
 
 
 class Airflow(Section):

@@ -186,7 +186,7 @@ def _make_old(folder: Path) -> None:
 
 def answers(lake: Settings) -> dict[str, list[int]]:
     """The ids for which each condition holds, as `lake sql` says."""
-    with sql.connect(lake, "silver.every_type") as connection:
+    with sql.connect(lake, "SELECT * FROM silver.every_type") as connection:
         return {condition: _ids(connection, condition) for condition in CONDITIONS}
 
 
@@ -196,7 +196,7 @@ def _ids(connection: duckdb.DuckDBPyConnection, condition: str) -> list[int]:
 
 
 def read_by_sql(lake: Settings) -> list[Row]:
-    with sql.connect(lake, "silver.every_type") as connection:
+    with sql.connect(lake, "SELECT * FROM silver.every_type") as connection:
         rows = connection.execute("SELECT * FROM silver.every_type ORDER BY id").fetchall()
         return [dict(zip(NAMES, row, strict=True)) for row in rows]
 

@@ -103,6 +103,7 @@ def test_a_bad_password_is_not_printed() -> None:
         *[("spark.master", text) for text in ("local[]", "local[0]", "loacl[2]", "127.0.0.1:7077", "")],
         *[("serving.reload_s", text) for text in ("inf", "nan")],
         *[(f"airflow.schedules.{dag}", "every day") for dag in Schedules.model_fields],
+        ("airflow.schedules.train", '{"nope": "@daily"}'),
     ],
 )
 def test_a_value_of_the_wrong_form_is_refused_where_it_is_read(key: str, value: str) -> None:
@@ -112,6 +113,13 @@ def test_a_value_of_the_wrong_form_is_refused_where_it_is_read(key: str, value: 
     assert str(error.value).startswith(f"{key} = ")
     assert f"in environment {variable}: " in str(error.value)
     assert "Value error" not in str(error.value)
+
+
+def test_the_schedule_of_a_use_case_is_named_when_it_is_wrong() -> None:
+    variable = "TIDEMILL_AIRFLOW__SCHEDULES__TRAIN"
+    with pytest.raises(ConfigError, match=f"airflow.schedules.train.churn = 'weekly' in environment {variable}"):
+        load_settings({variable: '{"churn": "weekly"}'})
+    assert load_settings({variable: '{"churn": "@weekly"}'}).airflow.schedules.train == {"churn": "@weekly"}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,76 @@
+from pathlib import Path
+
+import pytest
+import yaml
+from airflow.dag_processing.dagbag import DagBag
+
+from airflow_orchestration import trainings
+from airflow_orchestration.environment import DAGS
+from airflow_orchestration.trainings import Training
+
+GOOD = {"description": "What a basket costs.", "schedule": "@daily", "owner": "pricing", "tags": ["regression"]}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where use cases are looked for: empty."""
+    monkeypatch.setattr(trainings.trainings, "__defaults__", (tmp_path,))
+    return tmp_path
+
+
+def declare(folder: Path, name: str, text: str) -> Path:
+    file = folder / name / "model.yaml"
+    file.parent.mkdir()
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def test_a_use_case_says_when_it_is_trained_and_whose_it_is(folder: Path) -> None:
+    declare(folder, "basket", yaml.safe_dump(GOOD))
+    declare(folder, "on_demand", "description: Now and then.\n")
+    (folder / "no_model").mkdir()
+    assert trainings.trainings() == [
+        Training("basket", "What a basket costs.", "@daily", "pricing", ("regression",)),
+        Training("on_demand", "Now and then."),
+    ]
+
+
+def test_a_setting_moves_a_schedule(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    declare(folder, "churn", yaml.safe_dump(GOOD))
+    monkeypatch.setenv("TIDEMILL_AIRFLOW__SCHEDULES__TRAIN", '{"churn": "5 4 * * *"}')
+    assert [one.schedule for one in trainings.trainings()] == ["5 4 * * *"]
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("a: [", "model.yaml: while parsing"),
+        ("- a", "model.yaml: a mapping is wanted"),
+        ("schedule: every day", "model.yaml: schedule = 'every day': must be a cron expression"),
+        ("schedule: 5", "model.yaml: schedule = 5: a text is wanted"),
+        ("owner: [me]", "model.yaml: owner = ['me']: a text is wanted"),
+        ("tags: fast", "model.yaml: tags = 'fast': a list of texts is wanted"),
+    ],
+)
+def test_a_file_that_cannot_be_followed_is_named_and_holds_up_no_other(folder: Path, text: str, why: str) -> None:
+    declare(folder, "basket", yaml.safe_dump(GOOD))
+    declare(folder, "wrong", text)
+    good, bad = trainings.trainings()
+    assert (good.trouble, good.schedule) == ("", "@daily")
+    assert why in bad.trouble
+    assert bad.schedule is None
+
+
+def test_each_use_case_has_a_dag_of_its_own(folder: Path, database: None) -> None:
+    declare(folder, "basket", yaml.safe_dump(GOOD))
+    declare(folder, "wrong", "schedule: 5")
+    bag = DagBag(dag_folder=str(DAGS / "train.py"), bundle_name="dags-folder")
+    assert bag.import_errors == {}
+    basket, wrong = bag.dags["train_basket"], bag.dags["train_wrong"]
+    assert {task.owner for task in basket.tasks} == {"pricing"}
+    assert basket.tags >= {"basket", "models", "regression"}
+    assert "What a basket costs." in (basket.doc_md or "")
+    assert basket.get_task("train").command == ["tidemill", "models", "train", "basket", "--json"]
+    assert "schedule = 5: a text is wanted" in (wrong.doc_md or "")
+    assert "trouble" in wrong.tags
+    assert not wrong.timetable.can_be_scheduled
