@@ -197,7 +197,7 @@ def _champion_comparison(settings: Settings, use_case: UseCase, run: TrainingRun
     if old.identity == run.model():
         return _compared(old, Estimate(value=0.0, low=0.0, high=0.0))
     try:
-        old_spec, old_pipeline = download_model(settings, str(champion.source), str(old), old.identity.digest)
+        old_spec, old_pipeline = _old_model(settings, str(champion.source), old)
     except (MlflowRequestError, UnreadableModelError) as error:
         return _compared(old, None, f"{old.named(error)}. {way_out(use_case.name)}")
     spec, pipeline = run.read_model()
@@ -214,6 +214,13 @@ def _champion_comparison(settings: Settings, use_case: UseCase, run: TrainingRun
         return _compared(old, None, f"{old.named(error)}. {way_out(use_case.name)}")
     metric = use_case.spec.gates.champion.metric
     return _compared(old, compare(examples, new_scoring, old_scoring, metric, use_case.spec))
+
+
+def _old_model(settings: Settings, uri: str, old: Registered) -> tuple[ServingSpec, Any]:
+    spec, pipeline = download_model(settings, uri, str(old), old.identity.digest)
+    if not isinstance(spec, ServingSpec):
+        raise UnreadableModelError(f"{old} is a {spec.task} model")
+    return spec, pipeline
 
 
 def _compared(champion: Registered, difference: Estimate | None, problem: str = "") -> ChampionComparison:

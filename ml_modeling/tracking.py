@@ -117,7 +117,10 @@ class TrainingRun:
     def read_model(self) -> tuple[ServingSpec, Any]:
         """The spec and the pipeline the run logged."""
         model = self.model()
-        return download_model(self.settings, f"models:/{model.model_id}", str(model), model.digest)
+        spec, pipeline = download_model(self.settings, f"models:/{model.model_id}", str(model), model.digest)
+        if not isinstance(spec, ServingSpec):
+            raise UnusableRunError(f"run {self.run_id} has a {spec.task} model, and yes or no is asked")
+        return spec, pipeline
 
     def model(self) -> ModelIdentity:
         """Which model the run logged."""
