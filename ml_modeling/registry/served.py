@@ -14,7 +14,7 @@ from yaml import YAMLError
 from ml_modeling.own_estimators import trusted_types
 from ml_modeling.registry.connection import MlflowRequestError, connect, mlflow_errors
 from ml_modeling.registry.identity import ModelIdentity, digest_of
-from ml_modeling.registry.scorer import Floats, final_step, positive_probability
+from ml_modeling.registry.scorer import Floats, final_step
 from tidemill.config.errors import TerminalError
 from tidemill.config.settings import Settings
 
@@ -122,49 +122,23 @@ STORED: TypeAdapter[Serving] = TypeAdapter(
 
 @dataclass(frozen=True)
 class ServedModel:
-    """A registered version, ready to score."""
+    """A registered version, ready to answer; ``background`` are rows like those it learnt from, where it kept some."""
 
     name: str
     version: str
     alias: str
     identity: ModelIdentity
-    spec: ServingSpec
+    spec: Serving
     pipeline: Any
+    background: Floats | None = None
 
     @property
     def features(self) -> tuple[str, ...]:
         return self.spec.features
 
     @property
-    def threshold(self) -> float:
-        return self.spec.threshold
-
-    @property
-    def decisions(self) -> tuple[str, str]:
-        return self.spec.decisions
-
-    @property
-    def cold_start_score(self) -> float:
-        return self.spec.cold_start_score
-
-    @property
-    def cold_start_decision(self) -> str | None:
-        return self.spec.cold_start_decision
-
-    @property
     def feature_service(self) -> str:
         return self.spec.feature_service
-
-    def score(self, matrix: Floats) -> Floats:
-        """The probability of the positive class of each row.
-
-        ``matrix`` has shape (n, len(features)) with columns ordered like ``features``; nan is a missing value.
-        """
-        return positive_probability(self.pipeline, matrix)
-
-    def decide(self, score: float) -> str:
-        """The decision for one score."""
-        return self.decisions[score >= self.threshold]
 
 
 def download_model(settings: Settings, uri: str, what: str, digest: str = "") -> tuple[Serving, Any]:

@@ -12,7 +12,6 @@ from feature_store.events import Column, Events, Queries
 from feature_store.kernel import compute
 from tests.cases.card_payments import Tables, tables
 from tests.cases.naive_windows import naive_value
-from tidemill.contracts import contract, data_columns
 from use_cases.fraud import features, labels
 
 VERDICT_GROUPS = [group for group in features.SERVICE.groups if group.source == features.VERDICTS]
