@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field, StringConstraints, create_model
+from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, create_model
 from typing_extensions import TypedDict
 
 from feature_store import catalog
@@ -20,7 +20,11 @@ MAX_TOP = 100
 TOP = 10
 Id = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=MAX_ID)]
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
-Top = Annotated[int, Field(strict=True, ge=1, le=MAX_TOP, description="how many reasons to tell")]
+Top = Annotated[
+    int,
+    BeforeValidator(lambda given: int(given) if isinstance(given, float) and given.is_integer() else given),
+    Field(strict=True, ge=1, le=MAX_TOP, description="how many reasons to tell"),
+]
 FORBID = ConfigDict(extra="forbid")
 AS_OF = "all that the lake had learnt until then is in the features; null when they could not be read"
 

@@ -107,6 +107,12 @@ def test_how_many_reasons_are_told_is_bounded(churn: UseCaseSchemas, top: object
     assert raised.value.errors()[0]["loc"] == ("top",)
 
 
+@pytest.mark.parametrize("top", [1, 100, 13.0])
+def test_a_whole_number_however_written_is_how_many(churn: UseCaseSchemas, top: float) -> None:
+    request: Any = churn.explain_request.model_validate({"instance": {"customer_id": "1"}, "top": top})
+    assert (request.top, type(request.top)) == (int(top), int)
+
+
 def test_ten_reasons_are_told_unless_more_or_fewer_are_asked_for(churn: UseCaseSchemas) -> None:
     request: Any = churn.explain_request.model_validate({"instance": {"customer_id": "1"}})
     assert request.top == 10
