@@ -3,14 +3,14 @@
 import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 from feature_store import catalog
+from feature_store.definitions import Task
+from feature_store.definitions.questions import KINDS, task_of
 from tidemill.config.errors import TerminalError
 
 Instance = Mapping[str, str | float]
 """The id of each entity under its key, and each input under its name."""
-Task = Literal["binary", "multiclass", "regression"]
 ANSWERED = frozenset({"score", "decision", "scores", "value", "interval", "features_as_of", "degraded"})
 REASONED = frozenset({"space", "explained", "base", "output", "reasons", "rest"})
 
@@ -42,7 +42,7 @@ def asked_of(use_case: str) -> Asked:
 
     Raises:
         FeatureCatalogError: it has no feature service.
-        UnaskableError: it has no entity, or one whose key is a field of every answer.
+        UnaskableError: it has no question, no entity, or one whose key is a field of every answer.
     """
     service = catalog.service(use_case)
     keys = tuple(dict.fromkeys(group.entity.key for group in service.groups))
@@ -57,7 +57,9 @@ def asked_of(use_case: str) -> Asked:
 
 
 def _task(use_case: str) -> Task:
-    """As the answer that its label wants; yes or no where it says nothing of it."""
+    """As the answer that its question wants."""
     label = getattr(importlib.import_module(f"use_cases.{use_case}.labels"), "LABEL", None)
-    tasks: Mapping[str, Task] = {"multiclass": "multiclass", "regression": "regression"}
-    return tasks.get(str(getattr(getattr(label, "answer", None), "task", "")), "binary")
+    if not isinstance(label, KINDS):
+        kinds = ", ".join(kind.__name__ for kind in KINDS)
+        raise UnaskableError(f"use_cases/{use_case}/labels.py: LABEL is {label!r}; write LABEL = one of {kinds}")
+    return task_of(label)

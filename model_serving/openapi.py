@@ -6,7 +6,8 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from model_serving.asked import Asked, Task
+from feature_store.definitions import Task
+from model_serving.asked import Asked
 from model_serving.problems import MEDIA_TYPE, problem
 from model_serving.schemas import FieldProblem, Problem
 from model_serving.use_case_schemas import TOP, UseCaseSchemas
@@ -19,18 +20,18 @@ _RUN = {"run_id": "52a3117a58a8404e9a84453477a04632", "model_id": "m-35f7c64c8fb
 _AS_OF = "2026-01-31T12:00:00Z"
 _FEATURE = "purchases__time_since_last_all"
 _ANSWERS: Mapping[Task, tuple[dict[str, Any], dict[str, Any]]] = {
-    "binary": ({"score": 0.8127, "decision": "yes"}, {"score": 0.4, "decision": None}),
-    "multiclass": (
+    Task.BINARY: ({"score": 0.8127, "decision": "yes"}, {"score": 0.4, "decision": None}),
+    Task.MULTICLASS: (
         {"scores": {"low": 0.1, "middle": 0.2, "high": 0.7}, "decision": "high"},
         {"scores": {"low": 0.5, "middle": 0.3, "high": 0.2}, "decision": None},
     ),
-    "regression": ({"value": 81.5, "interval": [12.25, 160.0]}, {"value": 40.0, "interval": None}),
+    Task.REGRESSION: ({"value": 81.5, "interval": [12.25, 160.0]}, {"value": 40.0, "interval": None}),
 }
 """With features, and for a cold start."""
 _REASONS: Mapping[Task, dict[str, Any]] = {
-    "binary": {"space": "log_odds", "explained": "yes"},
-    "multiclass": {"space": "logit", "explained": "high"},
-    "regression": {"space": "value", "explained": None},
+    Task.BINARY: {"space": "log_odds", "explained": "yes"},
+    Task.MULTICLASS: {"space": "logit", "explained": "high"},
+    Task.REGRESSION: {"space": "value", "explained": None},
 }
 _READY = {
     "status": "degraded",
@@ -148,7 +149,7 @@ def model_info_responses(asked: Asked) -> Responses:
         "feature_service": asked.use_case,
         "loaded_at": _AS_OF,
         "is_cached": False,
-        "task": asked.task,
+        "task": str(asked.task),
         **_INFO[asked.task],
     }
     unknown = _error(404, "No such use case", f"no use case 'chrun'; this server has: {asked.use_case}")
@@ -156,13 +157,13 @@ def model_info_responses(asked: Asked) -> Responses:
 
 
 _INFO: Mapping[Task, dict[str, Any]] = {
-    "binary": {"threshold": 0.5, "decisions": ["no", "yes"], "cold_start_score": 0.4, "cold_start_decision": None},
-    "multiclass": {
+    Task.BINARY: {"threshold": 0.5, "decisions": ["no", "yes"], "cold_start_score": 0.4, "cold_start_decision": None},
+    Task.MULTICLASS: {
         "classes": ["low", "middle", "high"],
         "cold_start_scores": {"low": 0.5, "middle": 0.3, "high": 0.2},
         "cold_start_decision": None,
     },
-    "regression": {"minimum": 0.0, "coverage": 0.9, "cold_start_value": 40.0},
+    Task.REGRESSION: {"minimum": 0.0, "coverage": 0.9, "cold_start_value": 40.0},
 }
 HEALTHZ: Responses = {200: _answer(JSON, alive={"status": "alive"})}
 READYZ: Responses = {

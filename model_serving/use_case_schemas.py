@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, crea
 from typing_extensions import TypedDict
 
 from feature_store import catalog
-from feature_store.definitions import FeatureService
+from feature_store.definitions import FeatureService, Task
 from model_serving.asked import Asked, Instance
 from model_serving.schemas import Body, DegradedReason, ModelIdentity, Reason
 from tidemill.contracts import contracts
@@ -22,8 +22,9 @@ Id = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=MAX_
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Top = Annotated[
     int,
-    BeforeValidator(lambda given: int(given) if isinstance(given, float) and given.is_integer() else given),
     Field(strict=True, ge=1, le=MAX_TOP, description="how many reasons to tell"),
+    # 13.0 is an integer in JSON Schema. Outermost, so that the bounds stay in the description.
+    BeforeValidator(lambda given: int(given) if isinstance(given, float) and given.is_integer() else given),
 ]
 FORBID = ConfigDict(extra="forbid")
 AS_OF = "all that the lake had learnt until then is in the features; null when they could not be read"
@@ -102,18 +103,18 @@ def _answered(asked: Asked) -> dict[str, Any]:
 _DECISION = Annotated[
     str | None, Field(description="for who has no features what the model declares, null when that is no decision")
 ]
-_ANSWERS: Mapping[str, Mapping[str, Any]] = {
-    "binary": {
+_ANSWERS: Mapping[Task, Mapping[str, Any]] = {
+    Task.BINARY: {
         "score": Annotated[
             float, Field(ge=0, le=1, description="the model's score; what it means is in the use case's README")
         ],
         "decision": _DECISION,
     },
-    "multiclass": {
+    Task.MULTICLASS: {
         "scores": Annotated[dict[str, float], Field(description="the probability of each class")],
         "decision": _DECISION,
     },
-    "regression": {
+    Task.REGRESSION: {
         "value": Annotated[float, Field(description="what it means is in the use case's README")],
         "interval": Annotated[
             tuple[float, float] | None,

@@ -6,6 +6,7 @@ from typing import cast
 import numpy as np
 import numpy.typing as npt
 
+from feature_store.definitions import Task
 from feature_store.online import FeatureRow
 from feature_store.tiles import Status
 from ml_modeling.registry import ModelIdentity, ServedModel, ServingSpec
@@ -21,7 +22,7 @@ FEATURES = ("recency_days", "tenure_days")
 FINGERPRINT = "00ff"
 AT = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
 WHICH = ModelIdentity(run_id="run", model_id="m-1")
-ASKED = Asked("churn", "binary", ("customer_id",), ())
+ASKED = Asked("churn", Task.BINARY, ("customer_id",), ())
 AS_OF = datetime(2026, 2, 28, tzinfo=UTC)
 
 

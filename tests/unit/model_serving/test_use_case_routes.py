@@ -18,6 +18,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from feature_store.definitions import Task
 from feature_store.online import FeatureRow
 from feature_store.tiles import Status
 from ml_modeling.registry import ServedModel, ServingSpec
@@ -122,7 +123,7 @@ class Asking:
 @pytest.fixture
 def asking(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Asking]:
     spec: Serving = getattr(request, "param", BINARY)
-    monkeypatch.setattr(server, "asked_of", lambda name: replace(asked.asked_of(name), task=spec.task))
+    monkeypatch.setattr(server, "asked_of", lambda name: replace(asked.asked_of(name), task=Task(spec.task)))
     environment = {
         "TIDEMILL_HOME": str(tmp_path),
         "TIDEMILL_SERVING__USE_CASES": '["churn", "fraud"]',

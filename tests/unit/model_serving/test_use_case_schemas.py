@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Iterator
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
-from feature_store.definitions import Derived, Entity, FeatureGroup, FeatureService, Input, Source, count, days
+from feature_store.definitions import Derived, Entity, FeatureGroup, FeatureService, Input, Source, Task, count, days
 from model_serving import asked as asked_module
 from model_serving.asked import Asked, UnaskableError, asked_of
 from model_serving.use_case_schemas import UseCaseSchemas, schemas_of
@@ -27,8 +27,9 @@ def fraud() -> UseCaseSchemas:
 
 
 def test_a_request_has_the_entities_and_inputs_of_the_feature_service() -> None:
-    assert asked_of("churn") == Asked("churn", "binary", ("customer_id",), ())
-    assert asked_of("fraud") == Asked("fraud", "binary", ("customer_id", "terminal_id"), ("amount",))
+    assert asked_of("churn") == Asked("churn", Task.BINARY, ("customer_id",), ())
+    assert asked_of("next_spend") == Asked("next_spend", Task.REGRESSION, ("customer_id",), ())
+    assert asked_of("fraud") == Asked("fraud", Task.BINARY, ("customer_id", "terminal_id"), ("amount",))
 
 
 def place(schemas: UseCaseSchemas, document: object) -> tuple[str | int, ...]:
@@ -113,6 +114,11 @@ def test_a_whole_number_however_written_is_how_many(churn: UseCaseSchemas, top: 
     assert (request.top, type(request.top)) == (int(top), int)
 
 
+def test_the_bounds_of_top_are_in_the_description(churn: UseCaseSchemas) -> None:
+    top = churn.explain_request.model_json_schema()["properties"]["top"]
+    assert (top["type"], top["minimum"], top["maximum"], top["default"]) == ("integer", 1, 100, 10)
+
+
 def test_ten_reasons_are_told_unless_more_or_fewer_are_asked_for(churn: UseCaseSchemas) -> None:
     request: Any = churn.explain_request.model_validate({"instance": {"customer_id": "1"}})
     assert request.top == 10
@@ -123,8 +129,8 @@ def test_examples_are_those_of_the_contracts(churn: UseCaseSchemas, fraud: UseCa
     assert fraud.example == {"customer_id": "C004961", "terminal_id": "T003412", "amount": 81.51}
 
 
-@pytest.mark.parametrize("task", get_args(asked_module.Task))
-def test_an_answer_has_the_fields_of_its_task(task: asked_module.Task) -> None:
+@pytest.mark.parametrize("task", list(Task))
+def test_an_answer_has_the_fields_of_its_task(task: Task) -> None:
     made = schemas_of(Asked("churn", task, ("customer_id",), ()), MAX)
     schema = json.loads(json.dumps(made.predictions.model_json_schema(mode="serialization")))
     fields = set(schema["$defs"]["ChurnPrediction"]["properties"]) - {"customer_id", "features_as_of", "degraded"}
