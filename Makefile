@@ -21,8 +21,10 @@ SOURCE ?= simulator
 FILE ?=
 SIZE ?= small
 KEEP ?= 1
+HOURS ?= 1
+SEED ?= 1
 
-.PHONY: help bootstrap setup lint format test test-unit test-integration test-matrices test-airflow test-e2e test-troubles test-docs demo up down status clean
+.PHONY: help bootstrap setup lint format test test-unit test-integration test-matrices test-attacks soak test-airflow test-e2e test-troubles test-docs demo up down status clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / {printf "  \033[1m%-18s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -75,10 +77,16 @@ test-unit: setup ## tests without a JVM or a server
 	.venv/bin/pytest tests/unit
 
 test-integration: setup ## tests on the real Kafka, Spark, Redis, MLflow and Feast
-	.venv/bin/pytest tests/integration -m "not matrix"
+	.venv/bin/pytest tests/integration -m "not matrix and not attack"
 
 test-matrices: setup ## the integration tests' matrices in full: CI tries some cases of each
 	.venv/bin/pytest tests/integration -m matrix
+
+test-attacks: setup ## long attacks: thousands of generated requests and orders of loss, planted faults, frozen processes
+	.venv/bin/pytest tests/integration tests/troubles -m attack
+
+soak: setup ## run the whole stack under requests, events and kills for HOURS, judge every answer, write soak.md
+	.venv/bin/python -m tests.soak --hours $(HOURS) --seed $(SEED)
 
 test-airflow: setup ## tests of the DAGs and plugins in the real Airflow
 	.venv-airflow/bin/pytest tests/airflow_orchestration
@@ -87,7 +95,7 @@ test-e2e: setup ## run the loop and kill things
 	.venv/bin/pytest tests/e2e
 
 test-troubles: setup ## replay people's troubles on one running stack, as a person would
-	.venv/bin/pytest tests/troubles
+	.venv/bin/pytest tests/troubles -m "not attack"
 
 test-docs: ## run the commands of the docs against the stack a demo left running
 	.venv/bin/pytest tests/docs

@@ -77,9 +77,10 @@ def write_states(settings: Settings) -> dict[str, int]:
         number = len(CUSTOMERS) * EVENTS_EACH
         states = apply(layout, [None] * len(CUSTOMERS), events(group, now), np.ones(number, dtype=np.int64), now, EPOCH)
         store, known = StateStore(settings, group), Known(EPOCH, version=1)
-        store.begin(Applied("none", EPOCH, version=1, known_until=now, at=now))
+        begun = Applied("none", EPOCH, version=1, known_until=now, at=now)
+        fence = store.begin(begun, store.token(), store.run_id())
         found = store.find(CUSTOMERS)
-        store.write(EPOCH, [Change(one, state, known) for one, state in zip(found, states, strict=True)], now)
+        store.write(fence.token, [Change(one, state, known) for one, state in zip(found, states, strict=True)], now)
         sizes[group.name] = int(statistics.median(len(state) for state in states))
     return sizes
 

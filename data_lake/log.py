@@ -3,6 +3,7 @@
 What a commit did is decided by its actions: an operation's name is only what its writer said of it.
 """
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -76,6 +77,12 @@ def commit(table: Table, settings: Settings, version: int) -> Commit | None:
     return None if actions is None else _commit(version, actions)
 
 
+def commit_digest(table: Table, settings: Settings, version: int) -> str | None:
+    """What tells commit ``version`` from any other that could have its number; None when its file is gone."""
+    content = _content(file_system(table, settings), version)
+    return None if content is None else hashlib.sha256(content).hexdigest()
+
+
 def data_files(delta: DeltaTable, files: PyFileSystem, first: int) -> list[DataFile]:
     """Every file that was part of the table at version ``first`` or later, up to the version ``delta`` is at.
 
@@ -112,9 +119,14 @@ def _commit(version: int, actions: list[Mapping[str, Any]]) -> Commit:
 
 
 def _read(files: PyFileSystem, version: int) -> list[Mapping[str, Any]] | None:
+    content = _content(files, version)
+    return None if content is None else [orjson.loads(line) for line in content.splitlines() if line.strip()]
+
+
+def _content(files: PyFileSystem, version: int) -> bytes | None:
     try:
         with files.open_input_stream(f"_delta_log/{version:020}.json") as stream:
-            return [orjson.loads(line) for line in stream.read().splitlines() if line.strip()]
+            return bytes(stream.read())
     except FileNotFoundError:
         return None
 

@@ -34,10 +34,14 @@ NO_BUCKETS: Ints = np.zeros(0, dtype=np.int64)
 
 @dataclass(frozen=True)
 class Upon:
-    """What states are brought up to date from: all commits up to ``version`` are in those of ``epoch``."""
+    """What states are brought up to date from: all commits up to ``version`` are in those of ``epoch``.
+
+    ``token`` is that of the turn in which they are written.
+    """
 
     epoch: int
     version: int
+    token: str
 
 
 @dataclass(frozen=True)
@@ -155,7 +159,7 @@ class Writer:
             )
             for number in chosen
         }
-        self.store.write(self.upon.epoch, list(written.values()), now)
+        self.store.write(self.upon.token, list(written.values()), now)
         sizes = [len(after[number]) for number in chosen]
         lost = [bucket_of(ids[number]) for number in (~stand).nonzero()[0].tolist()] if self.anew is None else []
         return Counts(

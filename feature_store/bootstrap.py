@@ -12,6 +12,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
 from data_lake import commits
+from data_lake.log import commit_digest
 from data_lake.tables import table
 from feature_store.applying import COMMIT, Anew, Counts, Upon, apply_to_states, state_bucket
 from feature_store.catalog import state_view_name
@@ -64,6 +65,9 @@ class SilverOfGroup:
 
     def version(self) -> int:
         return commits.current_version(table(self.group.source.table), self.settings)
+
+    def commit(self, version: int) -> str | None:
+        return commit_digest(table(self.group.source.table), self.settings, version)
 
     def make(self, buckets: Sequence[int] | None, version: int, upon: Upon, anew: Anew) -> Counts:
         """As :meth:`feature_store.keeping.Lake.make`."""

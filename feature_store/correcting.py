@@ -94,7 +94,7 @@ def forget_marked(touched: DataFrame, settings: Settings, group: FeatureGroup, u
 def mark(store: StateStore, found: Sequence[Found], upon: Upon, _version: int) -> Changes:
     """Replace the states ``found`` by a mark: nobody is answered from it."""
     there = [one for one in found if one.state is not None]
-    store.write(upon.epoch, [Change(one, REBUILDING_MARK, one.known) for one in there], 0)
+    store.write(upon.token, [Change(one, REBUILDING_MARK, one.known) for one in there], 0)
     return joined([])
 
 
@@ -111,7 +111,7 @@ def leave(_store: StateStore, found: Sequence[Found], upon: Upon, version: int) 
 def forget(store: StateStore, found: Sequence[Found], upon: Upon, _version: int) -> Changes:
     """Remove what is ``found``."""
     there = [one for one in found if one.state is not None or one.entry is not None]
-    store.write(upon.epoch, [Change(one, None, None) for one in there], 0)
+    store.write(upon.token, [Change(one, None, None) for one in there], 0)
     return joined([])
 
 

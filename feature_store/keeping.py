@@ -13,12 +13,12 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
-from redis.exceptions import LockError, RedisError
 
 from feature_store.applying import Anew, Counts, Upon
 from feature_store.definitions import FeatureGroup
-from feature_store.states import Applied, Change, Known, StatesFencedError, StateStore
+from feature_store.states import Applied, Change, Fence, Known, StatesFencedError, StateStore
 from feature_store.states.applied import ALL_BUCKETS
+from feature_store.states.fence import epoch_of
 from feature_store.states.known import check_of
 from feature_store.states.ledger import Ledger, LedgerFiles
 from feature_store.tiles import Layout, header_of, peek
@@ -45,12 +45,20 @@ class LakeGoneError(TransientError):
     """The lake no longer has the version that was asked for."""
 
 
+class LakeWentBackError(TransientError):
+    """The lake's table is no more the one that the states were made from: all of them are made anew."""
+
+
 class Lake(Protocol):
     """What the states are made from."""
 
     def table_id(self) -> str: ...
 
     def version(self) -> int: ...
+
+    def commit(self, version: int) -> str | None:
+        """What tells this commit from another of its number; None when that is not known any more."""
+        ...
 
     def make(self, buckets: Sequence[int] | None, version: int, upon: Upon, anew: Anew) -> Counts:
         """Make the states of all entities in ``buckets`` (None: of all) as of ``version``.
@@ -73,6 +81,8 @@ class StateKeeper:
     lock: threading.RLock = field(default_factory=threading.RLock, init=False)
     _next: int = field(default=0, init=False)
     _due_after: float = field(default=0.0, init=False)
+    _fence: Fence | None = field(default=None, init=False)
+    _lost: list[int] = field(default_factory=list, init=False)
 
     def is_made(self) -> bool:
         """Whether the states of the lake's table are there, as far as the store and the ledger say."""
@@ -99,21 +109,26 @@ class StateKeeper:
 
         Raises:
             BootstrapRunningError: another process is at it.
+            OnlineStoreUnavailableError: Redis does not answer.
         """
         with self.lock, self._alone():
+            run_id, token = self.store.run_id(), self.store.token()
             before, ledger = self.store.applied(), self.files.newest()
             table_id, started = self.lake.table_id(), _now()
-            epoch = 1 + max(before.epoch if before else 0, ledger.epoch if ledger else 0, int(time.time()) - 1)
+            epochs = epoch_of(token), before.epoch if before else 0, ledger.epoch if ledger else 0
+            # By the clock, in milliseconds, so that it is a new one also when all that knew the one before is lost.
+            epoch = 1 + max(*epochs, time.time_ns() // 1_000_000)
             known_until = before.known_until if before and before.table_id == table_id else 0
             begun = Applied(table_id, epoch, NO_VERSION, known_until, started, ALL_BUCKETS, is_anew=True)
-            self.store.begin(begun)
+            fence = self._fence = self.store.begin(begun, token, run_id)
             # From here on nobody else writes, so nothing can be newer than this.
             version = self.lake.version()
-            counts = self.lake.make(None, version, Upon(epoch, version), Anew(started))
-            removed = self._forget_others(epoch, version)
+            commit = self.lake.commit(version)
+            counts = self.lake.make(None, version, Upon(epoch, version, fence.token), Anew(started))
+            removed = self._forget_others(fence, version)
             empty = Ledger.empty(table_id, epoch, version)
-            self._save(empty.after(counts.changes, version, counts.known))
-            self._settle(begun)
+            self._save(empty.after(counts.changes, version, counts.known, commit))
+            self._settle(fence, begun)
         return counts, removed
 
     def repair(self, buckets: Sequence[int], why: str) -> None:
@@ -123,56 +138,70 @@ class StateKeeper:
             BootstrapRunningError: another process is at it.
         """
         ledger, applied = self._ledger(), self.store.applied()
-        if applied is None or applied.epoch != ledger.epoch:
+        if applied is None or applied.epoch != ledger.epoch or self._went_back():
             self.make_anew()
             return
         logger.warning("%d of %d buckets of %s %s: made anew", len(buckets), len(ALL_BUCKETS), self.group.name, why)
         with self._alone():
+            fence = self._take()
             begun = replace(applied, rebuilding=tuple(sorted({*applied.rebuilding, *buckets})), at=_now())
-            self.store.note(applied, begun)
-            upon = Upon(ledger.epoch, ledger.version)
+            self.store.note(fence, applied, begun)
+            upon = Upon(ledger.epoch, ledger.version, fence.token)
             try:
                 counts = self.lake.make(begun.rebuilding, ledger.version, upon, Anew(begun.at))
             except LakeGoneError as error:
                 logger.warning("%s: all states of %s are made anew", error, self.group.name)
             else:
                 for bucket in begun.rebuilding:
-                    self._sweep(bucket, ledger.epoch, ledger.version)
+                    self._sweep(bucket, fence, ledger.version)
                 rest = ledger.without(begun.rebuilding)
-                self._save(rest.after(counts.changes, ledger.version, ledger.known_until))
-                self._settle(begun)
+                self._save(rest.after(counts.changes, ledger.version, ledger.known_until, ledger.commit))
+                self._settle(fence, begun)
                 return
         self.make_anew()
 
     @contextmanager
-    def batch(self) -> Iterator[tuple[Ledger, Applied]]:
-        """Hold the lock with states that are what the ledger says, repaired if need be.
+    def batch(self) -> Iterator[tuple[Upon, Applied]]:
+        """Hold the lock and the turn to write, with states that are what the ledger says, repaired if need be.
+
+        What the batch finds lost is made anew when it is done.
 
         Raises:
             StatesFencedError: another process makes them anew.
+            LakeWentBackError: the lake's table is another one now.
         """
         with self.lock:
+            run_id = self.store.run_id()
             self.look()
-            ledger, applied = self._ledger(), self.store.applied()
+            fence, ledger = self._take(run_id), self._ledger()
+            applied = self.store.applied()
             if applied is None or applied.epoch != ledger.epoch or applied.version < ledger.version:
                 raise StatesFencedError(f"the states of {self.group.name} are made anew by another process")
-            yield ledger, applied
+            self._check_lake()
+            self._lost = []
+            yield Upon(ledger.epoch, ledger.version, fence.token), applied
+            if self._lost:
+                self.repair(self._lost, "had lost states of entities that events came for")
 
     def commit(self, before: Applied, counts: Counts, version: int, started: int) -> None:
         """Note that all commits up to ``version`` are in the states; ``before`` is the note of before the batch.
 
-        What the batch found lost is made anew.
+        Raises:
+            StatesFencedError: another process writes these states now.
+            StoreRestartedError: what the batch wrote may not be there any more.
+            LakeWentBackError: the lake's table became another one during the batch.
         """
-        ledger = self._ledger()
-        lost = tuple(int(bucket) for bucket in counts.lost)
+        ledger, fence = self._ledger(), self._fence
+        if fence is None:
+            raise RuntimeError("a commit is part of a batch")
+        commit = self.lake.commit(version)
+        self._check_lake()
+        self._lost = counts.lost.tolist()
         known_until = max(before.known_until, counts.known)
-        after = replace(
-            before, version=max(before.version, version), known_until=known_until, at=started, rebuilding=lost
-        )
-        self.store.note(before, after)
-        self._save(ledger.after(counts.changes, version, known_until))
-        if lost:
-            self.repair(lost, "had lost states of entities that events came for")
+        newest = max(before.version, version)
+        after = replace(before, version=newest, known_until=known_until, at=started, rebuilding=tuple(self._lost))
+        self.store.note(fence, before, after)
+        self._save(ledger.after(counts.changes, version, known_until, commit))
 
     def look(self) -> None:
         """Repair what a look at the store's notes and counts shows to be wrong, without reading any state."""
@@ -185,7 +214,10 @@ class StateKeeper:
                 logger.warning("the store has lost the states of %s: they are made anew", self.group.name)
                 self.make_anew()
                 return
-            if applied.version < ledger.version or applied.rebuilding:
+            if self._fence is not None and self.store.token() != self._fence.token.encode():
+                logger.warning("another process wrote states of %s, or the store went back", self.group.name)
+                self._adopt(applied)
+            elif applied.version < ledger.version or applied.rebuilding:
                 self._catch_up(applied)
             counts = np.array(self.store.counts())
             # More than the ledger says are those of a batch that did not come to its end.
@@ -226,30 +258,38 @@ class StateKeeper:
             count, check = count + (version != NO_VERSION), check ^ check_of(entity, known.epoch, version)
         if (count, check) != (ledger.counts[bucket], ledger.checks[bucket]):
             return False
-        headers, latest = (peek(layout, head) for head in self.store.heads(list(found))), _now() + AHEAD
+        heads, latest = self.store.heads(list(found)), _now() + AHEAD
         return all(
-            header is not None
+            (header := peek(layout, head.start)) is not None
             and known is not None
             and (header.epoch, header.version) == known[:2]
+            and head.digest == known.digest
             and header.since <= latest
-            for header, known in zip(headers, found.values(), strict=True)
+            for head, known in zip(heads, found.values(), strict=True)
         )
 
     def _catch_up(self, applied: Applied) -> None:
         """Whatever happened to the store or to who wrote it: repair what differs, and note that it is repaired."""
+        fence = self._take()
         if wrong := self.wrong(ALL_BUCKETS):
             self.repair(wrong, "are not those of the ledger")
         elif applied.rebuilding or applied.version < self._ledger().version:
-            self._settle(applied)
+            self._settle(fence, applied)
 
     def _adopt(self, applied: Applied) -> None:
         """Go on from what another process made."""
         newest = self.files.newest()
-        if newest is None or newest.epoch != applied.epoch or applied.rebuilding:
+        if newest is None or newest.epoch != applied.epoch or (applied.rebuilding and applied.is_anew):
             logger.warning("who began to make the states of %s anew is not done: taken over", self.group.name)
             self.make_anew()  # unless that process lives and holds the lock
         else:
             self.ledger = newest
+            self._catch_up(applied)
+
+    def _take(self, run_id: str | None = None) -> Fence:
+        """One's turn to write; who had the one before is refused from now on."""
+        self._fence = self.store.take(self._ledger().epoch, run_id or self.store.run_id())
+        return self._fence
 
     def _make_due(self) -> None:
         due = (self._ledger().due <= _now()).nonzero()[0]
@@ -261,14 +301,27 @@ class StateKeeper:
     def _belongs(self, ledger: Ledger, applied: Applied) -> bool:
         """Whether both are of one epoch and of the lake's table, as it is or was before."""
         is_one = ledger.epoch == applied.epoch and ledger.table_id == self.lake.table_id()
-        return is_one and ledger.version <= self.lake.version()
+        return is_one and ledger.version <= self.lake.version() and not self._went_back(ledger)
 
-    def _settle(self, applied: Applied) -> None:
+    def _went_back(self, ledger: Ledger | None = None) -> bool:
+        """Whether the commit that the states have come to is another one now; not when either is not known."""
+        ledger = ledger or self._ledger()
+        commit = self.lake.commit(ledger.version)
+        return None not in (commit, ledger.commit) and commit != ledger.commit
+
+    def _check_lake(self) -> None:
+        if self._went_back():
+            raise LakeWentBackError(
+                f"version {self._ledger().version} of the table that the states of {self.group.name} are made from is "
+                "another commit now, the table went back: they are made anew"
+            )
+
+    def _settle(self, fence: Fence, applied: Applied) -> None:
         """Note in the store what the ledger says."""
         ledger = self._ledger()
         settled = Applied(ledger.table_id, ledger.epoch, ledger.version, ledger.known_until, applied.at)
         if settled != applied:
-            self.store.note(applied, settled)
+            self.store.note(fence, applied, settled)
 
     def _save(self, ledger: Ledger) -> None:
         self.files.save(ledger)
@@ -279,29 +332,29 @@ class StateKeeper:
             raise RuntimeError("start() comes first")
         return self.ledger
 
-    def _forget_others(self, epoch: int, version: int) -> int:
+    def _forget_others(self, fence: Fence, version: int) -> int:
         """Remove the states of other epochs; how many there were."""
         layout = Layout.of(self.group)
 
         def is_others(state: bytes) -> bool:
             header = header_of(layout, state)
-            return not isinstance(header, Header) or header.epoch != epoch
+            return not isinstance(header, Header) or header.epoch != fence.epoch
 
         removed = self.store.forget_where(is_others)
         for bucket in ALL_BUCKETS:
-            self._sweep(bucket, epoch, version)
+            self._sweep(bucket, fence, version)
         return removed
 
-    def _sweep(self, bucket: int, epoch: int, version: int) -> None:
+    def _sweep(self, bucket: int, fence: Fence, version: int) -> None:
         """Remove the states of ``bucket`` that were not made just now: the lake has no events of their entities."""
         others = [
             entity
             for entity, entry in self.store.entries(bucket)
-            if (known := Known.load(entry)) is None or known[:2] != (epoch, version)
+            if (known := Known.load(entry)) is None or known[:2] != (fence.epoch, version)
         ]
         for first in range(0, len(others), SWEPT):
             found = self.store.find(others[first : first + SWEPT])
-            self.store.write(epoch, [Change(one, None, None) for one in found], _now())
+            self.store.write(fence.token, [Change(one, None, None) for one in found], _now())
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -319,15 +372,16 @@ class StateKeeper:
             keeper.join()
             try:
                 lock.release()
-            except LockError as error:
-                logger.warning("the lock of %s was lost: %s", name, error)
+            except TransientError as error:
+                # What was done under it is done, or its error is the one to tell.
+                logger.warning("the lock of %s is not released, it ends by itself in %d s: %s", name, LOCK_S, error)
 
 
 def _hold(reacquire: Callable[[], object], done: threading.Event, name: str) -> None:
     while not done.wait(LOCK_S / 3):
         try:
             reacquire()
-        except RedisError as error:  # what else needs Redis fails by itself, and is tried again
+        except TransientError as error:  # what else needs Redis fails by itself, and is tried again
             logger.warning("the lock of %s could not be kept: %s", name, error)
 
 

@@ -16,7 +16,6 @@ from feature_store.tiles import Layout, Status
 from feature_store.tiles.merge import Merged, Plan, merge
 from tidemill.config.errors import TerminalError
 
-READ = (Status.OK, Status.STALE)
 YEAR_1973 = 10**14
 Inputs = Mapping[str, NDArray[np.float64]]
 
@@ -72,7 +71,10 @@ def merge_service(
 def _believed(merged: Merged, belief: Belief) -> Merged:
     """Without the values of states that are not those that the store should have."""
     is_other = merged.header.epoch != belief.epoch
-    lost = np.isin(merged.status, READ) & is_other | belief.is_lost
+    is_whole = belief.missing is None and belief.rebuilding is None and not belief.is_lost
+    if is_whole and not is_other.any():
+        return merged
+    lost = is_other & ((merged.status == Status.OK) | (merged.status == Status.STALE)) | belief.is_lost
     if belief.missing is not None:
         lost |= belief.missing
     rebuilding = np.zeros(len(lost), dtype=np.bool_)
@@ -108,7 +110,7 @@ def feast_features(service_name: str, inputs: Mapping[str, Sequence[Any]]) -> di
 def _check_times(answer: Answer, times: Ints) -> None:
     for name, merged in answer.groups.items():
         # Feast itself calls with bytes that are no state, and any number.
-        readable = ~np.isin(merged.status, (Status.UNREADABLE, Status.OTHER_FINGERPRINT))
+        readable = (merged.status != Status.UNREADABLE) & (merged.status != Status.OTHER_FINGERPRINT)
         if (wrong := readable & (times < YEAR_1973)).any():
             raise RequestTimeError(
                 f"{REQUEST_TIME} {times[wrong][0]} is no time in microseconds since 1970; is it in seconds?"

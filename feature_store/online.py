@@ -11,6 +11,7 @@ from feature_store import catalog
 from feature_store.merging import Belief, merge_service, optional
 from feature_store.online_store import OnlineStoreUnavailableError
 from feature_store.states import Applied, StateReader, bucket_of
+from feature_store.states.heard import heard_of
 from feature_store.tiles import Status
 from tidemill.config.errors import TerminalError
 from tidemill.config.settings import Settings
@@ -65,7 +66,7 @@ class OnlineReader:
         timeout_s = timeout_s or settings.serving.feature_timeout_s
         self._states = StateReader(settings, self.service.groups, timeout_s, tries=1)
         self._keys = {group.name: group.entity.key for group in self.service.groups}
-        self._newest = dict.fromkeys(self._keys, NOT_APPLIED)
+        self._heard = {group.name: heard_of(settings, group) for group in self.service.groups}
         # So that no request waits for code to be loaded or compiled.
         merge_service(self.service, {name: [None] for name in self._keys}, dict.fromkeys(self.inputs, ONE), NOW)
 
@@ -75,7 +76,7 @@ class OnlineReader:
         Raises:
             OnlineStoreUnavailableError: no proper answer in time.
         """
-        heard = dict(self._newest)
+        heard = self._positions()
         applied = self._states.applied()
         found = {name: self._standing(name, one, heard[name]) for name, one in applied.items()}
         return {name: status for name, status in found.items() if status is not Status.OK}
@@ -91,7 +92,7 @@ class OnlineReader:
             return []
         self._check(requests)
         ids = {key: [str(request[key]) for request in requests] for key in self.keys}
-        heard = dict(self._newest)
+        heard = self._positions()
         read = self._states.read(ids)
         # After the reads, so that no state is newer than the time it is asked about.
         at = now if now is not None else time.time_ns() // 1000
@@ -120,16 +121,24 @@ class OnlineReader:
             for number, values in enumerate(columns)
         ]
 
-    def _standing(self, name: str, applied: Applied | None, heard: Applied) -> Status:
+    def _positions(self) -> dict[str, tuple[int, int]]:
+        """To be taken before what is compared with it is read."""
+        return {name: heard.position for name, heard in self._heard.items()}
+
+    def _standing(self, name: str, applied: Applied | None, heard: tuple[int, int]) -> Status:
         """Whether the store of a group is whole: one that says less than was ``heard`` before is older now."""
-        if applied is None or applied.position < heard.position:
+        if applied is None or applied.position < heard:
             return Status.LOST
-        if applied.position > self._newest[name].position:
-            self._newest[name] = applied
+        self._heard[name].hear(applied)
         return Status.REBUILDING if applied.rebuilding else Status.OK
 
     def _belief(
-        self, name: str, applied: Applied | None, heard: Applied, ids: Sequence[str], states: Sequence[bytes | None]
+        self,
+        name: str,
+        applied: Applied | None,
+        heard: tuple[int, int],
+        ids: Sequence[str],
+        states: Sequence[bytes | None],
     ) -> Belief:
         standing = self._standing(name, applied, heard)
         if applied is None or standing is Status.LOST:

@@ -6,18 +6,28 @@ went back to an older copy of itself, differs from it.
 """
 
 from feature_store.states.applied import Applied
+from feature_store.states.fence import Fence
 from feature_store.states.known import Known, bucket_of
 from feature_store.states.reader import StateReader
-from feature_store.states.store import Change, Found, OnlineStoreFullError, StatesFencedError, StateStore
+from feature_store.states.store import (
+    Change,
+    Found,
+    OnlineStoreFullError,
+    StatesFencedError,
+    StateStore,
+    StoreRestartedError,
+)
 
 __all__ = [
     "Applied",
     "Change",
+    "Fence",
     "Found",
     "Known",
     "OnlineStoreFullError",
     "StateReader",
     "StateStore",
     "StatesFencedError",
+    "StoreRestartedError",
     "bucket_of",
 ]

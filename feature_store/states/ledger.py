@@ -22,7 +22,9 @@ Changes = NDArray[Any]
 class Ledger:
     """All commits of ``table_id`` up to ``version`` are in states of ``epoch``; ``number`` counts the ledgers of one.
 
-    ``known_until`` is as that of ``Applied``.
+    ``known_until`` is as that of ``Applied``. ``commit`` tells the commit ``version`` from another of this number, in a
+    table that went back and grew again; None where that is not known.
+
     By bucket: how many states there are, the exclusive or of what ``known.check_of`` gives for each, and from which
     time on some of them have to be made anew, because events that lay ahead were left out.
     """
@@ -35,14 +37,15 @@ class Ledger:
     counts: Ints
     checks: NDArray[np.uint64]
     due: Ints
+    commit: str | None = None
 
     @classmethod
     def empty(cls, table_id: str, epoch: int, version: int) -> Self:
         zeros = np.zeros(BUCKETS, dtype=np.int64)
         return cls(table_id, epoch, version, 0, 0, zeros, zeros.astype(np.uint64), np.full(BUCKETS, NEVER))
 
-    def after(self, changes: Changes, version: int, known_until: int) -> Self:
-        """With ``changes`` by commits up to ``version``."""
+    def after(self, changes: Changes, version: int, known_until: int, commit: str | None) -> Self:
+        """With ``changes`` by commits up to ``version``, which is no older and is called ``commit``."""
         done = changes[changes["version"] <= version]
         counts, checks, due = self.counts.copy(), self.checks.copy(), self.due.copy()
         np.add.at(counts, done["bucket"], done["count"])
@@ -50,7 +53,8 @@ class Ledger:
         np.minimum.at(due, done["bucket"], done["due"])
         return replace(
             self,
-            version=max(self.version, version),
+            version=version,
+            commit=commit,
             known_until=max(self.known_until, known_until),
             number=self.number + 1,
             counts=counts,
@@ -66,7 +70,8 @@ class Ledger:
 
     def dump(self) -> str:
         columns = {name: getattr(self, name).tolist() for name in ("counts", "checks", "due")}
-        fields = {name: getattr(self, name) for name in ("table_id", "epoch", "version", "known_until", "number")}
+        names = ("table_id", "epoch", "version", "known_until", "number", "commit")
+        fields = {name: getattr(self, name) for name in names}
         return json.dumps(fields | columns)
 
     @classmethod

@@ -1,10 +1,11 @@
-"""States for requests: of several groups at once, with how far they have come, as of one moment of the store."""
+"""States for requests: of several groups at once, with the note of how far they had come when they were read."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from feast.protos.feast.types.Value_pb2 import Value
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from redis.exceptions import RedisError
 
 from feature_store.definitions import FeatureGroup
@@ -43,14 +44,11 @@ class StateReader:
         Raises:
             OnlineStoreUnavailableError: no proper answer in time.
         """
-        pipeline = self._redis.pipeline(transaction=True)
-        pipeline.mget(self._applied_keys)
-        for key, fields in self._fields.items():
-            wanted = list(fields.values())
-            for one in ids[key]:
-                pipeline.hmget(entity_key(key, one), wanted)  # type: ignore[arg-type]
         try:
-            noted, *found = pipeline.execute()
+            noted, *found, after = self._asked(ids, self._redis.pipeline(transaction=False)).execute()
+            if after != noted:
+                # A batch ended, or the store changed, in between: which note goes with the states is not known.
+                noted, *found, _ = self._asked(ids, self._redis.pipeline(transaction=True)).execute()
         except RedisError as error:
             raise unavailable(self._settings, error) from error
         values, states = iter(found), {}
@@ -59,6 +57,16 @@ class StateReader:
             for position, name in enumerate(fields):
                 states[name] = [state_of(row[position]) for row in rows]
         return Read(states, self._notes(noted))
+
+    def _asked(self, ids: Mapping[str, Sequence[str]], pipeline: Any) -> Any:
+        """The notes, the states, and the notes once more, which are the same unless one was written in between."""
+        pipeline.mget(self._applied_keys)
+        for key, fields in self._fields.items():
+            wanted = list(fields.values())
+            for one in ids[key]:
+                pipeline.hmget(entity_key(key, one), wanted)
+        pipeline.mget(self._applied_keys)
+        return pipeline
 
     def applied(self) -> dict[str, Applied | None]:
         """How far the states of each group have come; None before they were made."""
@@ -96,6 +104,11 @@ class StateReader:
 
 
 def state_of(value: bytes | None) -> bytes | None:
-    """The state in a value of Feast's."""
-    found = Value.FromString(value) if value else None
-    return found.bytes_val if found and found.HasField("bytes_val") else None
+    """The state in a value of Feast's; of a damaged one no bytes, which no state has."""
+    if not value:
+        return None
+    try:
+        found = Value.FromString(value)
+    except DecodeError:
+        return b""
+    return found.bytes_val if found.HasField("bytes_val") else b""

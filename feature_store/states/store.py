@@ -3,19 +3,20 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from feast.protos.feast.types.Value_pb2 import Value
 from google.protobuf.timestamp_pb2 import Timestamp  # type: ignore[import-untyped]
-from redis.exceptions import OutOfMemoryError, RedisError
+from redis.exceptions import LockError, OutOfMemoryError, RedisError
 from redis.lock import Lock
 
 from feature_store import repository
 from feature_store.definitions import FeatureGroup
 from feature_store.online_store import connect, connection_string, unavailable
 from feature_store.states.applied import Applied
+from feature_store.states.fence import BEGIN, TAKE, Fence
 from feature_store.states.keys import applied_key, entity_key, epoch_key, known_key, state_field, written_field
-from feature_store.states.known import BUCKETS, Known, bucket_of
+from feature_store.states.known import BUCKETS, Known, bucket_of, digest_of
 from feature_store.states.reader import state_of
 from tidemill.config.errors import TerminalError, TransientError
 from tidemill.config.settings import Settings
@@ -25,6 +26,8 @@ WRITE_TRIES = 5
 SCANNED = 1000
 HEAD = 256
 """So many bytes of a state's value hold what it says of itself."""
+READ_AT_ONCE = 1 << 20
+"""Redis answers nobody else while it reads states to tell whether they are whole."""
 
 PUT = """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
@@ -37,12 +40,13 @@ if ARGV[8] == '' then redis.call('HDEL', KEYS[3], ARGV[2])
 else redis.call('HSET', KEYS[3], ARGV[2], ARGV[8]) end
 return 1
 """
-"""A state and what is known of it, together, or nothing: of another epoch, or when somebody wrote in between.
+"""A state and what is known of it, together, or nothing: in another's turn, or when somebody wrote in between.
 
 Done already is done: a client that did not hear the answer asks again.
 """
 
 NOTE = """
+if string.match(redis.call('INFO', 'server'), 'run_id:(%x+)') ~= ARGV[4] then return -1 end
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 local note = redis.call('GET', KEYS[2]) or ''
 if note == ARGV[3] then return 1 end
@@ -50,6 +54,7 @@ if note ~= ARGV[2] then return 0 end
 redis.call('SET', KEYS[2], ARGV[3])
 return 1
 """
+"""A store that was started again, or another one that took its place, may have lost the last of what was written."""
 
 FORGET = """
 if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then return 0 end
@@ -59,13 +64,17 @@ return 1
 """Compares and removes in one step of Redis, so that a state written in between is not lost."""
 
 HEADS = """
-local heads = {}
+local found, bytes = {}, 0
 for number, key in ipairs(KEYS) do
-  local value = redis.call('HGET', key, ARGV[1])
-  heads[number] = value and string.sub(value, 1, tonumber(ARGV[2])) or ''
+  if bytes > tonumber(ARGV[3]) then break end
+  local value = redis.call('HGET', key, ARGV[1]) or ''
+  found[2 * number - 1] = string.sub(value, 1, tonumber(ARGV[2]))
+  found[2 * number] = string.sub(redis.sha1hex(value), 1, 16)
+  bytes = bytes + #value
 end
-return heads
+return found
 """
+"""Of so many states as have the bytes that Redis may read at once, the first bytes and what tells all of them."""
 
 
 class OnlineStoreFullError(TerminalError):
@@ -74,6 +83,17 @@ class OnlineStoreFullError(TerminalError):
 
 class StatesFencedError(TransientError):
     """Somebody else makes these states now: what was to be written comes too late."""
+
+
+class StoreRestartedError(TransientError):
+    """Redis was started again, or another took its place, while states were written: some of them may be lost."""
+
+
+class Head(NamedTuple):
+    """The first bytes of a state, and what tells all of what is stored from anything else."""
+
+    start: bytes
+    digest: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +118,43 @@ class Change:
     known: Known | None
 
 
+class LockLostError(TransientError):
+    """The lock was not held any more: it ended by itself, or the store was emptied."""
+
+
+@dataclass(frozen=True)
+class StoreLock:
+    """A lock in the store, which ends by itself; what the store does not answer is said as of everything else."""
+
+    held: Lock
+    run: Callable[[Callable[[], Any]], Any]
+
+    def acquire(self) -> bool:
+        """Whether nobody else holds it.
+
+        Raises:
+            OnlineStoreUnavailableError: no proper answer in time.
+        """
+        return bool(self.run(self.held.acquire))
+
+    def reacquire(self) -> None:
+        """Hold it for its whole time again.
+
+        Raises:
+            LockLostError: it was not held any more.
+            OnlineStoreUnavailableError: no proper answer in time.
+        """
+        self.run(self.held.reacquire)
+
+    def release(self) -> None:
+        """
+        Raises:
+            LockLostError: it was not held any more.
+            OnlineStoreUnavailableError: no proper answer in time.
+        """
+        self.run(self.held.release)
+
+
 class StateStore:
     """The states of one group; any number of threads may use it."""
 
@@ -107,8 +164,8 @@ class StateStore:
         self._settings, self._group = settings, group
         self._redis: Any = connect(connection_string(settings, timeout_s), tries)[1]
         self._field, self._written = state_field(group), written_field(group)
-        self._put, self._note, self._forget_script, self._heads = (
-            self._redis.register_script(script) for script in (PUT, NOTE, FORGET, HEADS)
+        self._put, self._note, self._forget_script, self._heads, self._begin, self._take = (
+            self._redis.register_script(script) for script in (PUT, NOTE, FORGET, HEADS, BEGIN, TAKE)
         )
 
     def find(self, ids: Sequence[str]) -> list[Found]:
@@ -128,11 +185,11 @@ class StateStore:
         """The states alone."""
         return [found.state for found in self.find(ids)]
 
-    def write(self, epoch: int, changes: Sequence[Change], at: int) -> None:
+    def write(self, token: str, changes: Sequence[Change], at: int) -> None:
         """Make ``changes``, each on its own; ``at`` is what Feast is told of when, in microseconds since 1970.
 
         Raises:
-            StatesFencedError: the group's epoch is another one, or what was found is there no more.
+            StatesFencedError: the turn of ``token`` is over, or what was found is there no more.
             OnlineStoreFullError: Redis has no memory left.
             OnlineStoreUnavailableError: no proper answer in time.
         """
@@ -146,9 +203,9 @@ class StateStore:
             entity = change.found.entity
             keys: list[Any] = [epoch_key(self._group), self._key(entity), known_key(self._group, bucket_of(entity))]
             state = b"" if change.state is None else Value(bytes_val=change.state).SerializeToString()
-            known = change.known.dump() if change.known else b""
+            known = change.known._replace(digest=digest_of(state)).dump() if change.known else b""
             entry = change.found.entry or b""
-            self._put(keys, [epoch, entity, entry, self._field, state, self._written, stamp, known], client=pipeline)
+            self._put(keys, [token, entity, entry, self._field, state, self._written, stamp, known], client=pipeline)
         if not all(self._run(pipeline.execute)):
             raise StatesFencedError(f"the states of {self._group.name} were written by somebody else meanwhile")
 
@@ -157,22 +214,54 @@ class StateStore:
         text = self._run(lambda: self._redis.get(applied_key(self._group)))
         return Applied.load(text) if text else None
 
-    def begin(self, applied: Applied) -> None:
-        """Begin the epoch of ``applied``: whoever writes in another is refused from now on."""
-        pipeline = self._redis.pipeline(transaction=True)
-        pipeline.set(epoch_key(self._group), applied.epoch)
-        pipeline.set(applied_key(self._group), applied.dump())
-        self._run(pipeline.execute)
+    def run_id(self) -> str:
+        """What tells the process of Redis from any other, also from itself after a restart."""
+        return str(self._run(lambda: self._redis.info("server"))["run_id"])
 
-    def note(self, before: Applied, after: Applied) -> None:
+    def token(self) -> bytes:
+        """Whose turn it is to write; empty before the first."""
+        return bytes(self._run(lambda: self._redis.get(epoch_key(self._group))) or b"")
+
+    def begin(self, applied: Applied, before: bytes, run_id: str) -> Fence:
+        """Begin the epoch of ``applied``, if the token is still that of ``before``: all others are refused from now on.
+
+        Raises:
+            StatesFencedError: somebody else has begun one.
+        """
+        fence = Fence.new(applied.epoch, run_id)
+        keys = [epoch_key(self._group), applied_key(self._group)]
+        if not self._run(lambda: self._begin(keys, [before, fence.token, applied.dump()])):
+            raise StatesFencedError(f"the states of {self._group.name} are made anew by another process")
+        return fence
+
+    def take(self, epoch: int, run_id: str) -> Fence:
+        """The next turn to write states of ``epoch``: who had the one before is refused from now on.
+
+        Raises:
+            StatesFencedError: another epoch has begun.
+        """
+        fence = Fence.new(epoch, run_id)
+        if not self._run(lambda: self._take([epoch_key(self._group)], [str(epoch), fence.token])):
+            raise StatesFencedError(f"the states of {self._group.name} are made anew by another process")
+        return fence
+
+    def note(self, fence: Fence, before: Applied, after: Applied) -> None:
         """Replace the note ``before`` by ``after``, of the same epoch.
 
         Raises:
-            StatesFencedError: another epoch has begun, or the note is no more what it was.
+            StatesFencedError: the turn is over, or the note is no more what it was.
+            StoreRestartedError: what was written in this turn may not be there any more.
         """
         keys = [epoch_key(self._group), applied_key(self._group)]
-        if not self._run(lambda: self._note(keys, [before.epoch, before.dump(), after.dump()])):
-            raise StatesFencedError(f"how far the states of {self._group.name} have come was noted by somebody else")
+        values = [fence.token, before.dump(), after.dump(), fence.run_id]
+        done, name = self._run(lambda: self._note(keys, values)), self._group.name
+        if done < 0:
+            raise StoreRestartedError(
+                f"Redis was restarted in the middle of writing states of {name} and may have lost some of them: "
+                "it is done again"
+            )
+        if not done:
+            raise StatesFencedError(f"how far the states of {name} have come was noted by somebody else")
 
     def counts(self) -> list[int]:
         """How many states are known in each bucket."""
@@ -193,13 +282,17 @@ class StateStore:
             if not cursor:
                 return
 
-    def heads(self, ids: Sequence[str]) -> list[bytes]:
-        """The first bytes of each state; empty where there is none."""
-        found: list[bytes] = []
-        for first in range(0, len(ids), SCANNED):
-            keys = [self._key(one) for one in ids[first : first + SCANNED]]
-            found += [_head(value) for value in self._run(lambda: self._heads(keys, [self._field, HEAD]))]  # noqa: B023
-        return found
+    def heads(self, ids: Sequence[str]) -> list[Head]:
+        """Of each state the first bytes, empty where there is none, and what :func:`known.digest_of` gives of all.
+
+        Redis itself reads the states, in pieces of about :data:`READ_AT_ONCE` bytes; no state comes here.
+        """
+        heads: list[Head] = []
+        while len(heads) < len(ids):
+            keys = [self._key(one) for one in ids[len(heads) : len(heads) + SCANNED]]
+            found = iter(self._run(lambda: self._heads(keys, [self._field, HEAD, READ_AT_ONCE])))  # noqa: B023
+            heads += [Head(_head(start), bytes.fromhex(digest.decode())) for start, digest in zip(found, found)]  # noqa: B905
+        return heads
 
     def forget_where(self, is_forgotten: Callable[[bytes], bool]) -> int:
         """Remove each state of the group that is one to forget, whoever's it is; how many there were.
@@ -224,11 +317,11 @@ class StateStore:
             if not cursor:
                 return forgotten
 
-    def lock(self, seconds: float) -> Lock:
+    def lock(self, seconds: float) -> "StoreLock":
         """A lock on making the states anew."""
         name = f"{applied_key(self._group)}:bootstrap"
-        held: Lock = self._redis.lock(name, timeout=seconds, blocking=False, thread_local=False)
-        return held
+        held = self._redis.lock(name, timeout=seconds, blocking=False, thread_local=False)
+        return StoreLock(held, self._run)
 
     def _key(self, entity: str) -> bytes:
         return entity_key(self._group.entity.key, entity)
@@ -241,6 +334,8 @@ class StateStore:
     def _run(self, ask: Callable[[], Any]) -> Any:
         try:
             return ask()
+        except LockError as error:
+            raise LockLostError(f"the lock was not held any more: {error}") from error
         except RedisError as error:
             # Refused within a script, it is said in the middle of the text.
             if isinstance(error, OutOfMemoryError) or "OOM command not allowed" in str(error):

@@ -42,6 +42,7 @@ CONF = {
     # With each commit lies the list of all files, so that nobody replays the log for it, while they are this many.
     "spark.databricks.delta.allFilesInCrc.thresholdNumFiles": "150",
 }
+REPAIR_GRACE_S = 5.0
 logger = logging.getLogger("tidemill.stream")
 
 
@@ -62,10 +63,14 @@ def run(settings: Settings, stop: threading.Event) -> None:
         gauges = export_progress(spark, settings, states)
         watch = Watch(Batches(spark, settings), states, settings.stream.stuck_after_s, NotedEnding(spark, settings))
         silent = SilentLag(spark, settings, states, gauges)
-        for work in (watch.run, silent.run, StateWatch(settings, features).run):
+        looking_after = threading.Thread(target=StateWatch(settings, features).run, args=(stop,), daemon=True)
+        looking_after.start()
+        for work in (watch.run, silent.run):
             threading.Thread(target=work, args=(stop,), daemon=True).start()
         diagnosis = Diagnosis(settings)
         QueryRunner(starts, states=states, diagnose=diagnosis, is_alive=partial(is_alive, spark)).run(stop)
+        # A repair that takes longer is cut off: like one that was killed, it is done again.
+        looking_after.join(REPAIR_GRACE_S)
 
 
 def is_alive(spark: SparkSession) -> bool:

@@ -5,8 +5,7 @@ that did more than insert corrects states: ``feature_store.correcting``.
 """
 
 import logging
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -20,6 +19,7 @@ from data_lake.hadoop_files import read_text, remove, write_text
 from data_lake.log import commit, commits_since
 from data_lake.tables import table
 from feature_store.applying import COMMIT, Counts, Upon, apply_to_states
+from feature_store.batches import apply_batch
 from feature_store.bootstrap import state_keeper
 from feature_store.catalog import state_view_name
 from feature_store.correcting import (
@@ -117,77 +117,60 @@ def _begin_checkpoint(spark: SparkSession, settings: Settings, name: str, ledger
 
 def batch_applier(settings: Settings, keeper: StateKeeper) -> Callable[[DataFrame, int], None]:
     """What to do with one batch of silver's changes."""
-    applier = _Applier(settings, keeper)
+    seen: int | None = None  # how far in silver's log the batches have come
 
     def write(changes: DataFrame, batch_id: int) -> None:
+        nonlocal seen
         spark, name = changes.sparkSession, query_name(keeper.group)
         spark.sparkContext.setLocalProperty("spark.scheduler.pool", name)
         spark.sparkContext.setJobDescription(f"{name} batch {batch_id}")
-        applier.apply(changes)
+        version = apply_batch(keeper, SparkBatch(settings, keeper.group, changes, seen))
+        seen = seen if version is None else version
 
     return write
 
 
 @dataclass
-class _Applier:
-    """Applies the batches of one query, one after the other; ``seen`` is how far in silver's log it has come."""
+class SparkBatch:
+    """A part of silver's change feed; ``seen`` is how far the batches before it have come."""
 
     settings: Settings
-    keeper: StateKeeper
-    seen: int | None = None
+    group: FeatureGroup
+    changes: DataFrame
+    seen: int | None
+    _touched: DataFrame | None = field(default=None, init=False)
 
-    @property
-    def group(self) -> FeatureGroup:
-        return self.keeper.group
-
-    def apply(self, changes: DataFrame) -> None:
-        with self.keeper.batch() as (ledger, before):
-            news = changes.where(F.col(COMMIT) > ledger.version)
-            upon = Upon(ledger.epoch, ledger.version)
-            if self._only_inserts():
-                self._insert(news, before, upon)
-                return
-            found = changed_commits(news, self.group)
-            corrections = [changed for changed in found if changed.rows]
-            if corrections:
-                self._correct(news, before, upon, corrections, found[-1].version)
-            elif found:
-                self._insert(news, before, upon)
-
-    def _only_inserts(self) -> bool:
+    def only_inserts(self) -> bool:
         """Whether the log says so of all commits since the batch before: a batch holds none but these."""
         if self.seen is None:
             return False
         since = commits_since(table(self.group.source.table), self.settings, self.seen, READ_OF_LOG)
         return since is not None and not any(one.has_removals for one in since)
 
-    def _insert(self, changes: DataFrame, before: Applied, upon: Upon) -> None:
-        started, tasks = time.time_ns() // 1000, self.settings.spark.shuffle_partitions
-        counts = apply_to_states(inserted_events(changes, self.group), self.settings, self.group, tasks, upon)
-        if counts.events:
-            self._commit(before, counts, counts.version, started)
+    def commits(self, upon: Upon) -> list[ChangedCommit]:
+        """As ``Batch.commits``."""
+        return changed_commits(self._news(upon), self.group)
 
-    def _correct(
-        self, changes: DataFrame, before: Applied, upon: Upon, corrections: list[ChangedCommit], version: int
-    ) -> None:
-        started, group = time.time_ns() // 1000, self.group
+    def insert(self, upon: Upon) -> Counts:
+        """As ``Batch.insert``."""
+        events = inserted_events(self._news(upon), self.group)
+        return apply_to_states(events, self.settings, self.group, self.settings.spark.shuffle_partitions, upon)
+
+    def correct(self, upon: Upon, version: int, at: int) -> Counts:
+        """As ``Batch.correct``."""
+        news = self._news(upon)
+        self._touched = touched_entities(news, self.group).persist(StorageLevel.MEMORY_AND_DISK)
+        return correct(news, self._touched, self.settings, self.group, upon, version, at)
+
+    def record(self, before: Applied, corrections: Sequence[ChangedCommit]) -> None:
+        """As ``Batch.record``."""
+        source, group = table(self.group.source.table), self.group
         logger.info(
             "%s: versions %s of %s changed rows that were there: the states of their entities are made anew",
             query_name(group),
             [commit.version for commit in corrections],
             group.source.table,
         )
-        touched = touched_entities(changes, group).persist(StorageLevel.MEMORY_AND_DISK)
-        try:
-            counts = correct(changes, touched, self.settings, group, upon, version, started)
-            self._record(before, corrections)
-            self._commit(before, counts, version, started)
-            forget_marked(touched, self.settings, group, upon, version)
-        finally:
-            touched.unpersist()
-
-    def _record(self, before: Applied, corrections: list[ChangedCommit]) -> None:
-        source, group = table(self.group.source.table), self.group
         found = [(changed, commit(source, self.settings, changed.version)) for changed in corrections]
         record(
             self.settings,
@@ -207,6 +190,15 @@ class _Applier:
             ],
         )
 
-    def _commit(self, before: Applied, counts: Counts, version: int, started: int) -> None:
-        self.keeper.commit(before, counts, version, started)
-        self.seen = version
+    def forget(self, upon: Upon, version: int) -> None:
+        """As ``Batch.forget``."""
+        if self._touched is not None:
+            forget_marked(self._touched, self.settings, self.group, upon, version)
+
+    def end(self) -> None:
+        """As ``Batch.end``."""
+        if self._touched is not None:
+            self._touched.unpersist()
+
+    def _news(self, upon: Upon) -> DataFrame:
+        return self.changes.where(F.col(COMMIT) > upon.version)

@@ -4,8 +4,9 @@ import logging
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from feature_store.keeping import StateKeeper
 from feature_store.states.known import BUCKETS
 from stream_processing.spark_streaming.features import FeatureQuery
 from tidemill.config.settings import Settings
@@ -18,39 +19,65 @@ logger = logging.getLogger("tidemill.stream")
 
 @dataclass(frozen=True)
 class StateWatch:
-    """Takes a look at the notes and counts of every group each two seconds, and reads some of its states.
-
-    All states have been looked at after ``stream.scrub_s``, or after twenty times what reading them takes.
-    """
+    """Looks after every group in a thread of its own: while the states of one are made anew, no other waits."""
 
     settings: Settings
     queries: Sequence[FeatureQuery]
 
     def run(self, stop: threading.Event) -> None:
+        """Until ``stop`` is set and what was being done then is done."""
+        watches = [GroupWatch(self.settings, query) for query in self.queries]
+        threads = [threading.Thread(target=watch.run, args=(stop,), daemon=True) for watch in watches]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+
+@dataclass
+class GroupWatch:
+    """Takes a look at the notes and counts of a group each two seconds, and reads some of its states.
+
+    All states have been looked at after ``stream.scrub_s``, or after twenty times what reading them takes.
+    """
+
+    settings: Settings
+    query: FeatureQuery
+    _rests_until: float = field(default=0.0, init=False)
+    _trouble: str = field(default="", init=False)
+
+    def run(self, stop: threading.Event) -> None:
         """Until ``stop`` is set."""
-        rests, troubles = dict.fromkeys((query.name for query in self.queries), 0.0), dict[str, str]()
         while not stop.wait(LOOK_S):
-            for query in self.queries:
-                keeper = query.keeper
-                # A batch takes a look by itself.
-                if keeper is None or keeper.ledger is None or not keeper.lock.acquire(timeout=LOOK_S):
-                    continue
-                has_other_table = False
-                try:
-                    keeper.look()
-                    if time.monotonic() >= rests[query.name]:
-                        begun = time.monotonic()
-                        has_other_table = keeper.has_other_table()
-                        if not has_other_table:
-                            keeper.scrub(max(1, round(BUCKETS * LOOK_S / self.settings.stream.scrub_s)))
-                        rests[query.name] = begun + (1 + SHARE) * (time.monotonic() - begun)
-                except Exception as error:  # noqa: BLE001 - whatever it is, it is tried again
-                    if troubles.get(query.name) != str(error):
-                        logger.warning("the states of %s cannot be looked after: %s", query.name, error)
-                    troubles[query.name] = str(error)
-                else:
-                    troubles.pop(query.name, None)
-                finally:
-                    keeper.lock.release()
-                if has_other_table:
-                    query.start_over()
+            try:
+                self.look()
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is tried again
+                if self._trouble != str(error) and not stop.is_set():
+                    logger.warning("the states of %s cannot be looked after: %s", self.query.name, error)
+                self._trouble = str(error)
+            else:
+                self._trouble = ""
+
+    def look(self) -> None:
+        """Repair what is seen to be wrong, unless a batch runs: that takes a look by itself."""
+        keeper = self.query.keeper
+        if keeper is None or keeper.ledger is None or not keeper.lock.acquire(timeout=LOOK_S):
+            return
+        has_other_table = False
+        try:
+            keeper.look()
+            if time.monotonic() >= self._rests_until:
+                has_other_table = self._read_some(keeper)
+        finally:
+            keeper.lock.release()
+        if has_other_table:
+            self.query.start_over()
+
+    def _read_some(self, keeper: StateKeeper) -> bool:
+        """Whether the table is another one; if it is not, some states have been read."""
+        begun = time.monotonic()
+        has_other_table = keeper.has_other_table()
+        if not has_other_table:
+            keeper.scrub(max(1, round(BUCKETS * LOOK_S / self.settings.stream.scrub_s)))
+        self._rests_until = begun + (1 + SHARE) * (time.monotonic() - begun)
+        return has_other_table

@@ -29,10 +29,10 @@ def put_states(  # noqa: PLR0917 - whose, what, and how far
 ) -> None:
     """The ``states``, which are of :data:`EPOCH` and have come to ``version``, as all that there are."""
     store = StateStore(settings, group)
-    store.begin(Applied("by hand", EPOCH, version, known_until, at))
+    fence = store.begin(Applied("by hand", EPOCH, version, known_until, at), store.token(), store.run_id())
     known = Known(EPOCH, version)
     changes = [Change(found, state, known) for found, state in zip(store.find(ids), states, strict=True)]
-    store.write(EPOCH, changes, at)
+    store.write(fence.token, changes, at)
 
 
 def replace_state(settings: Settings, group: FeatureGroup, entity: str, state: bytes) -> None:

@@ -12,8 +12,14 @@ from feature_store.catalog import group_of_view
 from ingestion_layer.kafka.offsets import topic_offsets
 from tidemill.config.settings import Settings
 
-ADDED_ROWS = {"STREAMING UPDATE": "numOutputRows", "MERGE": "numTargetRowsInserted"}
-"""The metric of a commit that counts the rows it added: bronze is appended to, silver is merged into."""
+ADDED_ROWS = {
+    "STREAMING UPDATE": ("numOutputRows",),
+    "MERGE": ("numTargetRowsInserted", "num_target_rows_inserted"),
+}
+"""The metric of a commit that counts the rows it added: bronze is appended to, silver is merged into.
+
+The second is what delta-rs calls it: others may merge into silver too.
+"""
 
 
 def lag_rows(progress: StreamingQueryProgress, settings: Settings) -> int | None:
@@ -62,8 +68,14 @@ def rows_since(table: DeltaTable, end: dict[str, Any]) -> int:
     newer = table.version() - end.get("reservoirVersion", 0) + 1
     if newer <= 0:
         return 0
-    commits = [commit for commit in table.history(newer) if commit["operation"] in ADDED_ROWS]
-    return sum(int(commit["operationMetrics"][ADDED_ROWS[commit["operation"]]]) for commit in commits)
+    return sum(_added(commit) for commit in table.history(newer))
+
+
+def _added(commit: dict[str, Any]) -> int:
+    """0 where the writer did not say."""
+    metrics = commit.get("operationMetrics", {})
+    names = ADDED_ROWS.get(commit["operation"], ())
+    return next((int(metrics[name]) for name in names if name in metrics), 0)
 
 
 def _offsets(text: str) -> dict[str, Any] | None:

@@ -9,12 +9,12 @@ from tidemill.config import load_settings
 from use_cases.churn.features import PURCHASES
 
 
-def main(epoch: int, entity: str) -> None:
+def main(token: str, entity: str) -> None:
     store = StateStore(load_settings(), PURCHASES)
     (found,) = store.find([entity])
     os.kill(os.getpid(), signal.SIGSTOP)
     try:
-        store.write(epoch, [Change(found, found.state, found.known)], 0)
+        store.write(token, [Change(found, found.state, found.known)], 0)
     except StatesFencedError as error:
         sys.stdout.write(f"refused: {error}")
     else:
@@ -22,4 +22,4 @@ def main(epoch: int, entity: str) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2])
+    main(sys.argv[1], sys.argv[2])

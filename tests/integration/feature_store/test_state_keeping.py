@@ -1,42 +1,37 @@
 """Whatever is lost, goes back, comes late or is cut off: what is answered as right is what the lake has."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
-from feature_store import applying, keeping
-from feature_store.keeping import StateKeeper
-from feature_store.online import OnlineReader
-from feature_store.states import Change, Known, StateReader, StatesFencedError, store
+from feature_store import keeping
+from feature_store.keeping import LakeWentBackError
+from feature_store.online import OnlineReader, OnlineStoreUnavailableError
+from feature_store.states import Change, Known, StatesFencedError, StateStore, StoreRestartedError, bucket_of
 from feature_store.states.applied import ALL_BUCKETS
+from feature_store.states.keys import entity_key, epoch_key, known_key, state_field
+from feature_store.states.ledger import Ledger
+from feature_store.states.store import LockLostError
 from feature_store.tiles import Status, apply
 from tests.cases.states import lose_state
 from tests.integration.conftest import settings_on_free_ports
-from tests.integration.feature_store.kept_states import Kept, KilledError
+from tests.integration.feature_store.kept_states import Kept, KilledError, OwnRedis, killed_at
 from tidemill.config import Settings
 from tidemill.config.environment import settings_environment
 from tidemill.stack.running import running
 from tidemill.stack.services import redis as redis_service
 from use_cases.churn.features import PURCHASES
 
-CUSTOMERS = [f"c{number}" for number in range(6)]
 SECOND, HOUR, DAY = 1_000_000, 3_600_000_000, 86_400_000_000
-AGES = (-2 * HOUR, -HOUR, 10 * SECOND, 90 * SECOND, HOUR, 40 * DAY)
 PURCHASES_COUNT = [one.name for one in PURCHASES.features].index("purchases__order_id_count_distinct_365d")
-RIGHT = (Status.OK, Status.NO_STATE)
-who = st.sampled_from(CUSTOMERS)
 
 
 @pytest.fixture(scope="module")
@@ -49,194 +44,6 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
 
 def now() -> int:
     return time.time_ns() // 1000
-
-
-def agree(found: Sequence[float | None], expected: Sequence[float | None]) -> bool:
-    pairs = list(zip(found, expected, strict=True))
-    return all(one == other if None in (one, other) else one == pytest.approx(other, rel=1e-9) for one, other in pairs)
-
-
-class Keeping(RuleBasedStateMachine):
-    """Steps in any order."""
-
-    home: Settings
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.kept = Kept(self.home)
-        self.backup: dict[bytes, bytes] | None = None
-        self.late: tuple[int, list[Change], int] | None = None
-
-    @rule(bought=st.lists(st.tuples(who, st.sampled_from(AGES)), min_size=1, max_size=6))
-    def arrive(self, bought: list[tuple[str, int]]) -> None:
-        self.kept.arrive((customer, now() - age) for customer, age in bought)
-
-    @rule(customer=who, keep=st.integers(0, 1))
-    def remove(self, customer: str, keep: int) -> None:
-        self.kept.remove(customer, keep)
-
-    @rule(back=st.integers(0, 2))
-    def apply(self, back: int) -> None:
-        self.kept.apply(self.kept.lake.version() - back)
-
-    @rule(step=st.sampled_from(["half", "written", "noted", "saved"]))
-    def die_while_applying(self, step: str) -> None:
-        with suppress(KilledError):
-            self.kept.apply(killed_at=step)
-        self.kept.files.is_killed = False
-        self.judge()
-        self.kept.restart()
-
-    @rule(customer=who)
-    def lose(self, customer: str) -> None:
-        lose_state(self.home, PURCHASES, customer)
-
-    @rule(customer=who)
-    def lose_with_what_is_known(self, customer: str) -> None:
-        lose_state(self.home, PURCHASES, customer, and_what_is_known=True)
-        self.kept.keeper.look()
-
-    @rule()
-    def lose_all(self) -> None:
-        self.kept.redis.flushall()
-
-    @rule()
-    def back_up(self) -> None:
-        self.backup = self.kept.snapshot()
-
-    @precondition(lambda self: self.backup is not None)
-    @rule()
-    def roll_back(self) -> None:
-        self.kept.roll_back(self.backup or {})
-
-    @rule()
-    def restart(self) -> None:
-        self.kept.restart()
-
-    @rule()
-    def look(self) -> None:
-        self.kept.keeper.look()
-
-    @rule()
-    def make_anew(self) -> None:
-        self.kept.keeper.make_anew()
-
-    @rule()
-    def prepare_a_write(self) -> None:
-        """As a task that is paused between its read and its write."""
-        applied = self.kept.applied()
-        if applied is not None:
-            found = [one for one in self.kept.store.find(CUSTOMERS) if one.state is not None]
-            known = Known(applied.epoch, applied.version)
-            self.late = applied.epoch, [Change(one, one.state, known) for one in found], applied.version
-
-    @precondition(lambda self: self.late is not None)
-    @rule()
-    def write_late(self) -> None:
-        """Only when something was written since: else it is on time."""
-        assert self.late is not None
-        epoch, changes, version = self.late
-        applied = self.kept.applied()
-        if applied is not None and (applied.epoch, applied.version) != (epoch, version):
-            for change in changes:
-                with suppress(StatesFencedError):
-                    self.kept.store.write(epoch, [change], now())
-        self.late = None
-
-    @invariant()
-    def judge(self) -> None:
-        """Of every customer, also of one whom nobody knows."""
-        for ahead in (0, HOUR + SECOND):
-            for customer, row in zip(
-                [*CUSTOMERS, "nobody"], self.kept.read([*CUSTOMERS, "nobody"], now() + ahead), strict=True
-            ):
-                if row.status["purchases"] in RIGHT:
-                    expected = self.kept.judged(customer, row.applied["purchases"], row.time)
-                    assert agree(row.values[: len(expected)], expected), customer
-
-    def teardown(self) -> None:
-        """In the end all is what the lake is."""
-        self.kept.apply()
-        self.kept.keeper.look()
-        self.kept.keeper.scrub(len(ALL_BUCKETS))
-        self.kept.apply()
-        assert self.kept.keeper.wrong(ALL_BUCKETS) == []
-        there = {one.customer for one in self.kept.lake.at(-1)}
-        for customer, row in zip(CUSTOMERS, self.kept.read(CUSTOMERS), strict=True):
-            assert row.status["purchases"] is (Status.OK if customer in there else Status.NO_STATE), customer
-        self.judge()
-
-
-APPLY = sys.modules[apply.__module__]
-
-
-@pytest.fixture(autouse=True)
-def _few_pending(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("MOST_PENDING", "MOST_AHEAD"):
-        monkeypatch.setattr(APPLY, name, 2)
-
-
-def run(home: Settings, examples: int, phases: Sequence[Phase] = tuple(Phase)) -> None:
-    Keeping.home = home
-    chosen = settings(
-        max_examples=examples,
-        phases=phases,
-        stateful_step_count=20,
-        deadline=None,
-        database=None,
-        suppress_health_check=list(HealthCheck),
-        print_blob=True,
-    )
-    run_state_machine_as_test(Keeping, settings=chosen)  # type: ignore[no-untyped-call]
-
-
-def test_what_is_answered_as_right_is_what_the_lake_has(home: Settings) -> None:
-    run(home, 25)
-
-
-@pytest.mark.matrix
-def test_what_is_answered_as_right_is_what_the_lake_has_in_many_more_orders(home: Settings) -> None:
-    run(home, 150)
-
-
-def planted(script: str, text: str, instead: str) -> Callable[[pytest.MonkeyPatch], None]:
-    changed = getattr(store, script).replace(text, instead)
-    assert changed != getattr(store, script)
-    return lambda patched: patched.setattr(store, script, changed)
-
-
-def returns(where: Any, name: str, value: Any) -> Callable[[pytest.MonkeyPatch], None]:
-    return lambda patched: patched.setattr(where, name, lambda *_, **__: value)
-
-
-def fold_two_hours_ahead(patched: pytest.MonkeyPatch) -> None:
-    folding = APPLY._folding
-    patched.setattr(
-        APPLY,
-        "_folding",
-        lambda pending, time, since: (folding(pending, time + 2 * HOUR, since)[0], folding(pending, time, since)[1]),
-    )
-
-
-FAULTS = {
-    "a lost key is accepted": returns(applying, "stands", True),
-    "what is known of a lost state is not asked for": returns(StateReader, "are_known", False),
-    "a roll-back is accepted": returns(StateKeeper, "wrong", []),
-    "a reader forgets what it heard": lambda patched: patched.setattr(
-        OnlineReader, "_standing", lambda _, name, applied, heard: Status.OK if applied else Status.LOST
-    ),
-    "an epoch is ignored": planted("PUT", "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end", ""),
-    "what somebody wrote meanwhile is overwritten": planted("PUT", "if entry ~= ARGV[3] then return 0 end", ""),
-    "a future event counts": fold_two_hours_ahead,
-}
-
-
-@pytest.mark.matrix
-@pytest.mark.parametrize("fault", FAULTS)
-def test_a_planted_fault_is_found(home: Settings, monkeypatch: pytest.MonkeyPatch, fault: str) -> None:
-    FAULTS[fault](monkeypatch)
-    with pytest.raises(BaseException):  # noqa: B017 - an assertion, or a group of them
-        run(home, 300, [Phase.generate])
 
 
 @pytest.fixture
@@ -252,20 +59,35 @@ def statuses(kept: Kept, *customers: str) -> list[Status]:
     return [row.status["purchases"] for row in kept.read(customers)]
 
 
+def flipped(value: bytes) -> bytes:
+    """One bit of the last byte."""
+    return value[:-1] + bytes([value[-1] ^ 1])
+
+
+FORMS = ["a bit", "too short", "too long"]
+
+
 def applied_more(kept: Kept) -> None:
     kept.arrive([("c0", now() - SECOND)])
     kept.apply()
 
 
-@pytest.mark.parametrize("meanwhile", [applied_more, lambda kept: kept.keeper.make_anew()], ids=["applied", "anew"])
+def applied_to_another(kept: Kept) -> None:
+    kept.arrive([("c1", now() - SECOND)])
+    kept.apply()
+
+
+@pytest.mark.parametrize(
+    "meanwhile",
+    [applied_more, applied_to_another, lambda kept: kept.restart(), lambda kept: kept.keeper.make_anew()],
+    ids=["applied", "applied to another", "restarted", "anew"],
+)
 def test_a_process_that_was_paused_between_its_read_and_its_write_is_refused(
     kept: Kept, meanwhile: Callable[[Kept], object]
 ) -> None:
-    applied = kept.applied()
-    assert applied is not None
     script = Path(__file__).with_name("paused_writer.py")
     paused = subprocess.Popen(
-        [sys.executable, str(script), str(applied.epoch), "c0"],
+        [sys.executable, str(script), kept.token, "c0"],
         env=os.environ | settings_environment(kept.settings),
         stdout=subprocess.PIPE,
         text=True,
@@ -313,6 +135,16 @@ def test_a_store_that_went_back_is_noticed_by_who_had_heard_more_and_repaired_by
     assert "purchases" not in kept.reader.troubles()
 
 
+def test_a_reader_made_after_the_store_went_back_knows_what_its_process_heard(kept: Kept) -> None:
+    backup = kept.snapshot()
+    applied_more(kept)
+    assert statuses(kept, "c0") == [Status.OK]
+    kept.roll_back(backup)
+    promoted = OnlineReader(kept.settings, "churn")
+    assert promoted.read([{"customer_id": "c0"}])[0].status["purchases"] is Status.LOST
+    assert promoted.troubles()["purchases"] is Status.LOST
+
+
 def test_a_store_that_was_emptied_knows_nobody_until_all_is_made_anew(kept: Kept) -> None:
     kept.redis.flushall()
     fresh = OnlineReader(kept.settings, "churn")
@@ -325,6 +157,8 @@ def test_a_store_that_was_emptied_knows_nobody_until_all_is_made_anew(kept: Kept
 def test_states_whose_events_lay_ahead_are_made_anew_when_their_time_has_come(
     kept: Kept, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    for name in ("MOST_PENDING", "MOST_AHEAD"):
+        monkeypatch.setattr(sys.modules[apply.__module__], name, 2)
     soon = now() + SECOND
     kept.arrive([("c0", soon + number) for number in range(5)])
     kept.apply()
@@ -339,8 +173,7 @@ def test_states_whose_events_lay_ahead_are_made_anew_when_their_time_has_come(
 def test_who_heard_of_a_batch_that_ended_before_its_ledger_goes_on_believing(kept: Kept) -> None:
     kept.arrive([("c0", now() - SECOND)])
     with pytest.raises(KilledError):
-        kept.apply(killed_at="noted")
-    kept.files.is_killed = False
+        kept.apply(meanwhile=killed_at("noted"))
     assert statuses(kept, "c0", "c1") == [Status.OK, Status.OK]
     kept.restart()
     assert statuses(kept, "c0", "c1") == [Status.OK, Status.OK]
@@ -355,20 +188,22 @@ def test_a_write_whose_answer_was_lost_is_done_when_it_is_asked_again(kept: Kept
     (found,) = kept.store.find(["c0"])
     change = Change(found, found.state, Known(applied.epoch, applied.version + 1, applied.version))
     noted = replace(applied, version=applied.version + 1)
+    fence = kept.store.take(applied.epoch, kept.store.run_id())
     for _ in range(2):
-        kept.store.write(applied.epoch, [change], now())
-        kept.store.note(applied, noted)
+        kept.store.write(fence.token, [change], now())
+        kept.store.note(fence, applied, noted)
     assert kept.applied() == noted
     for _ in range(2):
-        kept.store.write(applied.epoch, [Change(kept.store.find(["c0"])[0], None, None)], now())
+        kept.store.write(fence.token, [Change(kept.store.find(["c0"])[0], None, None)], now())
     with pytest.raises(StatesFencedError):
-        kept.store.write(applied.epoch, [change], now())
+        kept.store.write(fence.token, [change], now())
 
 
 def test_a_bootstrap_beside_that_was_killed_is_done_by_who_keeps_the_states(kept: Kept) -> None:
     applied = kept.applied()
     assert applied is not None
-    kept.store.begin(replace(applied, epoch=applied.epoch + 1, version=-1, rebuilding=ALL_BUCKETS, is_anew=True))
+    begun = replace(applied, epoch=applied.epoch + 1, version=-1, rebuilding=ALL_BUCKETS, is_anew=True)
+    kept.store.begin(begun, kept.store.token(), kept.store.run_id())
     assert statuses(kept, "c0") == [Status.REBUILDING]
     kept.keeper.look()
     assert statuses(kept, "c0", "nobody") == [Status.OK, Status.NO_STATE]
@@ -388,6 +223,83 @@ def test_a_table_that_went_back_or_was_made_again_has_its_states_made_anew(kept:
     assert statuses(kept, "c0", "c1") == [Status.NO_STATE] * 2
 
 
+def test_a_table_that_went_back_and_grew_past_where_it_was_has_its_states_made_anew(kept: Kept) -> None:
+    applied_more(kept)
+    kept.lake.versions.pop()
+    for number in range(3):
+        kept.arrive([("c1", now() - HOUR - number)])
+    assert kept.keeper.has_other_table()
+    with pytest.raises(LakeWentBackError, match="version 2 of the table that the states of purchases are made from"):
+        kept.apply()
+    kept.restart()
+    kept.apply()
+    rows = kept.read(["c0", "c1"])
+    assert [row.status["purchases"] for row in rows] == [Status.OK] * 2
+    assert [row.values[PURCHASES_COUNT] for row in rows] == [1, 4]
+
+
+def test_a_table_that_goes_back_and_grows_in_the_middle_of_a_batch_is_not_believed(kept: Kept) -> None:
+    def grow(step: str) -> None:
+        if step == "half":
+            kept.lake.versions[1:] = []
+            for number in range(3):
+                kept.arrive([("c2", now() - HOUR - number)])
+
+    kept.arrive([("c0", now() - SECOND)])
+    with pytest.raises(LakeWentBackError):
+        kept.apply(meanwhile=grow)
+    kept.restart()
+    kept.apply()
+    assert statuses(kept, "c0", "c2") == [Status.NO_STATE, Status.OK]
+    assert kept.read(["c2"])[0].values[PURCHASES_COUNT] == 3
+
+
+def test_a_log_that_no_longer_has_the_commit_of_the_states_says_nothing_against_them(kept: Kept) -> None:
+    kept.lake.oldest = kept.lake.version() + 1
+    epoch = kept.applied().epoch  # type: ignore[union-attr]
+    applied_more(kept)
+    kept.restart()
+    assert not kept.keeper.has_other_table()
+    assert kept.applied().epoch == epoch  # type: ignore[union-attr]
+    assert statuses(kept, "c0", "c1") == [Status.OK] * 2
+
+
+@pytest.mark.parametrize("damaged", [flipped, lambda value: value[:-1], lambda value: value + b"x"], ids=FORMS)
+def test_a_damaged_state_that_nobody_asks_for_is_found_by_reading_all(
+    kept: Kept, damaged: Callable[[bytes], bytes]
+) -> None:
+    key, field = entity_key(PURCHASES.entity.key, "c0"), state_field(PURCHASES)
+    whole = kept.redis.hget(key, field)
+    kept.redis.hset(key, field, damaged(whole))
+    assert statuses(kept, "c0", "c1") == [Status.UNREADABLE, Status.OK]
+    assert kept.keeper.wrong(ALL_BUCKETS) == [bucket_of("c0")]
+    kept.keeper.scrub(len(ALL_BUCKETS))
+    assert kept.redis.hget(key, field) != damaged(whole)
+    assert statuses(kept, "c0", "c1") == [Status.OK] * 2
+
+
+def test_states_of_before_there_were_digests_and_turns_are_made_anew_by_themselves(kept: Kept) -> None:
+    applied = kept.applied()
+    assert applied is not None
+    kept.redis.set(epoch_key(PURCHASES), applied.epoch)
+    for customer in ("c0", "c1"):
+        known = known_key(PURCHASES, bucket_of(customer))
+        kept.redis.hset(known, customer, kept.redis.hget(known, customer)[:24])
+    content = json.loads(kept.files.saved[-1].dump())
+    del content["commit"]
+    kept.files.saved = [Ledger.load(json.dumps(content))]
+    assert statuses(kept, "c0", "c1", "nobody") == [Status.OK, Status.OK, Status.NO_STATE]
+    assert kept.store.find(["c0"])[0].known is None
+
+    kept.restart()
+
+    assert kept.keeper.wrong(ALL_BUCKETS) == []
+    assert kept.applied().epoch == applied.epoch  # type: ignore[union-attr]
+    applied_more(kept)
+    assert kept.read(["c0"])[0].values[PURCHASES_COUNT] == 2
+    assert statuses(kept, "c0", "c1", "nobody") == [Status.OK, Status.OK, Status.NO_STATE]
+
+
 def test_a_state_that_was_written_by_a_clock_far_ahead_is_made_anew(
     kept: Kept, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -397,3 +309,63 @@ def test_a_state_that_was_written_by_a_clock_far_ahead_is_made_anew(
     assert statuses(kept, "c0") == [Status.PAST]
     kept.keeper.scrub(len(ALL_BUCKETS))
     assert statuses(kept, "c0", "c1") == [Status.OK] * 2
+
+
+def test_a_store_that_does_not_answer_is_said_when_its_lock_is_wanted_kept_or_released(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    own = settings_on_free_ports(tmp_path)
+    lock = StateStore(own, PURCHASES, 2.0, 1).lock(5)
+    address = f"Redis at {own.redis.host}:{own.redis.port} did not answer"
+    with pytest.raises(OnlineStoreUnavailableError, match=address):
+        lock.acquire()
+    with running(redis_service.services(own)[0], own):
+        kept = Kept(own)
+        assert lock.acquire()
+        lock.reacquire()
+        kept.redis.flushall()
+        for ask in (lock.reacquire, lock.release):
+            with pytest.raises(LockLostError, match="not held any more"):
+                ask()
+        kept.keeper.look()
+        kept.keeper.store = StateStore(own, PURCHASES, 2.0, 1)
+        with kept.keeper._alone():
+            kept.redis.shutdown(nosave=True)
+    assert "the lock of purchases is not released, it ends by itself in 60 s" in caplog.text
+    assert address in caplog.text
+
+
+def test_a_store_that_is_restarted_in_a_batch_and_lost_the_last_writes_is_not_believed(tmp_path: Path) -> None:
+    own = settings_on_free_ports(tmp_path)
+    patient = own.model_copy(update={"serving": own.serving.model_copy(update={"feature_timeout_s": 20.0})})
+    with OwnRedis(patient) as server:
+        kept = Kept(patient)
+        kept.arrive([("c0", now() - HOUR), ("c1", now() - HOUR)])
+        kept.apply()
+        before: dict[bytes, bytes] = {}
+
+        def lose(step: str) -> None:
+            if step == "half":
+                before.update(kept.snapshot())
+            elif step == "written":
+                server.restart()
+                kept.roll_back(before)
+
+        kept.arrive([("c0", now() - SECOND), ("c1", now() - SECOND)])
+        with pytest.raises(StoreRestartedError, match="restarted in the middle of writing states of purchases"):
+            kept.apply(meanwhile=lose)
+        kept.restart()
+        kept.apply()
+        rows = kept.read(["c0", "c1"])
+        assert [row.values[PURCHASES_COUNT] for row in rows] == [2, 2]
+        assert statuses(kept, "c0", "c1") == [Status.OK, Status.OK]
+
+
+def test_who_was_taken_for_dead_and_goes_on_reads_what_the_other_wrote_down(kept: Kept) -> None:
+    first = kept.keeper
+    kept.restart()
+    applied_more(kept)
+    kept.keeper = first
+    applied_more(kept)
+    assert kept.read(["c0"])[0].values[PURCHASES_COUNT] == 3
+    assert kept.keeper.wrong(ALL_BUCKETS) == []

@@ -94,6 +94,27 @@ def test_a_promotion_under_load_loses_no_request_and_changes_the_version_answere
         enough = len(load.answers) + 50
         eventually(lambda: len(load.answers) > enough, "answers after the promotion")
 
+    assert_each_score_is_that_of_its_version(load, old, new)
+
+
+@pytest.mark.attack
+@pytest.mark.timeout(1800)
+def test_promotions_and_rollbacks_by_the_hundred_under_load_answer_each_request_with_the_version_it_names(
+    server: ModelServer, backends: Backends, alias_restored: None
+) -> None:
+    old = version_of(server)
+    new = register(backends.settings, bias=-2.0, promote=False)
+    client = connect(backends.settings)
+
+    with Load(server.settings.serving.url) as load:
+        for version in (new, old) * 50:
+            client.set_registered_model_alias("churn", "champion", version)
+            eventually(lambda version=version: version_of(server) == version, "the champion of now")  # type: ignore[misc]
+
+    assert_each_score_is_that_of_its_version(load, old, new)
+
+
+def assert_each_score_is_that_of_its_version(load: Load, old: str, new: str) -> None:
     errors = [answer for answer in load.answers if isinstance(answer, httpx.HTTPError) or answer.status_code != 200]
     assert errors == []
     seen = [

@@ -192,7 +192,8 @@ def test_answers_that_said_that_states_were_being_made_anew_claim_nothing(shop: 
         store = StateStore(shop.settings, group)
         applied = store.applied()
         assert applied is not None
-        store.note(applied, replace(applied, rebuilding=ALL_BUCKETS))
+        fence = store.take(applied.epoch, store.run_id())
+        store.note(fence, applied, replace(applied, rebuilding=ALL_BUCKETS))
     log(shop, shop.customers, shop.read(shop.customers), reasons=(DegradedReason.STATES_REBUILDING,))
     assert measured(shop).fetches == 0
 

@@ -1,5 +1,6 @@
 """What a table's log says its files were, at every version, against Delta's own reading of that version."""
 
+import shutil
 from pathlib import Path
 
 import orjson
@@ -10,6 +11,7 @@ from deltalake import CommitProperties, DeltaTable, write_deltalake
 from data_lake.log import (
     CommitsGoneError,
     commit,
+    commit_digest,
     commits_since,
     data_files,
     file_system,
@@ -118,3 +120,25 @@ def test_what_cannot_be_known_is_said(changed: Table, settings: Settings) -> Non
     (log / f"{9:020}.json").rename(log / "gone")
     with pytest.raises(CommitsGoneError, match=r"version 9 of .* is gone from its log"):
         data_files(delta, file_system(changed, settings), 3)
+
+
+def test_a_commit_is_told_from_another_of_its_number_in_a_table_that_went_back_and_grew_again(
+    settings: Settings, tmp_path: Path
+) -> None:
+    table = silver("shop.transaction.v1")
+    path = Path(table.path(settings))
+    write_deltalake(path, rows(0, 10))
+    shutil.copytree(path, tmp_path / "backup")
+    write_deltalake(path, rows(10, 20), mode="append")
+    seen = [commit_digest(table, settings, version) for version in (0, 1)]
+    assert None not in seen
+
+    shutil.rmtree(path)
+    shutil.copytree(tmp_path / "backup", path)
+    write_deltalake(path, rows(20, 30), mode="append")
+    write_deltalake(path, rows(30, 40), mode="append")
+    assert commit_digest(table, settings, 0) == seen[0]
+    assert commit_digest(table, settings, 1) not in (None, seen[1])
+    (path / "_delta_log" / f"{1:020}.json").unlink()
+    assert commit_digest(table, settings, 1) is None
+    assert commit_digest(table, settings, 9) is None

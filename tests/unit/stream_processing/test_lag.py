@@ -38,11 +38,25 @@ def test_rows_since_counts_streamed_rows_and_not_those_merely_rewritten(
     assert [rows_since(table, {"reservoirVersion": version}) for version in range(5)] == [12, 9, 5, 0, 0]
 
 
+def test_rows_since_counts_what_others_merged_in_and_nothing_where_they_do_not_say(tmp_path: Path) -> None:
+    rows = pa.table({"n": [1, 2, 3]})
+    write_deltalake(str(tmp_path), rows.slice(0, 1))
+    merge = DeltaTable(tmp_path).merge(rows, "new.n = old.n", source_alias="new", target_alias="old")
+    merge.when_not_matched_insert_all().execute()
+    assert rows_since(DeltaTable(tmp_path), {"reservoirVersion": 1}) == 2
+    _changed(tmp_path, 1, operationMetrics={})
+    assert rows_since(DeltaTable(tmp_path), {"reservoirVersion": 1}) == 0
+
+
 def _as_spark_writes_it(table: Path, version: int, count: int) -> None:
     """Give a commit the operation and the metrics that Spark's streaming sink notes."""
+    _changed(table, version, operation="STREAMING UPDATE", operationMetrics={"numOutputRows": str(count)})
+
+
+def _changed(table: Path, version: int, **info: object) -> None:
     log = table / "_delta_log" / f"{version:020}.json"
     lines = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
     for line in lines:
         if "commitInfo" in line:
-            line["commitInfo"] |= {"operation": "STREAMING UPDATE", "operationMetrics": {"numOutputRows": str(count)}}
+            line["commitInfo"] |= info
     log.write_text("\n".join(json.dumps(line) for line in lines), encoding="utf-8")
