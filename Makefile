@@ -14,8 +14,8 @@ JARS := .jars/.fetched
 CLASSES := .jars/spark.jsa
 UV := .tools/bin/uv
 PY := .venv/bin/python
-PACKAGES := airflow_orchestration batch_processing config contracts data_lake data_sources feature_store \
-            ingestion_layer ml_modeling model_serving stream_processing tidemill use_cases
+PACKAGES := airflow_orchestration batch_processing data_lake feature_store ingestion_layer \
+            ml_modeling model_serving stream_processing tidemill use_cases
 
 SOURCE ?= simulator
 FILE ?=

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from config.settings import load_settings
+from tidemill.config.settings import load_settings
 
 DEFAULT_ARGS: dict[str, Any] = {
     "owner": "tidemill",

@@ -5,9 +5,9 @@ import os
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from config.environment import settings_environment
-from config.secrets import secret
-from config.settings import Settings
+from tidemill.config.environment import settings_environment
+from tidemill.config.secrets import secret
+from tidemill.config.settings import Settings
 
 ORCHESTRATION = Path(__file__).resolve().parent
 DAGS = ORCHESTRATION / "dags"

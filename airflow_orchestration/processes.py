@@ -1,6 +1,6 @@
 """The command lines of Airflow's own processes; run them with :func:`airflow_environment`."""
 
-from config.settings import Settings
+from tidemill.config.settings import Settings
 
 SPARK_POOL = "spark"
 

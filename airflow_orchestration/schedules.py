@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from airflow.sdk import CronTriggerTimetable
 
-from config.settings import load_settings
+from tidemill.config.settings import load_settings
 
 
 def schedule(dag_id: str) -> CronTriggerTimetable:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import httpx
 
-from config.errors import TerminalError, TransientError
-from config.settings import Settings
+from tidemill.config.errors import TerminalError, TransientError
+from tidemill.config.settings import Settings
 
 POLL_S = 2.0
 REQUEST_TIMEOUT_S = 5.0

@@ -8,9 +8,9 @@ from pyspark.sql import DataFrame, SparkSession
 from batch_processing.gold_table import replace
 from batch_processing.incremental import Derivation, in_dates, pending, read_source
 from batch_processing.outcome import Outcome, outcome
-from config.settings import Settings
 from data_lake.delta_tables import ensure_table
 from data_lake.tables import silver, table
+from tidemill.config.settings import Settings
 
 TRANSACTIONS = "shop.transaction.v1"
 

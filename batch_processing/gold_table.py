@@ -4,10 +4,10 @@ from pyspark.sql import DataFrame, Observation
 from pyspark.sql import functions as F  # noqa: N812
 
 from batch_processing.incremental import Note
-from config.errors import TransientError
-from config.settings import Settings
 from data_lake.commits import CONFLICTS
 from data_lake.tables import Table
+from tidemill.config.errors import TransientError
+from tidemill.config.settings import Settings
 
 
 class ConcurrentRunError(TransientError):

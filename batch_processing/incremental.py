@@ -15,10 +15,10 @@ from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped]
 from pyspark.errors.exceptions.captured import CapturedException
 from pyspark.sql import DataFrame, SparkSession
 
-from config.errors import TransientError
-from config.settings import Settings
 from data_lake import commits
 from data_lake.tables import Table
+from tidemill.config.errors import TransientError
+from tidemill.config.settings import Settings
 
 LOGGER = logging.getLogger(__name__)
 MAX_RANGES = 64

@@ -31,12 +31,12 @@ import pyarrow.parquet as pq
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
-from config import Settings, load_settings
 from data_lake.delta_tables import ensure_table
 from data_lake.spark import session
 from data_lake.tables import silver
 from feature_store.definitions import FeatureService
 from feature_store.training import EVENT_TIMESTAMP, training_frame
+from tidemill.config import Settings, load_settings
 from use_cases.fraud.features import CUSTOMER_PAYMENTS, TERMINAL_VERDICTS
 
 FILE = Path(__file__).resolve().parents[2] / "shared" / "data" / "fraud-transactions.parquet"

@@ -22,23 +22,23 @@ from pathlib import Path
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
-from config import Settings, load_settings
-from contracts import contract, data_ddl
 from data_lake import tables
 from data_lake.delta_tables import ensure_table
 from data_lake.spark import session
-from data_sources.online_retail.source import OnlineRetailSource
-from data_sources.progress import Progress
-from data_sources.replay import Source
-from data_sources.simulator.faults import Faults
-from data_sources.simulator.history import SimulatorSource
-from data_sources.simulator.shop import Shop
 from ingestion_layer.kafka.offsets import topic_offsets
 from ingestion_layer.kafka.producer import Event, EventProducer
 from ingestion_layer.kafka.topics import ensure_topics
+from ingestion_layer.sources.online_retail.source import OnlineRetailSource
+from ingestion_layer.sources.progress import Progress
+from ingestion_layer.sources.replay import Source
+from ingestion_layer.sources.simulator.faults import Faults
+from ingestion_layer.sources.simulator.history import SimulatorSource
+from ingestion_layer.sources.simulator.shop import Shop
 from stream_processing.spark_streaming.app import CONF
 from stream_processing.spark_streaming.bronze import read_topic, start_bronze
 from stream_processing.spark_streaming.silver.batch import start_silver
+from tidemill.config import Settings, load_settings
+from tidemill.contracts import contract, data_ddl
 from tidemill.stack.ports import free_ports
 from tidemill.stack.running import running
 from tidemill.stack.services import kafka

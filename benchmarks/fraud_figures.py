@@ -39,22 +39,22 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from config import Settings, load_settings
 from data_lake.delta_rs import open_table
 from data_lake.delta_tables import ensure_table
 from data_lake.tables import table
-from data_sources.card_simulator.ledger import VERDICT_DELAY
-from data_sources.card_simulator.scenarios import CUSTOMER, LARGE_AMOUNT, TERMINAL
 from feature_store.definitions import FeatureGroup
 from feature_store.derived import service_features
 from feature_store.events import Column, Events, Queries
 from feature_store.kernel import compute
 from feature_store.windows import micros
+from ingestion_layer.sources.card_simulator.ledger import VERDICT_DELAY
+from ingestion_layer.sources.card_simulator.scenarios import CUSTOMER, LARGE_AMOUNT, TERMINAL
 from ml_modeling.candidates import build
 from ml_modeling.evaluation.card_precision import card_precision
 from ml_modeling.examples import KEY, in_order
 from ml_modeling.training import fit
 from ml_modeling.use_case import load_use_case
+from tidemill.config import Settings, load_settings
 from use_cases.fraud import features as fraud
 
 if TYPE_CHECKING:

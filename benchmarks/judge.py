@@ -21,15 +21,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import orjson
 
-from contracts import Checker, checker, contract
-from contracts.checker import Message
-from contracts.registry import envelope
-from contracts.rules import validator
-from data_sources.simulator.deliveries import TOPICS, History, messages
-from data_sources.simulator.faults import Faults
-from data_sources.simulator.orders import Orders
-from data_sources.simulator.shop import Shop
+from ingestion_layer.sources.simulator.deliveries import TOPICS, History, messages
+from ingestion_layer.sources.simulator.faults import Faults
+from ingestion_layer.sources.simulator.orders import Orders
+from ingestion_layer.sources.simulator.shop import Shop
 from tests.cases import adversarial
+from tidemill.contracts import Checker, checker, contract
+from tidemill.contracts.checker import Message
+from tidemill.contracts.registry import envelope
+from tidemill.contracts.rules import validator
 
 
 def main() -> None:

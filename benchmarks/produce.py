@@ -24,16 +24,16 @@ from typing import Any
 
 from confluent_kafka import Producer
 
-from config import Settings, load_settings
-from data_sources.online_retail.source import SOURCE, TOPIC, OnlineRetailSource, order_line
-from data_sources.online_retail.staging import GoodRow
-from data_sources.replay import Source, replay
-from data_sources.simulator.faults import Faults
-from data_sources.simulator.history import SimulatorSource
-from data_sources.simulator.shop import Shop
 from ingestion_layer.kafka.client import client_config
 from ingestion_layer.kafka.producer import OPTIONS, EventProducer
 from ingestion_layer.kafka.topics import ensure_topics
+from ingestion_layer.sources.online_retail.source import SOURCE, TOPIC, OnlineRetailSource, order_line
+from ingestion_layer.sources.online_retail.staging import GoodRow
+from ingestion_layer.sources.replay import Source, replay
+from ingestion_layer.sources.simulator.faults import Faults
+from ingestion_layer.sources.simulator.history import SimulatorSource
+from ingestion_layer.sources.simulator.shop import Shop
+from tidemill.config import Settings, load_settings
 from tidemill.stack.ports import free_ports
 from tidemill.stack.running import running
 from tidemill.stack.services import kafka

@@ -26,8 +26,8 @@ import uvicorn
 import uvloop
 from fastapi import FastAPI
 
-from config import Settings, load_settings
-from config.errors import TerminalError
+from tidemill.config import Settings, load_settings
+from tidemill.config.errors import TerminalError
 
 BARE = "bare FastAPI"
 MAX_SECONDS = 60.0

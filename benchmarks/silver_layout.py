@@ -17,7 +17,6 @@ from dataclasses import replace
 from delta.tables import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
 
-from config import Settings, load_settings
 from data_lake.delta_tables import ensure_table
 from data_lake.spark import session
 from data_lake.tables import Table
@@ -25,6 +24,7 @@ from data_lake.tables import silver as silver_table
 from stream_processing.spark_streaming.app import CONF
 from stream_processing.spark_streaming.silver.insert import insert_new
 from stream_processing.spark_streaming.silver.summary import BatchSummary
+from tidemill.config import Settings, load_settings
 
 DAYS = 400
 BACKLOG, LIVE, LIVE_ROWS, LATE_ROWS = 4, 10, 2_000, 20_000

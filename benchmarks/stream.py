@@ -34,8 +34,6 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 from pyspark.sql.streaming.query import StreamingQuery
 
-from config import Settings, load_settings
-from contracts import contract, contracts, event
 from data_lake import tables
 from data_lake.commits import current_version
 from data_lake.delta_tables import ensure_table
@@ -53,6 +51,8 @@ from stream_processing.spark_streaming.app import CONF
 from stream_processing.spark_streaming.bronze import start_bronze
 from stream_processing.spark_streaming.features import start_features
 from stream_processing.spark_streaming.silver.batch import start_silver
+from tidemill.config import Settings, load_settings
+from tidemill.contracts import contract, contracts, event
 from tidemill.stack.folders import Folders
 from tidemill.stack.logs import last_lines
 from tidemill.stack.ports import free_ports

@@ -14,8 +14,8 @@ from deltalake.table import SUPPORTED_READER_FEATURES
 from pyarrow.dataset import Dataset, ParquetReadOptions
 from pyarrow.fs import PyFileSystem
 
-from config.errors import TerminalError
 from data_lake.parquet_types import OwnTypes
+from tidemill.config.errors import TerminalError
 
 # Spark writes times as INT96, which Arrow would read as nanoseconds: those end in 2262.
 TIMES = ParquetReadOptions(coerce_int96_timestamp_unit="us")

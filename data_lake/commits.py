@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from delta import exceptions
 from deltalake import DeltaTable
 
-from config.settings import Settings
 from data_lake.delta_rs import location, open_table
 from data_lake.tables import Table
+from tidemill.config.settings import Settings
 
 CONFLICTS = (
     exceptions.ConcurrentAppendException,

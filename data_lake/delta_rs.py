@@ -8,10 +8,10 @@ import pyarrow.compute as pc
 from deltalake import DeltaTable
 from deltalake.exceptions import TableNotFoundError
 
-from config.errors import TerminalError
-from config.settings import Settings
 from data_lake.arrow import count, has_deletion_vectors
 from data_lake.tables import Table, tables
+from tidemill.config.errors import TerminalError
+from tidemill.config.settings import Settings
 
 
 class MissingTableError(TerminalError):

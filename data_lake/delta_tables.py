@@ -9,12 +9,12 @@ from deltalake import DeltaTable, Schema
 from pyspark.sql import SparkSession
 from pyspark.sql.types import StructField, StructType
 
-from config.errors import TerminalError
-from config.settings import Settings
 from data_lake.commits import exists
 from data_lake.delta_rs import MissingTableError, location, open_table
 from data_lake.schema import schema_json
 from data_lake.tables import Table
+from tidemill.config.errors import TerminalError
+from tidemill.config.settings import Settings
 
 _CREATION = threading.Lock()
 

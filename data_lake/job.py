@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import click
 from pyspark.sql import SparkSession
 
-from config import load_settings, strict_json
-from config.errors import TidemillError
-from config.settings import Settings
 from data_lake.spark import session
+from tidemill.config import load_settings, strict_json
+from tidemill.config.errors import TidemillError
+from tidemill.config.settings import Settings
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance

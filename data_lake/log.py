@@ -14,11 +14,11 @@ from deltalake import DeltaTable
 from deltalake.fs import DeltaStorageHandler
 from pyarrow.fs import PyFileSystem
 
-from config.errors import TerminalError
-from config.settings import Settings
 from data_lake.arrow import UnreadableTableError
 from data_lake.delta_rs import location
 from data_lake.tables import Table
+from tidemill.config.errors import TerminalError
+from tidemill.config.settings import Settings
 
 NEVER_REMOVED = (1 << 63) - 1
 

@@ -11,9 +11,9 @@ from datetime import UTC, date, datetime, timedelta
 from deltalake import DeltaTable
 from deltalake.exceptions import CommitFailedError
 
-from config.errors import TerminalError
 from data_lake.arrow import needs_engine, source
 from data_lake.tables import Table
+from tidemill.config.errors import TerminalError
 
 INGEST_DATE = "ingest_date"
 TARGET_BYTES = 128 * 1024 * 1024

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 
 import duckdb
 
-from config.settings import Settings
-from contracts.registry import contracts
 from data_lake import tables
 from data_lake.arrow import source
 from data_lake.delta_rs import MissingTableError, open_table
+from tidemill.config.settings import Settings
+from tidemill.contracts.registry import contracts
 
 
 def counts_by_reason(settings: Settings) -> Mapping[str, Mapping[str, int]]:

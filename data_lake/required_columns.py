@@ -6,10 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pyarrow as pa
 from deltalake import DeltaTable, write_deltalake
 
-from config.settings import Settings
 from data_lake.arrow import scan
 from data_lake.delta_rs import open_table
 from data_lake.tables import Table
+from tidemill.config.settings import Settings
 
 
 def require_columns(table: Table, settings: Settings) -> bool:

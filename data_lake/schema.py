@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from contracts.columns import Column
+from tidemill.contracts.columns import Column
 
 PRIMITIVES = {
     "BIGINT": "long",

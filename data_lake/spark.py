@@ -10,11 +10,11 @@ from urllib.parse import urlsplit
 import pyspark
 from pyspark.sql import SparkSession
 
-from config.environment import UTF8
-from config.errors import TerminalError
-from config.interruption import kept_handlers
-from config.settings import REPO, Settings
-from config.user import check_named
+from tidemill.config.environment import UTF8
+from tidemill.config.errors import TerminalError
+from tidemill.config.interruption import kept_handlers
+from tidemill.config.settings import REPO, Settings
+from tidemill.config.user import check_named
 
 # In quotes, as Spark reads a line of options: the folder's name may have a space.
 LOGGING_OPTION = f'"-Dlog4j2.configurationFile={Path(__file__).resolve().parent / "spark-log4j2.properties"}"'

@@ -10,11 +10,11 @@ from contextlib import contextmanager
 
 import duckdb
 
-from config.errors import TerminalError
-from config.settings import Settings
 from data_lake.arrow import source
 from data_lake.delta_rs import open_table
 from data_lake.tables import Table, tables
+from tidemill.config.errors import TerminalError
+from tidemill.config.settings import Settings
 
 READS = {duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN, duckdb.StatementType.MULTI}
 """The kinds of statements that answer rows and change nothing; a pivot is the last."""

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 
-from config.errors import TerminalError
-from config.settings import Settings
-from contracts.columns import Column, data_columns
-from contracts.registry import Contract, contract, contracts
+from tidemill.config.errors import TerminalError
+from tidemill.config.settings import Settings
+from tidemill.contracts.columns import Column, data_columns
+from tidemill.contracts.registry import Contract, contract, contracts
 
 CHANGE_FEED = {"delta.enableChangeDataFeed": "true"}
 # A commit every few seconds: small files are merged as part of a commit when 50 have gathered, and the log, which a

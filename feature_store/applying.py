@@ -10,7 +10,6 @@ import pyarrow.compute as pc
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F  # noqa: N812
 
-from config.settings import Settings
 from feature_store.definitions import FeatureGroup
 from feature_store.events import Ints, Mask
 from feature_store.online_store import connection_string
@@ -23,6 +22,7 @@ from feature_store.states.store import WRITE_TIMEOUT_S
 from feature_store.tiles import Layout, apply, header_of, peek
 from feature_store.tiles.state import NO_VERSION, Header
 from feature_store.windows import NEVER
+from tidemill.config.settings import Settings
 
 BUCKET, COMMIT = "__tidemill_bucket", "_commit_version"
 COUNTS_DDL = (

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
-from config.errors import TransientError
-from config.settings import Settings
 from data_lake import commits
 from data_lake.tables import table
 from feature_store.applying import COMMIT, Anew, Counts, Upon, apply_to_states, state_bucket
@@ -25,6 +23,8 @@ from feature_store.spans import TIME
 from feature_store.states import StateStore
 from feature_store.tiles import MARGIN
 from feature_store.windows import micros, tail
+from tidemill.config.errors import TransientError
+from tidemill.config.settings import Settings
 
 logger = logging.getLogger(__name__)
 

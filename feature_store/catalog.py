@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 
 import use_cases
-from config.errors import TerminalError
 from feature_store.definitions import FeatureGroup, FeatureService
+from tidemill.config.errors import TerminalError
 
 REQUEST_TIME = "request_time"
 """What a Feast client gives beside entities and inputs: microseconds since 1970."""

@@ -15,7 +15,6 @@ import duckdb
 import pyarrow as pa
 from deltalake import write_deltalake
 
-from config.settings import Settings
 from data_lake.delta_rs import open_table
 from data_lake.delta_tables import create_table
 from data_lake.log import CommitsGoneError
@@ -25,6 +24,7 @@ from feature_store.judge.estimates import high_name, low_name
 from feature_store.judge.fetches import load_fetches
 from feature_store.judge.spelling import literal, name
 from feature_store.judge.values import judge, workspace
+from tidemill.config.settings import Settings
 
 __all__ = ["CommitsGoneError", "Consistency", "FeatureConsistency", "measure"]
 

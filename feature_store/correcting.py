@@ -13,7 +13,6 @@ import pyarrow as pa
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F  # noqa: N812
 
-from config.settings import Settings
 from feature_store.applying import (
     COMMIT,
     Anew,
@@ -33,6 +32,7 @@ from feature_store.states.ledger import CHANGE, Changes, joined, summed
 from feature_store.tiles import REBUILDING_MARK, Layout
 from feature_store.tiles.state import NO_VERSION
 from feature_store.windows import NEVER
+from tidemill.config.settings import Settings
 
 CHANGES_DDL, CHANGES = "changes BINARY", pa.schema([("changes", pa.binary())])
 Handle = Callable[[StateStore, Sequence[Found], Upon, int], Changes]

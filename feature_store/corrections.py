@@ -11,11 +11,11 @@ import pyarrow as pa
 from deltalake import DeltaTable
 from deltalake.exceptions import CommitFailedError
 
-from config.errors import TransientError
-from config.settings import Settings
 from data_lake.delta_rs import MissingTableError, open_table
 from data_lake.delta_tables import create_table
 from data_lake.tables import table
+from tidemill.config.errors import TransientError
+from tidemill.config.settings import Settings
 
 CORRECTIONS = "gold/feature_corrections"
 ATTEMPTS = 20

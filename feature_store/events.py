@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from config.errors import TerminalError
+from tidemill.config.errors import TerminalError
 
 Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]

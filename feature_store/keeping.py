@@ -15,7 +15,6 @@ from typing import Protocol
 import numpy as np
 from redis.exceptions import LockError, RedisError
 
-from config.errors import TransientError
 from feature_store.applying import Anew, Counts, Upon
 from feature_store.definitions import FeatureGroup
 from feature_store.states import Applied, Change, Known, StatesFencedError, StateStore
@@ -24,6 +23,7 @@ from feature_store.states.known import check_of
 from feature_store.states.ledger import Ledger, LedgerFiles
 from feature_store.tiles import Layout, header_of, peek
 from feature_store.tiles.state import NO_VERSION, Header
+from tidemill.config.errors import TransientError
 
 logger = logging.getLogger(__name__)
 LOCK_S = 60.0

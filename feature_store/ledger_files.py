@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from pyspark.sql import SparkSession
 
-from config.settings import Settings
 from data_lake.hadoop_files import move, names, read_text, remove, write_text
 from feature_store.catalog import state_view_name
 from feature_store.definitions import FeatureGroup
 from feature_store.states.ledger import Ledger
+from tidemill.config.settings import Settings
 
 KEPT = 3
 NAME = re.compile(r"\d+-\d+\.json")

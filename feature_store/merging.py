@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from config.errors import TerminalError
 from feature_store.catalog import REQUEST_TIME, service, state_feature_name
 from feature_store.definitions import FeatureGroup, FeatureService
 from feature_store.derived import service_features
 from feature_store.events import Features, Ints, Mask
 from feature_store.tiles import Layout, Status
 from feature_store.tiles.merge import Merged, Plan, merge
+from tidemill.config.errors import TerminalError
 
 READ = (Status.OK, Status.STALE)
 YEAR_1973 = 10**14

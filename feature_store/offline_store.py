@@ -17,12 +17,12 @@ from feast.infra.offline_stores.contrib.spark_offline_store.spark import (
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
-from config.settings import Settings
 from data_lake.spark import session
 from feature_store import catalog
 from feature_store.catalog import REQUEST_TIME
 from feature_store.spine import quoted
 from feature_store.training import EVENT_TIMESTAMP, SpineError, training_frame
+from tidemill.config.settings import Settings
 
 
 class SilverOfflineStoreConfig(SparkOfflineStoreConfig):  # type: ignore[misc]

@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from config.errors import TerminalError
-from config.settings import Settings
 from feature_store import catalog
 from feature_store.merging import Belief, merge_service, optional
 from feature_store.online_store import OnlineStoreUnavailableError
 from feature_store.states import Applied, StateReader, bucket_of
 from feature_store.tiles import Status
+from tidemill.config.errors import TerminalError
+from tidemill.config.settings import Settings
 
 __all__ = ["FeatureRequestError", "FeatureRow", "OnlineReader", "OnlineStoreUnavailableError"]
 

@@ -7,8 +7,8 @@ from redis import Redis
 from redis.backoff import ExponentialBackoff, NoBackoff
 from redis.retry import Retry
 
-from config.errors import TransientError
-from config.settings import Settings
+from tidemill.config.errors import TransientError
+from tidemill.config.settings import Settings
 
 
 class OnlineStoreUnavailableError(TransientError):

@@ -15,12 +15,12 @@ from feast.transformation.python_transformation import PythonTransformation
 from feast.types import Bytes, Float64, Int64, String
 from google.protobuf.json_format import MessageToDict  # type: ignore[import-untyped]
 
-from config.settings import Settings
 from data_lake.tables import table
 from feature_store import catalog
 from feature_store.catalog import MERGED, REQUEST_TIME, state_feature_name, state_view_name
 from feature_store.definitions import Entity, FeatureGroup, FeatureService
 from feature_store.online_store import connection_string
+from tidemill.config.settings import Settings
 
 PROJECT = "tidemill"
 KEY_VERSION = 3

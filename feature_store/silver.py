@@ -6,12 +6,12 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 from pyspark.sql.types import DecimalType
 
-from config.settings import Settings
 from data_lake.tables import table
 from feature_store.arrow import column_of
 from feature_store.definitions import FeatureGroup, Source
 from feature_store.events import Events, Ints
 from feature_store.spans import ENTITY, TIME
+from tidemill.config.settings import Settings
 
 KNOWN, TIE = "__tidemill_known", "__tidemill_tie"
 

@@ -22,9 +22,9 @@ from pyspark.sql.types import (
     TimestampType,
 )
 
-from config.errors import TerminalError
 from feature_store.definitions import FeatureService
 from feature_store.spans import TIME
+from tidemill.config.errors import TerminalError
 
 EVENT_TIMESTAMP = "event_timestamp"
 RESERVED = "__tidemill_"

@@ -16,7 +16,6 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 from pyspark.sql.types import DoubleType, StructField, StructType
 
-from config.settings import Settings
 from feature_store.arrow import floats
 from feature_store.definitions import Derived, Feature, FeatureGroup, FeatureService
 from feature_store.derived import service_features
@@ -25,6 +24,7 @@ from feature_store.kernel import compute
 from feature_store.silver import as_events, silver_events
 from feature_store.spans import ENTITY, SPAN, TIME, with_spans
 from feature_store.spine import EVENT_TIMESTAMP, INPUT, Spine, SpineError
+from tidemill.config.settings import Settings
 
 __all__ = ["EVENT_TIMESTAMP", "SpineError", "snapshot", "training_frame"]
 

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from config.settings import Settings
 from ml_modeling.registry import tags
 from ml_modeling.registry.connection import MlflowMissingError, connect, mlflow_errors
+from tidemill.config.settings import Settings
 
 log = logging.getLogger(__name__)
 

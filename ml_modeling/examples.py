@@ -7,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from config.errors import TerminalError
 from feature_store.definitions import Task
 from ml_modeling.splits import Part, Split
+from tidemill.config.errors import TerminalError
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]

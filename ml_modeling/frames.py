@@ -9,7 +9,6 @@ import pandas as pd
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
-from config.settings import Settings
 from feature_store.definitions import Absence, FutureAggregate, Outcome, Own
 from feature_store.training import training_frame
 from ml_modeling import examples
@@ -24,6 +23,7 @@ from ml_modeling.questions.events import labelled_events
 from ml_modeling.questions.lake import NoDataError, per_day
 from ml_modeling.splits import Split
 from ml_modeling.use_case import UseCase
+from tidemill.config.settings import Settings
 
 __all__ = ["NoDataError", "SplitFrame", "read_split_frame"]
 

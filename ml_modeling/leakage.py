@@ -5,11 +5,11 @@ from datetime import date, timedelta
 import numpy as np
 import pandas as pd
 
-from config.errors import TerminalError
 from ml_modeling.cutoffs import CutoffSplit
 from ml_modeling.examples import MATURED, TIME, Examples, Floats, Integers, TrainingFrame
 from ml_modeling.specification import Leakage, NumberLeakage
 from ml_modeling.splits import Part, Split
+from tidemill.config.errors import TerminalError
 
 
 class LeakageError(TerminalError):

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from config import strict_json
-from config.settings import Settings
 from ml_modeling import tracking
 from ml_modeling.evaluation import plots
 from ml_modeling.evaluation.evaluate import compare, evaluate
@@ -28,6 +26,8 @@ from ml_modeling.training import TrainedModel, fit
 from ml_modeling.tuning import Progress
 from ml_modeling.use_case import UseCase
 from ml_modeling.wording import described_label
+from tidemill.config import strict_json
+from tidemill.config.settings import Settings
 
 if TYPE_CHECKING:
     from ml_modeling.frames import SplitFrame  # Spark and Feast, which evaluating and gating do without

@@ -5,7 +5,7 @@ import importlib.util
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from config.errors import TerminalError
+from tidemill.config.errors import TerminalError
 
 FILE = "estimators.py"
 ESTIMATORS, TRUSTED = "ESTIMATORS", "TRUSTED_TYPES"

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from config.errors import TerminalError
+from tidemill.config.errors import TerminalError
 
 Mask = npt.NDArray[np.bool_]
 

@@ -13,9 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from config.errors import TerminalError, TidemillError
-from config.interruption import interruption
-from config.settings import Settings
 from ml_modeling.abandoned import end_abandoned, held
 from ml_modeling.registry import tags
 from ml_modeling.registry.artefact import sklearn_options
@@ -25,6 +22,9 @@ from ml_modeling.registry.identity import ModelIdentity, logged_model
 from ml_modeling.registry.scorer import Floats
 from ml_modeling.registry.served import Serving, download_model
 from ml_modeling.use_case import UseCase
+from tidemill.config.errors import TerminalError, TidemillError
+from tidemill.config.interruption import interruption
+from tidemill.config.settings import Settings
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

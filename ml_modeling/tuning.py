@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from config.errors import TerminalError
 from ml_modeling.examples import Examples
 from ml_modeling.fitting import Fitting
 from ml_modeling.specification import Range, SearchSpace
+from tidemill.config.errors import TerminalError
 
 
 class SearchError(TerminalError):

@@ -10,7 +10,6 @@ from types import ModuleType
 from typing import Any
 
 import use_cases
-from config.errors import TerminalError
 from data_lake.tables import table
 from feature_store import catalog
 from feature_store.definitions import Classes, FeatureService, Question, Source
@@ -28,6 +27,7 @@ from ml_modeling.specification import (
     read_specification,
 )
 from ml_modeling.tasks import TaskKind, task_of
+from tidemill.config.errors import TerminalError
 
 FILES = ("features.py", "labels.py", "model.yaml")
 FOLDER = Path(use_cases.__path__[0])

@@ -7,13 +7,13 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
-from config import Settings, load_settings
 from model_serving import api_page, metrics, openapi, problems, routes
 from model_serving.limits import BodyLimit
 from model_serving.logs import log_to_stderr
 from model_serving.observe import Observe
 from model_serving.schemas import DegradedReason
 from model_serving.server import Server
+from tidemill.config import Settings, load_settings
 
 DESCRIPTION = f"""Scores entities with the champion model of a use case, from their newest features.
 

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from config.errors import TerminalError, TidemillError
-from config.settings import Settings
 from ml_modeling.registry import (
     CHAMPION,
     MlflowRequestError,
@@ -25,6 +23,8 @@ from model_serving import metrics
 from model_serving.breaker import CircuitBreaker
 from model_serving.features import FeatureSource
 from model_serving.schemas import DegradedReason
+from tidemill.config.errors import TerminalError, TidemillError
+from tidemill.config.settings import Settings
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion

@@ -8,12 +8,12 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from config.errors import TerminalError, TransientError
-from config.settings import Settings
 from feature_store.online import FeatureRow, OnlineReader, OnlineStoreUnavailableError
 from feature_store.tiles import Status
 from model_serving import metrics
 from model_serving.breaker import CircuitBreaker
+from tidemill.config.errors import TerminalError, TransientError
+from tidemill.config.settings import Settings
 
 logger = logging.getLogger(__name__)
 FAILURES = 3

@@ -16,7 +16,7 @@ from prometheus_client import (
     multiprocess,
 )
 
-from config.settings import Settings
+from tidemill.config.settings import Settings
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)

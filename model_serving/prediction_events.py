@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from contracts import contract, event
 from ml_modeling.registry.served import NO_DECISION
 from model_serving.scoring import Answer, Scored
+from tidemill.contracts import contract, event
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 TOPIC = "serving.prediction.v1"

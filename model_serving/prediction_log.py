@@ -10,14 +10,14 @@ from typing import Any
 
 from confluent_kafka import KafkaError, Producer
 
-from config.errors import TidemillError
-from config.settings import Settings
-from contracts import Rejection, checker
 from ingestion_layer.kafka.client import client_config
 from ingestion_layer.kafka.topics import ensure_topics
 from model_serving import metrics
 from model_serving.prediction_events import TOPIC, prediction_events
 from model_serving.scoring import Answer
+from tidemill.config.errors import TidemillError
+from tidemill.config.settings import Settings
+from tidemill.contracts import Rejection, checker
 
 POLL_S = 0.05
 RETRY_S = 2.0

@@ -2,7 +2,6 @@
 
 import math
 
-from config import Settings
 from model_serving.batching import Batcher
 from model_serving.breaker import CircuitBreaker
 from model_serving.champion import ChampionHolder
@@ -10,6 +9,7 @@ from model_serving.features import FAILURES
 from model_serving.periodic import Periodic
 from model_serving.prediction_log import PredictionLog
 from model_serving.schemas import Dependency, Readiness
+from tidemill.config import Settings
 
 THREADS = 1
 MAX_BATCH_ROWS = 256

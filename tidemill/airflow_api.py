@@ -6,10 +6,10 @@ from typing import Any
 
 import httpx
 
-from config.errors import TerminalError, TransientError
-from config.paging import all_pages
-from config.secrets import secret
-from config.settings import Settings
+from tidemill.config.errors import TerminalError, TransientError
+from tidemill.config.paging import all_pages
+from tidemill.config.secrets import secret
+from tidemill.config.settings import Settings
 
 REQUEST_TIMEOUT_S = 60.0
 PATIENCE_S = 90.0

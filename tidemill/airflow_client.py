@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from config.errors import TerminalError
-from config.settings import Settings
 from tidemill.airflow_api import AirflowApi, AirflowRefusedError, AirflowUnavailableError
+from tidemill.config.errors import TerminalError
+from tidemill.config.settings import Settings
 
 ENDED = ("success", "failed")
 FAILED_TASKS = ("failed", "upstream_failed")

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from config import strict_json
+from tidemill.config import strict_json
 
 
 def json_value(cell: Any) -> Any:

@@ -1,13 +1,21 @@
 """The ``tidemill`` command: each subcommand is imported only when it is asked for."""
 
+# ruff: noqa: E402
 import importlib
+import os
 import sys
+from pathlib import Path
+
+from tidemill.module_path import own_first
+
+# Others have packages called use_cases or data_lake too: ours are those beside this one, whatever PYTHONPATH holds.
+sys.path[:] = own_first(sys.path, Path(__file__).resolve().parent.parent, os.environ.get("PYTHONPATH", ""))
 
 import click
 
-from config.errors import TidemillError
-from config.interruption import interruption, raise_on_signals
 from tidemill import environment
+from tidemill.config.errors import TidemillError
+from tidemill.config.interruption import interruption, raise_on_signals
 
 COMMANDS = {
     "config": "Show the effective settings and where each came from.",

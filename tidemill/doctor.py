@@ -9,10 +9,10 @@ from pathlib import Path
 
 import psutil
 
-from config.environment import is_kept
-from config.errors import TidemillError
-from config.settings import REPO, Settings
-from config.user import check_named, user_name
+from tidemill.config.environment import is_kept
+from tidemill.config.errors import TidemillError
+from tidemill.config.settings import REPO, Settings
+from tidemill.config.user import check_named, user_name
 from tidemill.stack.catalog import catalog
 from tidemill.stack.daemon import leftovers, service_record
 from tidemill.stack.folders import Folders

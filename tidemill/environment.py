@@ -7,8 +7,8 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-from config.environment import process_environment
-from config.settings import ConfigError, Settings, load_settings
+from tidemill.config.environment import process_environment
+from tidemill.config.settings import ConfigError, Settings, load_settings
 from tidemill.stack.folders import Folders
 from tidemill.stack.temporary import TEMPORARY
 

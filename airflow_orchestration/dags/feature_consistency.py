@@ -20,7 +20,7 @@ from airflow_orchestration.defaults import DEFAULT_ARGS
 from airflow_orchestration.plugins.operators.platform_command import PlatformCommandOperator
 from airflow_orchestration.processes import SPARK_POOL
 from airflow_orchestration.schedules import schedule
-from config.settings import load_settings
+from tidemill.config.settings import load_settings
 
 with DAG(
     dag_id="feature_consistency",

@@ -34,7 +34,7 @@ def check_stream(patience_s: str) -> str | None:
     from airflow.sdk.exceptions import AirflowFailException
 
     from airflow_orchestration.stream_health import QueryFailedError, StreamUnhealthyError, wait_until_healthy
-    from config.settings import load_settings
+    from tidemill.config.settings import load_settings
 
     try:
         health = wait_until_healthy(load_settings(), float(patience_s))
@@ -58,7 +58,7 @@ def confirm_stream(patience_s: str) -> list[str]:
     from airflow.sdk.exceptions import AirflowFailException
 
     from airflow_orchestration.stream_health import StreamUnhealthyError, wait_until_healthy
-    from config.settings import load_settings
+    from tidemill.config.settings import load_settings
 
     try:
         return list(wait_until_healthy(load_settings(), float(patience_s)).working)

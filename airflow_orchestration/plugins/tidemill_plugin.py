@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 from airflow.sdk.plugins_manager import AirflowPlugin
 
 from airflow_orchestration.plugins.links.mlflow_run import MlflowRunLink
-from config.settings import Settings, load_settings
+from tidemill.config.settings import Settings, load_settings
 
 
 def external_views(settings: Settings) -> list[dict[str, str]]:

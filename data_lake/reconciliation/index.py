@@ -10,9 +10,6 @@ import duckdb
 import pyarrow as pa
 from deltalake import DeltaTable
 
-from config.settings import Settings, Stream
-from contracts.checker import checker
-from contracts.registry import contract
 from data_lake import tables
 from data_lake.arrow import batches, source
 from data_lake.delta_rs import open_table
@@ -23,6 +20,9 @@ from data_lake.reconciliation.values import Compared, SentValues, digest_of
 from data_lake.tables import FIRST_GENERATION
 from data_lake.topic_starts import TopicStart
 from ingestion_layer.kafka.offsets import Offsets
+from tidemill.config.settings import Settings, Stream
+from tidemill.contracts.checker import checker
+from tidemill.contracts.registry import contract
 
 MEMORY_LIMIT = "1GB"
 ROWS_A_BATCH = 4096

@@ -7,9 +7,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from contracts.checker import Checker, Rejection
 from data_lake.reconciliation.values import SentValues, read
 from data_lake.tables import FIRST_GENERATION
+from tidemill.contracts.checker import Checker, Rejection
 
 Place = tuple[int, int, int]
 """Generation, partition and offset."""

@@ -5,7 +5,6 @@ from contextlib import contextmanager
 
 import duckdb
 
-from config.settings import Settings
 from data_lake.reconciliation import equation
 from data_lake.reconciliation.aborted import find_aborted
 from data_lake.reconciliation.gaps import ReadOffsets, explain_gaps
@@ -15,6 +14,7 @@ from data_lake.topic_starts import compare, starts
 from ingestion_layer.kafka.offsets import Offsets, topic_offsets
 from ingestion_layer.kafka.open_transactions import OpenTransaction, waiting_in
 from ingestion_layer.kafka.reading import range_reader
+from tidemill.config.settings import Settings
 
 SAMPLE = 10
 

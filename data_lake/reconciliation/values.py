@@ -12,8 +12,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from contracts.columns import data_columns
-from contracts.registry import Contract
+from tidemill.contracts.columns import data_columns
+from tidemill.contracts.registry import Contract
 
 DECODER = json.JSONDecoder(parse_float=Decimal)
 EXACT = Context(prec=2_000)

@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from config.settings import Settings
 from data_lake import tables
 from data_lake.delta_rs import MissingTableError, open_table
 from data_lake.reconciliation.reconcile import reconcile_topic
@@ -14,6 +13,7 @@ from data_lake.topic_starts import starts
 from data_lake.topic_starts.bronze_ends import last_offsets
 from ingestion_layer.kafka.offsets import Offsets, topic_offsets
 from ingestion_layer.kafka.reading import range_reader
+from tidemill.config.settings import Settings
 
 POLL_S = 2.0
 

@@ -10,11 +10,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
-from config.settings import Settings
 from data_lake import tables
 from data_lake.arrow import dataset
 from data_lake.delta_rs import MissingTableError, open_table
 from data_lake.tables import FIRST_GENERATION
+from tidemill.config.settings import Settings
 
 STATISTICS = ("path", "min.partition", "max.partition", "max.offset", "max.generation")
 UNKNOWN = 2**62

@@ -7,7 +7,7 @@ from pathlib import Path
 from deltalake.fs import DeltaStorageHandler
 from pyarrow import fs
 
-from config.settings import Settings
+from tidemill.config.settings import Settings
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from config.errors import TerminalError
-from config.settings import Settings
 from data_lake.tables import FIRST_GENERATION
 from data_lake.topic_starts.bronze_ends import LastMessage, extents, last_messages
 from data_lake.topic_starts.checkpoint import Checkpoint, read_checkpoint
@@ -14,6 +12,8 @@ from data_lake.topic_starts.record import TopicStart, append, starts
 from data_lake.topic_starts.verify import OtherTopicError, earlier_end, other_identity, other_message
 from ingestion_layer.kafka.identity import TopicIdentity, topic_identity
 from ingestion_layer.kafka.offsets import Offsets, topic_offsets
+from tidemill.config.errors import TerminalError
+from tidemill.config.settings import Settings
 
 STREAM = "the stream"
 

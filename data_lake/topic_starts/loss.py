@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from config.errors import TerminalError
 from ingestion_layer.kafka.offsets import Offsets
+from tidemill.config.errors import TerminalError
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from config.settings import Settings
 from data_lake.tables import FIRST_GENERATION
 from data_lake.topic_starts.bronze_ends import last_messages
 from data_lake.topic_starts.loss import Range
 from data_lake.topic_starts.record import starts
 from ingestion_layer.kafka.offsets import topic_offsets
 from ingestion_layer.kafka.reading import RangeReader, range_reader
+from tidemill.config.settings import Settings
 
 
 @dataclass(frozen=True)

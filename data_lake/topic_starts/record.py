@@ -9,12 +9,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import write_deltalake
 
-from config.settings import Settings
 from data_lake import tables
 from data_lake.arrow import dataset
 from data_lake.delta_rs import MissingTableError, location, open_table
 from data_lake.topic_starts.loss import Range
 from ingestion_layer.kafka.identity import TopicIdentity
+from tidemill.config.settings import Settings
 
 _BY_PARTITION = pa.map_(pa.int32(), pa.int64())
 _RANGES = pa.list_(pa.struct([("partition", pa.int32()), ("first", pa.int64()), ("last", pa.int64())]))

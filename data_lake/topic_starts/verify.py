@@ -8,12 +8,12 @@ from datetime import UTC, datetime, timedelta
 
 from confluent_kafka import Message
 
-from config.errors import TerminalError
-from config.settings import Settings
 from data_lake.topic_starts.bronze_ends import LastMessage
 from ingestion_layer.kafka.identity import TopicIdentity
 from ingestion_layer.kafka.offsets import Offsets
 from ingestion_layer.kafka.reading import range_reader
+from tidemill.config.errors import TerminalError
+from tidemill.config.settings import Settings
 
 
 class OtherTopicError(TerminalError):

@@ -2,7 +2,7 @@
 
 import re
 
-from config.errors import TerminalError
+from tidemill.config.errors import TerminalError
 
 NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 

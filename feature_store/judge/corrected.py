@@ -6,7 +6,6 @@ from datetime import timedelta
 
 import duckdb
 
-from config.settings import Settings
 from data_lake import commits
 from data_lake.log import CommitsGoneError
 from data_lake.tables import table
@@ -17,6 +16,7 @@ from feature_store.judge.events import load_events
 from feature_store.judge.fetches import load_fetches
 from feature_store.judge.spelling import name
 from feature_store.judge.values import VersionOf, judge, logged_version, workspace
+from tidemill.config.settings import Settings
 
 RELATIVE = 1e-9
 

@@ -13,7 +13,6 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 from pyarrow.fs import PyFileSystem
 
-from config.settings import Settings
 from data_lake.arrow import UnreadableTableError
 from data_lake.delta_rs import open_table
 from data_lake.log import CommitsGoneError, DataFile, data_files, file_system
@@ -23,6 +22,7 @@ from feature_store.judge.aggregates import ORDERED, columns_read
 from feature_store.judge.files import ROWS_A_BATCH, batches
 from feature_store.judge.hashing import identity_hash
 from feature_store.judge.spelling import column, name
+from tidemill.config.settings import Settings
 
 
 def load_events(

@@ -5,13 +5,13 @@ from datetime import datetime, timedelta
 import duckdb
 import pyarrow as pa
 
-from config.settings import Settings
 from data_lake.delta_rs import open_table
 from data_lake.log import data_files, file_system
 from data_lake.tables import silver
 from feature_store.definitions import FeatureService
 from feature_store.judge.files import batches
 from feature_store.judge.spelling import literal, name
+from tidemill.config.settings import Settings
 
 PREDICTIONS = "serving.prediction.v1"
 READ = (

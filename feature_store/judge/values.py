@@ -7,12 +7,12 @@ from tempfile import TemporaryDirectory
 
 import duckdb
 
-from config.settings import Settings
 from feature_store.definitions import Feature, FeatureGroup, FeatureService
 from feature_store.judge import aggregates, expressions
 from feature_store.judge.estimates import feature_columns, high_name, low_name
 from feature_store.judge.events import load_events
 from feature_store.judge.spelling import literal, name
+from tidemill.config.settings import Settings
 
 MEMORY_LIMIT = "1GB"
 VersionOf = Callable[[FeatureGroup], str]

@@ -7,12 +7,12 @@ from typing import Any
 from feast.protos.feast.types.Value_pb2 import Value
 from redis.exceptions import RedisError
 
-from config.settings import Settings
 from feature_store.definitions import FeatureGroup
 from feature_store.online_store import connect, connection_string, unavailable
 from feature_store.states.applied import Applied
 from feature_store.states.keys import applied_key, entity_key, known_key, state_field
 from feature_store.states.known import bucket_of
+from tidemill.config.settings import Settings
 
 States = Mapping[str, list[bytes | None]]
 

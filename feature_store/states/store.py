@@ -10,8 +10,6 @@ from google.protobuf.timestamp_pb2 import Timestamp  # type: ignore[import-untyp
 from redis.exceptions import OutOfMemoryError, RedisError
 from redis.lock import Lock
 
-from config.errors import TerminalError, TransientError
-from config.settings import Settings
 from feature_store import repository
 from feature_store.definitions import FeatureGroup
 from feature_store.online_store import connect, connection_string, unavailable
@@ -19,6 +17,8 @@ from feature_store.states.applied import Applied
 from feature_store.states.keys import applied_key, entity_key, epoch_key, known_key, state_field, written_field
 from feature_store.states.known import BUCKETS, Known, bucket_of
 from feature_store.states.reader import state_of
+from tidemill.config.errors import TerminalError, TransientError
+from tidemill.config.settings import Settings
 
 WRITE_TIMEOUT_S = 10.0
 WRITE_TRIES = 5

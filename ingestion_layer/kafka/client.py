@@ -6,8 +6,8 @@ from typing import Any, TypeVar
 
 from confluent_kafka import KafkaError, KafkaException
 
-from config.errors import TerminalError, TransientError
-from config.settings import Settings
+from tidemill.config.errors import TerminalError, TransientError
+from tidemill.config.settings import Settings
 
 T = TypeVar("T")
 PATIENCE_S = 10.0

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient
 
-from config.settings import Settings
 from ingestion_layer.kafka.client import ask, client_config
 from ingestion_layer.kafka.offsets import MissingTopicError
+from tidemill.config.settings import Settings
 
 TIMEOUT_S = 15.0
 

@@ -7,9 +7,9 @@ from typing import Any
 from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec, TopicMetadata
 
-from config.errors import TerminalError
-from config.settings import Settings
 from ingestion_layer.kafka.client import ask, client_config
+from tidemill.config.errors import TerminalError
+from tidemill.config.settings import Settings
 
 TIMEOUT_S = 15.0
 

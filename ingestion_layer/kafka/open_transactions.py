@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from config.settings import Settings
 from ingestion_layer.kafka.offsets import Offsets, topic_offsets
+from tidemill.config.settings import Settings
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,10 @@ from typing import Any, NamedTuple, Self
 from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka import Message as DeliveryReport
 
-from config.errors import TerminalError, TransientError
-from config.settings import Settings
-from contracts.checker import Reason, Rejection, checker
 from ingestion_layer.kafka.client import ask, broker_error, client_config
+from tidemill.config.errors import TerminalError, TransientError
+from tidemill.config.settings import Settings
+from tidemill.contracts.checker import Reason, Rejection, checker
 
 POLL_EVERY = 1_000
 CONNECT_S = 15.0

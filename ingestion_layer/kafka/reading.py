@@ -5,8 +5,8 @@ from contextlib import contextmanager
 
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
-from config.settings import Settings
 from ingestion_layer.kafka.client import BrokerUnavailableError, broker_error, client_config
+from tidemill.config.settings import Settings
 
 TIMEOUT_S = 15.0
 

@@ -15,10 +15,10 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
-from config.settings import Settings
-from contracts.registry import contracts
 from ingestion_layer.kafka.client import ask, client_config
 from ingestion_layer.kafka.offsets import is_there
+from tidemill.config.settings import Settings
+from tidemill.contracts.registry import contracts
 
 TIMEOUT_S = 15.0
 

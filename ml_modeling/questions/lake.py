@@ -7,11 +7,11 @@ from datetime import date
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
-from config.errors import TerminalError
-from config.settings import Settings
 from data_lake import commits
 from data_lake.tables import Table, table
 from feature_store.definitions import FeatureService, Question, Source
+from tidemill.config.errors import TerminalError
+from tidemill.config.settings import Settings
 
 
 class NoDataError(TerminalError):

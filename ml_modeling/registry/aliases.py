@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from config.settings import Settings
 from ml_modeling.registry.connection import MlflowMissingError, connect, mlflow_errors
+from tidemill.config.settings import Settings
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from config.settings import Settings
 from ml_modeling.registry import tags
 from ml_modeling.registry.connection import connect, mlflow_errors, search
 from ml_modeling.registry.experiments import experiment_id
 from ml_modeling.registry.identity import ModelIdentity
 from ml_modeling.registry.versions import Version
+from tidemill.config.settings import Settings
 
 if TYPE_CHECKING:
     from mlflow.entities import Run

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
-from config.settings import Settings
 from ml_modeling.registry.aliases import CHAMPION
 from ml_modeling.registry.identity import ModelIdentity, digest_of, identity_of
 from ml_modeling.registry.served import (
@@ -26,6 +25,7 @@ from ml_modeling.registry.served import (
     download,
     read_model,
 )
+from tidemill.config.settings import Settings
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
-from config.errors import TerminalError, TransientError
-from config.paging import all_pages
-from config.settings import Settings
+from tidemill.config.errors import TerminalError, TransientError
+from tidemill.config.paging import all_pages
+from tidemill.config.settings import Settings
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -5,8 +5,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from config.errors import TransientError
-from config.settings import Settings
+from tidemill.config.errors import TransientError
+from tidemill.config.settings import Settings
 
 WAIT_S = 10.0
 

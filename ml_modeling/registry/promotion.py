@@ -4,14 +4,14 @@ import logging
 import socket
 from datetime import UTC, datetime
 
-from config.errors import TerminalError, TransientError
-from config.settings import Settings
 from ml_modeling.registry import audit, tags
 from ml_modeling.registry.aliases import CHALLENGER, CHAMPION, NoModelError
 from ml_modeling.registry.audit import Action, AuditRecord
 from ml_modeling.registry.connection import MlflowMissingError, connect, mlflow_errors
 from ml_modeling.registry.lock import registry_lock
 from ml_modeling.registry.versions import GateNotPassedError, Version, behind_alias, gated_run, get_version
+from tidemill.config.errors import TerminalError, TransientError
+from tidemill.config.settings import Settings
 
 IN_FLIGHT_S = 60.0
 MADE_ANEW = "the registered model was deleted and made anew outside of tidemill"

@@ -11,12 +11,12 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, TypeAdapter
 from yaml import YAMLError
 
-from config.errors import TerminalError
-from config.settings import Settings
 from ml_modeling.own_estimators import trusted_types
 from ml_modeling.registry.connection import MlflowRequestError, connect, mlflow_errors
 from ml_modeling.registry.identity import ModelIdentity, digest_of
 from ml_modeling.registry.scorer import Floats, final_step, positive_probability
+from tidemill.config.errors import TerminalError
+from tidemill.config.settings import Settings
 
 METADATA_KEY = "tidemill"
 NO_DECISION = "none"  # where there has to be a text; no model has a decision of this name

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from config.errors import TerminalError
-from config.settings import Settings
 from ml_modeling.registry import tags
 from ml_modeling.registry.aliases import CHALLENGER, CHAMPION, alias_version
 from ml_modeling.registry.connection import connect, mlflow_errors, search
 from ml_modeling.registry.identity import ModelIdentity, identity_of, logged_model
 from ml_modeling.registry.lock import registry_lock
+from tidemill.config.errors import TerminalError
+from tidemill.config.settings import Settings
 
 if TYPE_CHECKING:
     from mlflow.entities import Run

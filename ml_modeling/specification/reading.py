@@ -8,12 +8,12 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from config.errors import TerminalError
 from feature_store.definitions import Moments, Task
 from ml_modeling.specification.binary import BinarySpec
 from ml_modeling.specification.multiclass import MulticlassSpec
 from ml_modeling.specification.parts import ModelSpec, Part
 from ml_modeling.specification.regression import RegressionSpec
+from tidemill.config.errors import TerminalError
 
 
 class SpecificationError(TerminalError):

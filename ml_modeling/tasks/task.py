@@ -3,13 +3,13 @@
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
-from config.errors import TerminalError
 from feature_store.definitions import Task
 from ml_modeling.evaluation.report import EvaluationReport
 from ml_modeling.examples import Examples, Floats
 from ml_modeling.registry.served import Serving
 from ml_modeling.specification import ModelSpec
 from ml_modeling.tasks.scoring import Rule, Scoring
+from tidemill.config.errors import TerminalError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -17,8 +17,6 @@ from prometheus_client import CollectorRegistry, start_http_server
 from py4j.protocol import Py4JError  # type: ignore[import-untyped]
 from pyspark.sql import SparkSession
 
-from config import Settings, load_settings
-from config.errors import TidemillError
 from data_lake.spark import session
 from stream_processing.spark_streaming.queries.diagnosis import Diagnosis
 from stream_processing.spark_streaming.queries.ending import NotedEnding
@@ -31,6 +29,8 @@ from stream_processing.spark_streaming.queries.states import QueryStates
 from stream_processing.spark_streaming.queries.watch import Batches, Watch
 from stream_processing.spark_streaming.starts import feature_queries, query_starts
 from stream_processing.spark_streaming.state_watch import StateWatch
+from tidemill.config import Settings, load_settings
+from tidemill.config.errors import TidemillError
 
 CONF = {
     "spark.scheduler.mode": "FAIR",

@@ -7,11 +7,11 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 from pyspark.sql.streaming.query import StreamingQuery
 
-from config.settings import Settings
 from data_lake import tables
 from data_lake.topic_starts import TopicStart, resume
 from stream_processing.spark_streaming.queries.query import checkpoint, start_at
 from stream_processing.spark_streaming.topic_watch import watch
+from tidemill.config.settings import Settings
 
 
 def start_bronze(spark: SparkSession, settings: Settings, topic: str) -> StreamingQuery:

@@ -15,7 +15,6 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 from pyspark.sql.streaming.query import StreamingQuery
 
-from config.settings import Settings
 from data_lake import commits
 from data_lake.hadoop_files import read_text, remove, write_text
 from data_lake.log import commit, commits_since
@@ -38,6 +37,7 @@ from feature_store.states import Applied
 from feature_store.states.ledger import Ledger
 from stream_processing.spark_streaming.queries.checkpoints import read_up_to
 from stream_processing.spark_streaming.queries.query import checkpoint, start
+from tidemill.config.settings import Settings
 
 logger = logging.getLogger("tidemill.stream")
 READ_OF_LOG = 64

@@ -6,8 +6,6 @@ from functools import partial
 from pyspark.sql import SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
-from config.settings import Settings
-from contracts.registry import topics_called
 from data_lake import tables
 from data_lake.delta_tables import ensure_table
 from feature_store import catalog, repository
@@ -17,6 +15,8 @@ from stream_processing.spark_streaming.features import FeatureQuery
 from stream_processing.spark_streaming.queries.restarts import StartQuery
 from stream_processing.spark_streaming.queries.states import QueryStates
 from stream_processing.spark_streaming.silver.batch import start_silver
+from tidemill.config.settings import Settings
+from tidemill.contracts.registry import topics_called
 
 
 def query_starts(

@@ -6,9 +6,9 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from config.settings import Settings
 from feature_store.states.known import BUCKETS
 from stream_processing.spark_streaming.features import FeatureQuery
+from tidemill.config.settings import Settings
 
 LOOK_S = 2.0
 SHARE = 20

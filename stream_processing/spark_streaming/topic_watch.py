@@ -6,11 +6,11 @@ import time
 
 from pyspark.sql.streaming.query import StreamingQuery
 
-from config.errors import TidemillError
-from config.settings import Settings
 from data_lake.topic_starts import TopicStart
 from ingestion_layer.kafka.identity import topic_identity
 from ingestion_layer.kafka.offsets import MissingTopicError
+from tidemill.config.errors import TidemillError
+from tidemill.config.settings import Settings
 
 POLL_S = 0.5
 logger = logging.getLogger(__name__)

@@ -19,10 +19,10 @@ import pytest
 
 from airflow_orchestration.environment import airflow_environment
 from airflow_orchestration.processes import initialisation_commands, service_commands
-from config.settings import REPO, Schedules, Settings, load_settings
 from tests.airflow_orchestration.platform_double import PlatformDouble
 from tidemill.airflow_api import AirflowApi
 from tidemill.airflow_client import AirflowClient
+from tidemill.config.settings import REPO, Schedules, Settings, load_settings
 
 READY_TIMEOUT_S = 180.0
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from config.settings import Settings
 from tidemill import airflow_api
 from tidemill.airflow_api import AirflowApi, AirflowRefusedError, AirflowUnavailableError
 from tidemill.airflow_client import AirflowClient
+from tidemill.config.settings import Settings
 
 
 def test_a_wrong_password_is_refused_and_never_shown(airflow: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 from cryptography.fernet import Fernet
 
 from airflow_orchestration.environment import airflow_environment, airflow_home
-from config.settings import Settings, load_settings
+from tidemill.config.settings import Settings, load_settings
 
 
 def test_a_process_started_with_it_has_the_same_settings(settings: Settings) -> None:

@@ -17,8 +17,8 @@ from airflow.sdk.execution_time.timeout import timeout
 
 from airflow_orchestration.plugins.hooks.platform import PlatformHook, platform_variables
 from airflow_orchestration.plugins.operators.platform_command import PlatformCommandOperator
-from config.environment import GIVEN
-from config.settings import REPO, Settings
+from tidemill.config.environment import GIVEN
+from tidemill.config.settings import REPO, Settings
 
 OUT_OF_MEMORY_KILL = 9
 

@@ -12,12 +12,12 @@ from typing import Any, ClassVar
 import psutil
 import pytest
 
-from config.settings import REPO, Settings
 from tests.airflow_orchestration.delta_tables import commit, table_id
 from tests.airflow_orchestration.platform_double import PlatformDouble
 from tests.airflow_orchestration.rest import eventually, forget_handled, handled_commits, next_run, run_ids
 from tidemill.airflow_api import AirflowApi, AirflowRefusedError
 from tidemill.airflow_client import AirflowClient, DagRun, DagRunFailedError
+from tidemill.config.settings import REPO, Settings
 
 GOLD_JOBS = ["daily_product_sales", "customer_daily"]
 SUBMIT = "submit batch_processing/{}.py"

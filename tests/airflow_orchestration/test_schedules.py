@@ -8,8 +8,8 @@ from croniter import croniter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from config.cron import PRESETS, checked
 from tests.cases.cron_expressions import TAKEN
+from tidemill.config.cron import PRESETS, checked
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from contracts import Contract
+from tidemill.contracts import Contract
 
 TOPIC = "test.adversarial.v1"
 MONEY = {"type": "number", "x-decimal": [18, 4]}

@@ -5,12 +5,12 @@ from datetime import date
 
 import numpy as np
 
-from data_sources.card_simulator.cards import Cards
-from data_sources.card_simulator.ledger import Ledger
-from data_sources.card_simulator.payments import Payments
-from data_sources.card_simulator.scenarios import GENUINE
 from feature_store.definitions import FeatureGroup
 from feature_store.events import Column, Events, Ints
+from ingestion_layer.sources.card_simulator.cards import Cards
+from ingestion_layer.sources.card_simulator.ledger import Ledger
+from ingestion_layer.sources.card_simulator.payments import Payments
+from ingestion_layer.sources.card_simulator.scenarios import GENUINE
 from tests.cases.naive_windows import Happened
 
 CARDS = Cards(customers=40, terminals=20, radius=40.0, start=date(2024, 1, 1), end=date(2024, 3, 1))

@@ -5,8 +5,8 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
-from contracts.columns import Column
 from data_lake.tables import Table
+from tidemill.contracts.columns import Column
 
 Row = dict[str, Any]
 

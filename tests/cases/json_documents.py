@@ -12,7 +12,7 @@ from decimal import ROUND_HALF_EVEN, Context, Decimal
 from fractions import Fraction
 from typing import Any
 
-from contracts import Contract
+from tidemill.contracts import Contract
 
 NAMES = ("reason", "detail", "key", "value", "partition", "order-id", "größe", "plain", "more", "another")
 EDGES = (2**53, 2**53 + 1, 2**63 - 1, 2**63, -(2**63), -(2**63) - 1, 10**18, 10**38, 0, 1, 19, 15)

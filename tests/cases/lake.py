@@ -7,9 +7,9 @@ from typing import Any
 import pyarrow as pa
 from deltalake import write_deltalake
 
-from config import Settings
 from data_lake.delta_rs import open_table
 from data_lake.tables import Table
+from tidemill.config import Settings
 
 
 def append_rows(settings: Settings, table: Table, rows: Iterable[Mapping[str, Any]]) -> None:

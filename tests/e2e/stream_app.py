@@ -12,9 +12,9 @@ from typing import Any
 
 from confluent_kafka import KafkaError, Message, Producer
 
-from config import Settings
-from config.settings import REPO
 from data_lake import tables
+from tidemill.config import Settings
+from tidemill.config.settings import REPO
 
 APP = REPO / "stream_processing" / "spark_streaming" / "app.py"
 TOPIC = "shop.transaction.v1"

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from config.environment import settings_environment
 from tests.e2e.stream_app import TOPIC, StreamApp
 from tests.integration.conftest import settings_on_free_ports
 from tests.integration.ingestion_layer.replay_process import (
@@ -17,6 +16,7 @@ from tests.integration.ingestion_layer.replay_process import (
     wait_for_progress,
     write_file,
 )
+from tidemill.config.environment import settings_environment
 from tidemill.stack.running import running, stop_group
 from tidemill.stack.services import kafka as kafka_service
 

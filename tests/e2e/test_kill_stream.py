@@ -14,9 +14,6 @@ from typing import Any
 import pytest
 from deltalake import DeltaTable
 
-from config import Settings
-from config.environment import settings_environment
-from config.settings import REPO
 from data_lake import tables
 from feature_store.online import OnlineReader
 from feature_store.states import Applied, StateStore
@@ -26,6 +23,9 @@ from stream_processing.spark_streaming.queries.query import checkpoint
 from tests.e2e.stream_app import TOPIC, Progress, StreamApp, produce
 from tests.integration.conftest import settings_on_free_ports
 from tests.integration.stream_processing.conftest import encode, transaction
+from tidemill.config import Settings
+from tidemill.config.environment import settings_environment
+from tidemill.config.settings import REPO
 from tidemill.stack.running import running, stop_group
 from tidemill.stack.services import kafka as kafka_service
 from tidemill.stack.services import redis as redis_service

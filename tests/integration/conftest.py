@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from config import Settings, load_settings
-from config.environment import settings_environment
+from tidemill.config import Settings, load_settings
+from tidemill.config.environment import settings_environment
 from tidemill.stack.ports import free_ports
 from tidemill.stack.running import running
 from tidemill.stack.services import kafka as kafka_service

@@ -9,9 +9,9 @@ from pathlib import Path
 from confluent_kafka import KafkaException, Message, Producer
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic, ResourceType
 
-from config import Settings
 from ingestion_layer.kafka.topics import topic_config
 from tests.integration.conftest import settings_on_free_ports
+from tidemill.config import Settings
 from tidemill.stack.folders import Folders
 from tidemill.stack.running import running
 from tidemill.stack.services import kafka as kafka_service

@@ -14,11 +14,11 @@ from typing import Any
 import orjson
 from confluent_kafka import Producer
 
-from config import Settings
-from config.environment import settings_environment
-from config.settings import REPO
-from contracts import contract, event
 from data_lake.sql import connect
+from tidemill.config import Settings
+from tidemill.config.environment import settings_environment
+from tidemill.config.settings import REPO
+from tidemill.contracts import contract, event
 
 OTHERS = {
     **dict.fromkeys(("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy"), "http://127.0.0.1:1"),
@@ -110,7 +110,7 @@ def _folder(settings: Settings, name: str) -> Path:
 
 
 def _foreign_modules(folder: Path) -> Path:
-    for name in ("config", "contracts", "click"):
+    for name in ("data_lake", "use_cases", "click"):
         (folder / f"{name}.py").write_text(f"raise RuntimeError('another {name}')\n", encoding="utf-8")
     return folder
 

@@ -6,8 +6,8 @@ from decimal import Decimal
 import orjson
 from confluent_kafka import Producer
 
-from contracts import event_time
 from tests.troubles.stack import Stack, click, moment, payment, purchase
+from tidemill.contracts import event_time
 
 PAYMENTS, TRANSACTIONS, CLICKS = "payment.card_transaction.v1", "shop.transaction.v1", "shop.click.v1"
 

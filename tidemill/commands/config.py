@@ -5,9 +5,9 @@ import json
 import click
 from pydantic import SecretStr
 
-from config.origin import HIDDEN, flatten, shown
-from config.secrets import NAMES, secret_path
-from config.settings import load_with_origin
+from tidemill.config.origin import HIDDEN, flatten, shown
+from tidemill.config.secrets import NAMES, secret_path
+from tidemill.config.settings import load_with_origin
 from tidemill.tables import print_table, table
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from config import load_settings
+from tidemill.config import load_settings
 
 
 @click.command(name="demo")

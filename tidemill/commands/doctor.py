@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 import click
 
-from config import load_settings
+from tidemill.config import load_settings
 
 
 @click.command(name="doctor")

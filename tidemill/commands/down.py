@@ -2,7 +2,7 @@
 
 import click
 
-from config import load_settings
+from tidemill.config import load_settings
 
 
 @click.command(name="down")

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from config import load_settings, strict_json
-from config.errors import TerminalError
+from tidemill.config import load_settings, strict_json
+from tidemill.config.errors import TerminalError
 from tidemill.tables import print_table, table
 
 if TYPE_CHECKING:

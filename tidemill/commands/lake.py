@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from config import load_settings, strict_json
 from tidemill.cells import csv_value, json_value, unique
+from tidemill.config import load_settings, strict_json
 
 if TYPE_CHECKING:
     import duckdb
@@ -118,9 +118,9 @@ def rejudge(topics: tuple[str, ...], as_json: bool) -> None:
     Both tables are overwritten, each in one commit; rows whose message bronze no longer has stay as they are. Ended in
     between, it is completed by running it again. It starts a JVM.
     """
-    from contracts.registry import topics_called
     from data_lake.spark import session
     from stream_processing.spark_streaming.silver.rejudge import rejudge as judge_again
+    from tidemill.contracts.registry import topics_called
     from tidemill.stack.stream_stopped import require_stream_stopped
 
     settings, names = load_settings(), topics_called(topics)

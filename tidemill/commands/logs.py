@@ -2,8 +2,8 @@
 
 import click
 
-from config import load_settings
-from config.errors import TerminalError
+from tidemill.config import load_settings
+from tidemill.config.errors import TerminalError
 
 SUPERVISOR = "supervisor"
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from config import load_settings, strict_json
-from config.user import user_name
+from tidemill.config import load_settings, strict_json
+from tidemill.config.user import user_name
 from tidemill.tables import print_table, table
 
 if TYPE_CHECKING:

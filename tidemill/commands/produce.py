@@ -13,14 +13,14 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from config import Settings, load_settings
-from config.interruption import noted_signals
+from tidemill.config import Settings, load_settings
+from tidemill.config.interruption import noted_signals
 
 if TYPE_CHECKING:
-    from data_sources.card_simulator.cards import Cards
-    from data_sources.replay import Sent, Source
-    from data_sources.simulator.current import CurrentShop
-    from data_sources.simulator.shop import Drift, Shop
+    from ingestion_layer.sources.card_simulator.cards import Cards
+    from ingestion_layer.sources.replay import Sent, Source
+    from ingestion_layer.sources.simulator.current import CurrentShop
+    from ingestion_layer.sources.simulator.shop import Drift, Shop
 
 JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 AGAIN = click.option("--again", is_flag=True, help="Send all of it again, also when it was sent already.")
@@ -81,7 +81,7 @@ def cards(start: datetime | None, days: int, again: bool, as_json: bool, **cards
 
     Which payments are fraud, and by which scenario, is written to <home>/truth/cards.
     """
-    from data_sources.card_simulator.history import CardSource
+    from ingestion_layer.sources.card_simulator.history import CardSource
 
     source = CardSource(settings := load_settings(), _cards(_day(start), days, cards))
     with noted_signals() as stop:
@@ -100,7 +100,7 @@ def online_retail(file: Path, again: bool, as_json: bool) -> None:
 
     Every row becomes an event or a rejected row; those are written to <home>/rejected with their reasons.
     """
-    from data_sources.online_retail.source import TOPIC, OnlineRetailSource
+    from ingestion_layer.sources.online_retail.source import TOPIC, OnlineRetailSource
 
     source = OnlineRetailSource(settings := load_settings(), file)
     with noted_signals() as stop:
@@ -136,9 +136,9 @@ def _retail_summary(topic: str, counts: Counter[str]) -> dict[str, Any]:
 def _history(
     settings: Settings, options: dict[str, Any], faults: str | None, again: bool, stop: Event
 ) -> dict[str, Any]:
-    from data_sources.simulator.current import CurrentShop, load_current, save_current
-    from data_sources.simulator.faults import Faults
-    from data_sources.simulator.history import SimulatorSource
+    from ingestion_layer.sources.simulator.current import CurrentShop, load_current, save_current
+    from ingestion_layer.sources.simulator.faults import Faults
+    from ingestion_layer.sources.simulator.history import SimulatorSource
 
     current = load_current(settings)
     shop = _shop(options, current)
@@ -152,11 +152,11 @@ def _history(
 
 
 def _live(settings: Settings, faults: str | None, rate: float, seconds: float, stop: Event) -> dict[str, Any]:
-    from data_sources.simulator.current import current_shop
-    from data_sources.simulator.faults import Faults
-    from data_sources.simulator.live import Pace, send_live
-    from data_sources.simulator.truth import Truth
     from ingestion_layer.kafka.topics import ensure_topics
+    from ingestion_layer.sources.simulator.current import current_shop
+    from ingestion_layer.sources.simulator.faults import Faults
+    from ingestion_layer.sources.simulator.live import Pace, send_live
+    from ingestion_layer.sources.simulator.truth import Truth
 
     current = current_shop(settings)
     ensure_topics(settings)
@@ -169,7 +169,7 @@ def _live(settings: Settings, faults: str | None, rate: float, seconds: float, s
 
 
 def _shop(options: dict[str, Any], current: "CurrentShop | None") -> "Shop":
-    from data_sources.simulator.shop import Shop
+    from ingestion_layer.sources.simulator.shop import Shop
 
     old = current.shop if current else None
     given = {name: value for name, value in options.items() if value is not None}
@@ -195,7 +195,7 @@ def _shop(options: dict[str, Any], current: "CurrentShop | None") -> "Shop":
 
 
 def _drift(given: dict[str, Any], old: "Shop | None") -> "Drift | None":
-    from data_sources.simulator.shop import Drift
+    from ingestion_layer.sources.simulator.shop import Drift
 
     start, text = _day(given.get("drift_from")), given.get("drift")
     if start is None:
@@ -206,7 +206,7 @@ def _drift(given: dict[str, Any], old: "Shop | None") -> "Drift | None":
 
 
 def _cards(start: date | None, days: int, options: dict[str, Any]) -> "Cards":
-    from data_sources.card_simulator.cards import Cards
+    from ingestion_layer.sources.card_simulator.cards import Cards
 
     first = start or Cards.start
     end = _days_after(first, days)
@@ -229,8 +229,8 @@ def _day(value: datetime | None) -> date | None:
 
 
 def _replay(settings: Settings, source: "Source", again: bool, stop: Event) -> "Sent":
-    from data_sources.replay import replay
     from ingestion_layer.kafka.topics import ensure_topics
+    from ingestion_layer.sources.replay import replay
 
     ensure_topics(settings)
     with _bar(source.name, source.unit, source.total) as advance:
@@ -271,7 +271,7 @@ def _run(sent: "Sent") -> dict[str, Any]:
 
 
 def _shop_summary(phase: str, counts: Any, truth: str) -> dict[str, Any]:
-    from data_sources.simulator.summary import summarise
+    from ingestion_layer.sources.simulator.summary import summarise
 
     return {"source": "simulator", "phase": phase, **summarise(counts), "truth": truth}
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from config import load_settings
+from tidemill.config import load_settings
 
 if TYPE_CHECKING:
     from data_lake.reconciliation import Report
@@ -23,8 +23,8 @@ def command(topics: tuple[str, ...], wait_s: float, as_json: bool) -> None:
 
     While events arrive, a message that the stream has not taken in yet counts as missing: --wait until it has.
     """
-    from contracts.registry import topics_called
     from data_lake.reconciliation import reconcile, wait_until_it_holds
+    from tidemill.contracts.registry import topics_called
 
     settings = load_settings()
     names = topics_called(topics)

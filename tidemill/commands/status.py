@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from config import load_settings, strict_json
+from tidemill.config import load_settings, strict_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from config import load_settings
-from config.user import user_name
+from tidemill.config import load_settings
+from tidemill.config.user import user_name
 from tidemill.tables import print_table, table
 
 if TYPE_CHECKING:
@@ -33,9 +33,9 @@ def accept_loss_(topic: str, yes: bool, who: str, as_json: bool) -> None:
 
     They are listed first. What is given up is on record: `tidemill reconcile` counts exactly that as accepted loss.
     """
-    from contracts.registry import contract
     from data_lake.topic_starts import accept_loss, losses
     from data_lake.topic_starts.loss_times import timed
+    from tidemill.contracts.registry import contract
 
     settings, name = load_settings(), contract(topic).topic
     lost = timed(settings, name, losses(settings, name))
@@ -58,8 +58,8 @@ def new_generation_(topic: str, yes: bool, who: str, as_json: bool) -> None:
     What bronze has stays, as the generation that ended; it is counted, so the query that read it must have ended. An
     event that comes again is in silver once.
     """
-    from contracts.registry import contract
     from data_lake.topic_starts import SameTopicError, compare, new_generation
+    from tidemill.contracts.registry import contract
     from tidemill.stack.stream_stopped import require_query_ended
 
     settings, name = load_settings(), contract(topic).topic
@@ -78,8 +78,8 @@ def new_generation_(topic: str, yes: bool, who: str, as_json: bool) -> None:
 @as_json_option
 def starts_(topic: str | None, as_json: bool) -> None:
     """List from where on bronze has read TOPIC, or every topic: each start, which topic it was, what was given up."""
-    from contracts.registry import topics_called
     from data_lake.topic_starts import starts
+    from tidemill.contracts.registry import topics_called
 
     settings = load_settings()
     recorded = [start for name in topics_called([topic] if topic else []) for start in starts(settings, name)]
@@ -94,8 +94,8 @@ def starts_(topic: str | None, as_json: bool) -> None:
 @as_json_option
 def transactions_(topic: str | None, as_json: bool) -> None:
     """List the messages of TOPIC, or of every topic, that wait behind a transaction nobody has ended."""
-    from contracts.registry import topics_called
     from ingestion_layer.kafka.open_transactions import open_transactions
+    from tidemill.contracts.registry import topics_called
 
     waiting = open_transactions(load_settings(), topics_called([topic] if topic else []))
     if as_json:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from config import load_settings
-from config.errors import TerminalError
+from tidemill.config import load_settings
+from tidemill.config.errors import TerminalError
 
 
 class ScriptNotFoundError(TerminalError):

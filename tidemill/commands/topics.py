@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 import click
 
-from config import load_settings
+from tidemill.config import load_settings
 from tidemill.tables import print_table, table
 
 

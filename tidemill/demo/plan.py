@@ -4,8 +4,8 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from config.errors import TerminalError
-from config.settings import Settings
+from tidemill.config.errors import TerminalError
+from tidemill.config.settings import Settings
 
 SIMULATOR = "simulator"
 ONLINE_RETAIL = "online-retail"

@@ -8,8 +8,8 @@ from typing import Any
 
 import httpx
 
-from config.errors import TerminalError
-from config.settings import Settings
+from tidemill.config.errors import TerminalError
+from tidemill.config.settings import Settings
 from tidemill.demo.plan import Plan
 from tidemill.demo.process import end_commands
 from tidemill.demo.runner import Say

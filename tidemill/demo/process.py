@@ -9,8 +9,8 @@ from pathlib import Path
 from threading import Thread
 from typing import IO, Any
 
-from config.errors import TerminalError
-from config.settings import Settings
+from tidemill.config.errors import TerminalError
+from tidemill.config.settings import Settings
 
 TAIL_LINES = 5
 _running: set[subprocess.Popen[str]] = set()

@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from config.errors import TerminalError, TidemillError
+from tidemill.config.errors import TerminalError, TidemillError
 
 Say = Callable[[str], None]
 QUIET_S = 10.0

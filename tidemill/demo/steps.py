@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from config.settings import Settings
 from tidemill.airflow_client import AirflowClient, DagRun
+from tidemill.config.settings import Settings
 from tidemill.demo.plan import Plan
 from tidemill.demo.predictions import ask_for_predictions, ask_meanwhile
 from tidemill.demo.process import run_json

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from config import strict_json
-from config.errors import TerminalError
-from config.settings import Settings
+from tidemill.config import strict_json
+from tidemill.config.errors import TerminalError
+from tidemill.config.settings import Settings
 from tidemill.demo.plan import Plan
 from tidemill.demo.predictions import USE_CASE
 

@@ -2,7 +2,7 @@
 
 from urllib.parse import urlsplit
 
-from config.errors import TerminalError
+from tidemill.config.errors import TerminalError
 from tidemill.stack.service import Endpoint
 
 DEFAULT_PORTS = {"http": 80, "https": 443}

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 
-from config.errors import TerminalError
-from config.settings import Settings
+from tidemill.config.errors import TerminalError
+from tidemill.config.settings import Settings
 from tidemill.stack.service import Service
 from tidemill.stack.services import airflow, kafka, mlflow, model_server, redis, stream
 

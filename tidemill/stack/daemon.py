@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 import psutil
 
-from config.environment import process_environment
-from config.settings import Settings
+from tidemill.config.environment import process_environment
+from tidemill.config.settings import Settings
 from tidemill.stack.folders import Folders
 from tidemill.stack.launch import record_path
 from tidemill.stack.logs import last_lines

@@ -5,9 +5,9 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from config.errors import TerminalError
-from config.settings import REPO, Settings
-from config.user import own_home
+from tidemill.config.errors import TerminalError
+from tidemill.config.settings import REPO, Settings
+from tidemill.config.user import own_home
 from tidemill.stack.catalog import catalog, check_known, waves
 from tidemill.stack.daemon import end_leftovers, has_processes, leftovers
 from tidemill.stack.folders import Folders

@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from config.settings import Settings
+from tidemill.config.settings import Settings
 
 # 108 bytes with the final zero on Linux, 104 on macOS; supervisord binds to the name plus a dot and its pid first.
 MAX_SOCKET_BYTES = 92

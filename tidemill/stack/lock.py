@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from config.errors import TransientError
+from tidemill.config.errors import TransientError
 from tidemill.stack.folders import Folders
 
 

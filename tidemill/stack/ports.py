@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import psutil
 
-from config.errors import TerminalError
+from tidemill.config.errors import TerminalError
 from tidemill.stack.service import Endpoint
 
 

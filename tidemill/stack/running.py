@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from config.environment import process_environment
-from config.errors import TerminalError
-from config.settings import Settings
+from tidemill.config.environment import process_environment
+from tidemill.config.errors import TerminalError
+from tidemill.config.settings import Settings
 from tidemill.stack.folders import Folders
 from tidemill.stack.logs import last_lines
 from tidemill.stack.service import Launch, NotReadyError, Run, Service

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from config.errors import TerminalError, TransientError
+from tidemill.config.errors import TerminalError, TransientError
 from tidemill.stack.temporary import TEMPORARY
 
 

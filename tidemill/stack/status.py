@@ -8,12 +8,12 @@ from functools import partial
 
 import psutil
 
-from config.settings import Settings
-from contracts.registry import topics_called
 from data_lake.quarantine import counts_by_reason
 from ingestion_layer.kafka.client import BrokerUnavailableError
 from ingestion_layer.kafka.offsets import MissingTopicError
 from ingestion_layer.kafka.open_transactions import open_transactions
+from tidemill.config.settings import Settings
+from tidemill.contracts.registry import topics_called
 from tidemill.stack.catalog import catalog
 from tidemill.stack.daemon import service_record
 from tidemill.stack.folders import Folders

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
-from config.settings import Settings
+from tidemill.config.settings import Settings
 from tidemill.stack.http import get
 
 PREFIX = "tidemill_stream_"

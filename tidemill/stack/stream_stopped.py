@@ -1,7 +1,7 @@
 """Whether the streaming application, or one query of it, is down: for what may be done only then."""
 
-from config.errors import TransientError
-from config.settings import Settings
+from tidemill.config.errors import TransientError
+from tidemill.config.settings import Settings
 from tidemill.stack.daemon import has_processes
 from tidemill.stack.folders import Folders
 from tidemill.stack.service import NotReadyError

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from config.errors import TerminalError, TransientError
+from tidemill.config.errors import TerminalError, TransientError
 from tidemill.stack.folders import Folders
 from tidemill.stack.unix_rpc import call
 

@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 
-from config.settings import Settings
+from tidemill.config.settings import Settings
 from tidemill.stack.catalog import catalog, check_known, select
 from tidemill.stack.daemon import ensure_supervisor, service_record
 from tidemill.stack.folders import Folders

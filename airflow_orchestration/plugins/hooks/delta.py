@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from config.settings import Settings
+from tidemill.config.settings import Settings
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from airflow.sdk import Variable
 
 from airflow_orchestration.plugins.hooks.delta import Commit, from_json, latest_commits, moved_on, to_json
-from config.settings import load_settings
+from tidemill.config.settings import load_settings
 
 
 def handled_commits(dag_id: str) -> dict[str, Commit]:

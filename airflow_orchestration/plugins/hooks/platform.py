@@ -15,8 +15,8 @@ from typing import IO, Any
 from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowException
 
-from config.environment import process_environment
-from config.settings import REPO, Settings
+from tidemill.config.environment import process_environment
+from tidemill.config.settings import REPO, Settings
 
 GRACE_S = 3.0
 DRAIN_S = 30.0

@@ -4,7 +4,7 @@ from typing import Any
 
 from airflow.sdk import BaseOperatorLink, BaseXCom
 
-from config.settings import load_settings
+from tidemill.config.settings import load_settings
 
 
 class MlflowRunLink(BaseOperatorLink):  # type: ignore[misc]

@@ -8,8 +8,8 @@ from airflow.sdk import BaseOperator, BaseOperatorLink, Context
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from airflow_orchestration.plugins.hooks.platform import CommandResult, PlatformHook
-from config.errors import TerminalError, TransientError
-from config.settings import load_settings
+from tidemill.config.errors import TerminalError, TransientError
+from tidemill.config.settings import load_settings
 
 SHOWN_LINES = 5
 

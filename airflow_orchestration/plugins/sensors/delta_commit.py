@@ -10,7 +10,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSensorTimeout, A
 from airflow_orchestration.plugins.hooks.delta import Commit, from_json, has_new, latest_commits, to_json
 from airflow_orchestration.plugins.hooks.handled_commits import handled_commits
 from airflow_orchestration.plugins.triggers.delta_commit import DeltaCommitTrigger
-from config.settings import load_settings
+from tidemill.config.settings import load_settings
 
 
 class DeltaCommitSensor(BaseSensorOperator):  # type: ignore[misc]

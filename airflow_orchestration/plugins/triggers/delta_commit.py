@@ -8,7 +8,7 @@ from typing import Any
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_orchestration.plugins.hooks.delta import from_json, has_new, latest_commits, to_json
-from config.settings import load_settings
+from tidemill.config.settings import load_settings
 
 
 class DeltaCommitTrigger(BaseTrigger):  # type: ignore[misc]

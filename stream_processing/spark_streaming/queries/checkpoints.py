@@ -5,9 +5,9 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
-from config.settings import Settings
 from data_lake.hadoop_files import names, read_text
 from stream_processing.spark_streaming.queries.query import checkpoint
+from tidemill.config.settings import Settings
 
 
 def read_up_to(spark: SparkSession, settings: Settings, name: str) -> dict[str, Any]:

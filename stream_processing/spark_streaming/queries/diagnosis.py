@@ -5,11 +5,11 @@ What the broker lost is told by the next start of bronze, which compares before 
 
 import shlex
 
-from config.errors import TerminalError
-from config.settings import Settings
 from data_lake import commits
 from stream_processing.spark_streaming.queries.query import checkpoint
 from stream_processing.spark_streaming.queries.restarts import Failure, cause
+from tidemill.config.errors import TerminalError
+from tidemill.config.settings import Settings
 
 OTHER_TABLE = "DIFFERENT_DELTA_TABLE_READ_BY_STREAMING_SOURCE"
 CHANGED_ROWS = ("DELTA_SOURCE_TABLE_IGNORE_CHANGES", "DELTA_SOURCE_IGNORE_DELETE")

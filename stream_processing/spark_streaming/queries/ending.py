@@ -8,10 +8,10 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
-from config.errors import TransientError
-from config.settings import Settings
 from data_lake.hadoop_files import read_text, write_text
 from stream_processing.spark_streaming.queries.query import checkpoint
+from tidemill.config.errors import TransientError
+from tidemill.config.settings import Settings
 
 HALT_S = 5.0
 TIMES = 3

@@ -6,11 +6,11 @@ from typing import Any
 from deltalake import DeltaTable
 from pyspark.sql.streaming.listener import StreamingQueryProgress
 
-from config.settings import Settings
 from data_lake import tables
 from data_lake.delta_rs import open_table
 from feature_store.catalog import group_of_view
 from ingestion_layer.kafka.offsets import topic_offsets
+from tidemill.config.settings import Settings
 
 ADDED_ROWS = {"STREAMING UPDATE": "numOutputRows", "MERGE": "numTargetRowsInserted"}
 """The metric of a commit that counts the rows it added: bronze is appended to, silver is merged into."""

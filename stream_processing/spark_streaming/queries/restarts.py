@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 from pyspark.sql.streaming.query import StreamingQuery
 
-from config.errors import TerminalError, TidemillError, TransientError
 from stream_processing.spark_streaming.queries.states import QueryStates, State
+from tidemill.config.errors import TerminalError, TidemillError, TransientError
 
 POLL_S = 0.5
 TRACEBACK = "Traceback (most recent call last)"

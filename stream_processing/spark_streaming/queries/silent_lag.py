@@ -8,13 +8,13 @@ from typing import Any
 from py4j.protocol import Py4JError  # type: ignore[import-untyped]
 from pyspark.sql import SparkSession
 
-from config.errors import TidemillError
-from config.settings import Settings
 from data_lake.topic_starts import starts
 from stream_processing.spark_streaming.queries.checkpoints import read_up_to
 from stream_processing.spark_streaming.queries.lag import rows_behind
 from stream_processing.spark_streaming.queries.progress import ProgressGauges
 from stream_processing.spark_streaming.queries.states import QueryStates, State
+from tidemill.config.errors import TidemillError
+from tidemill.config.settings import Settings
 
 EVERY_S = 10.0
 logger = logging.getLogger("tidemill.stream")

@@ -11,9 +11,9 @@ from py4j.protocol import Py4JError  # type: ignore[import-untyped]
 from pyspark.sql import SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
-from config.settings import Settings
 from stream_processing.spark_streaming.queries.checkpoints import last_finished
 from stream_processing.spark_streaming.queries.states import Batch, QueryStates, State
+from tidemill.config.settings import Settings
 
 LOOK_S = 2.0
 IN_A_BATCH = "Processing new data"

@@ -6,8 +6,6 @@ from pyspark import StorageLevel
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
-from config.settings import Settings
-from contracts.registry import contract
 from data_lake import tables
 from stream_processing.spark_streaming.queries.query import start
 from stream_processing.spark_streaming.queries.states import QueryStates, State
@@ -19,6 +17,8 @@ from stream_processing.spark_streaming.silver.summary import quarantine_files, s
 from stream_processing.spark_streaming.taking_apart.attempts import Attempts
 from stream_processing.spark_streaming.taking_apart.halving import TRIES
 from stream_processing.spark_streaming.taking_apart.unprocessable import Unprocessable
+from tidemill.config.settings import Settings
+from tidemill.contracts.registry import contract
 
 
 def start_silver(

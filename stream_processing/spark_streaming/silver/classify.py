@@ -7,9 +7,9 @@ import pyarrow as pa
 from pyspark.sql import Column
 from pyspark.sql.pandas.functions import arrow_udf
 
-from contracts.checker import Checker, Rejection
-from contracts.columns import ArrayType, ColumnType, DecimalType, MapType, data_ddl, data_types
-from contracts.registry import Contract
+from tidemill.contracts.checker import Checker, Rejection
+from tidemill.contracts.columns import ArrayType, ColumnType, DecimalType, MapType, data_ddl, data_types
+from tidemill.contracts.registry import Contract
 
 ENVELOPE = "reason STRING, detail STRING, event_id STRING, source STRING, event_time TIMESTAMP, digest BIGINT"
 TIME = pa.timestamp("us", tz="UTC")

@@ -16,12 +16,12 @@ import pyarrow.compute as pc
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F  # noqa: N812
 
-from config.settings import Settings
 from data_lake import commits, tables
 from data_lake.tables import NO_DIGEST
 from stream_processing.spark_streaming.silver.identity_filter import HASH, Hashes, IdentityFilter, identity_hash
 from stream_processing.spark_streaming.silver.parse import DETAIL, MESSAGE, REASON
 from stream_processing.spark_streaming.silver.split import LINEAGE
+from tidemill.config.settings import Settings
 
 IDENTITY = ("source", "event_id")
 DIGEST, KEPT, NEAR, MAYBE, OPEN = "_digest", "_kept", "_near_", "_maybe", "_open"

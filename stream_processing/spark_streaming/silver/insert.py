@@ -6,9 +6,9 @@ import time
 from delta.tables import DeltaTable
 from pyspark.sql import Column, DataFrame
 
-from config.settings import Settings
 from data_lake.commits import CONFLICTS
 from data_lake.tables import Table
+from tidemill.config.settings import Settings
 
 ATTEMPTS = 5
 logger = logging.getLogger(__name__)

@@ -6,12 +6,12 @@ from datetime import date
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F  # noqa: N812
 
-from config.settings import Settings
-from contracts.checker import Reason
-from contracts.columns import data_columns
-from contracts.registry import Contract
 from data_lake.tables import FIRST_GENERATION
 from stream_processing.spark_streaming.silver.classify import read_events
+from tidemill.config.settings import Settings
+from tidemill.contracts.checker import Reason
+from tidemill.contracts.columns import data_columns
+from tidemill.contracts.registry import Contract
 
 # No property begins with an underscore, so none is called like these.
 EVENT = "_event"

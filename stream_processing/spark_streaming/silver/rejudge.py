@@ -11,17 +11,17 @@ from pyspark import StorageLevel
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F  # noqa: N812
 
-from config.errors import TransientError
-from config.settings import Settings
-from contracts.checker import Reason
-from contracts.columns import data_columns
-from contracts.registry import Contract, contract
 from data_lake import commits, tables
 from data_lake.required_columns import require_columns
 from data_lake.tables import FIRST_GENERATION, NO_DIGEST, Table
 from stream_processing.spark_streaming.silver.conflicts import IDENTITY, SENTENCE, TOLD, differs_from
 from stream_processing.spark_streaming.silver.parse import DETAIL, REASON, TimeRule, parse
 from stream_processing.spark_streaming.silver.split import LINEAGE, conflicting, rejected
+from tidemill.config.errors import TransientError
+from tidemill.config.settings import Settings
+from tidemill.contracts.checker import Reason
+from tidemill.contracts.columns import data_columns
+from tidemill.contracts.registry import Contract, contract
 
 HELD, FIRST = "_held", "_first"
 SAID = "_said"

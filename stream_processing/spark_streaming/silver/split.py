@@ -3,9 +3,9 @@
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F  # noqa: N812
 
-from contracts.checker import Reason
 from data_lake.tables import FIRST_GENERATION, Table
 from stream_processing.spark_streaming.silver.parse import DETAIL, MESSAGE, REASON
+from tidemill.contracts.checker import Reason
 
 LINEAGE = ("_generation", "_partition", "_offset")
 

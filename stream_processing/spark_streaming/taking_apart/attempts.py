@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from py4j.protocol import Py4JNetworkError  # type: ignore[import-untyped]
 from pyspark.sql import SparkSession
 
-from config.settings import Settings
 from data_lake.hadoop_files import read_text, write_text
 from stream_processing.spark_streaming.queries.query import checkpoint
+from tidemill.config.settings import Settings
 
 FATAL = (
     "Python worker exited unexpectedly",

@@ -11,12 +11,12 @@ from dataclasses import asdict, dataclass, replace
 
 from pyspark.sql import SparkSession
 
-from config.errors import TransientError
-from config.settings import Settings
 from data_lake.hadoop_files import read_text, remove, write_text
 from stream_processing.spark_streaming.queries.query import checkpoint
 from stream_processing.spark_streaming.taking_apart.attempts import has_killed
 from stream_processing.spark_streaming.taking_apart.offset_ranges import OffsetRange, Part, halves, size
+from tidemill.config.errors import TransientError
+from tidemill.config.settings import Settings
 
 TRIES = 3
 logger = logging.getLogger("tidemill.stream")

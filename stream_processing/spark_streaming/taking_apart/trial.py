@@ -10,10 +10,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
 
-from config.environment import settings_environment
-from config.errors import TransientError
-from config.settings import Settings
 from stream_processing.spark_streaming.taking_apart.offset_ranges import Part, size
+from tidemill.config.environment import settings_environment
+from tidemill.config.errors import TransientError
+from tidemill.config.settings import Settings
 
 SCRIPT = Path(__file__).with_name("trial_process.py")
 BEGUN = b"begun\n"

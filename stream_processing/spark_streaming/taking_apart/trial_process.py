@@ -16,9 +16,6 @@ from datetime import UTC, datetime
 
 from pyspark.sql import DataFrame, SparkSession
 
-from config import Settings, load_settings
-from contracts.example import example
-from contracts.registry import contract
 from data_lake import tables
 from data_lake.delta_tables import ensure_table
 from data_lake.spark import session
@@ -29,6 +26,9 @@ from stream_processing.spark_streaming.silver.conflicts import SilverIdentities
 from stream_processing.spark_streaming.taking_apart.attempts import has_killed
 from stream_processing.spark_streaming.taking_apart.offset_ranges import OffsetRange, Part, within
 from stream_processing.spark_streaming.taking_apart.trial import BEGUN, FAILED
+from tidemill.config import Settings, load_settings
+from tidemill.contracts.example import example
+from tidemill.contracts.registry import contract
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -10,8 +10,6 @@ from uuid import uuid4
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812
 
-from config.settings import Settings
-from contracts.checker import Reason
 from data_lake import tables
 from data_lake.hadoop_files import remove
 from data_lake.tables import FIRST_GENERATION, Table
@@ -23,6 +21,8 @@ from stream_processing.spark_streaming.silver.summary import quarantine_files
 from stream_processing.spark_streaming.taking_apart import trial
 from stream_processing.spark_streaming.taking_apart.halving import TRIES, Position, TakingApart
 from stream_processing.spark_streaming.taking_apart.offset_ranges import Part, ranges_of, within
+from tidemill.config.settings import Settings
+from tidemill.contracts.checker import Reason
 
 DETAIL = f": killed or hung {TRIES} times the process that tried it, alone"
 

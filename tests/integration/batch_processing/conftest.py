@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from config import Settings
 from data_lake.delta_tables import ensure_table
 from data_lake.tables import silver
 from tests.cases.lake import append_rows
 from tests.cases.transactions import Line, silver_row
+from tidemill.config import Settings
 
 AppendLines = Callable[[Sequence[Line]], None]
 

@@ -18,12 +18,12 @@ from batch_processing import customer_daily, daily, daily_product_sales
 from batch_processing.gold_table import ConcurrentRunError
 from batch_processing.incremental import SourceMissingError
 from batch_processing.outcome import Outcome
-from config import Settings
 from data_lake import commits
 from data_lake.tables import silver, table
 from tests.cases.lake import forget_commits
 from tests.cases.transactions import Line, random_lines
 from tests.integration.batch_processing.conftest import AppendLines
+from tidemill.config import Settings
 
 FIRST = date(2010, 12, 1)
 

@@ -10,11 +10,11 @@ from deltalake import DeltaTable
 from pyspark.sql import SparkSession
 
 from batch_processing import customer_daily, daily, daily_product_sales
-from config import Settings
-from config.settings import REPO
 from data_lake.delta_tables import ensure_table
 from data_lake.tables import silver, table
 from feature_store.training import snapshot
+from tidemill.config import Settings
+from tidemill.config.settings import REPO
 from use_cases.churn.features import SERVICE
 
 FILE = REPO.parent / "shared" / "data" / "online-retail.csv.gz"

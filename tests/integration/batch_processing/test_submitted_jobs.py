@@ -8,11 +8,11 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
-from config import Settings
-from config.environment import settings_environment
-from config.settings import REPO
 from tests.integration.batch_processing.conftest import AppendLines
 from tests.integration.batch_processing.test_gold import line
+from tidemill.config import Settings
+from tidemill.config.environment import settings_environment
+from tidemill.config.settings import REPO
 
 
 def submit(lake: Settings, job: str, *arguments: str) -> "subprocess.CompletedProcess[str]":

@@ -9,12 +9,12 @@ import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql.types import StructType
 
-from config import Settings
-from contracts.columns import Column
 from data_lake.delta_rs import open_table
 from data_lake.delta_tables import TableMismatchError, ensure_table
 from data_lake.schema import schema_json
 from data_lake.tables import CHANGE_FEED, Table, tables
+from tidemill.config import Settings
+from tidemill.contracts.columns import Column
 
 DECLARED = Table(
     name="silver/things",

@@ -6,8 +6,8 @@ import pytest
 from py4j.protocol import Py4JJavaError
 from pyspark.sql import SparkSession
 
-from config import Settings
 from data_lake.spark import RAW_FILES, spark_conf
+from tidemill.config import Settings
 
 PREFIX = "spark.hadoop."
 

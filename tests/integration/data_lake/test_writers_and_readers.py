@@ -12,13 +12,13 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 from pyspark.sql import DataFrame, SparkSession
 
-from config import Settings
 from data_lake import sql
 from data_lake.arrow import UnreadableTableError, batches, source
 from data_lake.delta_rs import open_table, statistics
 from data_lake.delta_tables import ensure_table
 from data_lake.maintenance import maintain
 from tests.cases.every_type import ADDED, CONDITIONS, LEFT, MERGED, ROWS, TABLE, Row
+from tidemill.config import Settings
 
 pytestmark = pytest.mark.matrix
 NAMES = [column.name for column in TABLE.columns]

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from config import Settings
 from tests.integration.conftest import settings_on_free_ports
+from tidemill.config import Settings
 from tidemill.stack.running import running
 from tidemill.stack.services import redis as redis_service
 

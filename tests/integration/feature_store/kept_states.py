@@ -7,7 +7,6 @@ from typing import Any
 
 import pyarrow as pa
 
-from config import Settings
 from feature_store.applying import COMMIT, Anew, Counts, Upon, Writer
 from feature_store.correcting import each_older, forget, leave, mark
 from feature_store.keeping import StateKeeper
@@ -19,6 +18,7 @@ from feature_store.states.ledger import Ledger
 from feature_store.tiles import Layout
 from tests.cases.naive_windows import Happened, naive_value
 from tests.cases.states import redis_of
+from tidemill.config import Settings
 from use_cases.churn.features import PURCHASES, SERVICE
 
 CHUNK = 3

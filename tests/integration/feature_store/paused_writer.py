@@ -4,8 +4,8 @@ import os
 import signal
 import sys
 
-from config import load_settings
 from feature_store.states import Change, StatesFencedError, StateStore
+from tidemill.config import load_settings
 from use_cases.churn.features import PURCHASES
 
 

@@ -16,8 +16,6 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
-from config import Settings
-from config.environment import settings_environment
 from feature_store import applying, keeping
 from feature_store.keeping import StateKeeper
 from feature_store.online import OnlineReader
@@ -27,6 +25,8 @@ from feature_store.tiles import Status, apply
 from tests.cases.states import lose_state
 from tests.integration.conftest import settings_on_free_ports
 from tests.integration.feature_store.kept_states import Kept, KilledError
+from tidemill.config import Settings
+from tidemill.config.environment import settings_environment
 from tidemill.stack.running import running
 from tidemill.stack.services import redis as redis_service
 from use_cases.churn.features import PURCHASES

@@ -11,7 +11,6 @@ import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
-from config import Settings
 from data_lake.delta_tables import ensure_table
 from data_lake.tables import silver
 from feature_store.definitions import (
@@ -35,6 +34,7 @@ from feature_store.training import SpineError, snapshot, training_frame
 from tests.cases.lake import append_rows
 from tests.cases.naive_windows import Happened, naive_value
 from tests.cases.transactions import random_lines, silver_row
+from tidemill.config import Settings
 
 CUSTOMER = Entity("customer", "customer_id")
 TRANSACTIONS = Source("silver/transactions")

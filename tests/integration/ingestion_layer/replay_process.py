@@ -10,12 +10,12 @@ from pathlib import Path
 
 import orjson
 
-from config import Settings
-from config.environment import settings_environment
-from config.settings import REPO
-from data_sources.online_retail.source import TOPIC
+from ingestion_layer.sources.online_retail.source import TOPIC
 from tests.cases.kafka_messages import messages_after
 from tests.cases.online_retail import row, write_csv
+from tidemill.config import Settings
+from tidemill.config.environment import settings_environment
+from tidemill.config.settings import REPO
 from tidemill.stack.running import stop_group
 
 ROWS = 200_000

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from config import Settings
 from tests.integration.conftest import settings_on_free_ports
 from tests.integration.ingestion_layer.replay_process import (
     check_complete,
@@ -14,6 +13,7 @@ from tests.integration.ingestion_layer.replay_process import (
     wait_for_progress,
     write_file,
 )
+from tidemill.config import Settings
 from tidemill.stack.running import running
 from tidemill.stack.services import kafka as kafka_service
 

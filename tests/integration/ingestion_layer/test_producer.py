@@ -9,12 +9,12 @@ from typing import Any
 import orjson
 import pytest
 
-from config import Settings
-from contracts import Rejection, contract
-from contracts.events import event_at
 from ingestion_layer.kafka.producer import ContractViolationError, EventProducer, RawMessage
 from ingestion_layer.kafka.topics import ensure_topics
 from tests.cases.kafka_messages import ends, messages_after
+from tidemill.config import Settings
+from tidemill.contracts import Rejection, contract
+from tidemill.contracts.events import event_at
 
 TOPIC = "shop.click.v1"
 

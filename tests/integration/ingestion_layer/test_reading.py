@@ -7,12 +7,12 @@ import pytest
 from confluent_kafka import KafkaException, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from config import Settings
 from ingestion_layer.kafka.client import BrokerUnavailableError
 from ingestion_layer.kafka.identity import topic_identity
 from ingestion_layer.kafka.offsets import MissingTopicError, Offsets, topic_offsets
 from ingestion_layer.kafka.open_transactions import OpenTransaction, open_transactions
 from ingestion_layer.kafka.reading import range_reader
+from tidemill.config import Settings
 from tidemill.stack.ports import free_ports
 
 TOPIC = "tests.reading"

@@ -3,10 +3,10 @@
 import pytest
 from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
 
-from config import Settings
-from contracts import contracts
 from ingestion_layer.kafka.client import BrokerRefusedError, BrokerUnavailableError
 from ingestion_layer.kafka.topics import ensure_topics, topic_states
+from tidemill.config import Settings
+from tidemill.contracts import contracts
 from tidemill.stack.ports import free_ports
 
 

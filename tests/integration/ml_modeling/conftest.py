@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from config.settings import REPO
+from tidemill.config.settings import REPO
 
 
 @pytest.fixture

@@ -6,18 +6,18 @@ import sys
 
 import pytest
 
-from config.settings import REPO
 from ml_modeling.abandoned import end_abandoned
 from ml_modeling.registry import tags
 from ml_modeling.registry.connection import connect
+from tidemill.config.settings import REPO
 
 pytestmark = pytest.mark.usefixtures("mlflow_server")
 
 TRAINING = """
 import sys, time
 from dataclasses import replace
-from config import load_settings
-from config.interruption import Interrupted, raise_on_signals
+from tidemill.config import load_settings
+from tidemill.config.interruption import Interrupted, raise_on_signals
 from ml_modeling.lifecycle import train
 from ml_modeling.use_case import load_use_case
 

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from config import Settings
 from data_lake.delta_tables import ensure_table
 from data_lake.tables import table
 from ml_modeling.cutoffs import HistoryTooShortError
@@ -21,6 +20,7 @@ from ml_modeling.use_case import load_use_case
 from tests.cases.lake import append_rows
 from tests.cases.naive_windows import Happened, naive_value
 from tests.cases.transactions import Line, silver_row
+from tidemill.config import Settings
 
 CHURN = load_use_case("churn")
 FIRST = date(2026, 1, 1)

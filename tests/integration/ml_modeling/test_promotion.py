@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from config import Settings
 from ml_modeling.registry import MlflowMissingError, audit, champion_version, tags
 from ml_modeling.registry.audit import AuditRecord
 from ml_modeling.registry.connection import connect
@@ -19,6 +18,7 @@ from ml_modeling.registry.promotion import (
     rollback,
 )
 from ml_modeling.registry.versions import GateNotPassedError, get_version, list_versions, register
+from tidemill.config import Settings
 
 pytestmark = pytest.mark.usefixtures("mlflow_server")
 

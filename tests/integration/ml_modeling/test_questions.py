@@ -11,7 +11,6 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
-from config import Settings
 from data_lake.delta_tables import ensure_table
 from data_lake.tables import table
 from feature_store.definitions import (
@@ -40,6 +39,7 @@ from tests.cases.lake import append_rows
 from tests.cases.naive_questions import midnight, naive_cutoffs, naive_outcome, naive_part
 from tests.cases.silver_rows import payment, verdict
 from tests.cases.transactions import Line, silver_row
+from tidemill.config import Settings
 from use_cases.churn.features import SERVICE as CHURN_FEATURES
 from use_cases.fraud.features import SERVICE as FRAUD_FEATURES
 

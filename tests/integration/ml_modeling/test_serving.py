@@ -10,8 +10,6 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 
-from config import Settings
-from config.settings import Mlflow
 from ml_modeling.registry import (
     CHAMPION,
     MlflowUnavailableError,
@@ -23,6 +21,8 @@ from ml_modeling.registry import (
 )
 from ml_modeling.registry.connection import connect
 from ml_modeling.registry.served import METADATA_KEY
+from tidemill.config import Settings
+from tidemill.config.settings import Mlflow
 
 pytestmark = pytest.mark.usefixtures("mlflow_server")
 

@@ -12,11 +12,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from config import Settings
-from config.environment import settings_environment
 from tests.integration.conftest import settings_on_free_ports
 from tests.integration.model_serving.registered import register
 from tests.integration.model_serving.rows import write_states
+from tidemill.config import Settings
+from tidemill.config.environment import settings_environment
 from tidemill.stack.ports import free_ports
 from tidemill.stack.running import running
 from tidemill.stack.service import Service

@@ -4,9 +4,9 @@ import time
 
 from confluent_kafka import Consumer, TopicPartition
 
-from config import Settings
 from ingestion_layer.kafka.client import client_config
 from model_serving.prediction_events import TOPIC
+from tidemill.config import Settings
 
 
 def messages(settings: Settings, patience_s: float = 60.0) -> list[tuple[bytes, bytes]]:

@@ -6,10 +6,10 @@ from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 
-from config import Settings
 from ml_modeling.registry import ServingSpec
 from ml_modeling.registry.connection import connect
 from ml_modeling.registry.served import METADATA_KEY
+from tidemill.config import Settings
 from use_cases.churn.features import SERVICE
 
 COLD_START_SCORE = 0.375

@@ -6,11 +6,11 @@ import re
 import orjson
 import pytest
 
-from contracts import checker
 from tests.integration.model_serving.conftest import Backends, ModelServer, eventually
 from tests.integration.model_serving.prediction_topic import messages
 from tests.integration.model_serving.registered import COLD_START_SCORE
 from tests.integration.model_serving.rows import COMMIT, KNOWN, amount, feature_values
+from tidemill.contracts import checker
 from use_cases.churn.features import SERVICE
 
 

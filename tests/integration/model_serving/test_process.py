@@ -10,11 +10,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from config import Settings
-from config.environment import settings_environment
 from tests.integration.model_serving.conftest import Backends, ModelServer, answers, eventually
 from tests.integration.model_serving.prediction_topic import messages
 from tests.integration.model_serving.rows import KNOWN
+from tidemill.config import Settings
+from tidemill.config.environment import settings_environment
 from tidemill.stack.service import NotReadyError
 from tidemill.stack.services import model_server
 

@@ -10,14 +10,14 @@ import orjson
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from config import Settings
-from contracts import contract, event
 from data_lake import tables
 from data_lake.delta_tables import ensure_table
 from stream_processing.spark_streaming.silver.batch import batch_writer
 from tests.integration.conftest import settings_on_free_ports
 from tests.integration.own_broker import OwnBroker, own_broker
 from tests.integration.stream_processing.shop import Shop, forget_all
+from tidemill.config import Settings
+from tidemill.contracts import contract, event
 from tidemill.stack.running import running
 from tidemill.stack.services import redis as redis_service
 

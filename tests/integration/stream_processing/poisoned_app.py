@@ -13,8 +13,6 @@ import psutil
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812
 
-from config import load_settings
-from contracts.registry import Contract
 from data_lake.spark import session
 from stream_processing.spark_streaming.queries.ending import NotedEnding
 from stream_processing.spark_streaming.queries.query import checkpoint
@@ -25,6 +23,8 @@ from stream_processing.spark_streaming.silver import batch as silver
 from stream_processing.spark_streaming.silver.parse import TimeRule, parse
 from stream_processing.spark_streaming.starts import silver_query
 from stream_processing.spark_streaming.taking_apart import trial, trial_process
+from tidemill.config import load_settings
+from tidemill.contracts.registry import Contract
 
 KILLS, HANGS = b"kills what reads it", b"hangs what reads it"
 TOPIC = "shop.transaction.v1"

@@ -8,7 +8,6 @@ from random import Random
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
-from config import Settings
 from data_lake.tables import silver
 from feature_store.bootstrap import state_keeper
 from feature_store.definitions import FeatureGroup
@@ -18,6 +17,7 @@ from stream_processing.spark_streaming.features import batch_applier, start_feat
 from tests.cases.lake import append_rows
 from tests.cases.naive_windows import Happened, naive_value
 from tests.cases.transactions import Line, random_lines, silver_row
+from tidemill.config import Settings
 from use_cases.churn.features import SERVICE
 
 TOPIC = "shop.transaction.v1"

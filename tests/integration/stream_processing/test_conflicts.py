@@ -7,11 +7,11 @@ import orjson
 import pytest
 from pyspark.sql import DataFrame
 
-from config import Settings
 from data_lake import tables
 from stream_processing.spark_streaming.silver.batch import batch_writer
 from tests.cases.lake import append_rows
 from tests.integration.stream_processing.conftest import TOPIC, Rows, encode, transaction
+from tidemill.config import Settings
 
 Write = Callable[[DataFrame, int], None]
 Messages = Callable[..., DataFrame]

@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 import orjson
 import pytest
 
-from contracts import contract
 from data_lake.delta_rs import open_table
 from data_lake.delta_tables import ensure_table
 from data_lake.tables import silver, table
@@ -21,6 +20,7 @@ from model_serving.scoring import Answer, Scored
 from tests.cases.lake import forget_commits
 from tests.integration.stream_processing.shop import TOPIC, Shop, recent_lines
 from tests.unit.model_serving.answers import served_model
+from tidemill.contracts import contract
 from use_cases.churn.features import SERVICE
 
 PREDICTIONS = "serving.prediction.v1"

@@ -13,7 +13,6 @@ from click.testing import CliRunner
 from deltalake import write_deltalake
 from pyspark.sql.streaming.query import StreamingQuery
 
-from config.environment import settings_environment
 from data_lake.delta_rs import open_table
 from data_lake.tables import silver
 from feature_store import correcting
@@ -25,6 +24,7 @@ from tests.cases.transactions import Line, silver_row
 from tests.integration.stream_processing.shop import TOPIC, Shop, recent_lines
 from tests.integration.stream_processing.test_consistency import log
 from tidemill.commands.features import command
+from tidemill.config.environment import settings_environment
 from use_cases.churn.features import PURCHASES, SERVICE
 
 Change = Callable[[Shop], None]

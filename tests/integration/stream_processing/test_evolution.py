@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from config import Settings
-from contracts import checker, contracts, registry
-from contracts.registry import ENVELOPE_FILE, SCHEMAS
 from data_lake import tables
 from data_lake.delta_tables import ensure_table
 from stream_processing.spark_streaming.silver.batch import batch_writer
 from tests.integration.stream_processing.conftest import TOPIC, Rows, encode, transaction
+from tidemill.config import Settings
+from tidemill.contracts import checker, contracts, registry
+from tidemill.contracts.registry import ENVELOPE_FILE, SCHEMAS
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyspark.sql import DataFrame
 
-from contracts import checker
 from tests.integration.stream_processing.conftest import TOPIC, Rows, encode, transaction
+from tidemill.contracts import checker
 
 FIELDS = sorted(transaction("x")["data"])
 SILVER, QUARANTINE = "silver/transactions", f"quarantine/{TOPIC}"

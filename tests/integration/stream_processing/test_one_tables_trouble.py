@@ -12,7 +12,6 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from pyspark.sql import SparkSession
 
-from config import Settings
 from data_lake import tables
 from data_lake.reconciliation import wait_until_it_holds
 from data_lake.tables import Table
@@ -24,6 +23,7 @@ from stream_processing.spark_streaming.starts import bronze_query, silver_query
 from tests.integration.stream_processing.conftest import TOPIC, Rows, encode, transaction
 from tests.integration.stream_processing.shop import Shop, recent_lines
 from tests.integration.stream_processing.test_features import assert_as_judged
+from tidemill.config import Settings
 
 OTHER = "shop.click.v1"
 PATIENCE_S = 120

@@ -11,7 +11,6 @@ from prometheus_client import CollectorRegistry, generate_latest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
-from config import Settings
 from data_lake import tables
 from stream_processing.spark_streaming.queries.lag import lag_rows
 from stream_processing.spark_streaming.queries.progress import ProgressGauges, StateCollector
@@ -22,6 +21,7 @@ from stream_processing.spark_streaming.silver import batch as silver
 from stream_processing.spark_streaming.silver.batch import start_silver
 from stream_processing.spark_streaming.silver.parse import parse
 from tests.integration.stream_processing.conftest import TOPIC, encode, transaction
+from tidemill.config import Settings
 from tidemill.stack.stream_progress import parse_progress
 
 QUERY = f"silver/{TOPIC}"

@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from confluent_kafka import Producer
 from pyspark.sql import SparkSession
 
-from config import Settings
 from data_lake.reconciliation import wait_until_it_holds
 from ingestion_layer.kafka.offsets import topic_offsets
 from ingestion_layer.kafka.topics import ensure_topics
 from tests.integration.stream_processing.conftest import TOPIC, encode, transaction
 from tests.integration.stream_processing.test_stream import streaming
+from tidemill.config import Settings
 
 
 @contextmanager

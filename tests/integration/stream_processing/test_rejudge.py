@@ -10,13 +10,13 @@ from deltalake import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
-from config import Settings
 from data_lake import tables
 from data_lake.delta_rs import open_table
 from data_lake.delta_tables import ensure_table
 from stream_processing.spark_streaming.silver.parse import parse
 from stream_processing.spark_streaming.silver.rejudge import ChangedMeanwhileError, Rejudged, rejudge
 from tests.integration.stream_processing.conftest import TOPIC, Rows, encode, transaction
+from tidemill.config import Settings
 
 Messages = Callable[..., DataFrame]
 Write = Callable[[DataFrame, int], None]

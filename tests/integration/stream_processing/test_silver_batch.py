@@ -9,9 +9,9 @@ import pytest
 from deltalake import DeltaTable
 from pyspark.sql import DataFrame
 
-from config import Settings
 from data_lake import tables
 from tests.integration.stream_processing.conftest import TOPIC, Rows, encode, transaction
+from tidemill.config import Settings
 
 SILVER, QUARANTINE = "silver/transactions", f"quarantine/{TOPIC}"
 Write = Callable[[DataFrame, int], None]

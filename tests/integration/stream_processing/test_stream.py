@@ -10,7 +10,6 @@ from confluent_kafka import Producer
 from deltalake import DeltaTable
 from pyspark.sql import SparkSession
 
-from config import Settings
 from data_lake import tables
 from data_lake.delta_rs import open_table
 from data_lake.maintenance import maintain
@@ -21,6 +20,7 @@ from stream_processing.spark_streaming.app import CONF
 from stream_processing.spark_streaming.bronze import start_bronze
 from stream_processing.spark_streaming.silver.batch import start_silver
 from tests.integration.stream_processing.conftest import TOPIC, Rows, encode, transaction
+from tidemill.config import Settings
 
 Message = dict[str, Any]
 Send = Callable[[Iterable[Message]], None]

@@ -14,8 +14,6 @@ from confluent_kafka.admin import AdminClient, NewPartitions
 from deltalake import DeltaTable
 from pyspark.sql import SparkSession
 
-from config import Settings
-from config.environment import settings_environment
 from data_lake import tables
 from data_lake.reconciliation.reconcile import reconcile_topic
 from data_lake.topic_starts import OffsetsGoneError, OtherTopicError, resume, starts
@@ -25,6 +23,8 @@ from tests.integration.own_broker import OwnBroker
 from tests.integration.stream_processing.conftest import TOPIC, encode, transaction
 from tests.integration.stream_processing.test_stream import streaming
 from tidemill.cli import cli
+from tidemill.config import Settings
+from tidemill.config.environment import settings_environment
 
 pytestmark = pytest.mark.timeout(900)
 Tidemill = Callable[..., Any]

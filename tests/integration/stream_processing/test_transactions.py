@@ -7,7 +7,6 @@ import pytest
 from deltalake import DeltaTable
 from pyspark.sql import SparkSession
 
-from config import Settings
 from data_lake import tables
 from data_lake.reconciliation.reconcile import reconcile_topic
 from ingestion_layer.kafka.offsets import topic_offsets
@@ -16,6 +15,7 @@ from ingestion_layer.kafka.reading import range_reader
 from tests.integration.own_broker import OwnBroker
 from tests.integration.stream_processing.conftest import TOPIC, encode, transaction
 from tests.integration.stream_processing.test_stream import streaming
+from tidemill.config import Settings
 
 
 def sale(record: str, price: float) -> bytes:

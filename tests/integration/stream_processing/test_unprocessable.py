@@ -12,9 +12,6 @@ import pytest
 from deltalake import DeltaTable
 from pyspark.sql import DataFrame
 
-from config import Settings
-from config.environment import settings_environment
-from config.settings import REPO
 from data_lake import tables
 from stream_processing.spark_streaming.queries.query import checkpoint
 from stream_processing.spark_streaming.silver import batch as silver
@@ -22,6 +19,9 @@ from stream_processing.spark_streaming.taking_apart import trial
 from stream_processing.spark_streaming.taking_apart.offset_ranges import OffsetRange
 from tests.integration.stream_processing.conftest import TOPIC, Rows, encode, transaction
 from tests.integration.stream_processing.poisoned_app import HANGS, KILLS
+from tidemill.config import Settings
+from tidemill.config.environment import settings_environment
+from tidemill.config.settings import REPO
 
 pytestmark = pytest.mark.timeout(2400)
 APP = Path(__file__).with_name("poisoned_app.py")

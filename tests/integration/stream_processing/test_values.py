@@ -10,9 +10,6 @@ import pytest
 from deltalake import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
 
-from config import Settings
-from contracts import checker, contracts, registry
-from contracts.registry import ENVELOPE_FILE, SCHEMAS
 from data_lake import tables
 from data_lake.delta_tables import ensure_table
 from data_lake.reconciliation.index import topic_index
@@ -21,6 +18,9 @@ from ingestion_layer.kafka.offsets import Offsets
 from stream_processing.spark_streaming.silver.batch import batch_writer
 from tests.cases import json_documents
 from tests.integration.stream_processing.conftest import transaction
+from tidemill.config import Settings
+from tidemill.contracts import checker, contracts, registry
+from tidemill.contracts.registry import ENVELOPE_FILE, SCHEMAS
 
 TYPES_TOPIC = "test.types.v1"
 DOCUMENTS = 1_500

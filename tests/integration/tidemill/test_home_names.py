@@ -10,17 +10,17 @@ from pathlib import Path
 import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from config import Settings
-from config.environment import settings_environment
-from config.settings import REPO
 from tests.integration.conftest import settings_on_free_ports
+from tidemill.config import Settings
+from tidemill.config.environment import settings_environment
+from tidemill.config.settings import REPO
 from tidemill.stack.running import running
 from tidemill.stack.services import kafka, mlflow, redis
 
 NAME = "Höme mit Leerzeichen 家"
 JOB = """
 import json, sys
-from config import load_settings
+from tidemill.config import load_settings
 from data_lake.spark import session
 settings = load_settings()
 spark = session("names", settings)
@@ -32,7 +32,7 @@ spark.stop()
 
 
 BROKER = """
-from config import load_settings
+from tidemill.config import load_settings
 from tidemill.stack.running import running
 from tidemill.stack.services import kafka
 settings = load_settings()

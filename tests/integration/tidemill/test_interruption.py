@@ -6,12 +6,12 @@ import sys
 import time
 from pathlib import Path
 
-from config.settings import REPO
+from tidemill.config.settings import REPO
 
 COMMAND = """
 import pathlib, sys, time, types
 import click
-from config import load_settings
+from tidemill.config import load_settings
 from data_lake.spark import session
 from tidemill import cli
 

@@ -17,9 +17,9 @@ import pytest
 from confluent_kafka.admin import AdminClient
 from redis import Redis
 
-from config import load_settings
-from config.environment import settings_environment
-from config.settings import REPO
+from tidemill.config import load_settings
+from tidemill.config.environment import settings_environment
+from tidemill.config.settings import REPO
 from tidemill.stack.daemon import leftovers
 from tidemill.stack.folders import Folders
 from tidemill.stack.lock import locked

@@ -8,8 +8,8 @@ import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
 
-from config import Settings, load_settings
 from data_lake import tables
+from tidemill.config import Settings, load_settings
 
 
 @pytest.fixture

@@ -11,10 +11,10 @@ import pytest
 from click.testing import CliRunner
 from deltalake import DeltaTable
 
-from config import Settings
-from config.errors import TidemillError
 from data_lake import tables
 from tidemill.commands.lake import command
+from tidemill.config import Settings
+from tidemill.config.errors import TidemillError
 
 
 def run(*arguments: str) -> str:

@@ -7,7 +7,6 @@ import pyarrow as pa
 import pytest
 from deltalake import CommitProperties, DeltaTable, write_deltalake
 
-from config import Settings, load_settings
 from data_lake.log import (
     CommitsGoneError,
     commit,
@@ -17,6 +16,7 @@ from data_lake.log import (
 )
 from data_lake.tables import Table, silver
 from feature_store.judge.files import batches
+from tidemill.config import Settings, load_settings
 
 SCHEMA = pa.schema({"id": pa.string(), "month": pa.string(), "amount": pa.int64()})
 

@@ -6,9 +6,9 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
-from config import Settings
 from data_lake import tables
 from data_lake.maintenance import RetentionError, maintain
+from tidemill.config import Settings
 
 DAYS = [date(2024, 5, day) for day in (1, 2, 3, 4)]
 

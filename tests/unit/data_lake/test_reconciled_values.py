@@ -12,11 +12,6 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
-from config import Settings
-from contracts import Checker, Contract, checker
-from contracts.checker import Event
-from contracts.columns import ArrayType, ColumnType, DecimalType, MapType, data_types
-from contracts.rules import SILVER_COLUMNS
 from data_lake import tables
 from data_lake.reconciliation import index
 from data_lake.reconciliation.differences import find_differences
@@ -27,6 +22,11 @@ from data_lake.reconciliation.reconcile import evaluate
 from data_lake.reconciliation.values import SentValues, digest_of, read
 from ingestion_layer.kafka.offsets import Offsets
 from tests.cases import json_documents
+from tidemill.config import Settings
+from tidemill.contracts import Checker, Contract, checker
+from tidemill.contracts.checker import Event
+from tidemill.contracts.columns import ArrayType, ColumnType, DecimalType, MapType, data_types
+from tidemill.contracts.rules import SILVER_COLUMNS
 
 TOPIC = "shop.transaction.v1"
 TIME = pa.timestamp("us", tz="UTC")

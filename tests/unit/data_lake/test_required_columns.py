@@ -2,11 +2,11 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
-from config import Settings
-from contracts.columns import Column
 from data_lake.delta_rs import open_table
 from data_lake.required_columns import require_columns
 from data_lake.tables import CHANGE_FEED, STREAMED, Table
+from tidemill.config import Settings
+from tidemill.contracts.columns import Column
 
 TABLE = Table(
     name="silver/things",

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from config import Settings
 from data_lake.spark import driver_java_options
+from tidemill.config import Settings
 
 
 @pytest.mark.parametrize("name", ["tmp", "a space and ö", 'say "so"', "back\\slash"])

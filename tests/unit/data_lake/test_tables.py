@@ -1,10 +1,10 @@
 import pytest
 
-from config import Settings
-from contracts import contracts
 from data_lake import tables
 from data_lake.delta_rs import location
 from data_lake.sql import sql_name
+from tidemill.config import Settings
+from tidemill.contracts import contracts
 
 
 @pytest.mark.parametrize("table", tables.tables().values(), ids=lambda table: table.name)

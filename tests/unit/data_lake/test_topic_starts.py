@@ -10,7 +10,6 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 from pyspark.sql.types import StructType
 
-from config import Settings
 from data_lake import tables
 from data_lake.delta_rs import location, open_table
 from data_lake.maintenance import maintain
@@ -21,6 +20,7 @@ from data_lake.topic_starts.loss import Range, lost_ranges
 from data_lake.topic_starts.record import TopicStart, append, starts
 from ingestion_layer.kafka.identity import TopicIdentity
 from ingestion_layer.kafka.offsets import Offsets
+from tidemill.config import Settings
 
 TOPIC = "shop.transaction.v1"
 AT = datetime(2024, 5, 1, 12, 0, 0, 123000, UTC)

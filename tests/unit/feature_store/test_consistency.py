@@ -9,7 +9,6 @@ from random import Random
 import numpy as np
 import pytest
 
-from config import Settings, load_settings
 from data_lake.delta_tables import create_table
 from data_lake.tables import silver
 from feature_store.consistency import FeatureConsistency, measure
@@ -21,6 +20,7 @@ from feature_store.tiles.merge import Plan, merge
 from tests.cases.lake import append_rows
 from tests.cases.predictions import silver_prediction
 from tests.cases.transactions import Line, silver_row
+from tidemill.config import Settings, load_settings
 
 TRANSACTIONS, PREDICTIONS = silver("shop.transaction.v1"), silver("serving.prediction.v1")
 amount, quantity = column("amount"), column("quantity")

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from config import Settings, load_settings
 from data_lake.commits import table_id
 from data_lake.delta_rs import open_table
 from data_lake.delta_tables import create_table
@@ -22,6 +21,7 @@ from tests.cases.lake import append_rows
 from tests.cases.naive_windows import Happened, naive_value
 from tests.cases.predictions import silver_prediction
 from tests.cases.transactions import Line, random_lines, silver_row
+from tidemill.config import Settings, load_settings
 from use_cases.churn.features import PURCHASES, RETURNS, SERVICE
 
 TRANSACTIONS, PREDICTIONS = silver("shop.transaction.v1"), silver("serving.prediction.v1")

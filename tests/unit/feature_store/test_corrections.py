@@ -6,8 +6,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from config import load_settings
 from feature_store.corrections import Correction, newest, record
+from tidemill.config import load_settings
 
 AT = datetime(2024, 5, 1, 12, tzinfo=UTC)
 CORRECTION = Correction(AT, "purchases", "f", "silver/transactions", "id", 7, "DELETE", 3, 1)

@@ -3,9 +3,9 @@
 import pytest
 from feast.infra.online_stores.redis import RedisOnlineStore
 
-from config import Settings
-from config.settings import Redis
 from feature_store.online_store import connection_string
+from tidemill.config import Settings
+from tidemill.config.settings import Redis
 
 
 @pytest.mark.parametrize("password", ["plain", "a,b=c", "12345", "1e5", 'quo"te', "back\\slash", "naïve ✓"])

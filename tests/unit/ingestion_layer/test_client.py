@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
-from config import load_settings
-from config.errors import TidemillError
-from contracts import Reason, Rejection
 from ingestion_layer.kafka import client, offsets
 from ingestion_layer.kafka.client import BrokerRefusedError, BrokerUnavailableError, ask, broker_error, client_config
 from ingestion_layer.kafka.offsets import Offsets, topic_offsets
 from ingestion_layer.kafka.producer import ContractViolationError, EventProducer
 from tests.cases.broken import Away
-from tests.unit.contracts.test_checker import GOOD, TOPIC, changed
+from tests.unit.tidemill.contracts.test_checker import GOOD, TOPIC, changed
+from tidemill.config import load_settings
+from tidemill.config.errors import TidemillError
+from tidemill.contracts import Reason, Rejection
 
 RETRIABLE = {
     "CORRUPT_MESSAGE": 2,

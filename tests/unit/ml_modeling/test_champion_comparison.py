@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from config import Settings, load_settings
 from ml_modeling import lifecycle
 from ml_modeling.registry import MlflowMissingError, ModelIdentity, ServingSpec, UnreadableModelError
 from ml_modeling.tracking import TrainingRun
 from ml_modeling.use_case import load_use_case
+from tidemill.config import Settings, load_settings
 
 CHURN = load_use_case("churn")
 CHAMPION = SimpleNamespace(name="churn", version="2", run_id="theirs", source="models:/m-2", tags={})

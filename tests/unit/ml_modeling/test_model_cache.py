@@ -10,11 +10,11 @@ import skops.io
 import yaml
 from sklearn.linear_model import LogisticRegression
 
-from config import load_settings
 from ml_modeling.registry import cache, tags
 from ml_modeling.registry.cache import ModelCache, registered
 from ml_modeling.registry.identity import digest_of
 from ml_modeling.registry.served import METADATA_KEY, ServingSpec, UnreadableModelError
+from tidemill.config import load_settings
 
 SETTINGS = load_settings({})
 SPEC = ServingSpec(

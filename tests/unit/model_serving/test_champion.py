@@ -14,7 +14,6 @@ import pytest
 import skops.io
 import yaml
 
-from config import Settings, load_settings
 from ml_modeling.candidates import build
 from ml_modeling.registry import MlflowUnavailableError, cache
 from ml_modeling.registry.served import METADATA_KEY
@@ -24,6 +23,7 @@ from model_serving.champion import ChampionHolder
 from model_serving.features import FeatureMismatchError
 from model_serving.schemas import DegradedReason
 from tests.unit.model_serving.answers import served_model
+from tidemill.config import Settings, load_settings
 
 
 class KnownFeatures:

@@ -10,8 +10,8 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from config import ConfigError, load_settings
 from model_serving.app import create_app
+from tidemill.config import ConfigError, load_settings
 
 JSON = {"content-type": "application/json"}
 VALID = b'{"instances": [{"customer_id": "1"}]}'

@@ -4,9 +4,9 @@ import socket
 
 import uvicorn
 
-from config import Settings, load_settings
 from model_serving.__main__ import options
 from tests.unit.model_serving.sockets import served, sizes
+from tidemill.config import Settings, load_settings
 
 USUAL_PROXY_S = 60  # nginx' keepalive_timeout of an upstream, an AWS load balancer's idle timeout
 PATIENCE_S = 3  # less than uvicorn's own 5 s

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import pytest
 import uvicorn
 
-from config import Settings
 from model_serving.__main__ import options
 from model_serving.logs import JsonFormatter, current_request_id, log_to_stderr
+from tidemill.config import Settings
 
 LOGGERS = (None, "uvicorn", "uvicorn.error", "uvicorn.access")
 

@@ -1,8 +1,8 @@
 from datetime import timedelta
 
-from contracts import checker
 from model_serving.prediction_events import TOPIC, prediction_events
 from tests.unit.model_serving.answers import AT, FINGERPRINT, answer
+from tidemill.contracts import checker
 
 
 def test_an_event_says_what_was_answered_and_from_what() -> None:

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from prometheus_client import REGISTRY
 
-from config import Settings, load_settings
 from model_serving.prediction_log import PredictionLog
 from tests.unit.model_serving.answers import answer
+from tidemill.config import Settings, load_settings
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ from typing import Any, cast
 import pytest
 from py4j.protocol import Py4JNetworkError
 
-from config import Settings
 from stream_processing.spark_streaming.taking_apart import attempts
 from stream_processing.spark_streaming.taking_apart.attempts import Attempts
+from tidemill.config import Settings
 
 SPARK = cast(Any, None)
 

@@ -6,10 +6,10 @@ from decimal import Decimal
 import orjson
 import pyarrow as pa
 
-from contracts import checker, contract, event
-from contracts.columns import data_types
 from stream_processing.spark_streaming.silver.classify import arrow_type, judged
 from stream_processing.spark_streaming.silver.summary import BatchSummary, quarantine_files
+from tidemill.contracts import checker, contract, event
+from tidemill.contracts.columns import data_types
 
 TOPIC = "payment.card_transaction.v1"
 AT = datetime(2024, 5, 1, 9, 30, 0, 123456, tzinfo=UTC)

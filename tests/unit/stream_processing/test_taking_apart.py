@@ -8,7 +8,6 @@ from typing import Any, cast
 
 import pytest
 
-from config import Settings
 from stream_processing.spark_streaming.queries.states import QueryStates
 from stream_processing.spark_streaming.taking_apart import halving as taking_apart
 from stream_processing.spark_streaming.taking_apart import unprocessable
@@ -21,6 +20,7 @@ from stream_processing.spark_streaming.taking_apart.halving import (
 from stream_processing.spark_streaming.taking_apart.offset_ranges import OffsetRange, Part, halves, size
 from stream_processing.spark_streaming.taking_apart.trial import TrialFailedError
 from stream_processing.spark_streaming.taking_apart.unprocessable import Unprocessable
+from tidemill.config import Settings
 
 Key = tuple[int, int, int]
 WHOLE = (OffsetRange(1, 0, 0, 99), OffsetRange(1, 1, 500, 500), OffsetRange(2, 0, 0, 49))

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from config import Settings
 from stream_processing.spark_streaming.taking_apart import trial, trial_process
 from stream_processing.spark_streaming.taking_apart.offset_ranges import OffsetRange
 from stream_processing.spark_streaming.taking_apart.trial import FAILED, TrialFailedError, passes
+from tidemill.config import Settings
 
 PART = (OffsetRange(1, 0, 0, 9),)
 BEGINS = "import os, signal, sys, time\nprint('begun', flush=True)\n"

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from config import Settings, load_settings
+from tidemill.config import Settings, load_settings
 
 
 @pytest.fixture

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from config import load_settings
 from tidemill.airflow_api import AirflowApi, AirflowRefusedError
 from tidemill.airflow_client import AirflowClient
+from tidemill.config import load_settings
 
 AIRFLOWS_BOUND = 100
 DAGS = [{"dag_id": f"train_churn_{number:03}"} for number in range(150)]

@@ -2,7 +2,7 @@ import uuid
 
 import pytest
 
-from config import Settings, load_settings
+from tidemill.config import Settings, load_settings
 from tidemill.stack.catalog import RemoteServiceError, UnknownServiceError, catalog, select, waves
 from tidemill.stack.services import kafka
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from config import Settings, load_settings
 from ml_modeling import lifecycle
+from tidemill.config import Settings, load_settings
 from tidemill.demo.report import model_rows
 from tidemill.demo.summary import champion, trained
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from config import Settings
-from config.interruption import Interrupted
+from tidemill.config import Settings
+from tidemill.config.interruption import Interrupted
 from tidemill.demo.process import CommandError, end_commands, run_json
 
 COMMAND = '#!/bin/sh\necho "$$" >&2\nexec sleep 60\n'

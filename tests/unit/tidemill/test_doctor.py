@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from config import Settings, load_settings
 from tidemill import doctor
+from tidemill.config import Settings, load_settings
 
 
 def test_every_failure_says_what_to_do(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import sys
 
 import psutil
 
-from config import Settings
+from tidemill.config import Settings
 from tidemill.stack.catalog import catalog
 from tidemill.stack.down import wait_stopped
 from tidemill.stack.folders import Folders

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from config.environment import GIVEN
-from config.settings import REPO
+from tidemill.config.environment import GIVEN
+from tidemill.config.settings import REPO
 
 LOOK = """
 import json, os, tempfile

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from config.settings import REPO
+from tidemill.config.settings import REPO
 
 COMMAND = """
 import sys, time, types
 import click
-from config import load_settings
+from tidemill.config import load_settings
 from ml_modeling.registry.lock import registry_lock
 from tidemill import cli
 

@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from config import Settings
+from tidemill.config import Settings
 from tidemill.stack.folders import Folders
 from tidemill.stack.lock import StackLockedError, locked
 

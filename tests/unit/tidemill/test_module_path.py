@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from config.settings import REPO
+from tidemill.config.settings import REPO
 from tidemill.module_path import own_first
 
 
 @pytest.fixture
 def foreign(tmp_path: Path) -> Path:
     """A folder of PYTHONPATH whose modules have the names of ours and of a library's."""
-    for name in ("config", "contracts", "click", "pydantic"):
+    for name in ("data_lake", "use_cases", "click", "pydantic"):
         (tmp_path / f"{name}.py").write_text(f"raise RuntimeError('another {name}')\n", encoding="utf-8")
     return tmp_path
 

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from config import Settings, load_settings
-from config.settings import REPO
+from tidemill.config import Settings, load_settings
+from tidemill.config.settings import REPO
 from tidemill.stack.down import PurgeRefusedError, down, purge
 from tidemill.stack.folders import Folders
 

@@ -5,11 +5,11 @@ from contextlib import contextmanager
 import pytest
 from prometheus_client import CollectorRegistry, start_http_server
 
-from config import Settings
-from contracts.registry import contracts
 from feature_store.catalog import served_groups, state_view_name
 from stream_processing.spark_streaming.queries.progress import StateCollector
 from stream_processing.spark_streaming.queries.states import QueryState, QueryStates, State
+from tidemill.config import Settings
+from tidemill.contracts.registry import contracts
 from tidemill.stack.ports import free_ports
 from tidemill.stack.service import NotReadyError
 from tidemill.stack.services import stream

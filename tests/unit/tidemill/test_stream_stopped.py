@@ -10,13 +10,13 @@ import pytest
 from click.testing import CliRunner
 from prometheus_client import CollectorRegistry, generate_latest
 
-from config import Settings
-from config.environment import settings_environment
 from data_lake import topic_starts
 from stream_processing.spark_streaming.queries.progress import StateCollector
 from stream_processing.spark_streaming.queries.states import QueryStates, State
 from tidemill.commands import stream
 from tidemill.commands.lake import command
+from tidemill.config import Settings
+from tidemill.config.environment import settings_environment
 from tidemill.stack.folders import Folders
 from tidemill.stack.launch import record_path
 from tidemill.stack.ports import free_ports

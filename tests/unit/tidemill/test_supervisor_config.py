@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from supervisor.options import ServerOptions
 
-from config import Settings, load_settings
+from tidemill.config import Settings, load_settings
 from tidemill.stack.catalog import catalog
 from tidemill.stack.folders import MAX_SOCKET_BYTES, Folders
 from tidemill.stack.supervisor_config import render_config

@@ -3,8 +3,8 @@
 from datetime import datetime
 from functools import partial
 
-from config.settings import Settings
-from config.user import check_named
+from tidemill.config.settings import Settings
+from tidemill.config.user import check_named
 from tidemill.stack.addresses import endpoint
 from tidemill.stack.http import get
 from tidemill.stack.service import Launch, MissingPrerequisiteError, NotReadyError, Run, Service

@@ -6,8 +6,8 @@ import uuid
 from functools import partial
 from pathlib import Path
 
-from config.errors import TerminalError
-from config.settings import REPO, Settings
+from tidemill.config.errors import TerminalError
+from tidemill.config.settings import REPO, Settings
 from tidemill.stack.addresses import first_endpoint
 from tidemill.stack.folders import Folders
 from tidemill.stack.java import java_binary

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from config.settings import Settings
+from tidemill.config.settings import Settings
 from tidemill.stack.addresses import endpoint
 from tidemill.stack.http import get
 from tidemill.stack.service import Endpoint, Launch, MissingPrerequisiteError, NotReadyError, Service

@@ -4,8 +4,8 @@ from functools import partial
 
 import httpx
 
-from config.environment import settings_environment
-from config.settings import Settings
+from tidemill.config.environment import settings_environment
+from tidemill.config.settings import Settings
 from tidemill.stack.addresses import endpoint
 from tidemill.stack.http import get
 from tidemill.stack.service import Launch, MissingPrerequisiteError, NotReadyError, Service

@@ -6,7 +6,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from config.settings import Settings
+from tidemill.config.settings import Settings
 from tidemill.stack.service import Endpoint, Launch, MissingPrerequisiteError, NotReadyError, Service
 
 CONFIGURATION = """\

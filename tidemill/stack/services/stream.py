@@ -3,9 +3,9 @@
 import time
 from functools import partial
 
-from config.environment import settings_environment
-from config.settings import REPO, Settings
-from config.user import check_named
+from tidemill.config.environment import settings_environment
+from tidemill.config.settings import REPO, Settings
+from tidemill.config.user import check_named
 from tidemill.stack.addresses import endpoint
 from tidemill.stack.java import java_binary
 from tidemill.stack.service import Launch, MissingPrerequisiteError, NotReadyError, Service
@@ -56,8 +56,8 @@ def probe(settings: Settings, _since: float) -> None:
     One that failed for good or is stuck is :func:`trouble`; the others do their work. The queries run in a JVM, which
     the Python process that serves the metrics asks every few seconds: what it says of them counts while it is asked.
     """
-    from contracts.registry import topics_called
     from feature_store import catalog
+    from tidemill.contracts.registry import topics_called
 
     page = exposition(settings)
     silent_s = time.time() - (looked_at(page) or time.time())

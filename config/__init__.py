@@ -1,5 +1,0 @@
-"""Typed settings: defaults, then a profile's file, then the environment; secrets apart."""
-
-from config.settings import ConfigError, Settings, load_settings
-
-__all__ = ["ConfigError", "Settings", "load_settings"]

@@ -1,7 +1,0 @@
-"""The error of a contract that cannot serve."""
-
-from config.errors import TerminalError
-
-
-class ContractError(TerminalError):
-    """A schema file that cannot serve as a contract, or a topic that has none."""

@@ -1,0 +1,126 @@
+"""The forms that a setting's text may have to have: checked when it is read, not when a server first uses it."""
+
+import re
+from ipaddress import IPv6Address
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator
+
+from tidemill.config import cron
+
+_REPO = Path(__file__).resolve().parent.parent.parent
+_HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?")
+_MASTER = re.compile(r"local(\[(\*|[1-9]\d*)(,[1-9]\d*)?\])?|yarn|(spark|k8s)://\S+")
+
+
+def host(text: str) -> str:
+    """``text``, which is a name or an address alone."""
+    if not _HOST.fullmatch(text):
+        _check_ipv6(text, f"{text!r} is not a host: give a name or an address, without a port")
+    return text
+
+
+def host_port(text: str) -> str:
+    """``text``, which is ``host:port``; an IPv6 address stands in brackets."""
+    name, _, port = text.rpartition(":")
+    wrong = f"{text!r} is not host:port, such as 127.0.0.1:9092 or [::1]:9092"
+    if not _HOST.fullmatch(name):
+        if not (name.startswith("[") and name.endswith("]")):
+            raise ValueError(wrong)
+        _check_ipv6(name[1:-1], wrong)
+    if not (port.isascii() and port.isdecimal() and 1 <= int(port[:6]) <= 65_535):
+        raise ValueError(wrong)
+    return text
+
+
+def host_ports(text: str) -> str:
+    """``text``, which is a list of ``host:port`` with commas between them."""
+    for address in text.split(","):
+        host_port(address.strip())
+    return text
+
+
+def http_url(text: str) -> str:
+    """``text``, which is an ``http://`` or ``https://`` URL with a host."""
+    wrong = f"must be a URL with scheme and host, such as http://127.0.0.1:8000, not {text!r}"
+    try:
+        parts = urlsplit(text)
+        has_port = parts.port is None or parts.port > 0
+    except ValueError as error:
+        raise ValueError(f"{wrong}: {error}") from error
+    if parts.scheme not in {"http", "https"} or not parts.hostname or not has_port or re.search(r"\s", text):
+        raise ValueError(wrong)
+    if ":" in parts.hostname:
+        _check_ipv6(parts.hostname, wrong)
+    elif not _HOST.fullmatch(parts.hostname):
+        raise ValueError(wrong)
+    return text
+
+
+def database_url(text: str) -> str:
+    """``text``, which is a SQLAlchemy URL; ``{home}`` in it is the home folder."""
+    if not re.match(r"[a-z][a-z0-9_]*(\+[a-z0-9_]+)?://", text):
+        raise ValueError("must be a SQLAlchemy URL, such as postgresql+psycopg2://user@host/airflow")
+    return _template(text)
+
+
+def place(text: str) -> str:
+    """``text``, which is an absolute path or a URI; ``{home}`` at its begin is the home folder."""
+    if not re.match(r"/|\{home\}(/|$)|[a-z][a-z0-9+.-]*://", text):
+        raise ValueError("must be an absolute path, begin with {home}, or be a URI: what reads it has other folders")
+    return _template(text)
+
+
+def _template(text: str) -> str:
+    if re.search(r"[{}]", text.replace("{home}", "")):
+        raise ValueError("{home} is all that is replaced in it")
+    return text
+
+
+def master(text: str) -> str:
+    """``text``, which is a Spark master."""
+    if not _MASTER.fullmatch(text):
+        raise ValueError("must be local[N], local[*], spark://HOST:PORT, yarn, or k8s://...")
+    return text
+
+
+def use_cases(names: list[str]) -> list[str]:
+    """``names``, each of which has a folder of ``use_cases``; at least one."""
+    known = sorted(path.parent.name for path in (_REPO / "use_cases").glob("*/__init__.py"))
+    _check_known(names, known, "which has no folder; use_cases/ has")
+    if not names:
+        raise ValueError(f"is empty; use_cases/ has: {', '.join(known)}")
+    return names
+
+
+def topics(names: list[str]) -> list[str]:
+    """``names``, each of which has a contract."""
+    known = sorted(path.stem for path in (_REPO / "tidemill" / "contracts" / "schemas").glob("*.*.json"))
+    _check_known(names, known, "which has no contract; tidemill/contracts/schemas/ has")
+    return names
+
+
+def _check_known(names: list[str], known: list[str], why: str) -> None:
+    if unknown := [name for name in names if name not in known]:
+        raise ValueError(f"names {', '.join(map(repr, unknown))}, {why}: {', '.join(known) or 'none'}")
+
+
+def _check_ipv6(text: str, wrong: str) -> None:
+    try:
+        IPv6Address(text)
+    except ValueError:
+        raise ValueError(wrong) from None
+
+
+Host = Annotated[str, AfterValidator(host)]
+HostPort = Annotated[str, AfterValidator(host_port)]
+HostPorts = Annotated[str, AfterValidator(host_ports)]
+HttpUrl = Annotated[str, AfterValidator(http_url)]
+DatabaseUrl = Annotated[str, AfterValidator(database_url)]
+Place = Annotated[str, AfterValidator(place)]
+Master = Annotated[str, AfterValidator(master)]
+Cron = Annotated[str, AfterValidator(cron.checked)]
+UseCases = Annotated[list[str], AfterValidator(use_cases)]
+Topics = Annotated[list[str], AfterValidator(topics)]

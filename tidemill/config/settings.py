@@ -1,0 +1,235 @@
+"""One typed object with everything that can differ between a laptop and a cluster.
+
+Later wins: the defaults below, ``tidemill/config/<profile>.toml``, ``TIDEMILL_<SECTION>__<KEY>`` in the environment.
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+from tidemill.config.errors import TerminalError
+from tidemill.config.formats import (
+    Cron,
+    DatabaseUrl,
+    Host,
+    HostPort,
+    HostPorts,
+    HttpUrl,
+    Master,
+    Place,
+    Topics,
+    UseCases,
+)
+from tidemill.config.origin import ENV_PREFIX, environment_values, flatten, merge, shown
+
+REPO = Path(__file__).resolve().parent.parent.parent
+PROFILES = Path(__file__).resolve().parent
+
+
+class ConfigError(TerminalError):
+    """A setting that cannot be used; the message names the key, the value and where it came from."""
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
+
+
+class Kafka(Section):
+    bootstrap_servers: HostPorts = Field("127.0.0.1:9092", description="host:port[,host:port]")
+    controller_port: int = Field(9093, ge=1, le=65535, description="KRaft controller of the local broker")
+    partitions: int = Field(4, ge=1, description="partitions of a topic this project creates")
+    replication: int = Field(1, ge=1)
+    retention_ms: int = Field(-1, ge=-1, description="of a topic this project creates; -1 keeps every message")
+    delivery_timeout_s: float = Field(60.0, gt=0, description="how long a message may stay unacknowledged")
+    heap_mb: int = Field(512, ge=256)
+    client: dict[str, str] = Field(default_factory=dict, description="extra librdkafka options (security, ...)")
+
+
+class Redis(Section):
+    host: Host = "127.0.0.1"
+    port: int = Field(6379, ge=1, le=65535)
+    password: SecretStr | None = None
+    max_memory_mb: int = Field(512, ge=16)
+
+
+class Mlflow(Section):
+    tracking_uri: HttpUrl = "http://127.0.0.1:5000"
+    timeout_s: float = Field(5.0, gt=0, description="one request to the tracking server")
+
+
+class Lake(Section):
+    root: Place = Field("{home}/lake", description="folder or object-store URI; {home} is replaced")
+    storage_options: dict[str, str] = Field(default_factory=dict, description="delta-rs object-store options")
+
+
+class Spark(Section):
+    master: Master = "local[2]"
+    driver_memory_mb: int = Field(1536, ge=512)
+    shuffle_partitions: int = Field(4, ge=1)
+    events_a_task: int = Field(1_000_000, ge=1, description="of window features, that one task holds")
+    jars: Path = Field(REPO / ".jars" / "spark", description="folder of jars that `make setup` fills")
+    conf: dict[str, str] = Field(default_factory=dict, description="further Spark properties")
+
+
+class Stream(Section):
+    checkpoints: Place = "{home}/checkpoints"
+    topics: Topics = Field(default_factory=list, description="that one application reads; empty: every contract's")
+    kafka_options: dict[str, str] = Field(
+        default_factory=dict, description="extra options of Spark's Kafka source (kafka.security.protocol, ...)"
+    )
+    isolation: Literal["read_committed", "read_uncommitted"] = Field(
+        "read_committed", description="which messages of transactional producers are read: committed ones, or all"
+    )
+    topic_watch_s: float = Field(10.0, gt=0, description="how often a running query asks which topic the broker has")
+    trigger_s: float = Field(2.0, ge=0, description="how often messages are taken from Kafka, in one batch a topic")
+    poll_s: float = Field(0.5, ge=0, description="how often silver and features look for a new commit of their source")
+    max_offsets_per_trigger: int = Field(300_000, ge=1)
+    max_files_per_trigger: int = Field(1_000, ge=1)
+    max_bytes_per_trigger_mb: int = Field(64, ge=1, description="bronze files, compressed, that one silver batch reads")
+    identity_filter_mb: int = Field(
+        16, ge=1, description="a topic, of the filter that knows new events without a look; 4 bytes an event are plenty"
+    )
+    earliest_event: date = Field(date(2000, 1, 1), description="events before this UTC date are quarantined")
+    latest_skew_s: float = Field(86_400, ge=0, description="how far after the broker's time an event may be")
+    stuck_after_s: float = Field(300.0, gt=0, description="a batch of which no task ends for so long is stuck")
+    scrub_s: float = Field(120.0, gt=0, description="all online states are compared with their ledger in so long")
+    metrics_address: HostPort = "127.0.0.1:9108"
+    driver_memory_mb: int = Field(2048, ge=512)
+
+
+class Schedules(Section):
+    """When each DAG runs: cron expressions, in UTC."""
+
+    lakehouse_gold: Cron = "*/15 * * * *"
+    feature_consistency: Cron = "30 4 * * *"
+    train_churn: Cron = "0 3 * * 0"
+    stream_keepalive: Cron = "*/5 * * * *"
+
+
+class Airflow(Section):
+    url: HttpUrl = "http://127.0.0.1:8080"
+    environment: Path = REPO / ".venv-airflow"
+    user: str = "admin"
+    executor: str = "LocalExecutor"
+    parallelism: int = Field(3, ge=1, description="tasks that run at once")
+    spark_slots: int = Field(1, ge=1, description="slots of the pool `spark`: batch jobs on Spark that run at once")
+    retry_delay_s: float = Field(30.0, gt=0, description="before a failed task's second try; then doubled each time")
+    database: DatabaseUrl = Field("sqlite:///{home}/airflow/airflow.db", description="SQLAlchemy URL")
+    schedules: Schedules = Schedules()
+
+
+class Feast(Section):
+    registry: Place = Field("{home}/feast/registry.db", description="path or URI; Feast picks the store by its scheme")
+    write_chunk_rows: int = Field(2_000, ge=1, description="rows sent to the online store at a time")
+
+
+class Serving(Section):
+    url: HttpUrl = "http://127.0.0.1:8000"
+    workers: int = Field(1, ge=1)
+    use_cases: UseCases = Field(default_factory=lambda: ["churn"])
+    reload_s: float = Field(3.0, gt=0, description="how often the registry is asked for a new champion")
+    keep_alive_s: float = Field(
+        75.0, gt=0, description="a connection without a request stays open so long: longer than at the proxy before it"
+    )
+    feature_timeout_s: float = Field(0.25, gt=0)
+    max_body_bytes: int = Field(1_000_000, ge=1)
+    max_instances: int = Field(1_000, ge=1)
+    prediction_queue: int = Field(10_000, ge=1, description="predictions waiting to be logged; more are dropped")
+
+
+class Settings(Section):
+    """The effective settings. Build with :func:`load_settings`, once, at an entry point."""
+
+    profile: str = "local"
+    home: Path = Path(".tidemill")
+    platform_environment: Path = REPO / ".venv"
+    keep_variables: list[str] = Field(
+        default_factory=list, description="further variables of the caller's shell that reach the processes; * for any"
+    )
+    kafka: Kafka = Kafka()
+    redis: Redis = Redis()
+    mlflow: Mlflow = Mlflow()
+    lake: Lake = Lake()
+    spark: Spark = Spark()
+    stream: Stream = Stream()
+    airflow: Airflow = Airflow()
+    feast: Feast = Feast()
+    serving: Serving = Serving()
+
+    def expand(self, template: str) -> str:
+        """``template`` with ``{home}`` replaced by the home folder."""
+        return template.replace("{home}", str(self.home))
+
+    @property
+    def lake_root(self) -> str:
+        return self.expand(self.lake.root)
+
+    def table_path(self, name: str) -> str:
+        """Where the table ``name``, such as ``silver/transactions``, lies: a folder or an object-store URI."""
+        return f"{self.lake_root.rstrip('/')}/{name}"
+
+    @property
+    def checkpoints(self) -> str:
+        return self.expand(self.stream.checkpoints)
+
+
+def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """The settings of this process; relative ``home`` is made absolute.
+
+    Raises:
+        ConfigError: unknown profile or key, or a value of the wrong type or range.
+    """
+    return load_with_origin(environ)[0]
+
+
+def load_with_origin(environ: Mapping[str, str] | None = None) -> tuple[Settings, dict[str, str]]:
+    """The settings, and for each dotted key where its value came from."""
+    environ = os.environ if environ is None else environ
+    profile = environ.get(f"{ENV_PREFIX}PROFILE", "local")
+    file = PROFILES / f"{profile}.toml"
+    if not file.is_file():
+        known = ", ".join(sorted(path.stem for path in PROFILES.glob("*.toml")))
+        raise ConfigError(f"profile {profile!r} (from {ENV_PREFIX}PROFILE) does not exist; known: {known}")
+    try:
+        from_file = tomllib.loads(file.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{file}: not valid TOML: {error}") from error
+    from_env, variables = environment_values(environ, Settings)
+    origin = dict.fromkeys(flatten(from_file), f"tidemill/config/{file.name}") | variables
+    try:
+        settings = Settings.model_validate(merge(from_file, from_env))
+    except ValidationError as error:
+        raise ConfigError(_explain(error, origin, file)) from error
+    settings = settings.model_copy(update={"home": _absolute(settings.home, origin.get("home", "default"))})
+    return settings, {key: origin.get(key, "default") for key in flatten(settings.model_dump())}
+
+
+def _absolute(home: Path, place: str) -> Path:
+    try:
+        return home.expanduser().absolute()
+    except RuntimeError as error:
+        raise ConfigError(
+            f"home = {str(home)!r} in {place}: whose home folder ~ is cannot be told; give the whole path"
+        ) from error
+
+
+def _explain(error: ValidationError, origin: Mapping[str, str], file: Path) -> str:
+    lines = []
+    for problem in error.errors():
+        key = ".".join(str(part) for part in problem["loc"])
+        place = origin.get(key) or next((o for k, o in origin.items() if k.startswith(f"{key}.")), str(file))
+        if place == f"tidemill/config/{file.name}":
+            place = str(file)
+        value = repr(shown(key, _short(problem["input"])))
+        lines.append(f"{key} = {value} in {place}: {problem['msg'].removeprefix('Value error, ')}")
+    return "; ".join(lines)
+
+
+def _short(value: Any) -> Any:
+    text = repr(value)
+    return value if len(text) <= 200 else f"{text[:200]}..."

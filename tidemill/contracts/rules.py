@@ -1,0 +1,114 @@
+"""What a schema must not say, since a table, or a bounded time a byte, could not come of it."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import jsonschema_rs
+
+from tidemill.contracts.errors import ContractError
+
+SILVER_COLUMNS = frozenset(
+    ("event_id", "event_time", "event_date", "source", "event_month", "broker_time", "ingested_at")
+)
+"""What silver calls its own columns, beside those that begin with an underscore."""
+
+COLUMN_NAME = re.compile(r"[\w-]+")
+MAX_UNIQUE_ITEMS = 1_000
+# A reference may lead back to itself: with alternatives at each step, the time doubles with each level of a message.
+# What is unevaluated is found by evaluating everything again at each level.
+UNBOUNDED = ("$ref", "$dynamicRef", "$recursiveRef", "unevaluatedItems", "unevaluatedProperties")
+
+
+def check_schema(where: str, schema: Mapping[str, Any]) -> None:
+    """Refuse what cannot serve as a contract.
+
+    Raises:
+        ContractError: a name that no column can have, a keyword without a bound in time, a pattern that would have to
+            backtrack, a key that is no field, or no valid JSON Schema; ``where`` is in its sentence.
+    """
+    _check_names(where, schema["properties"])
+    _check_key(where, schema)
+    for path, keyword, value, parent in _keywords(schema, ""):
+        _check_keyword(f"{where}: {path or '/'}", keyword, value, parent)
+    try:
+        validator(schema)
+    except jsonschema_rs.ValidationError as error:
+        raise ContractError(_refused(where, error)) from error
+
+
+def validator(schema: Mapping[str, Any]) -> jsonschema_rs.Draft202012Validator:
+    """One whose patterns run in time linear in the text.
+
+    Raises:
+        jsonschema_rs.ValidationError: no valid schema, or a pattern that this cannot run.
+    """
+    return jsonschema_rs.Draft202012Validator(
+        dict(schema), validate_formats=True, pattern_options=jsonschema_rs.RegexOptions()
+    )
+
+
+def _check_names(where: str, properties: Mapping[str, Any]) -> None:
+    before: dict[str, str] = {}
+    for name in properties:
+        lower = name.lower()
+        if lower.startswith("_") or lower in SILVER_COLUMNS:
+            raise ContractError(f"{where}: property {name!r} is called like a column of silver's own: rename it")
+        if COLUMN_NAME.fullmatch(name) is None:
+            raise ContractError(
+                f"{where}: property {name!r} cannot name a column: use letters, digits, underscores and hyphens"
+            )
+        if lower in before:
+            raise ContractError(f"{where}: properties {before[lower]!r} and {name!r} differ only in case: rename one")
+        before[lower] = name
+
+
+def _check_key(where: str, schema: Mapping[str, Any]) -> None:
+    if not schema["x-key"]:
+        raise ContractError(f"{where}: x-key is empty: name the property that says what an event is about")
+    for name in schema["x-key"]:
+        field = schema["properties"].get(name)
+        if field is None:
+            raise ContractError(f"{where}: x-key names {name!r}, which is no property")
+        if field.get("type") in ("array", "object"):
+            raise ContractError(f"{where}: x-key names {name!r}, which is no single value")
+
+
+def _keywords(schema: Any, path: str) -> Iterator[tuple[str, str, Any, Mapping[str, Any]]]:
+    """Each keyword of a schema and of those within it: where, its name, its value, and the schema it is in."""
+    if not isinstance(schema, Mapping):
+        return
+    for keyword, value in schema.items():
+        yield path, keyword, value, schema
+        for name, inner in _schemas(keyword, value):
+            yield from _keywords(inner, f"{path}/{keyword}{name}")
+
+
+def _schemas(keyword: str, value: Any) -> Iterator[tuple[str, Any]]:
+    if keyword in ("const", "enum", "default", "examples"):
+        return
+    if keyword in ("properties", "patternProperties", "$defs", "dependentSchemas") and isinstance(value, Mapping):
+        yield from ((f"/{name}", inner) for name, inner in value.items())
+    elif isinstance(value, list):
+        yield from ((f"/{index}", inner) for index, inner in enumerate(value))
+    else:
+        yield "", value
+
+
+def _check_keyword(where: str, keyword: str, value: Any, parent: Mapping[str, Any]) -> None:
+    if keyword in UNBOUNDED:
+        raise ContractError(f"{where} has {keyword}, whose cost a message could drive up: write the schema out instead")
+    if keyword == "uniqueItems" and value and not 0 <= parent.get("maxItems", -1) <= MAX_UNIQUE_ITEMS:
+        raise ContractError(f"{where} has uniqueItems: state maxItems too, at most {MAX_UNIQUE_ITEMS:,}")
+    if keyword == "format" and value == "regex":
+        raise ContractError(f"{where} has format regex: compiling what a message brings has no bound")
+
+
+def _refused(where: str, error: jsonschema_rs.ValidationError) -> str:
+    path = "/".join(map(str, error.instance_path))
+    if path.endswith("pattern") or "patternProperties" in path:
+        return (
+            f"{where}: /{path} {error.instance!r} cannot be matched in linear time: "
+            "write it without look-around and back-references"
+        )
+    return f"{where}: /{path} is no valid JSON Schema: {error.message}"
