@@ -4,8 +4,9 @@ Run it beside a stack that serves a model:
 
     tidemill up && python benchmarks/serving.py
 
-It asks ``serving.url`` for predictions of customers of gold/customer_daily (or of ``--ids FILE``, one a line) over
-keep-alive connections on loopback, and prints requests/s and latency; the ratio is to the bare application.
+It asks ``serving.url`` for predictions of the newest events of silver that a request of ``--use-case`` may be about (or
+of the instances in ``--instances FILE``, one in JSON a line) over keep-alive connections on loopback, and prints
+requests/s and latency; the ratio is to the bare application.
 """
 
 import argparse
@@ -18,7 +19,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import astuple, dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import orjson
@@ -26,12 +27,15 @@ import uvicorn
 import uvloop
 from fastapi import FastAPI
 
-from tidemill.config import Settings, load_settings
+from model_serving.asked import asked_of
+from tidemill.config import load_settings
 from tidemill.config.errors import TerminalError
+from tidemill.demo.predictions import newest_instances
 
 BARE = "bare FastAPI"
 MAX_SECONDS = 60.0
 GRACE_S = 30.0
+INSTANCES = 2_000
 
 
 @dataclass(frozen=True)
@@ -120,12 +124,12 @@ async def _measure(load: Load) -> Result:
     return Result(len(seconds) / (time.perf_counter() - started), cuts[49] * 1000, cuts[98] * 1000)
 
 
-def predict_requests(address: str, ids: list[str], batch: int) -> tuple[bytes, ...]:
-    """HTTP requests, each for the next ``batch`` customers."""
-    endless = itertools.cycle(ids)
+def predict_requests(address: str, use_case: str, instances: list[dict[str, Any]], batch: int) -> tuple[bytes, ...]:
+    """HTTP requests, each for the next ``batch`` instances."""
+    endless = itertools.cycle(instances)
     chosen = [list(itertools.islice(endless, batch)) for _ in range(200)]
-    bodies = (orjson.dumps({"instances": [{"customer_id": each} for each in some]}) for some in chosen)
-    return tuple(_request("POST /predict/churn", address, body) for body in bodies)
+    bodies = (orjson.dumps({"instances": some}) for some in chosen)
+    return tuple(_request(f"POST /predict/{use_case}", address, body) for body in bodies)
 
 
 def serve_bare(port: int) -> None:
@@ -137,16 +141,6 @@ def serve_bare(port: int) -> None:
         return {"status": "ok"}
 
     uvicorn.run(app, port=port, loop="uvloop", http="httptools", access_log=False, log_level="error")
-
-
-def customers(settings: Settings) -> list[str]:
-    """Some customers of gold/customer_daily."""
-    from data_lake.arrow import batches
-    from data_lake.delta_rs import open_table
-    from data_lake.tables import table
-
-    rows = next(batches(open_table(table("gold/customer_daily"), settings), ["customer_id"], 2_000))
-    return sorted(set(rows.column("customer_id").to_pylist()))
 
 
 def _request(line: str, address: str, body: bytes = b"") -> bytes:
@@ -193,7 +187,10 @@ def _print(results: dict[str, Result]) -> None:
 
 def _loads(arguments: argparse.Namespace, bare_port: int) -> dict[str, Load]:
     settings = load_settings()
-    ids = arguments.ids.read_text(encoding="utf-8").split() if arguments.ids else customers(settings)
+    use_case = arguments.use_case or settings.serving.use_cases[0]
+    file = arguments.instances
+    given = [orjson.loads(line) for line in file.read_bytes().splitlines()] if file else []
+    instances = given or newest_instances(settings, asked_of(use_case), INSTANCES)
     served = urlsplit(settings.serving.url)
 
     def load(port: int | None, *requests: bytes) -> Load:
@@ -203,14 +200,15 @@ def _loads(arguments: argparse.Namespace, bare_port: int) -> dict[str, Load]:
     return {
         BARE: load(bare_port, _request("GET /", served.netloc)),
         "healthz": load(served.port, _request("GET /healthz", served.netloc)),
-        "predict, 1 customer": load(served.port, *predict_requests(served.netloc, ids, 1)),
-        "predict, 100 customers": load(served.port, *predict_requests(served.netloc, ids, 100)),
+        "predict, 1 instance": load(served.port, *predict_requests(served.netloc, use_case, instances, 1)),
+        "predict, 100 instances": load(served.port, *predict_requests(served.netloc, use_case, instances, 100)),
     }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--ids", type=Path, help="a file of customers, one a line")
+    parser.add_argument("--use-case", help="the first that is served unless given")
+    parser.add_argument("--instances", type=Path, help="a file of instances, one in JSON a line")
     parser.add_argument("--connections", type=int, default=8)
     parser.add_argument("--seconds", type=float, default=3.0, help="of one measurement")
     parser.add_argument("--rounds", type=int, default=3)

@@ -8,7 +8,7 @@ from pyspark.sql.types import DecimalType
 
 from data_lake.tables import table
 from feature_store.arrow import column_of
-from feature_store.definitions import FeatureGroup
+from feature_store.definitions import FeatureGroup, Source
 from feature_store.events import Events, Ints
 from feature_store.spans import ENTITY, TIME
 from tidemill.config.settings import Settings
@@ -34,7 +34,7 @@ def event_columns(rows: DataFrame, group: FeatureGroup, *kept: Column) -> DataFr
         F.unix_micros(source.event_time).alias(TIME),
         F.unix_micros(source.known_time).alias(KNOWN),
         F.xxhash64(*source.tie_breaker).alias(TIE),
-        *(_column(rows, group, name).alias(name) for name in group.columns),
+        *(source_column(rows, source, name).alias(name) for name in group.columns),
         *kept,
     )
 
@@ -50,9 +50,9 @@ def as_events(rows: pa.Table, group: FeatureGroup, entity: Ints) -> Events:
     )
 
 
-def _column(rows: DataFrame, group: FeatureGroup, name: str) -> Column:
-    """A number is as it is summed: float64."""
-    for product in group.source.computed:
+def source_column(rows: DataFrame, source: Source, name: str) -> Column:
+    """The column called ``name`` of the ``rows`` of a source; one that is computed or a decimal is a float64."""
+    for product in source.computed:
         if product.name == name:
             return (F.col(product.left) * F.col(product.right)).cast("double")
     return F.col(name).cast("double") if isinstance(rows.schema[name].dataType, DecimalType) else F.col(name)

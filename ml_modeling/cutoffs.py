@@ -1,18 +1,17 @@
 """The moments entities are looked at, and which of them train, validate and test: split in time, with a gap."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
+
+import pandas as pd
 
 from ml_modeling.specification import Cutoffs
-from tidemill.config.errors import TerminalError
-
-
-class HistoryTooShortError(TerminalError):
-    """Not enough history for the split; the message says how much there is and how much is needed."""
+from ml_modeling.splits import HistoryTooShortError, Mask, Part
 
 
 @dataclass(frozen=True)
-class Split:
+class CutoffSplit:
     """Cutoffs in ascending order.
 
     No label window of ``train`` reaches past the first ``validation`` cutoff, and none of ``train``, ``validation``
@@ -34,8 +33,31 @@ class Split:
     def all(self) -> tuple[date, ...]:
         return (*self.before_test, *self.test)
 
+    @property
+    def parts(self) -> Mapping[Part, tuple[date, ...]]:
+        return {
+            Part.TRAIN: self.train,
+            Part.VALIDATION: self.validation,
+            Part.FIT: self.before_test,
+            Part.TEST: self.test,
+        }
 
-def split_cutoffs(first: date, end: date, horizon: timedelta, rule: Cutoffs) -> Split:
+    def holds(self, part: Part, times: "pd.Series[pd.Timestamp]") -> Mask:
+        """Whether each of ``times`` is a cutoff of the part."""
+        return times.isin(pd.to_datetime(list(self.parts[part]))).to_numpy()
+
+    def known_by(self, part: Part) -> datetime:
+        """The first cutoff of the next part; no label of the test is used before it is known."""
+        following = {Part.TRAIN: self.validation, Part.VALIDATION: self.test, Part.FIT: self.test}
+        return datetime.combine(following[part][0], time()) if part in following else datetime.max
+
+    def described(self) -> Mapping[str, str]:
+        """The first and the last cutoff of each part, and how many there are."""
+        names = {part: part.replace(" ", "_") for part in self.parts}
+        return {f"cutoffs.{names[part]}": f"{days[0]}..{days[-1]} ({len(days)})" for part, days in self.parts.items()}
+
+
+def split_cutoffs(first: date, end: date, horizon: timedelta, rule: Cutoffs) -> CutoffSplit:
     """The newest days with a whole label window test, those a horizon before them validate, the rest train.
 
     Events cover the days from ``first`` up to ``end`` (not included).
@@ -52,7 +74,7 @@ def split_cutoffs(first: date, end: date, horizon: timedelta, rule: Cutoffs) -> 
     if len(test) < rule.test or len(validation) < rule.validation or len(train) < rule.train:
         raise HistoryTooShortError(_too_short(first, end, horizon, rule))
     between = [day for day in before_test if day not in (*train, *validation)]
-    return Split(tuple(train), tuple(validation), tuple(test), tuple(between))
+    return CutoffSplit(tuple(train), tuple(validation), tuple(test), tuple(between))
 
 
 def _too_short(first: date, end: date, horizon: timedelta, rule: Cutoffs) -> str:

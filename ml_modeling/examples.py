@@ -1,19 +1,21 @@
-"""Labelled examples in memory: one row an active entity and cutoff, as arrays for the learners."""
+"""Labelled examples in memory: one row an entity or event and time, as arrays for the learners."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from feature_store.definitions import Task
+from ml_modeling.splits import Part, Split
 from tidemill.config.errors import TerminalError
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
-ENTITY, CUTOFF, LABEL = "entity", "cutoff", "label"
+ENTITY, TIME, LABEL, MATURED, KEY = "entity", "time", "label", "matured_at", "row_key"
+OWN = (ENTITY, TIME, LABEL, MATURED, KEY)
 
 
 class FrameError(TerminalError):
@@ -22,10 +24,13 @@ class FrameError(TerminalError):
 
 @dataclass(frozen=True)
 class Examples:
-    """``x`` has shape (n, features), nan where missing; ``y`` (n,) is 0 or 1; ``entities`` (n,) tells who it is."""
+    """``x`` has shape (n, features), nan where missing; ``entities`` (n,) tells who it is.
+
+    ``y`` (n,) is 0 or 1 for a yes-or-no label, the number of the class, or the number that is to be predicted.
+    """
 
     x: Floats
-    y: Integers
+    y: npt.NDArray[Any]
     entities: Integers
 
     def __len__(self) -> int:
@@ -33,23 +38,33 @@ class Examples:
 
     @property
     def base_rate(self) -> float:
-        """The share of positive labels."""
+        """The share of positive labels, or the mean of numbers."""
         return float(self.y.mean())
 
 
 @dataclass(frozen=True)
 class TrainingFrame:
-    """``rows`` has columns ``entity``, ``cutoff`` (date), ``label`` and ``features``."""
+    """``rows`` has columns ``entity``, ``time`` and ``matured_at`` (UTC, without a zone), ``label`` and ``features``.
+
+    Where an entity may have several rows of one time, ``row_key`` tells them apart.
+    """
 
     rows: pd.DataFrame
     features: tuple[str, ...]
+    task: Task = Task.BINARY
 
     def __post_init__(self) -> None:
         _check(self.rows, self.features)
+        _check_labels(self.rows[LABEL], self.task)
 
-    def at(self, cutoffs: Iterable[date]) -> Examples:
-        """The examples of some cutoffs, ordered by cutoff and entity."""
-        return to_examples(self.rows[self.rows[CUTOFF].isin(set(cutoffs))], self.features)
+    def rows_of(self, split: Split, part: Part) -> pd.DataFrame:
+        """The rows of a part whose labels are known before the next part begins."""
+        known = (self.rows[MATURED] <= pd.Timestamp(split.known_by(part))).to_numpy()
+        return self.rows[split.holds(part, self.rows[TIME]) & known]
+
+    def part(self, split: Split, part: Part) -> Examples:
+        """The examples of a part, in order."""
+        return to_examples(self.rows_of(split, part), self.features, self.task)
 
 
 def check_filled(part: str, examples: Examples, features: tuple[str, ...]) -> None:
@@ -66,28 +81,44 @@ def check_filled(part: str, examples: Examples, features: tuple[str, ...]) -> No
         )
 
 
-def to_examples(rows: pd.DataFrame, features: tuple[str, ...]) -> Examples:
-    """The arrays of ``rows``, ordered by cutoff and entity, so that the order they were read in does not matter."""
-    ordered = rows.sort_values([CUTOFF, ENTITY], kind="stable")
+def in_order(rows: pd.DataFrame) -> pd.DataFrame:
+    """``rows`` by time and entity, so that the order they were read in does not matter."""
+    return rows.sort_values([TIME, ENTITY, *(name for name in (KEY,) if name in rows)], kind="stable")
+
+
+def to_examples(rows: pd.DataFrame, features: tuple[str, ...], task: Task = Task.BINARY) -> Examples:
+    """The arrays of ``rows``, in order."""
+    ordered = in_order(rows)
     return Examples(
         x=ordered[list(features)].to_numpy(dtype=np.float64, na_value=np.nan),
-        y=ordered[LABEL].to_numpy(dtype=np.int64),
+        y=ordered[LABEL].to_numpy(dtype=np.float64 if task is Task.REGRESSION else np.int64),
         entities=pd.factorize(ordered[ENTITY], sort=True)[0].astype(np.int64),
     )
 
 
 def _check(rows: pd.DataFrame, features: tuple[str, ...]) -> None:
     if rows.empty:
-        raise FrameError("the training frame has no row: no entity was active at any cutoff")
-    if LABEL in features or CUTOFF in features or ENTITY in features:
-        raise FrameError(f"{LABEL}, {CUTOFF} and {ENTITY} cannot be features")
-    twice = int(rows.duplicated([ENTITY, CUTOFF]).sum())
+        raise FrameError("the training frame has no row: no entity was active at any cutoff, or no event has its label")
+    if taken := [name for name in OWN if name in features]:
+        raise FrameError(f"{', '.join(taken)} cannot be features")
+    identity = [ENTITY, TIME, *(name for name in (KEY,) if name in rows)]
+    twice = int(rows.duplicated(identity).sum())
     if twice:
-        raise FrameError(f"{twice} rows repeat an entity at the same cutoff")
-    labels = set(rows[LABEL].unique())
-    if not labels <= {0, 1}:
-        raise FrameError(f"column {LABEL} has values beside 0 and 1: {sorted(labels - {0, 1})[:5]}")
+        raise FrameError(f"{twice} rows repeat an entity at the same time")
     values = rows[list(features)].to_numpy(dtype=np.float64, na_value=np.nan)
     for name, column in zip(features, values.T, strict=True):
         if np.isinf(column).any():
             raise FrameError(f"feature {name} is infinite in {int(np.isinf(column).sum())} rows")
+
+
+def _check_labels(labels: "pd.Series[Any]", task: Task) -> None:
+    if task is Task.REGRESSION:
+        wrong = int((~np.isfinite(labels.to_numpy(dtype=np.float64))).sum())
+        if wrong:
+            raise FrameError(f"column {LABEL} is no finite number in {wrong} rows")
+        return
+    values = set(labels.unique())
+    if task is Task.BINARY and not values <= {0, 1}:
+        raise FrameError(f"column {LABEL} has values beside 0 and 1: {sorted(values - {0, 1})[:5]}")
+    if unknown := [value for value in values if int(value) != value or value < 0]:
+        raise FrameError(f"column {LABEL} has values that are no classes: {sorted(unknown)[:5]}")

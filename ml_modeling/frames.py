@@ -1,4 +1,4 @@
-"""The training frame of a use case, read from the lake by Spark: labels, and features as they were at each cutoff."""
+"""The training frame of a use case, read from the lake by Spark: labels, and features as they were at each moment."""
 
 import logging
 from collections.abc import Mapping
@@ -7,29 +7,33 @@ from datetime import UTC, date, datetime
 
 import pandas as pd
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F  # noqa: N812
 
-from data_lake import commits
-from data_lake.tables import Table, silver, table
+from feature_store.definitions import Absence, FutureAggregate, Outcome, Own
 from feature_store.training import training_frame
-from ml_modeling.cutoffs import Split, split_cutoffs
+from ml_modeling import examples
+from ml_modeling.cutoffs import split_cutoffs
 from ml_modeling.event_range import EventRange, event_range
-from ml_modeling.examples import CUTOFF, ENTITY, LABEL, TrainingFrame
-from ml_modeling.labels import EVENT_TIMESTAMP, labelled_spine, sampled
-from ml_modeling.leakage import check_windows
+from ml_modeling.examples import TrainingFrame
+from ml_modeling.leakage import check_maturity, check_windows
+from ml_modeling.periods import embargo, split_periods
+from ml_modeling.questions import EVENT_TIMESTAMP, KEY, LABEL, MATURED, Tables, sampled
+from ml_modeling.questions.cutoffs import labelled_at_cutoffs
+from ml_modeling.questions.events import labelled_events
+from ml_modeling.questions.lake import NoDataError, per_day
+from ml_modeling.splits import Split
 from ml_modeling.use_case import UseCase
-from tidemill.config.errors import TerminalError
 from tidemill.config.settings import Settings
 
+__all__ = ["NoDataError", "SplitFrame", "read_split_frame"]
+
+DAY_SECONDS = 86_400
 log = logging.getLogger(__name__)
-
-
-class NoDataError(TerminalError):
-    """The lake has no events to train on; the message names the table and what fills it."""
 
 
 @dataclass(frozen=True)
 class SplitFrame:
-    """``table_versions`` are the Delta versions the frame was read at, ``events`` the days its cutoffs are from."""
+    """``table_versions`` are the Delta versions the frame was read at, ``events`` the days its rows are from."""
 
     frame: TrainingFrame
     split: Split
@@ -37,53 +41,93 @@ class SplitFrame:
     events: EventRange
 
 
+@dataclass(frozen=True)
+class _Labelled:
+    """The rows of every part, in Spark; they come out of ``cached``, which the join looks at more than once."""
+
+    rows: DataFrame
+    cached: DataFrame
+    split: Split
+    events: EventRange
+
+
 def read_split_frame(
     spark: SparkSession, settings: Settings, use_case: UseCase, today: date | None = None
 ) -> SplitFrame:
-    """The labelled examples of every cutoff the specification asks for, with the split in time.
+    """The labelled examples of every moment the specification asks for, with the split in time.
 
-    No label window reaches past ``today``, the day in UTC when it is not given.
+    No label is used that was not known before ``today``, the day in UTC when it is not given.
 
     Raises:
         NoDataError: a table is missing or empty.
+        QuestionError: the tables cannot answer the question.
         HistoryTooShortError: the events do not reach far enough for the split.
-        LeakageError: a label window overlaps the next part.
+        LeakageError: a label is not known before the next part begins.
     """
-    label, service = use_case.label, use_case.service
-    sources = dict.fromkeys([silver(label.source).name, *(group.source.table for group in service.groups)])
-    versions = {name: _version(settings, table(name)) for name in sources}
-    path = silver(label.source).path(settings)
-    events = spark.read.format("delta").option("versionAsOf", versions[silver(label.source).name]).load(path)
-    found = event_range(_days(events, silver(label.source)), today or datetime.now(UTC).date())
+    question = use_case.question
+    tables = Tables.of(spark, settings, question, use_case.service)
+    day = today or datetime.now(UTC).date()
+    if isinstance(question, Absence | FutureAggregate):
+        labelled = _at_cutoffs(tables, use_case, question, day)
+    else:
+        labelled = _of_events(tables, use_case, question, day)
+    spine = sampled(labelled.rows, question.entity.key, use_case.spec.max_rows)
+    found = training_frame(spine, use_case.service, settings, versions=tables.versions).toPandas()
+    labelled.cached.unpersist()
+    frame = _frame(found, use_case)
+    check_maturity(frame, labelled.split)
+    return SplitFrame(frame, labelled.split, tables.versions, labelled.events)
+
+
+def _at_cutoffs(tables: Tables, use_case: UseCase, question: Absence | FutureAggregate, today: date) -> _Labelled:
+    found = event_range(tables.days(question.source), today)
     if found.left_out:
-        log.warning("%s: no cutoff is taken from events outside of the rest: %s", label.source, found.left_out)
-    split = split_cutoffs(found.first, found.end, label.horizon, use_case.spec.cutoffs)
-    check_windows(split, label.horizon, found.end)
+        log.warning("%s: no cutoff is taken from events outside of the rest: %s", question.source.table, found.left_out)
+    split = split_cutoffs(found.first, found.end, question.horizon, use_case.cutoffs)
+    check_windows(split, question.horizon, found.end)
     log.info("%d cutoffs from %s to %s, test %s", len(split.all), split.all[0], split.all[-1], split.test)
-    labelled = labelled_spine(spark, events, split.all, label).persist()  # the join looks at it more than once
-    spine = sampled(labelled, label.entity_column, use_case.spec.max_rows)
-    rows = training_frame(spine, service, settings, versions=versions).toPandas()
-    labelled.unpersist()
-    return SplitFrame(_frame(rows, use_case), split, versions, found)
+    rows = labelled_at_cutoffs(tables, question, split.all).persist()
+    return _Labelled(rows, rows, split, found)
 
 
-def _version(settings: Settings, source: Table) -> int:
-    if not commits.exists(source, settings):
-        raise NoDataError(f"no table {source.name} at {source.path(settings)}: start the stream and feed events first")
-    return commits.current_version(source, settings)
+def _of_events(tables: Tables, use_case: UseCase, question: Outcome | Own, today: date) -> _Labelled:
+    """The rows of labelled events, and their split: labels that came on ``today`` or later are not there."""
+    for source, _ in question.reads:
+        tables.days(source)  # says which table is empty
+    labelled = labelled_events(tables, question, use_case.service).persist()
+    matured = per_day(labelled, MATURED)
+    if not matured:
+        raise NoDataError(f"{use_case.name}: no event has its label yet: feed the events that say what became of them")
+    known = event_range(matured, today)
+    labelled_by_then = labelled.where(F.col(MATURED) < F.lit(known.end).cast("timestamp"))
+    gap = embargo(_delays(labelled_by_then), use_case.periods.matured_share)
+    found = event_range(per_day(labelled_by_then, EVENT_TIMESTAMP), today)
+    if found.left_out:
+        log.warning("%s: no part has the events outside of the rest: %s", use_case.name, found.left_out)
+    split = split_periods(found.first, known.end - gap, gap, use_case.periods)
+    log.info("labels take %d days; test %s, final fit %s", gap.days, split.test, split.fit)
+    reach = split.reach
+    at = F.to_date(EVENT_TIMESTAMP)
+    return _Labelled(labelled_by_then.where((at >= reach.begin) & (at < reach.end)), labelled, split, found)
 
 
-def _days(events: DataFrame, source: Table) -> dict[date, int]:
-    """How many events each day has."""
-    counts = {row["event_date"]: row["count"] for row in events.groupBy("event_date").count().collect()}
-    if not counts:
-        raise NoDataError(f"table {source.name} has no row: feed events first (`tidemill produce`)")
-    return counts
+def _delays(labelled: DataFrame) -> dict[int, int]:
+    """How many labels took how many days, begun ones as whole: as many numbers as there are days."""
+    seconds = (F.unix_micros(MATURED) - F.unix_micros(EVENT_TIMESTAMP)) / 1_000_000
+    days = F.ceil(seconds / DAY_SECONDS).alias("days")
+    return {row["days"]: row["count"] for row in labelled.groupBy(days).count().collect()}
 
 
 def _frame(rows: pd.DataFrame, use_case: UseCase) -> TrainingFrame:
-    named = rows.rename(columns={use_case.label.entity_column: ENTITY})
-    named[CUTOFF] = pd.to_datetime(named[EVENT_TIMESTAMP]).dt.date
+    columns = {
+        use_case.question.entity.key: examples.ENTITY,
+        EVENT_TIMESTAMP: examples.TIME,
+        LABEL: examples.LABEL,
+        MATURED: examples.MATURED,
+        KEY: examples.KEY,
+    }
+    named = rows.rename(columns=columns)
     features = list(use_case.features)
     named[features] = named[features].astype("float64")
-    return TrainingFrame(named[[ENTITY, CUTOFF, LABEL, *features]], use_case.features)
+    kept = [name for name in examples.OWN if name in named]
+    return TrainingFrame(named[[*kept, *features]], use_case.features, use_case.task.name)

@@ -1,9 +1,11 @@
 """Whether a tested model may be registered: every reason why not, in words."""
 
+import math
 from collections.abc import Iterator
 
 from pydantic import BaseModel, ConfigDict
 
+from ml_modeling.evaluation.direction import LOWER_IS_BETTER, improvement
 from ml_modeling.evaluation.report import Estimate, EvaluationReport
 from ml_modeling.registry.identity import ModelIdentity
 from ml_modeling.specification import Gates
@@ -59,20 +61,27 @@ def judge(report: EvaluationReport, gates: Gates, champion: ChampionComparison |
 
 def _absolute(report: EvaluationReport, gates: Gates) -> Iterator[Check]:
     for name, floor in gates.floors.items():
-        value = report.metrics[name].value
+        value = _value(report, name)
         yield Check(gate=f"floor of {name}", passed=value >= floor, detail=f"{value:.4f}, at least {floor} wanted")
     for name, ceiling in gates.ceilings.items():
-        value = report.metrics[name].value
+        value = _value(report, name)
         yield Check(gate=f"ceiling of {name}", passed=value <= ceiling, detail=f"{value:.4f}, at most {ceiling} wanted")
+
+
+def _value(report: EvaluationReport, metric: str) -> float:
+    """Nan, which no bound is kept by, where the metric is defined for no example."""
+    return report.metrics[metric].value if metric in report.metrics else math.nan
 
 
 def _baseline(report: EvaluationReport, gates: Gates) -> Check:
     metric, wanted = gates.baseline.metric, gates.baseline.gain
     gain = report.gain[metric]
+    is_lower = metric in LOWER_IS_BETTER
+    bound = f"the upper bound must be below {0 - wanted}" if is_lower else f"the lower bound must be above {wanted}"
     return Check(
         gate="better than the baseline",
-        passed=gain.low > wanted,
-        detail=f"{metric} minus the baseline's is {gain}; the lower bound must be above {wanted}",
+        passed=improvement(metric, gain.high if is_lower else gain.low) > wanted,
+        detail=f"{metric} minus the baseline's is {gain}; {bound}",
     )
 
 
@@ -81,6 +90,7 @@ def _champion(champion: ChampionComparison, gates: Gates) -> Check:
     gate = f"not worse than champion {champion.version}"
     if champion.difference is None:
         return Check(gate=gate, passed=False, detail=champion.problem)
-    loss = champion.difference.high if metric == "brier" else -champion.difference.low
+    worst = champion.difference.high if metric in LOWER_IS_BETTER else champion.difference.low
+    loss = -improvement(metric, worst)
     detail = f"{metric} minus the champion's is {champion.difference}; it may be worse by at most {margin}"
     return Check(gate=gate, passed=loss <= margin, detail=detail)

@@ -5,9 +5,10 @@ from datetime import date, timedelta
 import numpy as np
 import pandas as pd
 
-from ml_modeling.cutoffs import Split
-from ml_modeling.examples import Examples, Floats, Integers
-from ml_modeling.specification import Leakage
+from ml_modeling.cutoffs import CutoffSplit
+from ml_modeling.examples import MATURED, TIME, Examples, Floats, Integers, TrainingFrame
+from ml_modeling.specification import Leakage, NumberLeakage
+from ml_modeling.splits import Part, Split
 from tidemill.config.errors import TerminalError
 
 
@@ -15,7 +16,7 @@ class LeakageError(TerminalError):
     """Training data that knows what it should predict; the message names the cutoff or the feature."""
 
 
-def check_windows(split: Split, horizon: timedelta, end: date) -> None:
+def check_windows(split: CutoffSplit, horizon: timedelta, end: date) -> None:
     """Label windows of one part end before the next part begins, and those of the test before ``end``.
 
     Raises:
@@ -34,6 +35,25 @@ def _ends_before(part: str, cutoffs: tuple[date, ...], horizon: timedelta, limit
             f"the label window of {part} cutoff {last} reaches to {last + horizon}, past the {what} {limit}: "
             f"leave a gap of the horizon ({horizon.days} days)"
         )
+
+
+def check_maturity(frame: TrainingFrame, split: Split) -> None:
+    """No row is used in a part whose label was not known before the next part, or before the row was asked about.
+
+    Raises:
+        LeakageError: one is.
+    """
+    for part in Part:
+        rows = frame.rows_of(split, part)
+        early = rows[rows[MATURED] <= rows[TIME]]
+        late = rows[rows[MATURED] > pd.Timestamp(split.known_by(part))]
+        if len(early) or len(late):
+            row = (early if len(early) else late).iloc[0]
+            limit = "it is asked about" if len(early) else f"the next part begins ({split.known_by(part)})"
+            raise LeakageError(
+                f"{len(early) + len(late)} rows of the {part} part, such as that of {row[TIME]}: the label is known at "
+                f"{row[MATURED]}, {'not after' if len(early) else 'after'} {limit}"
+            )
 
 
 def check_features(examples: Examples, features: tuple[str, ...], rule: Leakage) -> None:
@@ -59,6 +79,25 @@ def check_features(examples: Examples, features: tuple[str, ...], rule: Leakage)
                 raise LeakageError(
                     f"feature {name} decides the label of {share:.1%} of the rows by itself (allowed "
                     f"{rule.max_pure_share:.1%}): does it know what happens after the cutoff?"
+                )
+
+
+def check_rank_correlation(examples: Examples, features: tuple[str, ...], rule: NumberLeakage) -> None:
+    """No single feature ranks the numbers that are to be predicted as they are (Spearman's rank correlation).
+
+    Raises:
+        LeakageError: one does, with missing values at either end.
+    """
+    y = pd.Series(examples.y)
+    for name, column in zip(features, examples.x.T, strict=True):
+        for filled in _fillings(column):
+            if len(np.unique(filled)) < 2:
+                continue
+            found = abs(float(pd.Series(filled).corr(y, method="spearman")))
+            if found > rule.max_rank_correlation:
+                raise LeakageError(
+                    f"feature {name} alone ranks the labels (rank correlation {found:.3f}, allowed "
+                    f"{rule.max_rank_correlation}): does it know what happens after the cutoff?"
                 )
 
 

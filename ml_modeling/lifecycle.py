@@ -11,25 +11,21 @@ import pandas as pd
 
 from ml_modeling import tracking
 from ml_modeling.evaluation import plots
-from ml_modeling.evaluation.baseline import baseline_scores
-from ml_modeling.evaluation.bootstrap import Scoring
+from ml_modeling.evaluation.evaluate import compare, evaluate
 from ml_modeling.evaluation.explanation import explain
 from ml_modeling.evaluation.model_card import Origin, model_card
-from ml_modeling.evaluation.report import Estimate, EvaluationReport, compare, evaluate
-from ml_modeling.examples import CUTOFF, ENTITY, LABEL, Examples, to_examples
+from ml_modeling.evaluation.report import Estimate, EvaluationReport
+from ml_modeling.examples import ENTITY, KEY, LABEL, Examples, in_order, to_examples
 from ml_modeling.gates import ChampionComparison, GateReport, judge
 from ml_modeling.registry import CHAMPION, MlflowRequestError, Registered, alias_version, registered, tags, way_out
-from ml_modeling.registry.served import (
-    NO_DECISION,
-    ServingSpec,
-    UnreadableModelError,
-    download_model,
-    stored_digest,
-)
+from ml_modeling.registry.served import Serving, UnreadableModelError, download_model, stored_digest
+from ml_modeling.splits import Part
+from ml_modeling.tasks import Rule, Scoring, TaskKind
 from ml_modeling.tracking import TrainingRun, UnusableRunError, existing_run, new_run
 from ml_modeling.training import TrainedModel, fit
 from ml_modeling.tuning import Progress
 from ml_modeling.use_case import UseCase
+from ml_modeling.wording import described_label
 from tidemill.config import strict_json
 from tidemill.config.settings import Settings
 
@@ -37,7 +33,7 @@ if TYPE_CHECKING:
     from ml_modeling.frames import SplitFrame  # Spark and Feast, which evaluating and gating do without
 
 REFERENCE_ROWS = 5_000
-BASELINE_THRESHOLD = "baseline.threshold"
+BASELINE = "baseline."
 
 log = logging.getLogger(__name__)
 
@@ -50,42 +46,37 @@ def train(
         data = read()
         run.log_params(_lineage(use_case, data))
         model = fit(use_case, data.frame, data.split, progress)
-        _log_training(run, data, model)
+        _log_training(run, use_case, data, model)
     return run, model
 
 
-def _log_training(run: TrainingRun, data: "SplitFrame", model: TrainedModel) -> None:
+def _log_training(run: TrainingRun, use_case: UseCase, data: "SplitFrame", model: TrainedModel) -> None:
     chosen = model.chosen
     parameters = {f"model.{name}": value for name, value in chosen.parameters.items()}
     run.log_params(
         {
             "candidate": chosen.candidate,
             **parameters,
-            "threshold": model.serving.threshold,
-            "cold_start_score": model.serving.cold_start_score,
-            "cold_start_decision": model.serving.cold_start_decision or NO_DECISION,
-            BASELINE_THRESHOLD: model.baseline_threshold,
+            **use_case.task.stored(model.serving),
+            **{f"{BASELINE}{name}": value for name, value in model.baseline_rule.items()},
         }
     )
-    run.log_metrics({f"validation.{name}": value for name, value in model.validation.as_dict().items()})
+    run.log_metrics({f"validation.{name}": value for name, value in model.validation.items()})
     run.log_metrics({"rows.fitted": len(model.fitted), "rows.test": len(model.test), "trials": len(model.trials)})
     run.log_text(strict_json.dumps([asdict(trial) for trial in model.trials], indent=1), tracking.TRIALS)
     run.log_text(_environment(), "environment/packages.txt")
     frame = data.frame
-    rows, features = frame.rows, list(frame.features)
-    test = rows[rows[CUTOFF].isin(set(data.split.test))]
+    test = in_order(frame.rows_of(data.split, Part.TEST)).drop(columns=KEY, errors="ignore")
     run.log_rows(test.assign(**{ENTITY: pd.factorize(test[ENTITY], sort=True)[0]}), tracking.TEST_EXAMPLES)
-    fitted = rows[rows[CUTOFF].isin(set(data.split.before_test))]
+    fitted = frame.rows_of(data.split, Part.FIT)
     reference = fitted.sample(n=min(len(fitted), REFERENCE_ROWS), random_state=0)
-    run.log_rows(reference[[*features, LABEL]], tracking.REFERENCE_EXAMPLES)
+    run.log_rows(reference[[*frame.features, LABEL]], tracking.REFERENCE_EXAMPLES)
     uri = run.log_model(model.pipeline, model.serving, model.fitted.x)
     run.set_tags({tags.MODEL_URI: uri, tags.DIGEST: stored_digest(run.settings, uri)})
 
 
 def _lineage(use_case: UseCase, data: "SplitFrame") -> dict[str, str]:
     """Where the data came from and what was asked of it, as run parameters."""
-    split = data.split
-    parts = {"train": split.train, "validation": split.validation, "test": split.test, "final_fit": split.before_test}
     return {
         "use_case": use_case.name,
         "definition.sha256": use_case.digest,
@@ -93,20 +84,18 @@ def _lineage(use_case: UseCase, data: "SplitFrame") -> dict[str, str]:
         "feature_service": use_case.service.name,
         "feature_fingerprint": use_case.service.fingerprint,
         "features": ",".join(use_case.features),
-        "label.horizon_days": str(use_case.label.horizon.days),
-        "label.active_days": str(use_case.label.active.days),
+        **described_label(use_case.question),
         "events": f"{data.events.first}..{data.events.end}",
         "events.left_out": data.events.left_out or "none",
         **{f"table.{name}": f"version {version}" for name, version in data.table_versions.items()},
-        **{f"cutoffs.{name}": f"{days[0]}..{days[-1]} ({len(days)})" for name, days in parts.items()},
+        **data.split.described(),
         "frame.sha256": _digest(data.frame.rows),
     }
 
 
 def _digest(rows: pd.DataFrame) -> str:
     """Equal for frames with the same rows, in whatever order Spark delivered them."""
-    ordered = rows.sort_values([CUTOFF, ENTITY], kind="stable")
-    return hashlib.sha256(pd.util.hash_pandas_object(ordered, index=False).to_numpy().tobytes()).hexdigest()
+    return hashlib.sha256(pd.util.hash_pandas_object(in_order(rows), index=False).to_numpy().tobytes()).hexdigest()
 
 
 def _environment() -> str:
@@ -118,19 +107,20 @@ def evaluate_run(settings: Settings, use_case: UseCase, run_id: str) -> Evaluati
 
     Run again for the same run it writes the same: the draws are seeded.
     """
-    run = existing_run(settings, use_case.name, run_id)
+    run, task = existing_run(settings, use_case.name, run_id), use_case.task
     spec, pipeline = run.read_model()
-    test = _test_examples(run, spec)
-    scoring = _scoring(spec, pipeline, test)
+    test = _test_examples(run, spec, task)
     params = run.read().data.params
+    with run.reading_back("its model"):
+        scoring = _scoring(task, spec, pipeline, test)
     with run.reading_back("its parameters"):
-        baseline_threshold, origin = float(params[BASELINE_THRESHOLD]), _origin(run_id, params)
-    report = evaluate(test, spec.features, scoring, baseline_threshold, use_case.spec)
+        origin = _origin(run_id, params)
+        baseline = task.baseline(test.x, spec.features, _baseline_rule(params))
+    report = evaluate(task, test, scoring, baseline, use_case.spec.bootstrap)
     run.log_metrics(_flat(report))
     run.log_text(report.model_dump_json(indent=1), tracking.EVALUATION)
-    baseline = baseline_scores(test.x, spec.features, use_case.spec.baseline)
-    run.log_figure(plots.curves(test.y, scoring.scores, baseline, report), "evaluation/curves.png")
-    run.log_figure(plots.calibration(report), "evaluation/calibration.png")
+    for name, figure in task.figures(test, scoring, baseline, report):
+        run.log_figure(figure, f"evaluation/{name}.png")
     with run.reading_back(tracking.REFERENCE_EXAMPLES):
         background = run.read_rows(tracking.REFERENCE_EXAMPLES)[list(spec.features)].to_numpy(dtype="float64")
     explanation = explain(pipeline, test.x, background, spec.features)
@@ -140,6 +130,10 @@ def evaluate_run(settings: Settings, use_case: UseCase, run_id: str) -> Evaluati
     run.log_text(card, tracking.MODEL_CARD)
     run.set_tags({tags.NOTE: card[: tags.MAX_DESCRIPTION]})
     return report
+
+
+def _baseline_rule(params: dict[str, str]) -> Rule:
+    return {name.removeprefix(BASELINE): float(value) for name, value in params.items() if name.startswith(BASELINE)}
 
 
 def _origin(run_id: str, params: dict[str, str]) -> Origin:
@@ -174,7 +168,7 @@ def gate_run(settings: Settings, use_case: UseCase, run_id: str) -> GateReport:
         UnusableRunError: the run was not evaluated.
     """
     run = existing_run(settings, use_case.name, run_id)
-    if "test.roc_auc" not in run.read().data.metrics:
+    if not any(name.startswith("test.") for name in run.read().data.metrics):
         raise UnusableRunError(f"run {run_id} was not evaluated: run `tidemill models evaluate {use_case.name}` first")
     verdict = judge(_evaluation(run), use_case.spec.gates, _champion_comparison(settings, use_case, run))
     run.log_text(verdict.model_dump_json(indent=1), tracking.GATE_REPORT)
@@ -205,33 +199,34 @@ def _champion_comparison(settings: Settings, use_case: UseCase, run: TrainingRun
     if missing:
         problem = f"it needs {', '.join(missing)}, which the new frame lacks: keep the feature until it is replaced"
         return _compared(old, None, problem)
-    examples = _test_examples(run, spec)
-    new_scoring = _scoring(spec, pipeline, examples)
-    known_to_old = _test_examples(run, old_spec)
+    task = use_case.task
+    examples = _test_examples(run, spec, task)
+    new_scoring = _scoring(task, spec, pipeline, examples)
+    known_to_old = _test_examples(run, old_spec, task)
     try:
-        old_scoring = _scoring_of_champion(old_spec, old_pipeline, known_to_old)
+        old_scoring = _scoring_of_champion(task, old_spec, old_pipeline, known_to_old)
     except UnreadableModelError as error:
         return _compared(old, None, f"{old.named(error)}. {way_out(use_case.name)}")
     metric = use_case.spec.gates.champion.metric
-    return _compared(old, compare(examples, new_scoring, old_scoring, metric, use_case.spec))
+    return _compared(old, compare(task, examples, new_scoring, old_scoring, metric, use_case.spec.bootstrap))
 
 
 def _compared(champion: Registered, difference: Estimate | None, problem: str = "") -> ChampionComparison:
     return ChampionComparison(version=champion.version, model=champion.identity, difference=difference, problem=problem)
 
 
-def _test_examples(run: TrainingRun, spec: ServingSpec) -> Examples:
+def _test_examples(run: TrainingRun, spec: Serving, task: TaskKind) -> Examples:
     """The run's test part with the columns a model takes."""
     with run.reading_back(tracking.TEST_EXAMPLES):
-        return to_examples(run.read_rows(tracking.TEST_EXAMPLES), spec.features)
+        return to_examples(run.read_rows(tracking.TEST_EXAMPLES), spec.features, task.name)
 
 
-def _scoring_of_champion(spec: ServingSpec, pipeline: Any, examples: Examples) -> Scoring:
+def _scoring_of_champion(task: TaskKind, spec: Serving, pipeline: Any, examples: Examples) -> Scoring:
     try:
-        return _scoring(spec, pipeline, examples)
+        return _scoring(task, spec, pipeline, examples)
     except Exception as error:  # a model that was made elsewhere may raise anything
         raise UnreadableModelError(f"it cannot score the test part: {type(error).__name__}: {error}") from error
 
 
-def _scoring(spec: ServingSpec, pipeline: Any, examples: Examples) -> Scoring:
-    return Scoring(pipeline.predict_proba(examples.x)[:, 1].astype("float64"), spec.threshold)
+def _scoring(task: TaskKind, spec: Serving, pipeline: Any, examples: Examples) -> Scoring:
+    return task.scoring(task.predict(pipeline, examples.x), task.rule_of(spec))

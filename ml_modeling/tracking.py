@@ -20,7 +20,7 @@ from ml_modeling.registry.connection import MlflowMissingError, connect, mlflow_
 from ml_modeling.registry.experiments import experiment_id
 from ml_modeling.registry.identity import ModelIdentity, logged_model
 from ml_modeling.registry.scorer import Floats
-from ml_modeling.registry.served import ServingSpec, download_model
+from ml_modeling.registry.served import Serving, download_model
 from ml_modeling.use_case import UseCase
 from tidemill.config.errors import TerminalError, TidemillError
 from tidemill.config.interruption import interruption
@@ -94,7 +94,7 @@ class TrainingRun:
             rows.to_parquet(file, index=False)
             self.client.log_artifact(self.run_id, str(file), str(Path(path).parent))
 
-    def log_model(self, pipeline: Any, spec: ServingSpec, x: Floats) -> str:
+    def log_model(self, pipeline: Any, spec: Serving, x: Floats) -> str:
         """Logs the pipeline with its serving metadata, and some rows of ``x`` as an example; returns its model URI."""
         import mlflow
 
@@ -114,7 +114,7 @@ class TrainingRun:
         with self._downloaded(path) as file:
             return json.loads(file.read_text(encoding="utf-8"))
 
-    def read_model(self) -> tuple[ServingSpec, Any]:
+    def read_model(self) -> tuple[Serving, Any]:
         """The spec and the pipeline the run logged."""
         model = self.model()
         return download_model(self.settings, f"models:/{model.model_id}", str(model), model.digest)

@@ -2,38 +2,33 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sklearn.pipeline import Pipeline
 
-from ml_modeling.candidates import build
-from ml_modeling.cutoffs import Split
-from ml_modeling.evaluation.baseline import baseline_scores
-from ml_modeling.evaluation.metrics import Metrics, max_f1_threshold, measure
-from ml_modeling.examples import Examples, Floats, TrainingFrame, check_filled
-from ml_modeling.leakage import check_features
-from ml_modeling.registry.served import ServingSpec
-from ml_modeling.specification import FixedThreshold, ModelSpec
+from ml_modeling.examples import Examples, TrainingFrame, check_filled
+from ml_modeling.fitting import Fitting
+from ml_modeling.registry.served import Serving
+from ml_modeling.splits import Part, Split
+from ml_modeling.tasks import OneLabelError, Rule
 from ml_modeling.tuning import Progress, Trial, best, search
 from ml_modeling.use_case import UseCase
-from tidemill.config.errors import TerminalError
 
-
-class OneLabelError(TerminalError):
-    """A part of the split in which every example has the same label."""
+__all__ = ["OneLabelError", "TrainedModel", "fit"]
 
 
 @dataclass(frozen=True)
 class TrainedModel:
     """``validation`` are the metrics of the chosen parameters fitted on the training part alone.
 
-    ``pipeline`` is the final fit, on every example whose label window ends before the first test cutoff.
+    ``pipeline`` is the final fit, on the examples whose labels are known before the test begins.
     """
 
     pipeline: Pipeline
-    serving: ServingSpec
+    serving: Serving
     trials: Sequence[Trial]
-    validation: Metrics
-    baseline_threshold: float
+    validation: Mapping[str, float]
+    baseline_rule: Rule
     fitted: Examples
     test: Examples
 
@@ -51,53 +46,38 @@ def fit(use_case: UseCase, frame: TrainingFrame, split: Split, progress: Progres
         OneLabelError: nothing can be learned from, or measured on, a part.
         SearchError: a candidate cannot be trained with its parameters.
     """
-    spec = use_case.spec
-    parts = {"train": split.train, "validation": split.validation, "test": split.test, "before test": split.before_test}
-    examples = {name: frame.at(cutoffs) for name, cutoffs in parts.items()}
-    _check_labels(examples)
-    check_filled("train", examples["train"], use_case.features)  # the search's fits; the final one has these rows too
-    check_features(examples["before test"], use_case.features, spec.leakage)
-    train, validation, everything = examples["train"], examples["validation"], examples["before test"]
-    trials = search(train, validation, spec, progress)
+    task = use_case.task
+    fitting = Fitting(task, use_case.recipe)
+    examples = {part: frame.part(split, part) for part in Part}
+    for part, some in examples.items():
+        task.check_part(part, some)
+    train, validation, everything = examples[Part.TRAIN], examples[Part.VALIDATION], examples[Part.FIT]
+    check_filled(Part.TRAIN, train, use_case.features)
+    check_filled(Part.FIT, everything, use_case.features)
+    task.check_leakage(everything, use_case.features)
+    trials = search(train, validation, fitting, progress)
     chosen = best(trials)
-    candidate = build(chosen.candidate, chosen.parameters, spec.search.seed).fit(train.x, train.y)
-    validation_scores = candidate.predict_proba(validation.x)[:, 1]
-    threshold = _threshold(validation, validation_scores, spec)
-    baseline = baseline_scores(validation.x, use_case.features, spec.baseline)
+    scores = task.predict(fitting.fit(chosen.candidate, chosen.parameters, train), validation.x)
+    rule = task.rule(validation, scores)
     return TrainedModel(
-        pipeline=build(chosen.candidate, chosen.parameters, spec.search.seed).fit(everything.x, everything.y),
-        serving=_serving(use_case, threshold, everything),
+        pipeline=fitting.fit(chosen.candidate, chosen.parameters, everything),
+        serving=task.serving(_common(use_case), rule, everything),
         trials=trials,
-        validation=measure(validation.y, validation_scores, threshold),
-        baseline_threshold=max_f1_threshold(validation.y, baseline),
+        validation=task.measure(validation, task.scoring(scores, rule)),
+        baseline_rule=task.baseline_rule(validation, everything, use_case.features),
         fitted=everything,
-        test=examples["test"],
+        test=examples[Part.TEST],
     )
 
 
-def _check_labels(parts: Mapping[str, Examples]) -> None:
-    for name, examples in parts.items():
-        if not len(examples) or examples.base_rate in (0.0, 1.0):
-            label = "no example" if not len(examples) else f"only label {int(examples.base_rate)}"
-            raise OneLabelError(f"the {name} part has {label} ({len(examples)} examples): nothing to learn or measure")
-
-
-def _threshold(validation: Examples, scores: Floats, spec: ModelSpec) -> float:
-    if isinstance(spec.threshold, FixedThreshold):
-        return spec.threshold.value
-    return max_f1_threshold(validation.y, scores)
-
-
-def _serving(use_case: UseCase, threshold: float, fitted: Examples) -> ServingSpec:
-    rule, decisions = use_case.spec.cold_start, use_case.spec.decisions
-    cold_start_score = rule.score_of(fitted.base_rate)
-    return ServingSpec(
-        use_case=use_case.name,
-        feature_service=use_case.service.name,
-        feature_fingerprint=use_case.service.fingerprint,
-        features=use_case.features,
-        threshold=threshold,
-        decisions=decisions,
-        cold_start_score=cold_start_score,
-        cold_start_decision=rule.decision_of(cold_start_score, threshold, decisions),
-    )
+def _common(use_case: UseCase) -> Mapping[str, Any]:
+    """What is stored with a model of any task."""
+    keys = [use_case.question.entity.key, *(group.entity.key for group in use_case.service.groups)]
+    return {
+        "use_case": use_case.name,
+        "feature_service": use_case.service.name,
+        "feature_fingerprint": use_case.service.fingerprint,
+        "features": use_case.features,
+        "entities": tuple(dict.fromkeys(keys)),
+        "inputs": tuple(one.name for one in use_case.service.inputs),
+    }

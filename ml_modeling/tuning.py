@@ -5,14 +5,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sklearn.metrics import average_precision_score, roc_auc_score
-
-from ml_modeling.candidates import build
 from ml_modeling.examples import Examples
-from ml_modeling.specification import ModelSpec, Range, Search, SearchSpace
+from ml_modeling.fitting import Fitting
+from ml_modeling.specification import Range, SearchSpace
 from tidemill.config.errors import TerminalError
-
-RANKING = {"average_precision": average_precision_score, "roc_auc": roc_auc_score}
 
 
 class SearchError(TerminalError):
@@ -21,7 +17,7 @@ class SearchError(TerminalError):
 
 @dataclass(frozen=True)
 class Trial:
-    """One fitted and validated set of parameters."""
+    """One fitted and validated set of parameters; the highest score is the best, also where the metric is an error."""
 
     candidate: str
     parameters: Mapping[str, Any]
@@ -32,14 +28,14 @@ class Trial:
 Progress = Callable[[int, int, Trial, Trial], None]
 
 
-def search(train: Examples, validation: Examples, spec: ModelSpec, progress: Progress) -> list[Trial]:
+def search(train: Examples, validation: Examples, fitting: Fitting, progress: Progress) -> list[Trial]:
     """The trials in the order they ran; :func:`best` picks the winner.
 
     Candidates take turns, each with its own seeded TPE sampler (Bergstra et al. 2011), so that a time budget cut
     short is shared too. The first round always runs: every candidate is tried at least once.
     """
-    started = time.monotonic()
-    contenders = [_Contender(name, space, spec.search) for name, space in spec.candidates.items()]
+    started, spec = time.monotonic(), fitting.task.spec
+    contenders = [_Contender(name, space, fitting) for name, space in spec.candidates.items()]
     wanted = max(spec.search.trials, len(contenders))
     trials: list[Trial] = []
     for number in range(wanted):
@@ -59,26 +55,27 @@ def best(trials: list[Trial]) -> Trial:
 class _Contender:
     """One candidate and what its trials so far say about its parameters."""
 
-    def __init__(self, candidate: str, space: SearchSpace, rule: Search) -> None:
+    def __init__(self, candidate: str, space: SearchSpace, fitting: Fitting) -> None:
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        sampler = optuna.samplers.TPESampler(seed=rule.seed, n_startup_trials=4)
+        sampler = optuna.samplers.TPESampler(seed=fitting.task.spec.search.seed, n_startup_trials=4)
         self._candidate = candidate
-        self._rule = rule
+        self._fitting = fitting
         self._study = optuna.create_study(direction="maximize", sampler=sampler)
         self._distributions = {name: _distribution(choice) for name, choice in space.items()}
 
     def run(self, train: Examples, validation: Examples) -> Trial:
         started = time.monotonic()
         asked = self._study.ask(self._distributions)
+        task = self._fitting.task
         try:
-            pipeline = build(self._candidate, asked.params, self._rule.seed).fit(train.x, train.y)
+            fitted = self._fitting.fit_validated(self._candidate, asked.params, train, validation)
         except Exception as error:  # each library has its own
             raise SearchError(f"candidate {self._candidate} cannot be trained with {asked.params}: {error}") from error
-        score = float(RANKING[self._rule.metric](validation.y, pipeline.predict_proba(validation.x)[:, 1]))
+        score = task.rank(task.spec.search.metric, validation, task.predict(fitted.pipeline, validation.x))
         self._study.tell(asked, score)
-        return Trial(self._candidate, asked.params, score, time.monotonic() - started)
+        return Trial(self._candidate, fitted.parameters, score, time.monotonic() - started)
 
 
 def _distribution(choice: Any) -> Any:

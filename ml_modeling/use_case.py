@@ -1,19 +1,33 @@
-"""A use case as training sees it: its label, its features and its specification, read from its folder."""
+"""A use case as training sees it: its question, its features and its specification, read from its folder."""
 
+import difflib
 import hashlib
 import importlib
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from datetime import timedelta
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import use_cases
+from data_lake.tables import table
 from feature_store import catalog
-from feature_store.definitions import FeatureService
-from ml_modeling.specification import ModelSpec, SpecificationError, read_specification
+from feature_store.definitions import Classes, FeatureService, Question, Source
+from feature_store.definitions.questions import KINDS
+from ml_modeling.candidates import Recipe
+from ml_modeling.own_estimators import FILE as ESTIMATORS_FILE
+from ml_modeling.own_estimators import own_estimators
+from ml_modeling.specification import (
+    Cutoffs,
+    FeatureBaseline,
+    ModelSpec,
+    MulticlassSpec,
+    Periods,
+    SpecificationError,
+    read_specification,
+)
+from ml_modeling.tasks import TaskKind, task_of
 from tidemill.config.errors import TerminalError
-from tidemill.contracts import contract, data_columns
 
 FILES = ("features.py", "labels.py", "model.yaml")
 FOLDER = Path(use_cases.__path__[0])
@@ -24,36 +38,47 @@ class UnknownUseCaseError(TerminalError):
 
 
 @dataclass(frozen=True)
-class Label:
-    """Whether an event happens to an active entity within ``horizon`` after a cutoff.
-
-    ``event`` are the column values a row of ``source`` has when it counts. An entity is active at a cutoff when such
-    an event happened within ``active`` before it. The label is ``event_means`` when another one follows within
-    ``horizon``, else the opposite.
-    """
-
-    source: str
-    entity_column: str
-    event: Mapping[str, str]
-    active: timedelta
-    horizon: timedelta
-    event_means: int
-
-
-@dataclass(frozen=True)
 class UseCase:
-    """``digest`` is the SHA-256 of the definition's files: two runs with the same one had the same definition."""
+    """``own`` are estimators of its own.
+
+    ``digest`` is the SHA-256 of the definition's files: two runs with the same one had the same definition.
+    """
 
     name: str
     service: FeatureService
-    label: Label
+    question: Question
     spec: ModelSpec
     digest: str
+    own: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
 
     @property
     def features(self) -> tuple[str, ...]:
         """What the model reads, in the order it reads it."""
         return self.service.names
+
+    @property
+    def task(self) -> TaskKind:
+        """What the model has to do."""
+        return task_of(self.question, self.spec)
+
+    @property
+    def recipe(self) -> Recipe:
+        """What its candidates have in common."""
+        return Recipe(self.question.answer.task, self.features, self.spec.columns, self.own)
+
+    @property
+    def cutoffs(self) -> Cutoffs:
+        """How a question about entities is split."""
+        if self.spec.cutoffs is None:
+            raise SpecificationError(f"model.yaml of {self.name}: cutoffs is missing")
+        return self.spec.cutoffs
+
+    @property
+    def periods(self) -> Periods:
+        """How a question about events is split."""
+        if self.spec.periods is None:
+            raise SpecificationError(f"model.yaml of {self.name}: periods is missing")
+        return self.spec.periods
 
     def with_budget(self, trials: int | None, timeout_s: float | None) -> "UseCase":
         """The same use case with another budget for the search, where given."""
@@ -81,30 +106,53 @@ def load_use_case(name: str) -> UseCase:
         known = ", ".join(use_case_names())
         raise UnknownUseCaseError(f"no use case {name!r}: {folder} lacks {', '.join(missing)}; known: {known}")
     service = catalog.service(name)
-    spec = read_specification(folder / "model.yaml")
-    if spec.baseline.feature not in service.names:
+    question = _question(importlib.import_module(f"use_cases.{name}.labels"))
+    own = own_estimators(name)
+    spec = read_specification(folder / "model.yaml", question.answer.task, question.moments, own)
+    _check_names(folder / "model.yaml", spec, service, question)
+    baseline = getattr(spec, "baseline", None)
+    if isinstance(baseline, FeatureBaseline) and baseline.feature not in service.names:
         raise SpecificationError(
-            f"{folder / 'model.yaml'}: baseline.feature = {spec.baseline.feature!r} is not one of the features "
+            f"{folder / 'model.yaml'}: baseline.feature = {baseline.feature!r} is not one of the features "
             f"{', '.join(service.names)}"
         )
-    label = _label(importlib.import_module(f"use_cases.{name}.labels"))
-    digest = hashlib.sha256(b"".join((folder / file).read_bytes() for file in FILES)).hexdigest()
-    return UseCase(name, service, label, spec, digest)
+    files = [folder / file for file in (*FILES, ESTIMATORS_FILE) if (folder / file).is_file()]
+    digest = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+    return UseCase(name, service, question, spec, digest, own)
 
 
-def _label(module: ModuleType) -> Label:
+def _check_names(file: Path, spec: ModelSpec, service: FeatureService, question: Question) -> None:
+    unknown = [name for name in spec.columns.roles if name not in service.names]
+    if unknown:
+        known = ", ".join(service.names)
+        raise SpecificationError(f"{file}: columns: {', '.join(unknown)} is not one of the features {known}")
+    others = [name for name in spec.columns.encoding if name not in spec.candidates]
+    if others:
+        raise SpecificationError(f"{file}: columns.encoding: {', '.join(others)} is not one of the candidates")
+    weights = spec.class_weights if isinstance(spec, MulticlassSpec) else None
+    classes = question.answer.names if isinstance(question.answer, Classes) else ()
+    if isinstance(weights, dict) and set(weights) != set(classes):
+        raise SpecificationError(f"{file}: class_weights: a weight for each of {', '.join(classes)} is wanted")
+
+
+def _question(module: ModuleType) -> Question:
     where = module.__name__.replace(".", "/") + ".py"
-    columns = {column.name for column in data_columns(contract(module.SOURCE))}
-    for column in (module.ENTITY_COLUMN, *module.EVENT):
-        if column not in columns:
-            raise SpecificationError(f"{where}: {module.SOURCE} has no column {column!r}: {', '.join(sorted(columns))}")
-    if module.ACTIVE_DAYS < 1 or module.HORIZON_DAYS < 1 or module.EVENT_MEANS not in (0, 1):
-        raise SpecificationError(f"{where}: ACTIVE_DAYS and HORIZON_DAYS are at least 1, EVENT_MEANS is 0 or 1")
-    return Label(
-        source=module.SOURCE,
-        entity_column=module.ENTITY_COLUMN,
-        event=dict(module.EVENT),
-        active=timedelta(days=module.ACTIVE_DAYS),
-        horizon=timedelta(days=module.HORIZON_DAYS),
-        event_means=module.EVENT_MEANS,
-    )
+    question = getattr(module, "LABEL", None)
+    if not isinstance(question, KINDS):
+        kinds = ", ".join(kind.__name__ for kind in KINDS)
+        raise SpecificationError(f"{where}: LABEL is {question!r}; write LABEL = one of {kinds}")
+    for source, columns in question.reads:
+        _check_columns(where, source, columns)
+    return question
+
+
+def _check_columns(where: str, source: Source, columns: Iterable[str]) -> None:
+    declared = {column.name for column in table(source.table).columns}
+    there = declared | {product.name for product in source.computed}
+    made_of = {name for product in source.computed for name in (product.left, product.right)}
+    named = (source.event_time, source.known_time, *source.tie_breaker)
+    for column in (*columns, *named, *made_of):
+        if column not in there:
+            nearest = difflib.get_close_matches(column, sorted(there), n=3, cutoff=0.5)
+            advice = f"did you mean {' or '.join(nearest)}?" if nearest else f"it has {', '.join(sorted(there))}"
+            raise SpecificationError(f"{where}: {source.table} has no column {column!r}; {advice}")

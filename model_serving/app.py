@@ -13,9 +13,11 @@ from model_serving.logs import log_to_stderr
 from model_serving.observe import Observe
 from model_serving.schemas import DegradedReason
 from model_serving.server import Server
+from model_serving.use_case_routes import use_case_routes
+from model_serving.use_case_schemas import schemas_of
 from tidemill.config import Settings, load_settings
 
-DESCRIPTION = f"""Scores entities with the champion model of a use case, from their newest features.
+DESCRIPTION = f"""Answers with the champion model of a use case, from the newest features of the entities asked about.
 
 Every answer carries `X-Request-ID`: yours when it matches `[A-Za-z0-9._-]{{1,128}}`, else a new one. A request sent
 again on the same day under the same id is logged once.
@@ -46,10 +48,11 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.server = server
     problems.install(app)
-    for router in (routes.predictions, routes.models, routes.service):
+    schemas = [schemas_of(asked, settings.serving.max_instances) for asked in server.asked.values()]
+    for router in (use_case_routes(server, schemas), routes.models(schemas[0].asked), routes.service):
         app.include_router(router)
     api_page.install(app)
-    openapi.describe(app, settings.serving.max_instances)
+    openapi.describe(app, schemas)
     app.add_middleware(BodyLimit, max_bytes=settings.serving.max_body_bytes)
     app.add_middleware(Observe)
     return app

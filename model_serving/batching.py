@@ -11,6 +11,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from model_serving.asked import Instance
 from model_serving.champion import Champion
 from model_serving.schemas import DegradedReason
 from model_serving.scoring import Scored, score
@@ -22,7 +23,7 @@ Result = tuple[Scored, ...] | Exception
 @dataclass(frozen=True, slots=True, eq=False)
 class Request:
     champion: Champion
-    ids: Sequence[str]
+    instances: Sequence[Instance]
     standing: tuple[DegradedReason, ...]
     answered: asyncio.Future[tuple[Scored, ...]]
     loop: asyncio.AbstractEventLoop
@@ -48,12 +49,12 @@ class Batcher:
             thread.join()
 
     async def score(
-        self, champion: Champion, ids: Sequence[str], standing: tuple[DegradedReason, ...]
+        self, champion: Champion, instances: Sequence[Instance], standing: tuple[DegradedReason, ...]
     ) -> tuple[Scored, ...]:
         """What :func:`model_serving.scoring.score` answers; raises what it raises."""
         loop = asyncio.get_running_loop()
         answered: asyncio.Future[tuple[Scored, ...]] = loop.create_future()
-        self._waiting.put(Request(champion, ids, standing, answered, loop))
+        self._waiting.put(Request(champion, instances, standing, answered, loop))
         return await answered
 
     def _run(self) -> None:
@@ -65,7 +66,7 @@ class Batcher:
                 return
 
     def _collect(self, first: Request) -> tuple[list[Request], bool]:
-        batch, rows = [first], len(first.ids)
+        batch, rows = [first], len(first.instances)
         while rows < self._max_rows:
             try:
                 request = self._waiting.get_nowait()
@@ -74,7 +75,7 @@ class Batcher:
             if request is None:
                 return batch, True
             batch.append(request)
-            rows += len(request.ids)
+            rows += len(request.instances)
         return batch, False
 
 
@@ -89,13 +90,15 @@ def _results(group: Sequence[Request]) -> list[Result]:
     """The result of each request; when the batch fails, each is tried alone, so that it fails for itself only."""
     first = group[0]
     try:
-        scored = score(first.champion, [each for request in group for each in request.ids], first.standing)
+        scored = score(
+            first.champion, [instance for request in group for instance in request.instances], first.standing
+        )
     except Exception as error:  # noqa: BLE001 - a thread's error belongs to the requests that wait for it
         return [error] if len(group) == 1 else [result for request in group for result in _results([request])]
     parts, start = [], 0
     for request in group:
-        parts.append(scored[start : start + len(request.ids)])
-        start += len(request.ids)
+        parts.append(scored[start : start + len(request.instances)])
+        start += len(request.instances)
     return list(parts)
 
 

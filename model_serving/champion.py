@@ -6,8 +6,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from ml_modeling.registry import (
     CHAMPION,
     MlflowRequestError,
@@ -20,8 +18,11 @@ from ml_modeling.registry import (
     way_out,
 )
 from model_serving import metrics
+from model_serving.answers import Fields, UnusableModelError, cold_answer, warm
+from model_serving.asked import Asked
 from model_serving.breaker import CircuitBreaker
 from model_serving.features import FeatureSource
+from model_serving.reasoners import ReasonGiver
 from model_serving.schemas import DegradedReason
 from tidemill.config.errors import TerminalError, TidemillError
 from tidemill.config.settings import Settings
@@ -32,16 +33,17 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-class UnusableModelError(TerminalError):
-    """A registered model that cannot score, or whose scores are no probabilities."""
-
-
 @dataclass(frozen=True)
 class Champion:
-    """A model that has scored, with the features it takes; ``is_cached``: from disk, not confirmed by the registry."""
+    """A model that has scored, with the features it takes, its answer for a cold start, and what gives its reasons.
+
+    ``is_cached``: from disk, not confirmed by the registry.
+    """
 
     model: ServedModel
     source: FeatureSource
+    cold: Fields
+    reasons: ReasonGiver
     loaded_at: datetime
     is_cached: bool
 
@@ -49,14 +51,15 @@ class Champion:
 class ChampionHolder:
     """Holds the champion of one use case; :meth:`refresh` runs in the background, requests only read."""
 
-    def __init__(self, settings: Settings, use_case: str, breaker: CircuitBreaker) -> None:
-        self.use_case = use_case
+    def __init__(self, settings: Settings, asked: Asked, breaker: CircuitBreaker) -> None:
+        self.asked = asked
+        self.use_case = asked.use_case
         self.champion: Champion | None = None
         self.registry_error: str | None = None
         self.load_error: str | None = None
         self._settings = settings
         self._breaker = breaker
-        self._cache = ModelCache(cache_folder(settings) / use_case)
+        self._cache = ModelCache(cache_folder(settings) / asked.use_case)
         self._refused: dict[ModelIdentity, str] = {}
 
     def standing_reasons(self, champion: Champion) -> tuple[DegradedReason, ...]:
@@ -150,12 +153,12 @@ class ChampionHolder:
         self.load_error = error
 
     def _prepare(self, model: ServedModel, *, is_cached: bool) -> Champion:
-        source = FeatureSource(
-            self._settings, model.feature_service, model.spec.feature_fingerprint, model.features, self._breaker
-        )
+        if model.spec.task != self.asked.task:
+            raise UnusableModelError(f"it is a {model.spec.task} model, and {self.use_case} asks for {self.asked.task}")
+        source = FeatureSource(self._settings, self.asked, model.spec, self._breaker)
         warm(model)
         source.probe()
-        return Champion(model, source, datetime.now(UTC), is_cached)
+        return Champion(model, source, cold_answer(model), ReasonGiver(model), datetime.now(UTC), is_cached)
 
     def _take(self, champion: Champion) -> None:
         """Let ``champion`` answer from now on; it has scored, so it may also answer after a start without registry."""
@@ -169,26 +172,12 @@ class ChampionHolder:
             self._cache.note(champion.model)
         except OSError as error:
             logger.warning("a start without the registry will not find this champion: %s", error, extra=extra)
+        champion.reasons.prepare()
 
 
 def cache_folder(settings: Settings) -> Path:
     """Where champions are kept for a start without the registry."""
     return settings.home / "serving" / "models"
-
-
-def warm(model: ServedModel) -> None:
-    """Let ``model`` score once, so that no request pays for what it does lazily.
-
-    Raises:
-        UnusableModelError: it fails, or answers with something else than probabilities.
-    """
-    matrix = np.vstack([np.full(len(model.features), np.nan), np.zeros(len(model.features))])
-    try:
-        scores = model.score(matrix)
-    except Exception as error:
-        raise UnusableModelError(f"it cannot score {len(matrix)} rows: {error}") from error
-    if scores.shape != (len(matrix),) or not np.all((scores >= 0) & (scores <= 1)):
-        raise UnusableModelError(f"it scores {scores.tolist()}, which are not {len(matrix)} probabilities")
 
 
 def _labels(use_case: str, model: ServedModel) -> tuple[str, str, str, str]:

@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from feature_store.online import FeatureRow, OnlineReader, OnlineStoreUnavailableError
 from feature_store.tiles import Status
+from ml_modeling.registry.served import Serving
 from model_serving import metrics
+from model_serving.asked import Asked, Instance
 from model_serving.breaker import CircuitBreaker
 from tidemill.config.errors import TerminalError, TransientError
 from tidemill.config.settings import Settings
@@ -31,27 +33,27 @@ class FeaturesUnavailableError(TransientError):
 class FeatureSource:
     """The columns one model takes, from the online store; any number of threads may use it."""
 
-    def __init__(
-        self, settings: Settings, service: str, fingerprint: str, features: Sequence[str], breaker: CircuitBreaker
-    ) -> None:
+    def __init__(self, settings: Settings, asked: Asked, spec: Serving, breaker: CircuitBreaker) -> None:
+        service = spec.feature_service
         self._reader = OnlineReader(settings, service)
         self._breaker = breaker
+        _check_asks_the_same(asked, service, self._reader)
         self.troubles: dict[str, Status] = {}
-        self._columns = _columns(service, features, self._reader.names)
-        if self._reader.service.fingerprint != fingerprint:
+        self._columns = _columns(service, spec.features, self._reader.names)
+        if self._reader.service.fingerprint != spec.feature_fingerprint:
             raise FeatureMismatchError(
                 f"the model learnt from other features of the same names: feature service {service!r} has changed since"
             )
 
-    def fetch(self, ids: Sequence[str]) -> list[FeatureRow]:
-        """The row of each id, in the order of the model's features.
+    def fetch(self, instances: Sequence[Instance]) -> list[FeatureRow]:
+        """The row of each instance, in the order of the model's features.
 
         Raises:
             FeaturesUnavailableError: at once while the breaker is open, else within ``feature_timeout_s``.
         """
         if self._breaker.is_open:
             raise FeaturesUnavailableError(f"the feature store is away: {self._breaker.error}")
-        rows = self._call(lambda: self._reader.read([dict.fromkeys(self._reader.keys, one) for one in ids]))
+        rows = self._call(lambda: self._reader.read(instances))
         if self._columns is None:
             return rows
         columns = self._columns
@@ -96,6 +98,15 @@ def _told(troubles: Mapping[str, Status]) -> str:
 def feature_matrix(rows: Sequence[FeatureRow]) -> NDArray[np.float64]:
     """``[rows, features]``; what is undefined is nan."""
     return np.array([row.values for row in rows], dtype=np.float64)
+
+
+def _check_asks_the_same(asked: Asked, service: str, reader: OnlineReader) -> None:
+    named, wanted = {*asked.keys, *asked.inputs}, {*reader.keys, *reader.inputs}
+    if named != wanted:
+        raise FeatureMismatchError(
+            f"feature service {service!r} of the model is asked with {', '.join(sorted(wanted))}, "
+            f"and a request of {asked.use_case!r} has {', '.join(sorted(named))}"
+        )
 
 
 def _columns(service: str, wanted: Sequence[str], names: Sequence[str]) -> tuple[int, ...] | None:

@@ -21,19 +21,20 @@ def prediction_events(answer: Answer) -> Iterator[dict[str, Any]]:
     """
     declared = contract(TOPIC)
     for index, scored in enumerate(answer.scored):
-        record = f"{answer.time:%Y-%m-%d}/{answer.use_case}/{answer.request_id}/{index}"
+        record = f"{answer.time:%Y-%m-%d}/{answer.asked.use_case}/{answer.request_id}/{index}"
         yield event(declared, SOURCE, record, answer.time, _data(answer, scored))
 
 
 def _data(answer: Answer, scored: Scored) -> dict[str, Any]:
-    model, row = answer.model, scored.row
+    model, row, asked = answer.model, scored.row, answer.asked
+    entities = asked.entities(scored.instance)
     values = row.values if row is not None else (None,) * len(model.features)
     return {
         "request_id": answer.request_id,
-        "use_case": answer.use_case,
-        "entity_id": scored.customer_id,
-        "score": scored.score,
-        "decision": NO_DECISION if scored.decision is None else scored.decision,
+        "use_case": asked.use_case,
+        "entity_id": entities[asked.keys[0]],
+        **{name: value for name, value in scored.fields.items() if value is not None},
+        "decision": scored.fields.get("decision") or NO_DECISION,
         "model_name": model.name,
         "model_version": model.version,
         "model_alias": model.alias,
@@ -43,8 +44,8 @@ def _data(answer: Answer, scored: Scored) -> dict[str, Any]:
         "features_at": _timestamp(row.time) if row is not None else None,
         "feature_service": model.feature_service,
         "feature_fingerprint": model.spec.feature_fingerprint,
-        "entities": {"customer_id": scored.customer_id},
-        "inputs": {},
+        "entities": entities,
+        "inputs": asked.brought(scored.instance),
         "applied": dict(row.applied) if row is not None else {},
         "features": dict(zip(model.features, values, strict=True)),
         "degraded": [str(reason) for reason in scored.degraded],

@@ -4,27 +4,21 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
-
-CustomerId = Annotated[
-    str,
-    StringConstraints(strict=True, min_length=1, max_length=64),
-    Field(description="the customer, as in the contract of the shop's events", examples=["17850"]),
-]
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class DegradedReason(StrEnum):
     """Why an answer is less than the best one.
 
-    - `cold_start`: the customer has no features; the score and the decision are the model's for a cold start.
-    - `feature_store_unavailable`: the features could not be read in time; the score is the cold-start score.
-    - `unreadable_state`: what the store holds of the customer is damaged; the score is the cold-start score.
-    - `states_rebuilding`: what the store holds of the customer is being made anew from the lake; the score is the
-      cold-start score.
-    - `state_lost`: the store has lost what it held of the customer, or went back to an older copy, and this will be
-      made anew from the lake; the score is the cold-start score.
-    - `clock_behind`: by this server's clock it is earlier than the states of the customer can answer for; the score is
-      the cold-start score.
+    - `cold_start`: no event of any of the entities was ever seen; the answer is the model's for a cold start.
+    - `feature_store_unavailable`: the features could not be read in time; the answer is that for a cold start.
+    - `unreadable_state`: what the store holds of an entity is damaged; the answer is that for a cold start.
+    - `states_rebuilding`: what the store holds of an entity is being made anew from the lake; the answer is that for a
+      cold start.
+    - `state_lost`: the store has lost what it held of an entity, or went back to an older copy, and this will be made
+      anew from the lake; the answer is that for a cold start.
+    - `clock_behind`: by this server's clock it is earlier than the states of an entity can answer for; the answer is
+      that for a cold start.
     - `stale_features`: the stream has not confirmed the features for longer than their group allows.
     - `registry_unavailable`: the model registry does not answer, so a newer champion may exist.
     - `cached_model`: the server started without the registry, or with a champion there that it cannot use, and answers
@@ -46,29 +40,6 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Instance(Body):
-    customer_id: CustomerId
-
-
-class PredictRequest(Body):
-    instances: list[Instance] = Field(
-        min_length=1, description="answered in this order; the same customer may come twice"
-    )
-
-
-class Prediction(Body):
-    customer_id: str
-    score: float = Field(ge=0, le=1, description="the model's score; what it means is in the use case's README")
-    decision: str | None = Field(
-        description="which side of the model's threshold the score is on; for a customer without features what the "
-        "model declares, null when that is no decision"
-    )
-    features_as_of: datetime | None = Field(
-        description="all that the lake had learnt until then is in the features; null when they could not be read"
-    )
-    degraded: list[DegradedReason] = Field(description="empty when the answer is the best one")
-
-
 class ModelIdentity(Body):
     name: str
     version: str
@@ -77,21 +48,44 @@ class ModelIdentity(Body):
     model_id: str = Field(description="MLflow's id of the model itself")
 
 
-class PredictResponse(Body):
-    predictions: list[Prediction]
-    model: ModelIdentity
-    request_id: str
-
-
 class ModelInfo(ModelIdentity):
+    entities: list[str] = Field(description="the keys that an instance names")
+    inputs: list[str] = Field(description="the numbers that an instance brings")
     features: list[str] = Field(description="in the order the model takes them")
     feature_service: str
-    threshold: float = Field(description="scores at or above it get the second decision")
-    decisions: tuple[str, str] = Field(description="below the threshold, at or above it")
-    cold_start_score: float = Field(description="the score of a customer without features")
-    cold_start_decision: str | None = Field(description="the decision for one; null: none is made")
     loaded_at: datetime
     is_cached: bool = Field(description="true when it came from disk and the registry has not confirmed it yet")
+
+
+class BinaryModelInfo(ModelInfo):
+    task: Literal["binary"] = "binary"
+    threshold: float = Field(description="scores at or above it get the second decision")
+    decisions: tuple[str, str] = Field(description="below the threshold, at or above it")
+    cold_start_score: float = Field(description="the score of an entity without features")
+    cold_start_decision: str | None = Field(description="the decision for one; null: none is made")
+
+
+class MulticlassModelInfo(ModelInfo):
+    task: Literal["multiclass"] = "multiclass"
+    classes: list[str]
+    cold_start_scores: dict[str, float] = Field(description="the scores of an entity without features")
+    cold_start_decision: str | None = Field(description="the decision for one; null: none is made")
+
+
+class RegressionModelInfo(ModelInfo):
+    task: Literal["regression"] = "regression"
+    minimum: float | None = Field(description="no value is below it; null: any may come")
+    coverage: float | None = Field(description="how often the interval is to hold what comes true; null: it has none")
+    cold_start_value: float = Field(description="the value of an entity without features")
+
+
+AnyModelInfo = Annotated[BinaryModelInfo | MulticlassModelInfo | RegressionModelInfo, Field(discriminator="task")]
+
+
+class Reason(Body):
+    feature: str
+    value: float | None = Field(description="what was served; null: the feature has no value")
+    contribution: float = Field(description="what it added to the output")
 
 
 class Health(Body):

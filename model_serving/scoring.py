@@ -1,4 +1,4 @@
-"""From customers to scores: read the features, score who has them, give the others the cold-start score."""
+"""From requests to answers: read the features, score who has them, give the others the answer of a cold start."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,6 +8,8 @@ from feature_store.online import FeatureRow
 from feature_store.tiles import Status
 from ml_modeling.registry import ServedModel
 from model_serving import metrics
+from model_serving.answers import Fields, answers
+from model_serving.asked import Asked, Instance
 from model_serving.champion import Champion
 from model_serving.features import FeaturesUnavailableError, feature_matrix
 from model_serving.schemas import DegradedReason
@@ -19,13 +21,13 @@ _score_seconds = metrics.stage_seconds.labels("score")
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """The answer for one customer; ``row`` is None when the features could not be read."""
+    """The answer for one instance; ``row`` is None when the features could not be read."""
 
-    customer_id: str
-    score: float
-    decision: str | None
+    instance: Instance
+    fields: Fields
     row: FeatureRow | None
     degraded: tuple[DegradedReason, ...]
+    is_scored: bool = True
 
     @property
     def features_as_of(self) -> datetime | None:
@@ -38,36 +40,37 @@ class Answer:
     """One request's answer, as it is sent and as it is logged."""
 
     request_id: str
-    use_case: str
+    asked: Asked
     time: datetime
     model: ServedModel
     scored: tuple[Scored, ...]
 
 
-def score(champion: Champion, ids: Sequence[str], standing: tuple[DegradedReason, ...]) -> tuple[Scored, ...]:
-    """One answer a customer, in order; ``standing`` are the reasons that hold for all of them.
+def score(
+    champion: Champion, instances: Sequence[Instance], standing: tuple[DegradedReason, ...]
+) -> tuple[Scored, ...]:
+    """One answer an instance, in order; ``standing`` are the reasons that hold for all of them.
 
-    A customer without features, unknown or unreadable, gets the model's cold-start score and decision.
+    Who has no features, unknown or unreadable, gets the model's answer for a cold start.
     """
     with _features_seconds.time():
-        rows = _rows(champion, ids)
+        rows = _rows(champion, instances)
     with _score_seconds.time():
-        scores = iter(_known_scores(champion.model, [row for row, reason in rows if row is not None and not reason]))
-    model = champion.model
+        found = iter(_known_answers(champion.model, [row for row, reason in rows if row is not None and not reason]))
     return tuple(
-        _scored(model, customer_id, next(scores), row, (*standing, *_stale(row)))
+        Scored(instance, next(found), row, (*standing, *_stale(row)))
         if reason is None
-        else Scored(customer_id, model.cold_start_score, model.cold_start_decision, row, (*standing, reason))
-        for customer_id, (row, reason) in zip(ids, rows, strict=True)
+        else Scored(instance, champion.cold, row, (*standing, reason), is_scored=False)
+        for instance, (row, reason) in zip(instances, rows, strict=True)
     )
 
 
-def _rows(champion: Champion, ids: Sequence[str]) -> list[tuple[FeatureRow | None, DegradedReason | None]]:
-    """The row of each customer, and why it is not one to score."""
+def _rows(champion: Champion, instances: Sequence[Instance]) -> list[tuple[FeatureRow | None, DegradedReason | None]]:
+    """The row of each instance, and why it is not one to score."""
     try:
-        return [(row, _reason(row)) for row in champion.source.fetch(ids)]
+        return [(row, _reason(row)) for row in champion.source.fetch(instances)]
     except FeaturesUnavailableError:
-        return [(None, DegradedReason.FEATURE_STORE_UNAVAILABLE)] * len(ids)
+        return [(None, DegradedReason.FEATURE_STORE_UNAVAILABLE)] * len(instances)
 
 
 def _reason(row: FeatureRow) -> DegradedReason | None:
@@ -88,15 +91,5 @@ def _stale(row: FeatureRow | None) -> tuple[DegradedReason, ...]:
     return (DegradedReason.STALE_FEATURES,) if row and Status.STALE in row.status.values() else ()
 
 
-def _known_scores(model: ServedModel, rows: Sequence[FeatureRow]) -> list[float]:
-    return model.score(feature_matrix(rows)).tolist() if rows else []
-
-
-def _scored(
-    model: ServedModel,
-    customer_id: str,
-    value: float,
-    row: FeatureRow | None,
-    degraded: tuple[DegradedReason, ...],
-) -> Scored:
-    return Scored(customer_id, value, model.decide(value), row, degraded)
+def _known_answers(model: ServedModel, rows: Sequence[FeatureRow]) -> list[Fields]:
+    return answers(model, feature_matrix(rows)) if rows else []

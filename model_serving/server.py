@@ -2,12 +2,14 @@
 
 import math
 
+from model_serving.asked import asked_of
 from model_serving.batching import Batcher
 from model_serving.breaker import CircuitBreaker
 from model_serving.champion import ChampionHolder
 from model_serving.features import FAILURES
 from model_serving.periodic import Periodic
 from model_serving.prediction_log import PredictionLog
+from model_serving.reasons import ReasonDesk
 from model_serving.schemas import Dependency, Readiness
 from tidemill.config import Settings
 
@@ -23,9 +25,11 @@ class Server:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.breaker = CircuitBreaker(FAILURES)
-        self.holders = {name: ChampionHolder(settings, name, self.breaker) for name in settings.serving.use_cases}
+        self.asked = {name: asked_of(name) for name in settings.serving.use_cases}
+        self.holders = {name: ChampionHolder(settings, asked, self.breaker) for name, asked in self.asked.items()}
         self.log = PredictionLog(settings)
         self.batcher = Batcher(THREADS, MAX_BATCH_ROWS)
+        self.reasons = ReasonDesk(settings.serving.explain_timeout_s)
         self._periodic = [
             Periodic(f"refresh-{name}", settings.serving.reload_s, holder.refresh)
             for name, holder in self.holders.items()
@@ -46,6 +50,7 @@ class Server:
     def stop(self) -> None:
         """Requests have ended: let the log send what it has, and end the threads."""
         self.batcher.stop()
+        self.reasons.stop()
         self.log.close(STOP_S)
         for periodic in self._periodic:
             periodic.stop(STOP_S / len(self._periodic))

@@ -6,16 +6,18 @@ how often its entity was drawn. Every metric is computed from these weights by m
 compared on the same draws (paired), which takes the luck of the draw out of their difference.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from ml_modeling.evaluation.metrics import METRICS
 from ml_modeling.examples import Floats, Integers
 from ml_modeling.specification import Bootstrap
 
 CELLS = 4_000_000  # weights held at once: 32 MB, and a few arrays of that size on the way
+
+WeightedMetrics = Callable[[Floats], Mapping[str, Floats]]
+"""From weights (replicates, n) to each metric (replicates,)."""
 
 
 @dataclass(frozen=True)
@@ -26,18 +28,10 @@ class Interval:
     high: float
 
 
-@dataclass(frozen=True)
-class Scoring:
-    """Scores (n,) and the threshold from which on they mean the positive decision."""
-
-    scores: Floats
-    threshold: float
-
-
-def replicates(y: Integers, entities: Integers, scoring: Scoring, rule: Bootstrap) -> Mapping[str, Floats]:
+def replicates(entities: Integers, rule: Bootstrap, weighted: WeightedMetrics) -> Mapping[str, Floats]:
     """Each metric in each replicate: arrays of shape (replicates,). The same rule draws the same replicates."""
-    parts = [_weighted_metrics(weights, y, scoring) for weights in _draws(entities, rule)]
-    return {name: np.concatenate([part[name] for part in parts]) for name in METRICS}
+    parts = [weighted(weights) for weights in _draws(entities, rule)]
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def intervals(values: Mapping[str, Floats], confidence: float) -> dict[str, Interval]:
@@ -67,21 +61,6 @@ def _draws(entities: Integers, rule: Bootstrap) -> Iterator[Floats]:
         drawn += np.arange(count)[:, None] * len(names)
         times = np.bincount(drawn.ravel(), minlength=count * len(names)).reshape(count, len(names))
         yield times[:, rows].astype(np.float64)
-
-
-def _weighted_metrics(weights: Floats, y: Integers, scoring: Scoring) -> dict[str, Floats]:
-    positive = scoring.scores >= scoring.threshold
-    total = weights.sum(axis=1)
-    hits = weights @ (positive & (y == 1))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        f1 = 2 * hits / (weights @ positive + weights @ y)
-    return {
-        "roc_auc": weighted_roc_auc(weights, y, scoring.scores),
-        "average_precision": weighted_average_precision(weights, y, scoring.scores),
-        "f1": np.nan_to_num(f1),
-        "accuracy": weights @ (positive == y) / total,
-        "brier": weights @ (scoring.scores - y) ** 2 / total,
-    }
 
 
 def weighted_roc_auc(weights: Floats, y: Integers, scores: Floats) -> Floats:

@@ -10,6 +10,7 @@ from sklearn.pipeline import Pipeline
 from ml_modeling.examples import Floats
 
 EXPLAINED_ROWS = 400
+SAMPLED_ROWS, SAMPLED_BACKGROUND = 100, 30  # of a model whose values have no formula
 BACKGROUND_ROWS = 100
 SEED = 5
 MARKS_MISSING = "missingindicator_"  # what scikit-learn's imputer puts before the name of the feature
@@ -19,7 +20,8 @@ MARKS_MISSING = "missingindicator_"  # what scikit-learn's imputer puts before t
 class Explanation:
     """``values`` and ``x`` have shape (rows, features): what each feature added to the model's output, and its value.
 
-    The output is the log-odds, for the random forest the probability.
+    The output is the log-odds, or the number that is predicted; for forests and networks the probability. Of several
+    classes it is how much a feature moved the outputs of all of them, whichever way.
     """
 
     features: tuple[str, ...]
@@ -35,33 +37,67 @@ class Explanation:
 
 def explain(pipeline: Pipeline, x: Floats, background: Floats, features: tuple[str, ...]) -> Explanation:
     """SHAP values of a sample of the rows of ``x`` (n, features)."""
-    import shap
-
-    rows, reference = _sample(x, EXPLAINED_ROWS), _sample(background, BACKGROUND_ROWS)
-    model = pipeline[-1]
-    if len(pipeline) == 1:
-        return Explanation(features, _of_positive_class(shap.TreeExplainer(model).shap_values(rows)), rows)
-    before = pipeline[:-1]
-    explainer = shap.LinearExplainer(model, before.transform(reference))
-    values = _of_positive_class(explainer.shap_values(before.transform(rows)))
+    model, before = pipeline[-1], pipeline[:-1]
+    rows = _sample(x, EXPLAINED_ROWS if _is_tree(model) or _is_linear(model) else SAMPLED_ROWS)
+    reference = _sample(background, BACKGROUND_ROWS)
+    if not len(before):
+        return Explanation(features, _one_output(_shap_values(model, rows, reference)), rows)
+    values = _one_output(_shap_values(model, before.transform(rows), before.transform(reference)))
     return Explanation(features, _by_feature(values, before.get_feature_names_out(features), features), rows)
 
 
+def _shap_values(model: Any, rows: Floats, reference: Floats) -> Any:
+    """By the formula of trees or of linear models; of any other by permuting features (Strumbelj, Kononenko 2014)."""
+    import shap
+
+    if _is_tree(model):
+        return shap.TreeExplainer(model).shap_values(rows)
+    if _is_linear(model):
+        return shap.LinearExplainer(model, reference).shap_values(rows)
+    answer = getattr(model, "predict_proba", model.predict)
+    masker = shap.maskers.Independent(reference, max_samples=SAMPLED_BACKGROUND)
+    explainer = shap.explainers.Permutation(answer, masker, seed=SEED)
+    return explainer(rows, max_evals=2 * rows.shape[1] + 1, silent=True).values
+
+
+def _is_tree(model: Any) -> bool:
+    from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+
+    library = type(model).__module__.partition(".")[0]
+    return library in ("xgboost", "lightgbm") or isinstance(model, RandomForestClassifier | RandomForestRegressor)
+
+
+def _is_linear(model: Any) -> bool:
+    from sklearn.linear_model import LogisticRegression, Ridge
+
+    return isinstance(model, LogisticRegression | Ridge)
+
+
 def _by_feature(values: Floats, columns: Sequence[str], features: tuple[str, ...]) -> Floats:
-    """The values of the columns that were made of each feature: itself, and the one that marks where it is missing.
+    """The values of the columns that were made of each feature: itself, one for each category, where it is missing.
 
     A feature that no column was made of adds nothing.
     """
     summed = np.zeros((len(values), len(features)))
     for column, value in zip(columns, values.T, strict=True):
-        feature = column if column in features else column.removeprefix(MARKS_MISSING)
-        summed[:, features.index(feature)] += value
+        summed[:, features.index(_made_of(column, features))] += value
     return summed
 
 
-def _of_positive_class(values: Any) -> Floats:
+def _made_of(column: str, features: tuple[str, ...]) -> str:
+    """The feature that a column of scikit-learn's encoders was made of: theirs is its name and the category."""
+    if column in features:
+        return column
+    named = column.removeprefix(MARKS_MISSING)
+    return max((name for name in features if named == name or named.startswith(f"{name}_")), key=len)
+
+
+def _one_output(values: Any) -> Floats:
+    """Of yes and no the yes; of several classes all of them, without their signs."""
     array = np.asarray(values, dtype=np.float64)
-    return array[..., 1] if array.ndim == 3 else array
+    if array.ndim < 3:
+        return array
+    return array[..., 1] if array.shape[2] == 2 else np.abs(array).sum(axis=2)
 
 
 def _sample(x: Floats, rows: int) -> Floats:

@@ -1,13 +1,10 @@
-"""Point values of the metrics of a scored set of examples."""
+"""Point values of the metrics of a scored set of examples whose labels are yes or no."""
 
 from dataclasses import asdict, dataclass
 
 import numpy as np
 
 from ml_modeling.examples import Floats, Integers
-
-METRICS = ("roc_auc", "average_precision", "f1", "accuracy", "brier")
-LOWER_IS_BETTER = frozenset({"brier"})
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from ml_modeling.evaluation.report import Estimate, EvaluationReport
 from ml_modeling.use_case import UseCase
+from ml_modeling.wording import asked, proven_on
 
 
 @dataclass(frozen=True)
@@ -33,16 +34,7 @@ def model_card(use_case: UseCase, origin: Origin, report: EvaluationReport, impo
 
 
 def _purpose(use_case: UseCase, report: EvaluationReport) -> str:
-    label = use_case.label
-    negative, positive = use_case.spec.decisions
-    event = ", ".join(f"{column} = {value}" for column, value in label.event.items())
-    follows = "follows" if label.event_means else "does not follow"
-    return (
-        "## What it answers\n\n"
-        f"For an entity with an event ({event}) in the {label.active.days} days before: the probability that another "
-        f"{follows} within {label.horizon.days} days. A score of at least {report.threshold:.3f} is decided "
-        f"`{positive}`, a lower one `{negative}`."
-    )
+    return f"## What it answers\n\n{asked(use_case.question)} {use_case.task.answers(report)}"
 
 
 def _origin(origin: Origin) -> str:
@@ -59,7 +51,7 @@ def _quality(report: EvaluationReport) -> str:
         for name, value in report.metrics.items()
     ]
     return (
-        f"## How good it is\n\nOn the test part: {report.examples} examples, {report.base_rate:.1%} positive. "
+        f"## How good it is\n\nOn the test part: {report.examples} examples{report.labels}. "
         f"Brackets are {report.confidence:.0%} bootstrap intervals over entities. "
         f"The baseline is one line: {report.baseline_rule}.\n\n"
         + _table(("metric", "model", "baseline", "model minus baseline"), rows)
@@ -72,15 +64,7 @@ def _reasons(importance: Mapping[str, float]) -> str:
 
 
 def _limits(use_case: UseCase) -> str:
-    cold_start = use_case.spec.cold_start
-    return (
-        "## Limits\n\n"
-        f"- It was tested on entities active within {use_case.label.active.days} days; others are scored without proof."
-        "\n- Its probabilities follow the share of positives of the training time; when that share moves with the "
-        "season, ranks stay useful longer than probabilities.\n"
-        f"- An entity without features gets the cold-start score (`{cold_start.score}`), which says nothing about it, "
-        f"and the cold-start decision (`{cold_start.decision}`)."
-    )
+    return f"## Limits\n\n- {proven_on(use_case.question)}\n{use_case.task.limits()}"
 
 
 def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:

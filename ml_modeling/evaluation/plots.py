@@ -6,14 +6,16 @@ import numpy as np
 from sklearn.metrics import precision_recall_curve, roc_curve
 
 from ml_modeling.evaluation.explanation import Explanation
-from ml_modeling.evaluation.report import EvaluationReport
+from ml_modeling.evaluation.metrics import calibration as calibration_bins
+from ml_modeling.evaluation.report import BinaryReport, EvaluationReport, MulticlassReport
 from ml_modeling.examples import Floats, Integers
+from ml_modeling.tasks.scoring import Scoring
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def curves(y: Integers, scores: Floats, baseline: Floats, report: EvaluationReport) -> "Figure":
+def curves(y: Integers, scores: Floats, baseline: Floats, report: BinaryReport) -> "Figure":
     """ROC and precision-recall curves of the model and the baseline."""
     from matplotlib.figure import Figure
 
@@ -34,7 +36,7 @@ def curves(y: Integers, scores: Floats, baseline: Floats, report: EvaluationRepo
     return figure
 
 
-def calibration(report: EvaluationReport) -> "Figure":
+def calibration(report: BinaryReport) -> "Figure":
     """The share of positives in bins of equal count, against their mean score."""
     from matplotlib.figure import Figure
 
@@ -62,4 +64,66 @@ def shap_summary(explanation: Explanation) -> "Figure":
     shap.summary_plot(explanation.values, explanation.x, feature_names=names, show=False, rng=random)
     plt.tight_layout()
     plt.close(figure)
+    return figure
+
+
+def confusion(report: MulticlassReport) -> "Figure":
+    """How many examples of each class were decided to be of which."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6, 5), layout="constrained")
+    axes = figure.subplots()
+    shares = [[count / max(sum(row), 1) for count in row] for row in report.confusion]
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    for true, row in enumerate(report.confusion):
+        for chosen, count in enumerate(row):
+            colour = "white" if shares[true][chosen] > 0.5 else "black"
+            axes.text(chosen, true, f"{count}", ha="center", va="center", color=colour)
+    places = range(len(report.classes))
+    axes.set(title=f"Confusion (macro F1 {report.metrics['macro_f1']})", xlabel="decided", ylabel="true")
+    axes.set(xticks=places, yticks=places, xticklabels=report.classes, yticklabels=report.classes)
+    return figure
+
+
+def class_calibration(y: Integers, scores: Floats, classes: tuple[str, ...]) -> "Figure":
+    """For each class its share in bins of equal count, against their mean score."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(5.5, 5), layout="constrained")
+    axes = figure.subplots()
+    axes.plot([0, 1], [0, 1], color="grey", linestyle=":", label="perfect")
+    for number, name in enumerate(classes):
+        bins = calibration_bins((y == number).astype(np.int64), scores[:, number])
+        axes.plot([part.mean_score for part in bins], [part.positive_share for part in bins], marker="o", label=name)
+    axes.set(title="Calibration by class", xlabel="mean score", ylabel="share of the class")
+    axes.legend(loc="upper left", fontsize="small")
+    return figure
+
+
+def values(y: Floats, predicted: Floats, baseline: Floats, report: EvaluationReport) -> "Figure":
+    """The true values against the predicted ones, of the model and of the baseline."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(11, 5), layout="constrained")
+    named = (("model", predicted, report.metrics), ("baseline", baseline, report.baseline))
+    for axes, (name, answered, metrics) in zip(figure.subplots(1, 2, sharey=True), named, strict=True):
+        axes.scatter(answered, y, s=6, alpha=0.3)
+        axes.axline((0, 0), slope=1, color="grey", linestyle=":")
+        axes.set(title=f"{name}: MAE {metrics['mae']}", xlabel="predicted", ylabel="true")
+    return figure
+
+
+def errors(y: Floats, scoring: Scoring) -> "Figure":
+    """What is true minus what was predicted, and where the intervals end."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(5.5, 5), layout="constrained")
+    axes = figure.subplots()
+    axes.scatter(scoring.scores, y - scoring.scores, s=6, alpha=0.3)
+    axes.axhline(0, color="grey", linestyle=":")
+    if scoring.low is not None and scoring.high is not None:
+        order = np.argsort(scoring.scores)
+        for ends in (scoring.low, scoring.high):
+            axes.plot(scoring.scores[order], (ends - scoring.scores)[order], color="tab:orange")
+    axes.set(title="Errors on the test part", xlabel="predicted", ylabel="true minus predicted")
     return figure

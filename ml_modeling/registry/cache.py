@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from ml_modeling.registry.aliases import CHAMPION
+from ml_modeling.registry.background import read_background
 from ml_modeling.registry.identity import ModelIdentity, digest_of, identity_of
 from ml_modeling.registry.served import ServedModel, check_digest, download, read_model
 from tidemill.config.settings import Settings
@@ -84,7 +85,8 @@ class ModelCache:
         folder = self._folder(model.identity)
         check_digest((folder / DIGEST).read_text(encoding="utf-8"), model.identity.digest, str(model))
         spec, pipeline = read_model(folder / MODEL, str(model))
-        return ServedModel(model.name, model.version, CHAMPION, model.identity, spec, pipeline)
+        background = read_background(folder / MODEL, spec.features)
+        return ServedModel(model.name, model.version, CHAMPION, model.identity, spec, pipeline, background)
 
     def served(self) -> list[Registered]:
         """The models that have served and whose copies are whole, the last one first."""

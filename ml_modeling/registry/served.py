@@ -4,16 +4,17 @@ import tempfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 from zipfile import BadZipFile
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, TypeAdapter
 from yaml import YAMLError
 
+from ml_modeling.own_estimators import trusted_types
 from ml_modeling.registry.connection import MlflowRequestError, connect, mlflow_errors
 from ml_modeling.registry.identity import ModelIdentity, digest_of
-from ml_modeling.registry.scorer import Floats, final_step, positive_probability
+from ml_modeling.registry.scorer import Floats, final_step
 from tidemill.config.errors import TerminalError
 from tidemill.config.settings import Settings
 
@@ -24,10 +25,14 @@ TRUSTED_TYPES = (
     "collections.OrderedDict",
     "lightgbm.basic.Booster",
     "lightgbm.sklearn.LGBMClassifier",
+    "lightgbm.sklearn.LGBMRegressor",
     "numpy.dtype",
+    "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
+    "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
     "sklearn.tree._tree.Tree",
     "xgboost.core.Booster",
     "xgboost.sklearn.XGBClassifier",
+    "xgboost.sklearn.XGBRegressor",
 )
 # What reading damaged YAML, zip, JSON and arrays raises.
 READ_ERRORS = (
@@ -48,8 +53,8 @@ class UnreadableModelError(TerminalError):
     """A model folder that is damaged, or that was not logged by this project."""
 
 
-class ServingSpec(BaseModel):
-    """What is stored with a model, in the metadata of its ``MLmodel`` file."""
+class Served(BaseModel):
+    """What is stored with a model of any task, in the metadata of its ``MLmodel`` file."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -57,60 +62,86 @@ class ServingSpec(BaseModel):
     feature_service: str
     feature_fingerprint: str = Field(description="of the meaning of the features that the model learnt from")
     features: tuple[str, ...] = Field(min_length=1, description="the columns of the matrix, in this order")
+    entities: tuple[str, ...] = Field(default=(), description="the keys that a request names, the asked one first")
+    inputs: tuple[str, ...] = Field(default=(), description="the numbers that a request brings")
+
+
+class ServingSpec(Served):
+    """Yes or no."""
+
+    task: Literal["binary"] = "binary"
     threshold: float = Field(description="a score at or above it is the positive decision")
     decisions: tuple[str, str] = Field(description="names of the negative and the positive decision")
     cold_start_score: float = Field(ge=0, le=1, description="score of an entity without features")
     cold_start_decision: str | None = Field(default=None, description="its decision; null when there is none to take")
 
 
+class MulticlassServing(Served):
+    """One of some classes; the columns of the probabilities are in their order."""
+
+    task: Literal["multiclass"] = "multiclass"
+    classes: tuple[str, ...]
+    cold_start_scores: tuple[float, ...]
+    cold_start_decision: str | None = Field(default=None, description="its decision; null when there is none to take")
+
+
+class ValueInterval(BaseModel):
+    """What is added to a value for the ends of its interval; ``below`` is negative, as a rule."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    coverage: float
+    below: float
+    above: float
+
+
+class RegressionServing(Served):
+    """A number; one below ``minimum``, or an interval that begins there, is lifted to it."""
+
+    task: Literal["regression"] = "regression"
+    minimum: float | None = None
+    interval: ValueInterval | None = None
+    cold_start_value: float
+
+
+def _task_in(stored: Any) -> str:
+    """The task of a stored model; those of before there was another are yes or no."""
+    return str(stored.get("task", "binary") if isinstance(stored, dict) else stored.task)
+
+
+Serving = ServingSpec | MulticlassServing | RegressionServing
+STORED: TypeAdapter[Serving] = TypeAdapter(
+    Annotated[
+        Annotated[ServingSpec, Tag("binary")]
+        | Annotated[MulticlassServing, Tag("multiclass")]
+        | Annotated[RegressionServing, Tag("regression")],
+        Discriminator(_task_in),
+    ]
+)
+
+
 @dataclass(frozen=True)
 class ServedModel:
-    """A registered version, ready to score."""
+    """A registered version, ready to answer; ``background`` are rows like those it learnt from, where it kept some."""
 
     name: str
     version: str
     alias: str
     identity: ModelIdentity
-    spec: ServingSpec
+    spec: Serving
     pipeline: Any
+    background: Floats | None = None
 
     @property
     def features(self) -> tuple[str, ...]:
         return self.spec.features
 
     @property
-    def threshold(self) -> float:
-        return self.spec.threshold
-
-    @property
-    def decisions(self) -> tuple[str, str]:
-        return self.spec.decisions
-
-    @property
-    def cold_start_score(self) -> float:
-        return self.spec.cold_start_score
-
-    @property
-    def cold_start_decision(self) -> str | None:
-        return self.spec.cold_start_decision
-
-    @property
     def feature_service(self) -> str:
         return self.spec.feature_service
 
-    def score(self, matrix: Floats) -> Floats:
-        """The probability of the positive class of each row.
 
-        ``matrix`` has shape (n, len(features)) with columns ordered like ``features``; nan is a missing value.
-        """
-        return positive_probability(self.pipeline, matrix)
-
-    def decide(self, score: float) -> str:
-        """The decision for one score."""
-        return self.decisions[score >= self.threshold]
-
-
-def download_model(settings: Settings, uri: str, what: str, digest: str = "") -> tuple[ServingSpec, Any]:
+def download_model(settings: Settings, uri: str, what: str, digest: str = "") -> tuple[Serving, Any]:
     """The spec and the fitted pipeline of an MLflow model URI; ``what`` names it in errors.
 
     Raises:
@@ -158,7 +189,7 @@ def check_digest(found: str, recorded: str, what: str) -> None:
         )
 
 
-def read_model(folder: Path, what: str) -> tuple[ServingSpec, Any]:
+def read_model(folder: Path, what: str) -> tuple[Serving, Any]:
     """The spec and the fitted pipeline of a downloaded model folder; ``what`` names the model in errors.
 
     Raises:
@@ -171,9 +202,10 @@ def read_model(folder: Path, what: str) -> tuple[ServingSpec, Any]:
         metadata = description.get("metadata") or {}
         if METADATA_KEY not in metadata:
             raise ValueError(f"no metadata {METADATA_KEY!r} in its MLmodel, so `tidemill models train` did not make it")
-        spec = ServingSpec.model_validate(metadata[METADATA_KEY])
+        spec = STORED.validate_python(metadata[METADATA_KEY])
         stored = _file(folder, description["flavors"]["sklearn"]["pickled_model"])
-        pipeline = skops.io.load(stored, trusted=TRUSTED_TYPES)
+        own = trusted_types(spec.use_case, lambda: skops.io.get_untrusted_types(file=stored))
+        pipeline = skops.io.load(stored, trusted=[*TRUSTED_TYPES, *own])
         final = final_step(pipeline)
     except READ_ERRORS as error:
         raise UnreadableModelError(f"{what} is none this project can serve: {error}") from error

@@ -1,5 +1,6 @@
 """``tidemill features apply | bootstrap | get | consistency | corrections``."""
 
+import re
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -73,15 +74,21 @@ def bootstrap(group_names: tuple[str, ...], anew: bool, as_json: bool) -> None:
 
 
 @command.command()
-@click.argument("ids", metavar="ID...", nargs=-1, required=True)
-@click.option("--service", "service_name", default="churn", show_default=True, help="The feature service to read.")
+@click.argument("instances", metavar="INSTANCE...", nargs=-1, required=True)
+@click.option("--service", "service_name", help="The feature service to read.  [default: the first that is served]")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def get(ids: tuple[str, ...], service_name: str, as_json: bool) -> None:
-    """Print the features of each entity as of now."""
+def get(instances: tuple[str, ...], service_name: str | None, as_json: bool) -> None:
+    """Print the features of each instance as of now.
+
+    An INSTANCE is an id, or, where a service has several entities or inputs, all of them as NAME=VALUE with commas
+    between: customer_id=C000017,terminal_id=T000003,amount=81.5
+    """
     from feature_store.online import OnlineReader
 
-    reader = OnlineReader(load_settings(), service_name, TIMEOUT_S)
-    rows = reader.read([dict.fromkeys(reader.keys, one) for one in ids])
+    settings = load_settings()
+    reader = OnlineReader(settings, service_name or settings.serving.use_cases[0], TIMEOUT_S)
+    ids = instances
+    rows = reader.read([_instance(text, reader.keys, reader.inputs) for text in instances])
     if as_json:
         shown = [
             {
@@ -101,22 +108,26 @@ def get(ids: tuple[str, ...], service_name: str, as_json: bool) -> None:
 
 
 @command.command()
-@click.argument("service_name", metavar="[SERVICE]", default="churn")
+@click.argument("service_name", metavar="[SERVICE]", required=False)
 @click.option("--from", "begin", type=TIME, help="Fetches from this time on, UTC. [default: a day before --to]")
 @click.option("--to", "end", type=TIME, help="Fetches before this time, UTC. [default: now]")
 @click.option("--allowed", type=click.FloatRange(0, 1), default=0.0, show_default=True, help="Share of wrong values.")
 @click.option("--at-least", type=click.IntRange(min=0), default=1, show_default=True, help="Fetches to compare.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def consistency(  # noqa: PLR0913, PLR0917 - click hands over every option
-    service_name: str, begin: datetime | None, end: datetime | None, allowed: float, at_least: int, as_json: bool
+    service_name: str | None, begin: datetime | None, end: datetime | None, allowed: float, at_least: int, as_json: bool
 ) -> None:
-    """Compare the features of logged predictions with those of the lake; exit 1 above the allowed share."""
+    """Compare the features of logged predictions with those of the lake; exit 1 above the allowed share.
+
+    Without a SERVICE, those of the first that is served.
+    """
     from feature_store import catalog
     from feature_store.consistency import measure
 
     until = (end or datetime.now(UTC)).replace(tzinfo=UTC)
     since = begin.replace(tzinfo=UTC) if begin else until - timedelta(days=1)
-    settings, service = load_settings(), catalog.service(service_name)
+    settings = load_settings()
+    service = catalog.service(service_name or settings.serving.use_cases[0])
     found = measure(settings, service, since, until)
     if as_json:
         click.echo(strict_json.dumps(asdict(found) | {"rate": found.rate}, default=str))
@@ -124,7 +135,7 @@ def consistency(  # noqa: PLR0913, PLR0917 - click hands over every option
         _print_consistency(found)
     if found.fetches < at_least:
         raise NothingToCompareError(
-            f"{found.fetches} predictions of {service_name} with features of today's definition from {since} to {until}"
+            f"{found.fetches} predictions of {service.name} with features of today's definition from {since} to {until}"
             f", {at_least} are wanted: ask the model server for some, and wait until the lake has them"
         )
     if found.rate > allowed:
@@ -196,6 +207,23 @@ def _print_consistency(found: "Consistency") -> None:
     print_table(table(("feature", "matched", "mismatched", "missing", "extra"), rows, f"{found.fetches:,} fetches"))
     lag = f", by {found.lag_s['median']} s (median) and at most {found.lag_s['max']} s" if found.lag_s else ""
     click.echo(f"behind the lake at {found.behind:,} of {found.fetches:,} fetches{lag}")
+
+
+def _instance(text: str, keys: "Sequence[str]", inputs: "Sequence[str]") -> dict[str, str | float]:
+    """The keys and inputs of a service that an argument of ``get`` names."""
+    names = [*keys, *inputs]
+    if len(names) == 1 and not text.startswith(f"{names[0]}="):
+        text = f"{names[0]}={text}"
+    # An id may hold a comma or an equals sign itself: a pair begins where one of the names does.
+    pairs = re.split(rf"(?:^|,)({'|'.join(map(re.escape, names))})=", text)
+    given = dict(zip(pairs[1::2], pairs[2::2], strict=True))
+    if pairs[0] or len(pairs) != 2 * len(names) + 1 or set(given) != set(names):
+        wanted = ",".join(f"{name}=..." for name in names)
+        raise click.BadParameter(f"{text!r} must be {wanted}", param_hint="INSTANCE")
+    try:
+        return {name: float(value) if name in inputs else value for name, value in given.items()}
+    except ValueError as error:
+        raise click.BadParameter(f"{text!r}: {error}", param_hint="INSTANCE") from error
 
 
 def _cell(number: float | None) -> str:

@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from ml_modeling.tuning import Trial
     from ml_modeling.use_case import UseCase
 
-METRICS = ("roc_auc", "average_precision", "f1", "accuracy", "brier")
-HEADLINE = ("roc_auc", "brier")
+HEADLINE = ("roc_auc", "brier", "macro_f1", "log_loss", "mae", "r2")
 
 as_json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 run_option = click.option("--run", "run_id", required=True, metavar="RUN_ID", help="The training run.")
@@ -53,7 +52,7 @@ def train(use_case: str, trials: int | None, timeout_s: float | None, as_json: b
         return _frame(definition)
 
     run, model = train_model(settings, definition, read, _show_trial)
-    validation = model.validation.as_dict()
+    validation = dict(model.validation)
     result = {
         "run_id": run.run_id,
         "experiment_id": run.experiment_id,
@@ -237,8 +236,8 @@ def _print_rows(records: Sequence[Any], as_json: bool, head: tuple[str, ...], ro
     print_table(table(head, rows))
 
 
-def _metrics(metrics: Mapping[str, float], names: Sequence[str] = METRICS) -> str:
-    return ", ".join(f"{name} {metrics[name]:.3f}" for name in names if name in metrics)
+def _metrics(metrics: Mapping[str, float], names: Sequence[str] | None = None) -> str:
+    return ", ".join(f"{name} {metrics[name]:.3f}" for name in names or metrics if name in metrics)
 
 
 def _aliases(version: "Version") -> str:

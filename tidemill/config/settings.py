@@ -140,6 +140,9 @@ class Serving(Section):
         75.0, gt=0, description="a connection without a request stays open so long: longer than at the proxy before it"
     )
     feature_timeout_s: float = Field(0.25, gt=0)
+    explain_timeout_s: float = Field(
+        2.0, gt=0, description="for the reasons of one answer, its wait for others included"
+    )
     max_body_bytes: int = Field(1_000_000, ge=1)
     max_instances: int = Field(1_000, ge=1)
     prediction_queue: int = Field(10_000, ge=1, description="predictions waiting to be logged; more are dropped")

@@ -19,10 +19,11 @@ def example(contract: Contract, time: datetime) -> bytes:
     """
     properties = contract.schema["properties"]
     names = dict.fromkeys((*contract.schema["required"], contract.key_fields[0]))
-    return to_json(event(contract, SOURCE, "example", time, {name: _value(properties[name]) for name in names}))
+    return to_json(event(contract, SOURCE, "example", time, {name: example_value(properties[name]) for name in names}))
 
 
-def _value(schema: Mapping[str, Any]) -> Any:
+def example_value(schema: Mapping[str, Any]) -> Any:
+    """The first of the ``examples`` of a property, or the smallest value that it may have."""
     for keyword in ("examples", "enum"):
         if keyword in schema:
             return schema[keyword][0]
@@ -41,7 +42,7 @@ def _smallest(kind: str, schema: Mapping[str, Any]) -> Any:
         case "boolean":
             return False
         case "array":
-            return [_value(schema["items"])] * schema.get("minItems", 0)
+            return [example_value(schema["items"])] * schema.get("minItems", 0)
         case _:
             return {}
 

@@ -49,6 +49,11 @@ class Plan:
         return self.settings.home / "demo"
 
     @property
+    def use_case(self) -> str:
+        """The one that is trained and asked: the first that is served."""
+        return self.settings.serving.use_cases[0]
+
+    @property
     def logs(self) -> Path:
         return self.settings.home / "logs" / "demo"
 

@@ -4,7 +4,7 @@ import itertools
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
@@ -14,10 +14,12 @@ from tidemill.demo.plan import Plan
 from tidemill.demo.process import end_commands
 from tidemill.demo.runner import Say
 
-USE_CASE = "churn"
+if TYPE_CHECKING:
+    from model_serving.asked import Asked
+
 STRANGER = "nobody-we-know"
-KNOWN_CUSTOMERS = 5
-MANY_CUSTOMERS = 500
+KNOWN = 5
+MANY = 500
 A_REQUEST = 50
 FEWEST_PREDICTIONS = 500
 PAUSE_S = 0.5
@@ -29,16 +31,20 @@ class PredictionError(TerminalError):
 
 
 def ask_for_predictions(plan: Plan, say: Say) -> Mapping[str, Any]:
-    """Predictions for the customers who came last and for one nobody knows."""
+    """Predictions for those of whom something came last, and for one nobody knows."""
+    from model_serving.asked import asked_of
+
     settings = plan.settings
-    customers = _customers(settings, KNOWN_CUSTOMERS)
+    asked = asked_of(plan.use_case)
+    instances = newest_instances(settings, asked, KNOWN)
+    stranger = instances[0] | dict.fromkeys(asked.keys, STRANGER)
     with httpx.Client(base_url=settings.serving.url, timeout=10, trust_env=False) as http:
-        _wait_for_champion(http, settings, say)
+        _wait_for_champion(http, plan, say)
         started = time.perf_counter()
-        answer = _ask(http, [*customers, STRANGER])
+        answer = _ask(http, plan.use_case, [*instances, stranger])
         latency_ms = (time.perf_counter() - started) * 1000
-    _check(answer, customers)
-    return answer | {"latency_ms": round(latency_ms, 2)}
+    _check(answer["predictions"])
+    return answer | {"keys": asked.keys, "latency_ms": round(latency_ms, 2)}
 
 
 def ask_meanwhile(plan: Plan, live: Callable[[Say], Mapping[str, Any]] | None, say: Say) -> Mapping[str, Any]:
@@ -46,15 +52,17 @@ def ask_meanwhile(plan: Plan, live: Callable[[Say], Mapping[str, Any]] | None, s
 
     ``began`` of the facts is when, in Unix seconds.
     """
-    customers = _customers(plan.settings, MANY_CUSTOMERS)
-    batches = itertools.cycle([customers[first : first + A_REQUEST] for first in range(0, len(customers), A_REQUEST)])
+    from model_serving.asked import asked_of
+
+    instances = newest_instances(plan.settings, asked_of(plan.use_case), MANY)
+    batches = itertools.cycle([instances[first : first + A_REQUEST] for first in range(0, len(instances), A_REQUEST)])
     began, asked = time.time(), 0
     http = httpx.Client(base_url=plan.settings.serving.url, timeout=10, trust_env=False)
     with ThreadPoolExecutor(1) as pool, http:
         sending = pool.submit(live, say) if live else None
         try:
             for batch in batches:
-                asked += len(_ask(http, batch)["predictions"])
+                asked += len(_ask(http, plan.use_case, batch)["predictions"])
                 if asked >= FEWEST_PREDICTIONS and (sending is None or sending.done()):
                     break
                 time.sleep(PAUSE_S)
@@ -65,40 +73,63 @@ def ask_meanwhile(plan: Plan, live: Callable[[Say], Mapping[str, Any]] | None, s
     return {"began": began, "asked": asked, **sent}
 
 
-def _customers(settings: Settings, number: int) -> list[str]:
-    """Customers who bought or returned something last, by the gold table."""
+def newest_instances(settings: Settings, asked: "Asked", number: int) -> list[dict[str, Any]]:
+    """What a use case may be asked: keys and inputs of the newest events that have them all."""
     from data_lake.sql import connect
 
+    names = [*asked.keys, *asked.inputs]
+    source = _source(asked)
+    columns = ", ".join(names)
+    there = " and ".join(f"{name} is not null" for name in names)
     sql = (
-        "select customer_id from gold.customer_daily group by customer_id "
-        "order by max(event_date) desc, customer_id limit ?"
+        f"select {columns} from {source} where {there} "  # noqa: S608 - declared names
+        f"group by {columns} order by max(event_time) desc, {columns} limit ?"
     )
     with connect(settings, sql) as lake:
-        customers = [str(customer) for (customer,) in lake.execute(sql, [number]).fetchall()]
-    if not customers:
-        raise PredictionError("gold/customer_daily has no customers: look at the DAG lakehouse_gold")
-    return customers
+        rows = lake.execute(sql, [number]).fetchall()
+    if not rows:
+        raise PredictionError(f"{source} has no events that a request of {asked.use_case} could be about")
+    return [
+        {name: float(value) if name in asked.inputs else str(value) for name, value in zip(names, row, strict=True)}
+        for row in rows
+    ]
 
 
-def _ask(http: httpx.Client, customers: list[str]) -> dict[str, Any]:
-    response = http.post(f"/predict/{USE_CASE}", json={"instances": [{"customer_id": one} for one in customers]})
+def _source(asked: "Asked") -> str:
+    """The first table its features are made of that has every key and input."""
+    from data_lake.tables import table
+    from feature_store.catalog import service
+
+    names = {*asked.keys, *asked.inputs}
+    for group in service(asked.use_case).groups:
+        if names <= {column.name for column in table(group.source.table).columns}:
+            return group.source.table.replace("/", ".")
+    raise PredictionError(
+        f"no table of {asked.use_case} has all of {', '.join(sorted(names))}: nobody can be asked about"
+    )
+
+
+def _ask(http: httpx.Client, use_case: str, instances: list[dict[str, Any]]) -> dict[str, Any]:
+    response = http.post(f"/predict/{use_case}", json={"instances": instances})
     if response.status_code != httpx.codes.OK:
-        raise PredictionError(f"POST /predict/{USE_CASE} answered {response.status_code}: {response.text[:300]}")
+        raise PredictionError(f"POST /predict/{use_case} answered {response.status_code}: {response.text[:300]}")
     answer: dict[str, Any] = response.json()
     return answer
 
 
-def _wait_for_champion(http: httpx.Client, settings: Settings, say: Say) -> None:
+def _wait_for_champion(http: httpx.Client, plan: Plan, say: Say) -> None:
     """Wait until the server answers with the registry's champion."""
     from ml_modeling.registry.aliases import CHAMPION
     from ml_modeling.registry.versions import behind_alias
 
-    wanted = behind_alias(settings, USE_CASE, CHAMPION)
+    wanted = behind_alias(plan.settings, plan.use_case, CHAMPION)
     if wanted is None:
-        raise PredictionError(f"no champion of {USE_CASE}: the gate kept every model out, see the DAG train_churn")
+        raise PredictionError(
+            f"no champion of {plan.use_case}: the gate kept every model out, see the DAG train_{plan.use_case}"
+        )
     deadline = time.monotonic() + READY_S
     while time.monotonic() < deadline:
-        response = http.get(f"/model-info/{USE_CASE}")
+        response = http.get(f"/model-info/{plan.use_case}")
         if response.is_success and response.json()["model_id"] == wanted.model_id:
             return
         say(f"waiting for the model server to load version {wanted.version}")
@@ -108,10 +139,10 @@ def _wait_for_champion(http: httpx.Client, settings: Settings, say: Say) -> None
     )
 
 
-def _check(answer: Mapping[str, Any], customers: list[str]) -> None:
-    by_id = {prediction["customer_id"]: prediction for prediction in answer["predictions"]}
-    degraded = {customer: by_id[customer]["degraded"] for customer in customers if by_id[customer]["degraded"]}
+def _check(predictions: list[Mapping[str, Any]]) -> None:
+    *known, stranger = predictions
+    degraded = [prediction for prediction in known if prediction["degraded"]]
     if degraded:
-        raise PredictionError(f"predictions for known customers are degraded: {degraded}; see /readyz")
-    if not by_id[STRANGER]["degraded"]:
-        raise PredictionError("a customer nobody knows got an answer that is not marked as a cold start")
+        raise PredictionError(f"predictions for those who are known are degraded: {degraded}; see /readyz")
+    if not stranger["degraded"]:
+        raise PredictionError("one whom nobody knows got an answer that is not marked as a cold start")

@@ -1,6 +1,6 @@
 """The demo's closing table."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tidemill.tables import print_table, table
@@ -23,8 +23,8 @@ def _rows(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "rejected at the source", _counts(sent["rejected_rows"])
     yield "rows", "\n".join(f"{rows:>10,}  {name}" for name, rows in summary["rows"].items())
     yield from model_rows(summary["champion"], summary["trained"])
-    yield "predictions", "\n".join(_prediction(item) for item in _examples(summary["predictions"]))
-    yield "answered in", f"{summary['prediction_latency_ms']} ms for {len(summary['predictions'])} customers"
+    yield "predictions", "\n".join(_prediction(item, summary["keys"]) for item in _examples(summary["predictions"]))
+    yield "answered in", f"{summary['prediction_latency_ms']} ms for {len(summary['predictions'])} predictions"
     fresh = summary["freshness_s"]
     yield "freshness", f"live, broker to lake: median {fresh['median']} s, p99 {fresh['p99']} s"
     yield "features", _consistency(summary["consistency"])
@@ -37,7 +37,7 @@ def model_rows(champion: Mapping[str, Any], trained: Mapping[str, Any]) -> Itera
     """What this run trained with the verdict of its gates, and the champion, which may be another model."""
     yield "trained", f"MLflow run {trained['run_id']}; test ROC AUC {_interval(trained['test']['roc_auc'])}"
     yield "gate", _verdict(trained["gate"])
-    yield "champion", f"churn version {champion['version']}, MLflow run {champion['run_id']}"
+    yield "champion", f"{champion['name']} version {champion['version']}, MLflow run {champion['run_id']}"
     metric, rule = champion["test"]["roc_auc"], champion["baseline"]["roc_auc"]
     yield "its ROC AUC", f"{_interval(metric)}; baseline {_interval(rule)} ({champion['baseline_rule']})"
 
@@ -74,6 +74,13 @@ def _examples(predictions: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     return [*predictions[:EXAMPLES], predictions[-1]]
 
 
-def _prediction(item: Mapping[str, Any]) -> str:
+def _prediction(item: Mapping[str, Any], keys: Sequence[str]) -> str:
     marks = f" ({', '.join(item['degraded'])})" if item["degraded"] else ""
-    return f"{item['customer_id']}: {item['score']:.3f} {item['decision'] or 'no decision'}{marks}"
+    return f"{', '.join(item[key] for key in keys)}: {_answer(item)}{marks}"
+
+
+def _answer(item: Mapping[str, Any]) -> str:
+    if "value" in item:
+        return f"{item['value']:.2f}" + (" [{:.2f}, {:.2f}]".format(*item["interval"]) if item["interval"] else "")
+    score = item["score"] if "score" in item else max(item["scores"].values())
+    return f"{score:.3f} {item['decision'] or 'no decision'}"

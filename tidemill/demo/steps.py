@@ -23,13 +23,14 @@ DAG_TIMEOUT_S = 1800.0
 def demo_steps(plan: Plan) -> list[Step]:
     """The steps of ``plan``, in order."""
     live = partial(_produce, plan, "live") if plan.live_arguments() else None
+    train = f"train_{plan.use_case}"
     training = {"trials": plan.size.trials, "timeout_s": plan.size.search_s}
     return [
         Step("stack", "Start the local stack", partial(_start_stack, plan.settings)),
         Step("history", "Send the shop's history to Kafka", partial(_produce, plan, "history")),
         Step("lake", "Wait until the lake has every event", partial(_reconcile, plan)),
         Step("gold", "Airflow: silver to gold (lakehouse_gold)", _dag(plan, "lakehouse_gold")),
-        Step("model", "Airflow: train, gate, promote (train_churn)", _dag(plan, "train_churn", training)),
+        Step("model", f"Airflow: train, gate, promote ({train})", _dag(plan, train, training)),
         Step("predictions", "Ask for predictions over REST", partial(ask_for_predictions, plan)),
         Step("live", LIVE if live else ASK, partial(ask_meanwhile, plan, live)),
         Step("reconciled", "Reconcile broker and lake, predictions included", partial(_reconcile, plan)),
@@ -69,12 +70,17 @@ def _dag(plan: Plan, dag_id: str, conf: Mapping[str, Any] | None = None) -> Call
             )
             done.raise_for_failure()
             succeeded = [task for task, state in done.tasks.items() if state == "success"]
-            returned = {task: airflow.returned(done, task) for task in succeeded if task in RETURNING}
+            returned = {
+                task: airflow.returned(done, task)
+                for task in succeeded
+                if task in RETURNING or task.startswith(COMPARING)
+            }
         return {"dag_run": done.run_id, "tasks": dict(done.tasks), "url": done.url, "returned": returned}
 
     return run
 
 
+COMPARING = "compare_"
 RETURNING = (
     "daily_product_sales",
     "customer_daily",
@@ -82,7 +88,6 @@ RETURNING = (
     "gate",
     "register",
     "promote",
-    "compare_churn",
 )
 
 

@@ -10,7 +10,7 @@ from tidemill.config import strict_json
 from tidemill.config.errors import TerminalError
 from tidemill.config.settings import Settings
 from tidemill.demo.plan import Plan
-from tidemill.demo.predictions import USE_CASE
+from tidemill.demo.steps import COMPARING
 
 LIVE_TABLES = ("silver.transactions", "silver.clicks", "silver.predictions")
 
@@ -36,10 +36,12 @@ def summarize(plan: Plan, facts: Mapping[str, Mapping[str, Any]]) -> dict[str, A
         "rows": {table.name: table.rows for table in tables},
         "champion": champion(settings, predictions["model"]),
         "trained": trained(facts["model"]["returned"]),
+        "use_case": plan.use_case,
         "predictions": predictions["predictions"],
+        "keys": predictions["keys"],
         "prediction_latency_ms": predictions["latency_ms"],
         "freshness_s": _freshness(settings, facts["live"]["began"]),
-        "consistency": facts["consistency"]["returned"]["compare_churn"],
+        "consistency": facts["consistency"]["returned"][f"{COMPARING}{plan.use_case}"],
         "addresses": {service.title: service.address for service in stack.services if service.address},
         "memory_mb": round(stack.memory_bytes / 2**20),
         "seconds": {name: step["seconds"] for name, step in facts.items()},
@@ -50,9 +52,9 @@ def champion(settings: Settings, answered: Mapping[str, str]) -> dict[str, Any]:
     """The model that the answers came from, by what the server says it is, and how its own run tested it."""
     from ml_modeling.lifecycle import evaluation_of
 
-    report = evaluation_of(settings, USE_CASE, answered["run_id"]).model_dump()
+    report = evaluation_of(settings, answered["name"], answered["run_id"]).model_dump()
     return {
-        **{name: answered[name] for name in ("version", "run_id", "model_id")},
+        **{name: answered[name] for name in ("name", "version", "run_id", "model_id")},
         "test": report["metrics"],
         "baseline": report["baseline"],
         "baseline_rule": report["baseline_rule"],

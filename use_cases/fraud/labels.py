@@ -4,7 +4,7 @@ A payment has no label until its verdict's event time. A model may learn from th
 feature counts those before its payment: both follow from the verdict being an event of its own, with a time of its own.
 """
 
-SOURCE = "payment.card_verdict.v1"
-PAYMENTS = "payment.card_transaction.v1"
-PAYMENT_KEY = "transaction_id"
-LABEL = "is_fraud"
+from feature_store.definitions import Outcome
+from use_cases.fraud.features import CUSTOMER, PAYMENTS, VERDICTS
+
+LABEL = Outcome(entity=CUSTOMER, events=PAYMENTS, of=VERDICTS, key="transaction_id", label="is_fraud")

@@ -14,7 +14,8 @@ from data_lake.delta_tables import ensure_table
 from data_lake.tables import table
 from ml_modeling.cutoffs import HistoryTooShortError
 from ml_modeling.frames import NoDataError, read_split_frame
-from ml_modeling.labels import labelled_spine, sampled
+from ml_modeling.questions import Tables, sampled
+from ml_modeling.questions.cutoffs import labelled_at_cutoffs
 from ml_modeling.use_case import load_use_case
 from tests.cases.lake import append_rows
 from tests.cases.naive_windows import Happened, naive_value
@@ -71,8 +72,8 @@ def expected_labels(lines: list[Line], cutoffs: Iterable[date]) -> dict[tuple[st
     bought = [line for line in lines if line.kind == "purchase" and line.customer_id]
     for cutoff in cutoffs:
         moment = datetime(cutoff.year, cutoff.month, cutoff.day, tzinfo=UTC)
-        before = {b.customer_id for b in bought if moment - CHURN.label.active <= b.at < moment}
-        after = {b.customer_id for b in bought if moment <= b.at < moment + CHURN.label.horizon}
+        before = {b.customer_id for b in bought if moment - CHURN.question.active <= b.at < moment}
+        after = {b.customer_id for b in bought if moment <= b.at < moment + CHURN.question.horizon}
         labels |= {(customer, cutoff): int(customer not in after) for customer in before}
     return labels
 
@@ -105,9 +106,9 @@ def happened(lines: list[Line], customers: list[str]) -> list[Happened]:
 def test_labels_are_those_counted_one_by_one(spark, append, lake, seed):
     lines = shop(seed)
     append("silver/transactions", [silver_row(line) for line in lines])
-    events = spark.read.format("delta").load(table("silver/transactions").path(lake))
     cutoffs = MONDAYS[4::6]
-    rows = labelled_spine(spark, events, cutoffs, CHURN.label).collect()
+    tables = Tables.of(spark, lake, CHURN.question, CHURN.service)
+    rows = labelled_at_cutoffs(tables, CHURN.question, cutoffs).collect()
     found = {(row["customer_id"], row["event_timestamp"].date()): row["label"] for row in rows}
     assert len(found) == len(rows)
     assert found == expected_labels(lines, cutoffs)
@@ -133,14 +134,14 @@ def test_the_frame_holds_each_cutoffs_own_features_and_labels(spark, append, lak
     assert data.events.left_out == f"1 before {data.events.first} (from 2001-05-05 on)"
     assert data.table_versions == {"silver/transactions": 1}
     rows = data.frame.rows
-    found = {(row.entity, row.cutoff): row.label for row in rows.itertuples()}
+    found = {(row.entity, row.time.date()): row.label for row in rows.itertuples()}
     assert found == expected_labels(lines, data.split.all)
     history = happened([*lines, wrong_year], customers)
     asked = rows.sample(20, random_state=1)
     for group in CHURN.service.groups:
         for feature in group.features:
             for row in asked.itertuples():
-                at = datetime(row.cutoff.year, row.cutoff.month, row.cutoff.day, tzinfo=UTC)
+                at = row.time.tz_localize(UTC).to_pydatetime()
                 expected = naive_value(feature, history, customers.index(row.entity), micros(at))
                 found = getattr(row, feature.name)
                 assert found == pytest.approx(math.nan if expected is None else expected, nan_ok=True), feature.name

@@ -15,7 +15,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from ml_modeling import tracking
-from ml_modeling.cutoffs import Split
+from ml_modeling.cutoffs import CutoffSplit
 from ml_modeling.event_range import EventRange
 from ml_modeling.examples import TrainingFrame
 from ml_modeling.frames import SplitFrame
@@ -34,7 +34,7 @@ from tidemill.stack.running import stop_group
 pytestmark = pytest.mark.usefixtures("mlflow_server")
 
 DAYS = [date(2026, 1, 5) + timedelta(weeks=13 * step) for step in range(4)]
-SPLIT = Split(train=(DAYS[0],), validation=(DAYS[2],), test=(DAYS[3],), between=(DAYS[1],))
+SPLIT = CutoffSplit(train=(DAYS[0],), validation=(DAYS[2],), test=(DAYS[3],), between=(DAYS[1],))
 EVENTS = EventRange(DAYS[0], date(2027, 1, 4), before=1, earliest=date(2001, 5, 5))
 CHURN = load_use_case("churn")
 
@@ -55,7 +55,9 @@ def data(signal: float = 1.0, seed: int = 0, **changes) -> SplitFrame:
         values = {feature: random.gamma(2.0, 10.0, 500) for feature in CHURN.features}
         pull = signal * (values["returns__count_90d"] + values["purchases__amount_sum_90d"]) / 20
         label = (random.normal(0, 1, 500) > pull - 2 * signal).astype(int)
-        parts.append(pd.DataFrame({"entity": [f"c{i:03}" for i in range(500)], "cutoff": day, "label": label} | values))
+        at = pd.Timestamp(day)
+        own = {"time": at, "matured_at": at + CHURN.question.horizon, "label": label}
+        parts.append(pd.DataFrame({"entity": [f"c{i:03}" for i in range(500)], **own, **values}))
     rows = pd.concat(parts, ignore_index=True)
     if changes:
         rows = rows.assign(**{key: value(rows) for key, value in changes.items()})

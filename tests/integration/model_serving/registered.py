@@ -2,6 +2,7 @@
 
 import mlflow
 import numpy as np
+import pandas as pd
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
@@ -48,6 +49,7 @@ def register(settings: Settings, bias: float, *, promote: bool, features: tuple[
             serialization_format="skops",
             skops_trusted_types=["numpy.dtype"],
             metadata={METADATA_KEY: spec.model_dump(mode="json")},
+            input_example=pd.DataFrame(np.zeros((2, len(features))), columns=list(features)),
             registered_model_name="churn",
         )
     version = str(logged.registered_model_version)

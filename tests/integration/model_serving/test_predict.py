@@ -8,7 +8,7 @@ import pytest
 
 from tests.integration.model_serving.conftest import Backends, ModelServer, eventually
 from tests.integration.model_serving.prediction_topic import messages
-from tests.integration.model_serving.registered import COLD_START_SCORE
+from tests.integration.model_serving.registered import COLD_START_SCORE, SCORED
 from tests.integration.model_serving.rows import COMMIT, KNOWN, amount, feature_values
 from tidemill.contracts import checker
 from use_cases.churn.features import SERVICE
@@ -76,6 +76,18 @@ def test_every_prediction_is_logged_once_valid_under_its_contract_keyed_by_its_c
     answering = answer["model"]
     assert known_3["model_version"] == answering["version"]
     assert (known_3["model_run_id"], known_3["model_id"]) == (answering["run_id"], answering["model_id"])
+
+
+def test_reasons_are_of_the_model_and_the_features_that_answered(server: ModelServer) -> None:
+    answer = server.client.post("/explain/churn", json={"instance": {"customer_id": "known-9"}, "top": 1}).json()
+    nobody = server.client.post("/explain/churn", json={"instance": {"customer_id": "nobody"}}).json()
+
+    assert answer["prediction"]["score"] == pytest.approx(by_hand("known-9"))
+    (reason,) = answer["reasons"]
+    assert (reason["feature"], reason["value"]) == (SCORED, amount("known-9"))
+    assert reason["contribution"] == pytest.approx(0.01 * amount("known-9"))
+    assert (answer["space"], answer["explained"], answer["base"], answer["rest"]) == ("log_odds", "leaves", 0.0, 0.0)
+    assert (nobody["prediction"]["degraded"], nobody["reasons"]) == (["cold_start"], [])
 
 
 def test_the_largest_batch_is_answered_and_one_more_is_refused(server: ModelServer) -> None:

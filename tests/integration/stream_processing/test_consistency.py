@@ -19,7 +19,7 @@ from model_serving.schemas import DegradedReason
 from model_serving.scoring import Answer, Scored
 from tests.cases.lake import forget_commits
 from tests.integration.stream_processing.shop import TOPIC, Shop, recent_lines
-from tests.unit.model_serving.answers import served_model
+from tests.unit.model_serving.answers import ASKED, served_model
 from tidemill.contracts import contract
 from use_cases.churn.features import SERVICE
 
@@ -40,9 +40,10 @@ def log(
         spec=model.spec.model_copy(update={"features": features, "feature_fingerprint": SERVICE.fingerprint}),
     )
     kept = (replace(row, values=row.values[: len(features)]) for row in rows)
-    scored = tuple(Scored(one, 0.5, "stays", row, reasons) for one, row in zip(customers, kept, strict=True))
+    fields = {"score": 0.5, "decision": "stays"}
+    scored = tuple(Scored({"customer_id": one}, fields, row, reasons) for one, row in zip(customers, kept, strict=True))
     now = datetime.now(UTC)
-    events = list(prediction_events(Answer(f"r-{now.timestamp()}", "churn", now, model, scored)))
+    events = list(prediction_events(Answer(f"r-{now.timestamp()}", ASKED, now, model, scored)))
     target = silver(PREDICTIONS)
     ensure_table(shop.spark, target, shop.settings)
     path = target.path(shop.settings)

@@ -11,9 +11,10 @@ import pytest
 from mlflow.pyfunc import scoring_server
 
 from ml_modeling.candidates import build
+from ml_modeling.registry.answers import answer
 from ml_modeling.registry.artefact import sklearn_options
-from ml_modeling.registry.identity import ModelIdentity
-from ml_modeling.registry.served import ServedModel, ServingSpec, read_model
+from ml_modeling.registry.background import ROWS, read_background
+from ml_modeling.registry.served import ServingSpec, read_model
 
 FEATURES = ("recency", "orders", "spent")
 SPEC = ServingSpec(
@@ -65,28 +66,29 @@ def invoke(folder, table):
     return asyncio.run(post())
 
 
-def ours(folder):
-    spec, pipeline = read_model(folder, "version 1")
-    return ServedModel("churn", "1", "champion", ModelIdentity(run_id="run", model_id="m-1"), spec, pipeline)
+def ours(folder, x):
+    """What the model server answers."""
+    found = answer(*read_model(folder, "version 1"), x)
+    return found.scores.tolist(), list(found.decisions)
 
 
 @pytest.mark.parametrize("columns", [FEATURES, FEATURES[::-1]], ids=["in order", "in another order"])
 def test_mlflows_server_answers_the_scores_and_decisions_of_ours(folder, table, columns):
-    answer = invoke(folder, table[list(columns)])
-    assert answer.status_code == 200, answer.text
-    scores = [positive for _, positive in answer.json()["predictions"]]
-    model, declared = ours(folder), mlflow.models.get_model_info(str(folder)).metadata["tidemill"]
-    expected = model.score(table.to_numpy()).tolist()
+    response = invoke(folder, table[list(columns)])
+    assert response.status_code == 200, response.text
+    scores = [positive for _, positive in response.json()["predictions"]]
+    declared = mlflow.models.get_model_info(str(folder)).metadata["tidemill"]
+    expected, decisions = ours(folder, table.to_numpy())
     assert scores == pytest.approx(expected, abs=1e-9)
     decided = [declared["decisions"][score >= declared["threshold"]] for score in scores]
-    assert decided == [model.decide(score) for score in expected]
+    assert decided == decisions
     assert set(decided) == {"stays", "churns"}
 
 
 @pytest.mark.parametrize("lacking", FEATURES)
 def test_a_table_without_a_column_is_refused_by_its_name(folder, table, lacking):
-    answer = invoke(folder, table.drop(columns=lacking))
-    assert (answer.status_code, f"['{lacking}']" in answer.text) == (400, True), answer.text
+    response = invoke(folder, table.drop(columns=lacking))
+    assert (response.status_code, f"['{lacking}']" in response.text) == (400, True), response.text
 
 
 def test_columns_without_names_are_refused(folder, table):
@@ -100,5 +102,13 @@ def test_the_example_that_comes_with_a_model_can_be_sent_as_it_is(folder):
     example = model.load_input_example(str(folder))
     assert list(example.columns) == list(FEATURES)
     assert mlflow.pyfunc.load_model(str(folder)).predict(example)[:, 1] == pytest.approx(
-        ours(folder).score(example.to_numpy()), abs=1e-9
+        ours(folder, example.to_numpy())[0], abs=1e-9
     )
+
+
+def test_the_example_is_read_back_as_the_rows_that_reasons_are_compared_with(folder, table):
+    x = table.to_numpy()
+    found = read_background(folder, FEATURES[::-1])
+    assert found.shape == (ROWS, 3)
+    rows = {row.tobytes() for row in np.nan_to_num(x)}
+    assert all(row[::-1].tobytes() in rows for row in np.nan_to_num(found))

@@ -3,10 +3,15 @@ import pytest
 from sklearn.metrics import accuracy_score, average_precision_score, brier_score_loss, f1_score, roc_auc_score
 
 from ml_modeling.evaluation import bootstrap
-from ml_modeling.evaluation.bootstrap import Scoring
 from ml_modeling.specification import Bootstrap
+from ml_modeling.tasks.binary import weighted_metrics
+from ml_modeling.tasks.scoring import Scoring
 
 RULE = Bootstrap(replicates=400, confidence=0.9, seed=4)
+
+
+def replicates(y, entities, scoring, rule):
+    return bootstrap.replicates(entities, rule, lambda weights: weighted_metrics(weights, y, scoring))
 
 
 @pytest.fixture
@@ -22,7 +27,7 @@ def data():
 def test_weighted_metrics_are_those_of_scikit_learn_with_sample_weights(data):
     y, _, scores = data
     weights = np.random.default_rng(2).integers(0, 4, (20, len(y))).astype(float)
-    found = bootstrap._weighted_metrics(weights, y, Scoring(scores, 0.6))
+    found = weighted_metrics(weights, y, Scoring(scores, 0.6))
     decisions = scores >= 0.6
     for row, weight in enumerate(weights):
         expected = {
@@ -44,7 +49,7 @@ def test_the_interval_agrees_with_drawing_entities_one_by_one(data):
     for _ in range(400):
         rows = np.concatenate([rows_of[entity] for entity in random.choice(names, len(names))])
         naive.append(roc_auc_score(y[rows], scores[rows]))
-    interval = bootstrap.intervals(bootstrap.replicates(y, entities, Scoring(scores, 0.5), RULE), 0.9)["roc_auc"]
+    interval = bootstrap.intervals(replicates(y, entities, Scoring(scores, 0.5), RULE), 0.9)["roc_auc"]
     spread = np.std(naive)
     assert interval.low == pytest.approx(np.percentile(naive, 5), abs=0.4 * spread)
     assert interval.high == pytest.approx(np.percentile(naive, 95), abs=0.4 * spread)
@@ -63,9 +68,9 @@ def test_every_replicate_draws_as_many_entities_as_there_are(data):
 
 def test_repeating_every_row_of_an_entity_leaves_the_interval_as_it_was(data):
     y, entities, scores = data
-    once = bootstrap.intervals(bootstrap.replicates(y, entities, Scoring(scores, 0.5), RULE), 0.9)
+    once = bootstrap.intervals(replicates(y, entities, Scoring(scores, 0.5), RULE), 0.9)
     twice = bootstrap.intervals(
-        bootstrap.replicates(np.repeat(y, 3), np.repeat(entities, 3), Scoring(np.repeat(scores, 3), 0.5), RULE), 0.9
+        replicates(np.repeat(y, 3), np.repeat(entities, 3), Scoring(np.repeat(scores, 3), 0.5), RULE), 0.9
     )
     assert (twice["roc_auc"].low, twice["roc_auc"].high) == pytest.approx(
         (once["roc_auc"].low, once["roc_auc"].high), abs=1e-9
@@ -74,8 +79,8 @@ def test_repeating_every_row_of_an_entity_leaves_the_interval_as_it_was(data):
 
 def test_a_model_minus_itself_is_nothing_and_minus_a_worse_one_is_more(data):
     y, entities, scores = data
-    own = bootstrap.replicates(y, entities, Scoring(scores, 0.5), RULE)
-    worse = bootstrap.replicates(y, entities, Scoring(np.full(len(y), 0.5), 0.5), RULE)
+    own = replicates(y, entities, Scoring(scores, 0.5), RULE)
+    worse = replicates(y, entities, Scoring(np.full(len(y), 0.5), 0.5), RULE)
     nothing = bootstrap.difference(own, own, "roc_auc", 0.9)
     assert (nothing.low, nothing.high) == (0.0, 0.0)
     assert bootstrap.difference(own, worse, "roc_auc", 0.9).low > 0
@@ -83,14 +88,14 @@ def test_a_model_minus_itself_is_nothing_and_minus_a_worse_one_is_more(data):
 
 def test_blocks_do_not_change_the_draws(data, monkeypatch):
     y, entities, scores = data
-    whole = bootstrap.replicates(y, entities, Scoring(scores, 0.5), RULE)["roc_auc"]
+    whole = replicates(y, entities, Scoring(scores, 0.5), RULE)["roc_auc"]
     monkeypatch.setattr(bootstrap, "CELLS", 3_000)
-    assert bootstrap.replicates(y, entities, Scoring(scores, 0.5), RULE)["roc_auc"] == pytest.approx(whole)
+    assert replicates(y, entities, Scoring(scores, 0.5), RULE)["roc_auc"] == pytest.approx(whole)
 
 
 def test_a_replicate_with_one_label_only_counts_for_no_interval():
     y, entities = np.array([0, 1]), np.array([0, 1])
-    draws = bootstrap.replicates(y, entities, Scoring(np.array([0.1, 0.9]), 0.5), RULE)
+    draws = replicates(y, entities, Scoring(np.array([0.1, 0.9]), 0.5), RULE)
     assert np.isnan(draws["roc_auc"]).any()
     interval = bootstrap.intervals(draws, 0.9)["roc_auc"]
     assert (interval.low, interval.high) == (1.0, 1.0)

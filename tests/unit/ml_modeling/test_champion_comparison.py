@@ -36,7 +36,7 @@ class Run(TrainingRun):
         return SPEC, Half()
 
     def read_rows(self, path: str) -> pd.DataFrame:
-        return pd.DataFrame({"entity": [0, 1], "cutoff": "2026-01-05", "label": [0, 1], "a": [1.0, 2.0]})
+        return pd.DataFrame({"entity": [0, 1], "time": pd.Timestamp("2026-01-05"), "label": [0, 1], "a": [1.0, 2.0]})
 
 
 class Half:

@@ -92,3 +92,19 @@ def test_a_champion_that_cannot_be_compared_with_blocks_and_says_so():
         report(), GATES, ChampionComparison(version="3", model=WHICH, difference=None, problem="it needs tenure_days")
     )
     assert verdict.reasons == ["not worse than champion 3: it needs tenure_days"]
+
+
+def test_a_lower_error_is_a_gain_and_must_be_so_by_the_whole_interval():
+    def of_error(low, high):
+        gain = Estimate(value=(low + high) / 2, low=low, high=high)
+        return report().model_copy(update={"gain": {"mae": gain}})
+
+    gates = GATES.model_copy(update={"baseline": BaselineGate(metric="mae", gain=5.0)})
+    assert judge(of_error(-9.0, -5.1), gates, None).passed
+    refused = judge(of_error(-9.0, -4.9), gates, None)
+    assert refused.reasons[0].endswith("the upper bound must be below -5.0")
+
+
+def test_a_bound_of_what_no_example_has_is_not_kept():
+    gates = GATES.model_copy(update={"ceilings": {"mape": 0.5}})
+    assert judge(report(), gates, None).reasons == ["ceiling of mape: nan, at most 0.5 wanted"]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from ml_modeling.cutoffs import Split
+from ml_modeling.cutoffs import CutoffSplit
 from ml_modeling.examples import Examples
 from ml_modeling.leakage import LeakageError, check_features, check_windows, single_feature_auc
 from ml_modeling.specification import Leakage
@@ -60,10 +60,10 @@ def test_a_value_that_is_only_there_for_those_who_come_back_is_caught(purchases)
 @pytest.mark.parametrize(
     ("split", "message"),
     [
-        (Split(days(0, 10), days(99), days(200)), "train cutoff 2026-01-11 reaches to 2026-04-11"),
-        (Split(days(0), days(95, 120), days(200)), "validation cutoff 2026-05-01"),
-        (Split(days(0), days(90), days(180), between=days(91)), "final fit cutoff 2026-04-02"),
-        (Split(days(0), days(90), days(180, 211)), "test cutoff 2026-07-31.*past the end of the data"),
+        (CutoffSplit(days(0, 10), days(99), days(200)), "train cutoff 2026-01-11 reaches to 2026-04-11"),
+        (CutoffSplit(days(0), days(95, 120), days(200)), "validation cutoff 2026-05-01"),
+        (CutoffSplit(days(0), days(90), days(180), between=days(91)), "final fit cutoff 2026-04-02"),
+        (CutoffSplit(days(0), days(90), days(180, 211)), "test cutoff 2026-07-31.*past the end of the data"),
     ],
     ids=["train into validation", "validation into test", "final fit into test", "test past the data"],
 )
@@ -73,7 +73,7 @@ def test_an_overlapping_label_window_is_caught(split, message):
 
 
 def test_windows_that_touch_do_not_overlap():
-    check_windows(Split(days(0), days(90), days(180), between=days(90)), HORIZON, DAY + timedelta(days=270))
+    check_windows(CutoffSplit(days(0), days(90), days(180), between=days(90)), HORIZON, DAY + timedelta(days=270))
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -11,6 +11,7 @@ import yaml
 from sklearn.linear_model import LogisticRegression
 
 from ml_modeling.registry import cache, tags
+from ml_modeling.registry.answers import answer
 from ml_modeling.registry.cache import ModelCache, registered
 from ml_modeling.registry.identity import digest_of
 from ml_modeling.registry.served import METADATA_KEY, ServingSpec, UnreadableModelError
@@ -72,7 +73,7 @@ def copies(tmp_path):
 
 
 def score_of_one(model):
-    return float(model.score(np.array([[1.0]]))[0])
+    return float(answer(model.spec, model.pipeline, np.array([[1.0]])).scores[0])
 
 
 def sigmoid(x):

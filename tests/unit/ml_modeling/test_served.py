@@ -6,8 +6,9 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from ml_modeling.candidates import build
+from ml_modeling.registry.answers import answer
 from ml_modeling.registry.identity import ModelIdentity
-from ml_modeling.registry.served import METADATA_KEY, ServedModel, ServingSpec, UnreadableModelError, read_model
+from ml_modeling.registry.served import METADATA_KEY, ServingSpec, UnreadableModelError, read_model
 
 SPEC = ServingSpec(
     use_case="churn",
@@ -54,21 +55,24 @@ def test_every_candidate_scores_the_same_after_it_was_stored(tmp_path, candidate
     pipeline = build(candidate, SMALL[candidate], seed=1).fit(x, y)
     write(tmp_path, pipeline)
     spec, loaded = read_model(tmp_path, "version 3")
-    served = ServedModel("churn", "1", "champion", WHICH, spec, loaded)
-    assert served.score(x[:rows]) == pytest.approx(pipeline.predict_proba(x[:rows])[:, 1], abs=1e-9)
-    assert served.score(x[:rows]).shape == (rows,)
+    found = answer(spec, loaded, x[:rows]).scores
+    assert found == pytest.approx(pipeline.predict_proba(x[:rows])[:, 1], abs=1e-9)
+    assert found.shape == (rows,)
 
 
 def test_a_row_without_any_value_gets_a_probability():
     x, y = examples()
     for candidate, parameters in SMALL.items():
-        served = ServedModel("churn", "1", "champion", WHICH, SPEC, build(candidate, parameters, seed=1).fit(x, y))
-        assert 0 <= served.score(np.full((1, 3), np.nan))[0] <= 1
+        fitted = build(candidate, parameters, seed=1).fit(x, y)
+        assert 0 <= answer(SPEC, fitted, np.full((1, 3), np.nan)).scores[0] <= 1
 
 
 def test_a_score_at_the_threshold_is_the_positive_decision():
-    served = ServedModel("churn", "1", "champion", WHICH, SPEC, None)
-    assert [served.decide(score) for score in (0.39, 0.4, 0.41)] == ["stays", "churns", "churns"]
+    class Given:
+        def predict_proba(self, x):
+            return np.column_stack([1 - x[:, 0], x[:, 0]])
+
+    assert answer(SPEC, Given(), np.array([[0.39], [0.4], [0.41]])).decisions == ("stays", "churns", "churns")
 
 
 def test_a_model_that_brings_code_of_its_own_is_refused(tmp_path):
@@ -110,3 +114,13 @@ def test_a_model_is_read_from_its_own_folder_only(tmp_path):
     (tmp_path / "own" / "MLmodel").write_text(description, encoding="utf-8")
     with pytest.raises(UnreadableModelError, match=r"it has no file \.\./model\.skops"):
         read_model(tmp_path / "own", "version 3")
+
+
+def test_a_model_of_before_there_were_tasks_is_yes_or_no(tmp_path):
+    x, y = examples()
+    write(tmp_path, build("lightgbm", SMALL["lightgbm"], seed=1).fit(x, y))
+    description = yaml.safe_load((tmp_path / "MLmodel").read_text(encoding="utf-8"))
+    for key in ("task", "entities", "inputs"):
+        del description["metadata"][METADATA_KEY][key]
+    (tmp_path / "MLmodel").write_text(yaml.safe_dump(description), encoding="utf-8")
+    assert read_model(tmp_path, "version 1")[0] == SPEC

@@ -1,6 +1,7 @@
 import pytest
 import yaml
 
+from feature_store.definitions import Absence, Entity, Product, Source, column, days
 from ml_modeling.specification import SpecificationError, read_specification
 from ml_modeling.use_case import FOLDER, UnknownUseCaseError, load_use_case, use_case_names
 
@@ -149,10 +150,15 @@ def test_an_unknown_use_case_names_the_known_ones():
 
 
 def test_churn_asks_for_ninety_days_of_silence_of_those_active_in_the_ninety_before():
-    label = load_use_case("churn").label
+    question = load_use_case("churn").question
     assert "churn" in use_case_names()
-    assert (label.active.days, label.horizon.days, label.event_means) == (90, 90, 0)
-    assert label.event == {"kind": "purchase"}
+    assert question == Absence(
+        entity=Entity("customer", "customer_id"),
+        source=Source("silver/transactions", computed=(Product("amount", "quantity", "unit_price"),)),
+        filters=(column("kind") == "purchase",),
+        active=days(90),
+        horizon=days(90),
+    )
 
 
 def test_a_budget_given_on_the_command_line_replaces_only_what_was_given():
@@ -160,3 +166,62 @@ def test_a_budget_given_on_the_command_line_replaces_only_what_was_given():
     search = churn.with_budget(3, None).spec.search
     assert (search.trials, search.timeout_s) == (3, churn.spec.search.timeout_s)
     assert churn.with_budget(None, None) == churn
+
+
+@pytest.fixture
+def changed_of(tmp_path):
+    """Writes the specification of a use case with some keys replaced (or, with None, removed)."""
+
+    def change(use_case, changes):
+        content = yaml.safe_load((FOLDER / use_case / "model.yaml").read_text(encoding="utf-8")) | changes
+        file = tmp_path / "model.yaml"
+        kept = {key: value for key, value in content.items() if value is not None}
+        file.write_text(yaml.safe_dump(kept), encoding="utf-8")
+        return file
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("use_case", "changes", "message"),
+    [
+        ("next_spend", {"threshold": {"rule": "max_f1"}}, "threshold is no key of a specification"),
+        ("next_spend", {"interval": {"coverage": 90}}, "interval.coverage = 90"),
+        (
+            "next_spend",
+            {"candidates": {"logistic_regression": {}}},
+            "logistic_regression: no model of a regression",
+        ),
+        (
+            "next_spend",
+            {"candidates": {"ridge": {"alfa": 1.0}}},
+            "ridge.alfa: ridge has no such parameter; did",
+        ),
+        ("next_spend", {"search": {"metric": "mape"}}, "search.metric = 'mape': Input should be 'mae', 'rmse' or 'r2'"),
+        ("next_spend", {"cold_start": {"value": "mode"}}, "cold_start.value"),
+        ("next_spend", {"interval": None}, "gates ask for coverage, and there is no interval"),
+        (
+            "next_spend",
+            {"columns": {"categorial": []}},
+            "columns.categorial is no key of a specification",
+        ),
+        ("next_spend", {"cutoffs": None}, "cutoffs is missing: labels.py asks about entities at cutoffs"),
+        ("next_spend", {"class_weights": "balanced"}, "class_weights is no key of a specification"),
+        ("fraud", {"periods": None}, "periods is missing: labels.py asks about events at their own time"),
+        ("fraud", {"periods": {"fit_days": 0}}, "periods.fit_days = 0"),
+        (
+            "fraud",
+            {"cutoffs": {"spacing_days": 7, "min_history_days": 1, "train": 1, "validation": 1, "test": 1}},
+            "cutoffs: labels.py asks about events at their own time, which periods split: leave it out",
+        ),
+        ("fraud", {"class_weights": {"fraud": 5}}, "a weight for each of genuine, fraud is wanted"),
+        ("fraud", {"early_stopping": {"rounds": 0}}, "early_stopping.rounds = 0"),
+    ],
+)
+def test_a_key_of_another_task_or_split_is_named_too(changed_of, use_case, changes, message):
+    question = load_use_case(use_case).question
+    file = changed_of(use_case, changes)
+    with pytest.raises(SpecificationError) as error:
+        read_specification(file, question.answer.task, question.moments)
+    assert str(file) in str(error.value)
+    assert message in str(error.value)

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from ml_modeling.cutoffs import Split
+from ml_modeling.cutoffs import CutoffSplit
 from ml_modeling.examples import FrameError, TrainingFrame
 from ml_modeling.leakage import LeakageError
 from ml_modeling.specification import ColdStart, FixedThreshold
@@ -13,7 +13,7 @@ from ml_modeling.training import OneLabelError, fit
 from ml_modeling.use_case import load_use_case
 
 DAYS = [date(2026, 1, 5) + timedelta(weeks=13 * step) for step in range(4)]
-SPLIT = Split(train=(DAYS[0],), validation=(DAYS[2],), test=(DAYS[3],), between=(DAYS[1],))
+SPLIT = CutoffSplit(train=(DAYS[0],), validation=(DAYS[2],), test=(DAYS[3],), between=(DAYS[1],))
 CHURN = load_use_case("churn")
 
 
@@ -29,7 +29,9 @@ def frame(**changes):
     for day in DAYS:
         values = {name: random.gamma(2.0, 10.0, 600) for name in CHURN.features}
         label = (values["purchases__time_since_last_all"] / 20 + random.normal(0, 1, 600) > 1).astype(int)
-        rows = pd.DataFrame({"entity": [f"c{i:03}" for i in range(600)], "cutoff": day, "label": label, **values})
+        at = pd.Timestamp(day)
+        own = {"time": at, "matured_at": at + CHURN.question.horizon, "label": label}
+        rows = pd.DataFrame({"entity": [f"c{i:03}" for i in range(600)], **own, **values})
         rows.loc[rows.index % 10 == 0, "gap_mean_days"] = np.nan
         parts.append(rows)
     rows = pd.concat(parts, ignore_index=True).assign(**changes)
@@ -50,7 +52,9 @@ def test_the_final_fit_learns_from_every_cutoff_before_the_test_and_ranks_the_te
 
 def test_the_test_part_has_no_say_in_the_model():
     honest = frame()
-    turned = honest.rows.assign(label=honest.rows.label.where(honest.rows.cutoff != DAYS[3], 1 - honest.rows.label))
+    turned = honest.rows.assign(
+        label=honest.rows.label.where(honest.rows.time != pd.Timestamp(DAYS[3]), 1 - honest.rows.label)
+    )
     first = fit(use_case(), honest, SPLIT, quiet)
     second = fit(use_case(), TrainingFrame(turned, CHURN.features), SPLIT, quiet)
     assert first.serving == second.serving
@@ -98,14 +102,14 @@ def test_a_part_with_one_label_only_is_named():
 @pytest.mark.parametrize("empty", [DAYS[:1], DAYS[:3]], ids=["in the search", "in the final fit too"])
 def test_a_feature_that_is_empty_where_a_model_is_fitted_is_refused_though_later_rows_have_it(empty):
     rows = frame().rows
-    rows.loc[rows.cutoff.isin(empty), "basket_mean_365d"] = np.nan
+    rows.loc[rows.time.isin(pd.to_datetime(list(empty))), "basket_mean_365d"] = np.nan
     with pytest.raises(FrameError, match="no value in any of the 600 rows of the train part: basket_mean_365d"):
         fit(use_case(), TrainingFrame(rows, CHURN.features), SPLIT, quiet)
 
 
 def test_a_feature_that_is_empty_only_where_nothing_is_fitted_is_learnt_from():
     rows = frame().rows
-    rows.loc[rows.cutoff == DAYS[3], "basket_mean_365d"] = np.nan
+    rows.loc[rows.time == pd.Timestamp(DAYS[3]), "basket_mean_365d"] = np.nan
     model = fit(use_case(), TrainingFrame(rows, CHURN.features), SPLIT, quiet)
     assert np.isfinite(model.pipeline.predict_proba(model.test.x)).all()
 
@@ -115,7 +119,7 @@ def test_a_feature_that_is_empty_only_where_nothing_is_fitted_is_learnt_from():
     [
         ({"basket_mean_365d": np.inf}, "feature basket_mean_365d is infinite in 2400 rows"),
         ({"label": 2}, "column label has values beside 0 and 1"),
-        ({"entity": "one"}, "2396 rows repeat an entity at the same cutoff"),
+        ({"entity": "one"}, "2396 rows repeat an entity at the same time"),
     ],
     ids=["infinite", "label", "repeated rows"],
 )

@@ -1,13 +1,20 @@
 """Answers and models made by hand."""
 
 from datetime import UTC, datetime
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
 
+from feature_store.definitions import Task
 from feature_store.online import FeatureRow
 from feature_store.tiles import Status
 from ml_modeling.registry import ModelIdentity, ServedModel, ServingSpec
+from model_serving.answers import cold_answer
+from model_serving.asked import Asked
+from model_serving.champion import Champion
+from model_serving.features import FeatureSource
+from model_serving.reasoners import ReasonGiver
 from model_serving.schemas import DegradedReason
 from model_serving.scoring import Answer, Scored
 
@@ -15,6 +22,7 @@ FEATURES = ("recency_days", "tenure_days")
 FINGERPRINT = "00ff"
 AT = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
 WHICH = ModelIdentity(run_id="run", model_id="m-1")
+ASKED = Asked("churn", Task.BINARY, ("customer_id",), ())
 AS_OF = datetime(2026, 2, 28, tzinfo=UTC)
 
 
@@ -46,9 +54,16 @@ def feature_row(*values: float | None, status: Status = Status.OK) -> FeatureRow
     )
 
 
+def champion(source: object, model: ServedModel | None = None) -> Champion:
+    """A champion whose features come from ``source``."""
+    served = model or served_model()
+    return Champion(served, cast(FeatureSource, source), cold_answer(served), ReasonGiver(served), AT, False)
+
+
 def answer(count: int, request_id: str = "r-1", time: datetime = AT) -> Answer:
     """``count`` predictions: the first has features, for the others they could not be read."""
-    known = Scored("c-0", 0.8, "leaves", feature_row(8.0, None), ())
+    known = Scored({"customer_id": "c-0"}, {"score": 0.8, "decision": "leaves"}, feature_row(8.0, None), ())
     away = (DegradedReason.FEATURE_STORE_UNAVAILABLE,)
-    unknown = [Scored(f"c-{n}", 0.25, None, None, away) for n in range(1, count)]
-    return Answer(request_id, "churn", time, served_model(), (known, *unknown))
+    cold = {"score": 0.25, "decision": None}
+    unknown = [Scored({"customer_id": f"c-{n}"}, cold, None, away, is_scored=False) for n in range(1, count)]
+    return Answer(request_id, ASKED, time, served_model(), (known, *unknown))

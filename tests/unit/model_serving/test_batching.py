@@ -1,7 +1,6 @@
 import asyncio
 import threading
 from collections.abc import Sequence
-from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -9,11 +8,13 @@ import pytest
 
 from feature_store.online import FeatureRow
 from feature_store.tiles import Status
+from model_serving.asked import Instance
 from model_serving.batching import Batcher
 from model_serving.champion import Champion
-from model_serving.features import FeatureSource, FeaturesUnavailableError
+from model_serving.features import FeaturesUnavailableError
 from model_serving.schemas import DegradedReason
-from tests.unit.model_serving.answers import AS_OF, AT, Tenth, feature_row, served_model
+from tests.unit.model_serving import answers
+from tests.unit.model_serving.answers import AS_OF, Tenth, feature_row, served_model
 
 UNKNOWN = {
     "?": Status.NO_STATE,
@@ -35,8 +36,9 @@ class Rows:
         self.gate.set()
         self.is_away = False
 
-    def fetch(self, ids: Sequence[str]) -> list[FeatureRow]:
-        self.asked.append(list(ids))
+    def fetch(self, instances: Sequence[Instance]) -> list[FeatureRow]:
+        ids = [str(instance["customer_id"]) for instance in instances]
+        self.asked.append(ids)
         self.entered.set()
         assert self.gate.wait(10)
         if self.is_away:
@@ -55,15 +57,19 @@ class FailsAtNine(Tenth):
 
 
 def champion(rows: Rows, version: str = "7", classifier: object | None = None) -> Champion:
-    return Champion(served_model(version, classifier), cast(FeatureSource, rows), AT, False)
+    return answers.champion(rows, served_model(version, classifier))
+
+
+def of(ids: Sequence[str]) -> list[Instance]:
+    return [{"customer_id": one} for one in ids]
 
 
 async def while_busy(batcher: Batcher, rows: Rows, *requests: tuple[Champion, list[str]]) -> list[object]:
     """The answers of requests that came while another one was being scored."""
     rows.gate.clear()
-    busy = asyncio.create_task(batcher.score(champion(rows), ["0"], ()))
+    busy = asyncio.create_task(batcher.score(champion(rows), of(["0"]), ()))
     assert await asyncio.to_thread(rows.entered.wait, 10)
-    tasks = [asyncio.create_task(batcher.score(wanted, ids, ())) for wanted, ids in requests]
+    tasks = [asyncio.create_task(batcher.score(wanted, of(ids), ())) for wanted, ids in requests]
     await asyncio.sleep(0)
     rows.gate.set()
     await busy
@@ -81,7 +87,7 @@ def run_while_busy(rows: Rows, *requests: tuple[Champion, list[str]]) -> list[ob
 
 def scores(result: object) -> list[float]:
     assert isinstance(result, tuple), result
-    return [scored.score for scored in result]
+    return [scored.fields["score"] for scored in result]
 
 
 def test_requests_that_wait_are_read_once_and_each_gets_its_own_answers_in_order() -> None:
@@ -144,14 +150,14 @@ def test_what_a_state_says_of_itself_is_the_reason_of_the_answer() -> None:
         (DegradedReason.CLOCK_BEHIND,),
     ]
     assert [scored.features_as_of for scored in result][:2] == [None, AS_OF]
-    assert [scored.decision for scored in result] == [None, "stays", *[None] * 5]
+    assert [scored.fields["decision"] for scored in result] == [None, "stays", *[None] * 5]
 
 
 @pytest.mark.parametrize("threads", [1, 3])
 def test_stopping_answers_what_waits(threads: int) -> None:
     async def ask_and_stop() -> list[object]:
         batcher = Batcher(threads, max_rows=2)
-        tasks = [asyncio.create_task(batcher.score(model, [str(n % 10)], ())) for n in range(50)]
+        tasks = [asyncio.create_task(batcher.score(model, of([str(n % 10)]), ())) for n in range(50)]
         await asyncio.sleep(0)
         batcher.start()
         await asyncio.to_thread(batcher.stop)

@@ -16,21 +16,22 @@ import yaml
 
 from ml_modeling.candidates import build
 from ml_modeling.registry import MlflowUnavailableError, cache
-from ml_modeling.registry.served import METADATA_KEY
+from ml_modeling.registry.served import METADATA_KEY, Serving
 from model_serving import champion
+from model_serving.asked import Asked
 from model_serving.breaker import CircuitBreaker
 from model_serving.champion import ChampionHolder
 from model_serving.features import FeatureMismatchError
 from model_serving.schemas import DegradedReason
-from tests.unit.model_serving.answers import served_model
+from tests.unit.model_serving.answers import ASKED, served_model
 from tidemill.config import Settings, load_settings
 
 
 class KnownFeatures:
     """A feature service that has every feature but ``shoe_size``; reading them is not asked of it."""
 
-    def __init__(self, _settings: Settings, _service: str, _print: str, features: Sequence[str], _breaker: Any) -> None:
-        if "shoe_size" in features:
+    def __init__(self, _settings: Settings, _asked: Asked, spec: Serving, _breaker: Any) -> None:
+        if "shoe_size" in spec.features:
             raise FeatureMismatchError("the model takes shoe_size")
 
     def probe(self) -> None:
@@ -88,7 +89,7 @@ def settings(tmp_path: Path) -> Settings:
 
 def started(settings: Settings) -> ChampionHolder:
     """A server's holder after its first look at the registry."""
-    holder = ChampionHolder(settings, "churn", CircuitBreaker(3))
+    holder = ChampionHolder(settings, ASKED, CircuitBreaker(3))
     holder.refresh()
     return holder
 

@@ -2,9 +2,10 @@
 
 from datetime import datetime
 
+import click
 import pytest
 
-from tidemill.commands.features import TIME
+from tidemill.commands.features import TIME, _instance
 
 
 @pytest.mark.parametrize(
@@ -18,3 +19,29 @@ from tidemill.commands.features import TIME
 )
 def test_a_time_may_end_in_z(written: str, time: datetime) -> None:
     assert TIME.convert(written, None, None) == time
+
+
+@pytest.mark.parametrize(
+    ("text", "keys", "inputs", "expected"),
+    [
+        ("17850", ["customer_id"], [], {"customer_id": "17850"}),
+        ("a=b,c", ["customer_id"], [], {"customer_id": "a=b,c"}),
+        ("customer_id=17850", ["customer_id"], [], {"customer_id": "17850"}),
+        ("customer=C1,amount=81.5", ["customer"], ["amount"], {"customer": "C1", "amount": 81.5}),
+        ("amount=-3,terminal=T,1=,customer=C1", ["customer", "terminal"], ["amount"],
+         {"customer": "C1", "terminal": "T,1=", "amount": -3.0}),
+    ],
+)  # fmt: skip
+def test_an_instance_has_every_key_and_input(
+    text: str, keys: list[str], inputs: list[str], expected: dict[str, object]
+) -> None:
+    assert _instance(text, keys, inputs) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["C1", "customer=C1", "customer=C1,amount=much", "customer=C1,amount=1,amount=2", "x,customer=C1,amount=1", ""],
+)
+def test_an_instance_that_lacks_something_says_what_is_wanted(text: str) -> None:
+    with pytest.raises(click.BadParameter, match=r"customer=\.\.\.,amount=\.\.\.|could not convert"):
+        _instance(text, ["customer"], ["amount"])

@@ -12,7 +12,6 @@ from feature_store.events import Column, Events, Queries
 from feature_store.kernel import compute
 from tests.cases.card_payments import Tables, tables
 from tests.cases.naive_windows import naive_value
-from tidemill.contracts import contract, data_columns
 from use_cases.fraud import features, labels
 
 VERDICT_GROUPS = [group for group in features.SERVICE.groups if group.source == features.VERDICTS]
@@ -35,11 +34,9 @@ def test_a_group_reads_columns_that_its_table_has(group: FeatureGroup) -> None:
 
 
 def test_the_label_is_a_column_of_the_verdict_and_the_key_one_of_both() -> None:
-    verdict, payment = (
-        {column.name for column in data_columns(contract(topic))} for topic in (labels.SOURCE, labels.PAYMENTS)
-    )
-    assert {labels.LABEL, labels.PAYMENT_KEY} <= verdict
-    assert labels.PAYMENT_KEY in payment
+    for source, columns in labels.LABEL.reads:
+        assert set(columns) <= {column.name for column in table(source.table).columns}
+    assert (labels.LABEL.events, labels.LABEL.of) == (features.PAYMENTS, features.VERDICTS)
 
 
 @pytest.mark.parametrize("group", features.SERVICE.groups, ids=by_name)

@@ -1,0 +1,98 @@
+"""Reading a ``model.yaml``: whatever is wrong in it is said with its key and the file's name."""
+
+import difflib
+from collections.abc import Callable, Collection, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from feature_store.definitions import Moments, Task
+from ml_modeling.specification.binary import BinarySpec
+from ml_modeling.specification.multiclass import MulticlassSpec
+from ml_modeling.specification.parts import ModelSpec, Part
+from ml_modeling.specification.regression import RegressionSpec
+from tidemill.config.errors import TerminalError
+
+
+class SpecificationError(TerminalError):
+    """A ``model.yaml`` that cannot be used; the message names the file, the key and the value."""
+
+
+class _Loader(yaml.SafeLoader):
+    """Refuses a key that is given twice, of which YAML would take the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [key.value for key, _ in node.value]
+        for number, (key, _) in enumerate(node.value):
+            if key.value in keys[:number]:
+                raise yaml.constructor.ConstructorError(None, None, f"key {key.value!r} is there twice", key.start_mark)
+        return super().construct_mapping(node, deep)
+
+
+SPECIFICATIONS: Mapping[Task, type[ModelSpec]] = {
+    Task.BINARY: BinarySpec,
+    Task.MULTICLASS: MulticlassSpec,
+    Task.REGRESSION: RegressionSpec,
+}
+
+
+def read_specification(
+    file: Path,
+    task: Task = Task.BINARY,
+    moments: Moments = Moments.CUTOFFS,
+    own: Mapping[str, Callable[..., Any]] | None = None,
+) -> ModelSpec:
+    """The specification in ``file`` of a model with this task, asked at these moments; ``own`` are its own estimators.
+
+    Raises:
+        SpecificationError: the file is missing, is not YAML, or has an unknown, missing or bad value.
+    """
+    from ml_modeling.candidates import Recipe  # these read parts of a specification themselves
+    from ml_modeling.parameters import refused_candidates
+
+    try:
+        content = yaml.load(file.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a safe one
+        spec = SPECIFICATIONS[task].model_validate(content)
+    except OSError as error:
+        raise SpecificationError(f"{file}: cannot be read: {error.strerror}") from error
+    except yaml.YAMLError as error:
+        raise SpecificationError(f"{file}: not valid YAML: {error}") from error
+    except ValidationError as error:
+        raise SpecificationError("; ".join(_explained(file, problem) for problem in error.errors())) from error
+    _check_split(file, spec, moments)
+    if refused := refused_candidates(spec.candidates, Recipe(task, own=own or {})):
+        raise SpecificationError("; ".join(f"{file}: candidates.{key}: {why}" for key, why in refused))
+    return spec
+
+
+def _check_split(file: Path, spec: ModelSpec, moments: Moments) -> None:
+    at_cutoffs = moments is Moments.CUTOFFS
+    wanted, other = ("cutoffs", "periods") if at_cutoffs else ("periods", "cutoffs")
+    asked = "entities at cutoffs" if at_cutoffs else "events at their own time"
+    if getattr(spec, wanted) is None:
+        raise SpecificationError(f"{file}: {wanted} is missing: labels.py asks about {asked}")
+    if getattr(spec, other) is not None:
+        raise SpecificationError(f"{file}: {other}: labels.py asks about {asked}, which {wanted} split: leave it out")
+
+
+def _explained(file: Path, problem: Any) -> str:
+    key = ".".join(str(part) for part in problem["loc"]) or "(the whole file)"
+    if problem["type"] == "missing":
+        return f"{file}: {key} is missing"
+    if problem["type"] == "extra_forbidden":
+        nearest = difflib.get_close_matches(str(problem["loc"][-1]), _known_keys(), n=3, cutoff=0.5)
+        advice = f"; did you mean {' or '.join(nearest)}?" if nearest else ""
+        return f"{file}: {key} is no key of a specification{advice}"
+    return f"{file}: {key} = {problem['input']!r}: {problem['msg']}"
+
+
+def _known_keys() -> Collection[str]:
+    return sorted({name for part in _parts(Part) for name in part.model_fields})
+
+
+def _parts(kind: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    for part in kind.__subclasses__():
+        yield part
+        yield from _parts(part)

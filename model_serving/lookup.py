@@ -1,0 +1,33 @@
+"""What a request is answered by: the server, the holder of its use case's champion, the champion."""
+
+from fastapi import Request
+
+from model_serving.champion import Champion, ChampionHolder
+from model_serving.problems import ProblemError
+from model_serving.server import Server
+
+
+def server_of(request: Request) -> Server:
+    server: Server = request.app.state.server
+    return server
+
+
+def holder_of(server: Server, use_case: str) -> ChampionHolder:
+    """Raises a 404 when this server does not serve it."""
+    try:
+        return server.holders[use_case]
+    except KeyError:
+        known = ", ".join(server.holders)
+        raise ProblemError(404, f"no use case {use_case[:64]!r}; this server has: {known}") from None
+
+
+def champion_of(server: Server, holder: ChampionHolder) -> Champion:
+    """Raises a 503 while there is none."""
+    champion = holder.champion
+    if champion is None:
+        raise ProblemError(
+            503,
+            f"no model for {holder.use_case} yet; /readyz says why",
+            headers={"retry-after": str(server.retry_after_s)},
+        )
+    return champion

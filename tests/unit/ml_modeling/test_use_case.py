@@ -1,0 +1,68 @@
+"""A use case's files fit together: the question's columns, the roles and the baseline."""
+
+from types import ModuleType
+
+import pytest
+
+from feature_store.definitions import Absence, Entity, Product, Source, column, days
+from ml_modeling import use_case
+from ml_modeling.specification import Columns, SpecificationError
+from ml_modeling.use_case import load_use_case, use_case_names
+from ml_modeling.wording import asked, proven_on
+
+CUSTOMER = Entity("customer", "customer_id")
+
+
+def absence(**changes):
+    given = {"entity": CUSTOMER, "source": Source("silver/transactions"), "active": days(9), "horizon": days(9)}
+    return Absence(**{**given, **changes})
+
+
+@pytest.mark.parametrize("name", ["churn", "fraud", "next_spend"])
+def test_the_built_in_use_cases_are_whole(name):
+    loaded = load_use_case(name)
+    assert name in use_case_names()
+    assert loaded.task.name is loaded.question.answer.task
+    assert asked(loaded.question).startswith("For ")
+    assert proven_on(loaded.question)
+
+
+@pytest.mark.parametrize(
+    ("label", "message"),
+    [
+        (
+            None,
+            r"shop/labels\.py: LABEL is None; write LABEL = one of Absence, FutureAggregate, Outcome, Own",
+        ),
+        (absence(entity=Entity("customer", "customer")), r"has no column 'customer'; did you mean .*customer_id"),
+        (
+            absence(filters=(column("kid") == "purchase",)),
+            r"transactions has no column 'kid'; did you mean kind",
+        ),
+        (absence(source=Source("silver/transactions", event_time="paid_at")), "has no column 'paid_at'"),
+        (
+            absence(source=Source("silver/transactions", computed=(Product("amount", "units", "unit_price"),))),
+            "has no column 'units'",
+        ),
+    ],
+)
+def test_a_question_about_what_is_not_there_says_what_there_is(label, message):
+    module = ModuleType("use_cases.shop.labels")
+    if label is not None:
+        module.LABEL = label
+    with pytest.raises(SpecificationError, match=message):
+        use_case._question(module)
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        (Columns(categorical=("shop",)), "columns: shop is not one of the features purchases__time_since_last_all"),
+        (Columns(encoding={"mlp": "one_hot"}), "columns.encoding: mlp is not one of the candidates"),
+    ],
+)
+def test_a_role_of_what_is_not_there_is_named(columns, message):
+    churn = load_use_case("churn")
+    spec = churn.spec.model_copy(update={"columns": columns})
+    with pytest.raises(SpecificationError, match=message):
+        use_case._check_names(use_case.FOLDER / "churn" / "model.yaml", spec, churn.service, churn.question)
