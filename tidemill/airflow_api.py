@@ -24,6 +24,10 @@ class AirflowRefusedError(TerminalError):
     """Airflow answered that it will not do this: a wrong password, a bad conf, a DAG that does not import."""
 
 
+class AirflowConflictError(AirflowRefusedError):
+    """What was to be made is there already."""
+
+
 class AirflowApi:
     """Talks to ``settings.airflow.url`` as ``settings.airflow.user``."""
 
@@ -39,10 +43,18 @@ class AirflowApi:
 
     def get(self, path: str, **params: Any) -> Any:
         """The JSON answer to a GET; tried again for ``PATIENCE_S`` while the server is away."""
+        return self.repeat("GET", path, params=params)
+
+    def repeat(self, method: str, path: str, **kwargs: Any) -> Any:
+        """:meth:`request`, tried again for ``PATIENCE_S`` while the server is away or at fault.
+
+        For requests that may arrive twice. Airflow on SQLite answers 500 now and then: it writes its log of requests
+        on its event loop, and waits there for 5 s for another request that cannot end before.
+        """
         deadline = time.monotonic() + PATIENCE_S
         while True:
             try:
-                return self.request("GET", path, params=params)
+                return self.request(method, path, **kwargs)
             except AirflowUnavailableError:
                 if time.monotonic() > deadline:
                     raise
@@ -92,7 +104,9 @@ class AirflowApi:
             return response
         asked = f"{response.request.method} {response.request.url}"
         message = f"{asked} answered {response.status_code}: {_detail(response)}"
-        raise (AirflowUnavailableError if response.is_server_error else AirflowRefusedError)(message)
+        if response.is_server_error:
+            raise AirflowUnavailableError(message)
+        raise (AirflowConflictError if response.status_code == httpx.codes.CONFLICT else AirflowRefusedError)(message)
 
 
 def _detail(response: httpx.Response) -> str:

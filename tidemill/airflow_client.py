@@ -1,12 +1,14 @@
 """A client of Airflow's REST API: start a DAG, follow the run, and say why it failed."""
 
+import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
-from tidemill.airflow_api import AirflowApi, AirflowRefusedError, AirflowUnavailableError
+from tidemill.airflow_api import AirflowApi, AirflowConflictError, AirflowRefusedError, AirflowUnavailableError
 from tidemill.config.errors import TerminalError
 from tidemill.config.settings import Settings
 
@@ -97,12 +99,17 @@ class AirflowClient:
             time.sleep(1.0)
 
     def unpause(self, dag_id: str) -> None:
-        self._api.request("PATCH", f"/dags/{quote(dag_id)}", json={"is_paused": False})
+        self._api.repeat("PATCH", f"/dags/{quote(dag_id)}", json={"is_paused": False})
 
     def trigger(self, dag_id: str, conf: Mapping[str, Any] | None = None) -> str:
-        """Start a run and return its id."""
-        body = {"logical_date": None, "conf": dict(conf or {})}
-        return str(self._api.request("POST", f"/dags/{quote(dag_id)}/dagRuns", json=body)["dag_run_id"])
+        """Start a run and return its id. The id is chosen here, so that asking twice starts one run."""
+        run_id = f"manual__{datetime.now(UTC):%Y-%m-%dT%H:%M:%S}_{secrets.token_hex(4)}"
+        body = {"dag_run_id": run_id, "logical_date": None, "conf": dict(conf or {})}
+        try:
+            self._api.repeat("POST", f"/dags/{quote(dag_id)}/dagRuns", json=body)
+        except AirflowConflictError:  # an answer got lost: Airflow made the run and could not say so
+            self._api.get(_run_path(dag_id, run_id))
+        return run_id
 
     def wait(
         self, dag_id: str, run_id: str, *, progress: Callable[[DagRun], None], timeout_s: float, poll_s: float = 2.0
