@@ -26,8 +26,10 @@ class TableMismatchError(TerminalError):
 def ensure_table(spark: SparkSession, table: Table, settings: Settings) -> None:
     """Create ``table`` if it is not there; give it the optional columns and the properties it lacks.
 
+    A column that was always there and may now be null is made so. Nothing is written but the table's metadata.
+
     Raises:
-        TableMismatchError: it exists and differs by more than new optional columns.
+        TableMismatchError: it exists and differs by more than that.
     """
     path = table.path(settings)
     try:
@@ -41,6 +43,7 @@ def ensure_table(spark: SparkSession, table: Table, settings: Settings) -> None:
     if differences:
         raise TableMismatchError(f"{table.name} at {path} differs from its declaration: {'; '.join(differences)}")
     _add_columns(spark, table, actual, path)
+    _let_be_null(spark, table, actual, path)
     _set_properties(spark, table, metadata.configuration, path)
 
 
@@ -53,9 +56,12 @@ def column_differences(table: Table, actual: StructType, path: str) -> Iterator[
     for field in actual:
         ours = declared.get(field.name.lower())
         if ours is None and not field.nullable:
-            yield f"column {field.name} is not declared, so new rows have none, and {_must_not_be_null(field, path)}"
+            yield (
+                f"column {field.name} is not declared, so new rows have none, and in the table it must have a value: "
+                f"run in Spark SQL: {_drop_not_null(field.name, path)}"
+            )
         elif ours is not None:
-            yield from _field_differences(field, ours, path)
+            yield from _field_differences(field, ours)
     for field in missing_columns(table, actual):
         if not field.nullable:
             yield (
@@ -70,7 +76,7 @@ def _for_rows_of_before(table: Table) -> str:
     return "declare it as one that may be null"
 
 
-def _field_differences(actual: StructField, declared: StructField, path: str) -> Iterator[str]:
+def _field_differences(actual: StructField, declared: StructField) -> Iterator[str]:
     if actual.name != declared.name:
         yield f"column {actual.name} is declared as {declared.name}: declare it as it is"
     elif _type(actual) != _type(declared):
@@ -80,13 +86,6 @@ def _field_differences(actual: StructField, declared: StructField, path: str) ->
         )
     elif actual.nullable and not declared.nullable:
         yield f"column {actual.name} may be null, declared is always present: declare it as one that may be null"
-    elif declared.nullable and not actual.nullable:
-        yield f"column {actual.name} is declared as one that may be null, and {_must_not_be_null(actual, path)}"
-
-
-def _must_not_be_null(field: StructField, path: str) -> str:
-    change = f"ALTER TABLE delta.`{path}` ALTER COLUMN `{field.name}` DROP NOT NULL"
-    return f"in the table it must have a value: run in Spark SQL: {change}"
 
 
 def missing_columns(table: Table, actual: StructType) -> list[StructField]:
@@ -133,6 +132,17 @@ def _add_columns(spark: SparkSession, table: Table, actual: StructType, path: st
     added = ", ".join(f"`{field.name}` {_type(field)}" for field in missing_columns(table, actual))
     if added:
         spark.sql(f"ALTER TABLE delta.`{path}` ADD COLUMNS ({added})")
+
+
+def _let_be_null(spark: SparkSession, table: Table, actual: StructType, path: str) -> None:
+    declared = {field.name for field in _declared(table) if field.nullable}
+    for field in actual:
+        if field.name in declared and not field.nullable:
+            spark.sql(_drop_not_null(field.name, path))
+
+
+def _drop_not_null(column: str, path: str) -> str:
+    return f"ALTER TABLE delta.`{path}` ALTER COLUMN `{column}` DROP NOT NULL"
 
 
 def _set_properties(spark: SparkSession, table: Table, current: Mapping[str, str | None], path: str) -> None:
