@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from feature_store import applying
 from feature_store.keeping import StateKeeper
 from feature_store.online import OnlineReader
-from feature_store.states import Fence, StateReader, heard, store
+from feature_store.states import StateReader, heard, store
 from feature_store.states.applied import ALL_BUCKETS
 from feature_store.tiles import Status, apply
 from tests.cases.states import lose_state
@@ -317,8 +317,10 @@ FAULTS = {
     "a roll-back is accepted": returns(StateKeeper, "wrong", []),
     "a reader forgets what it heard": returns(heard.Heard, "hear", None),
     "an epoch is ignored": planted("PUT", "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end", ""),
-    "a fence is ignored": lambda patched: patched.setattr(
-        Fence, "new", classmethod(lambda cls, epoch, run_id: cls(epoch, f"{epoch}:", run_id))
+    "a fence is ignored": planted(
+        "PUT",
+        "redis.call('GET', KEYS[1]) ~= ARGV[1]",
+        "string.match(redis.call('GET', KEYS[1]) or '', '^%d+') ~= string.match(ARGV[1], '^%d+')",
     ),
     "a restart of the store is ignored": planted("NOTE", "~= ARGV[4]", "== nil"),
     "a future event counts": fold_two_hours_ahead,
