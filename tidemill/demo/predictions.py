@@ -22,7 +22,7 @@ KNOWN = 5
 MANY = 500
 A_REQUEST = 50
 FEWEST_PREDICTIONS = 500
-PAUSE_S = 0.5
+PAUSE_S = 0.2
 READY_S = 60.0
 
 
@@ -31,18 +31,21 @@ class PredictionError(TerminalError):
 
 
 def ask_for_predictions(plan: Plan, say: Say) -> Mapping[str, Any]:
-    """Predictions for those of whom something came last, and for one nobody knows."""
+    """Of each use case, predictions for those of whom something came last, and for one nobody knows."""
+    with httpx.Client(base_url=plan.settings.serving.url, timeout=10, trust_env=False) as http:
+        return {"answers": {name: _answers(plan, name, http, say) for name in plan.use_cases}}
+
+
+def _answers(plan: Plan, use_case: str, http: httpx.Client, say: Say) -> Mapping[str, Any]:
     from model_serving.asked import asked_of
 
-    settings = plan.settings
-    asked = asked_of(plan.use_case)
-    instances = newest_instances(settings, asked, KNOWN)
+    asked = asked_of(use_case)
+    instances = newest_instances(plan.settings, asked, KNOWN)
     stranger = instances[0] | dict.fromkeys(asked.keys, STRANGER)
-    with httpx.Client(base_url=settings.serving.url, timeout=10, trust_env=False) as http:
-        _wait_for_champion(http, plan, say)
-        started = time.perf_counter()
-        answer = _ask(http, plan.use_case, [*instances, stranger])
-        latency_ms = (time.perf_counter() - started) * 1000
+    _wait_for_champion(http, plan.settings, use_case, say)
+    started = time.perf_counter()
+    answer = _ask(http, use_case, [*instances, stranger])
+    latency_ms = (time.perf_counter() - started) * 1000
     _check(answer["predictions"])
     return answer | {"keys": asked.keys, "latency_ms": round(latency_ms, 2)}
 
@@ -52,18 +55,15 @@ def ask_meanwhile(plan: Plan, live: Callable[[Say], Mapping[str, Any]] | None, s
 
     ``began`` of the facts is when, in Unix seconds.
     """
-    from model_serving.asked import asked_of
-
-    instances = newest_instances(plan.settings, asked_of(plan.use_case), MANY)
-    batches = itertools.cycle([instances[first : first + A_REQUEST] for first in range(0, len(instances), A_REQUEST)])
-    began, asked = time.time(), 0
+    batches = itertools.cycle(_batches(plan))
+    began, asked = time.time(), dict.fromkeys(plan.use_cases, 0)
     http = httpx.Client(base_url=plan.settings.serving.url, timeout=10, trust_env=False)
     with ThreadPoolExecutor(1) as pool, http:
         sending = pool.submit(live, say) if live else None
         try:
-            for batch in batches:
-                asked += len(_ask(http, plan.use_case, batch)["predictions"])
-                if asked >= FEWEST_PREDICTIONS and (sending is None or sending.done()):
+            for use_case, batch in batches:
+                asked[use_case] += len(_ask(http, use_case, batch)["predictions"])
+                if min(asked.values()) >= FEWEST_PREDICTIONS and (sending is None or sending.done()):
                     break
                 time.sleep(PAUSE_S)
         except BaseException:
@@ -71,6 +71,18 @@ def ask_meanwhile(plan: Plan, live: Callable[[Say], Mapping[str, Any]] | None, s
             raise
         sent = sending.result() if sending else {}
     return {"began": began, "asked": asked, **sent}
+
+
+def _batches(plan: Plan) -> list[tuple[str, list[dict[str, Any]]]]:
+    """What is asked in one request of which use case: they take turns."""
+    from model_serving.asked import asked_of
+
+    of_each = []
+    for name in plan.use_cases:
+        instances = newest_instances(plan.settings, asked_of(name), MANY)
+        of_each.append([(name, instances[first : first + A_REQUEST]) for first in range(0, len(instances), A_REQUEST)])
+    longest = max(map(len, of_each))
+    return [batches[turn % len(batches)] for turn in range(longest) for batches in of_each]
 
 
 def newest_instances(settings: Settings, asked: "Asked", number: int) -> list[dict[str, Any]]:
@@ -117,19 +129,17 @@ def _ask(http: httpx.Client, use_case: str, instances: list[dict[str, Any]]) -> 
     return answer
 
 
-def _wait_for_champion(http: httpx.Client, plan: Plan, say: Say) -> None:
+def _wait_for_champion(http: httpx.Client, settings: Settings, use_case: str, say: Say) -> None:
     """Wait until the server answers with the registry's champion."""
     from ml_modeling.registry.aliases import CHAMPION
     from ml_modeling.registry.versions import behind_alias
 
-    wanted = behind_alias(plan.settings, plan.use_case, CHAMPION)
+    wanted = behind_alias(settings, use_case, CHAMPION)
     if wanted is None:
-        raise PredictionError(
-            f"no champion of {plan.use_case}: the gate kept every model out, see the DAG train_{plan.use_case}"
-        )
+        raise PredictionError(f"no champion of {use_case}: the gate kept every model out, see the DAG train_{use_case}")
     deadline = time.monotonic() + READY_S
     while time.monotonic() < deadline:
-        response = http.get(f"/model-info/{plan.use_case}")
+        response = http.get(f"/model-info/{use_case}")
         if response.is_success and response.json()["model_id"] == wanted.model_id:
             return
         say(f"waiting for the model server to load version {wanted.version}")

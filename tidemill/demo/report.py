@@ -22,44 +22,45 @@ def _rows(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if sent["rejected_rows"]:
         yield "rejected at the source", _counts(sent["rejected_rows"])
     yield "rows", "\n".join(f"{rows:>10,}  {name}" for name, rows in summary["rows"].items())
-    yield from model_rows(summary["champion"], summary["trained"])
-    yield "predictions", "\n".join(_prediction(item, summary["keys"]) for item in _examples(summary["predictions"]))
-    yield "answered in", f"{summary['prediction_latency_ms']} ms for {len(summary['predictions'])} predictions"
+    for name, found in summary["use_cases"].items():
+        yield name, "\n".join(lines_of(found))
     fresh = summary["freshness_s"]
     yield "freshness", f"live, broker to lake: median {fresh['median']} s, p99 {fresh['p99']} s"
-    yield "features", _consistency(summary["consistency"])
     yield "memory", f"{summary['memory_mb']:,} MB for the whole stack"
     yield "addresses", "\n".join(f"{name}: {address}" for name, address in summary["addresses"].items())
     yield "took", f"{sum(summary['seconds'].values()):.0f} s"
 
 
-def model_rows(champion: Mapping[str, Any], trained: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """What this run trained with the verdict of its gates, and the champion, which may be another model."""
-    yield "trained", f"MLflow run {trained['run_id']}; test ROC AUC {_interval(trained['test']['roc_auc'])}"
-    yield "gate", _verdict(trained["gate"])
-    yield "champion", f"{champion['name']} version {champion['version']}, MLflow run {champion['run_id']}"
-    metric, rule = champion["test"]["roc_auc"], champion["baseline"]["roc_auc"]
-    yield "its ROC AUC", f"{_interval(metric)}; baseline {_interval(rule)} ({champion['baseline_rule']})"
+def lines_of(found: Mapping[str, Any]) -> Iterator[str]:
+    """What this run trained of a use case, what its gates said, and what the champion answers, maybe another model."""
+    metric, trained, champion = found["metric"], found["trained"], found["champion"]
+    yield f"trained: MLflow run {trained['run_id']}, {metric} {_interval(trained['test'][metric])}"
+    yield from _verdict(trained["gate"])
+    yield f"champion: version {champion['version']}, MLflow run {champion['run_id']}"
+    yield f"  {metric} {_interval(champion['test'][metric])}; baseline {_interval(champion['baseline'][metric])}"
+    yield f"  ({champion['baseline_rule']})"
+    for item in _examples(found["predictions"]):
+        yield _prediction(item, found["keys"])
+    yield f"answered in {found['latency_ms']} ms for {len(found['predictions'])} predictions"
+    yield from _consistency(found["consistency"])
 
 
-def _verdict(gate: Mapping[str, Any]) -> str:
+def _verdict(gate: Mapping[str, Any]) -> list[str]:
     if gate["passed"]:
-        return "passed: what was trained became the champion"
-    return "\n".join(["said no, the champion stays", *gate["reasons"]])
+        return ["gate passed: what was trained became the champion"]
+    return ["gate said no, the champion stays", *(f"  {reason}" for reason in gate["reasons"])]
 
 
 def _others(messages: int) -> str:
     return f", {messages:,} of them not sent by the demo" if messages > 0 else ""
 
 
-def _consistency(found: Mapping[str, Any]) -> str:
+def _consistency(found: Mapping[str, Any]) -> Iterator[str]:
     features, fetches = found["features"], found["fetches"]
     wrong = sum(one["mismatched"] + one["missing"] + one["extra"] for one in features)
     lag = f", by up to {found['lag_s']['max']} s" if found["lag_s"] else ""
-    return (
-        f"{wrong:,} of {fetches * len(features):,} values differ from the lake's\n"
-        f"{found['behind']:,} of {fetches:,} fetches were behind the lake{lag}"
-    )
+    yield f"{wrong:,} of {fetches * len(features):,} feature values differ from the lake's"
+    yield f"{found['behind']:,} of {fetches:,} fetches were behind the lake{lag}"
 
 
 def _counts(counts: Mapping[str, int]) -> str:

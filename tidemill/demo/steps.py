@@ -22,17 +22,20 @@ DAG_TIMEOUT_S = 1800.0
 
 def demo_steps(plan: Plan) -> list[Step]:
     """The steps of ``plan``, in order."""
-    live = partial(_produce, plan, "live") if plan.live_arguments() else None
-    train = f"train_{plan.use_case}"
-    training = {"trials": plan.size.trials, "timeout_s": plan.size.search_s}
+    live, cards = plan.live_arguments(), plan.cards_arguments()
+    sending = _sending(plan, "live", live) if live else None
     return [
         Step("stack", "Start the local stack", partial(_start_stack, plan.settings)),
-        Step("history", "Send the shop's history to Kafka", partial(_produce, plan, "history")),
+        Step("history", "Send the shop's history to Kafka", _sending(plan, "history", plan.history_arguments())),
+        *([Step("cards", "Send card payments and verdicts to Kafka", _sending(plan, "cards", cards))] if cards else []),
         Step("lake", "Wait until the lake has every event", partial(_reconcile, plan)),
         Step("gold", "Airflow: silver to gold (lakehouse_gold)", _dag(plan, "lakehouse_gold")),
-        Step("model", f"Airflow: train, gate, promote ({train})", _dag(plan, train, training)),
+        *(
+            Step(f"train_{name}", f"Airflow: train, gate, promote (train_{name})", _training(plan, name))
+            for name in plan.use_cases
+        ),
         Step("predictions", "Ask for predictions over REST", partial(ask_for_predictions, plan)),
-        Step("live", LIVE if live else ASK, partial(ask_meanwhile, plan, live)),
+        Step("live", LIVE if sending else ASK, partial(ask_meanwhile, plan, sending)),
         Step("reconciled", "Reconcile broker and lake, predictions included", partial(_reconcile, plan)),
         Step("consistency", COMPARE, _dag(plan, "feature_consistency")),
     ]
@@ -45,13 +48,15 @@ def _start_stack(settings: Settings, say: Say) -> Mapping[str, Any]:
     return {"ready": started.ready, "already_running": started.already_running}
 
 
-def _produce(plan: Plan, part: str, say: Say) -> Mapping[str, Any]:
-    arguments = plan.history_arguments() if part == "history" else plan.live_arguments()
-    assert arguments is not None  # noqa: S101 - a plan without live events has no live step
+def _sending(plan: Plan, part: str, arguments: list[str]) -> Callable[[Say], Mapping[str, Any]]:
+    return partial(_produce, plan, part, arguments)
+
+
+def _produce(plan: Plan, part: str, arguments: list[str], say: Say) -> Mapping[str, Any]:
     facts: dict[str, Any] = run_json(plan.settings, arguments, plan.logs / f"{part}.log", say)
     folder = plan.folder / "produced"
     folder.mkdir(parents=True, exist_ok=True)
-    name = "history.json" if part == "history" else f"live-{time.time_ns()}.json"
+    name = f"live-{time.time_ns()}.json" if part == "live" else f"{part}.json"
     (folder / name).write_text(json.dumps(facts), encoding="utf-8")
     return facts
 
@@ -60,6 +65,15 @@ def _reconcile(plan: Plan, say: Say) -> Mapping[str, Any]:
     log = plan.logs / "reconcile.log"
     facts: dict[str, Any] = run_json(plan.settings, ["reconcile", "--wait", str(CATCH_UP_S)], log, say)
     return facts
+
+
+def _training(plan: Plan, use_case: str) -> Callable[[Say], Mapping[str, Any]]:
+    """Its training, with no larger a search than the demo's size has room for."""
+    from ml_modeling.use_case import load_use_case
+
+    wanted = load_use_case(use_case).spec.search
+    search = {"trials": min(wanted.trials, plan.size.trials), "timeout_s": min(wanted.timeout_s, plan.size.search_s)}
+    return _dag(plan, f"train_{use_case}", search)
 
 
 def _dag(plan: Plan, dag_id: str, conf: Mapping[str, Any] | None = None) -> Callable[[Say], Mapping[str, Any]]:

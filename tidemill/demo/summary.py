@@ -13,6 +13,8 @@ from tidemill.demo.plan import Plan
 from tidemill.demo.steps import COMPARING
 
 LIVE_TABLES = ("silver.transactions", "silver.clicks", "silver.predictions")
+OWN = "serving."
+"""How the topics begin that the platform itself sends to."""
 
 
 class TruthError(TerminalError):
@@ -26,7 +28,6 @@ def summarize(plan: Plan, facts: Mapping[str, Mapping[str, Any]]) -> dict[str, A
 
     settings = plan.settings
     stack = status(settings)
-    predictions = facts["predictions"]
     tables = [statistics(table, delta, settings) for table, delta in existing_tables(settings)]
     return {
         "source": plan.source,
@@ -34,17 +35,27 @@ def summarize(plan: Plan, facts: Mapping[str, Mapping[str, Any]]) -> dict[str, A
         "sent": _sent(plan),
         "lake": _lake(facts["reconciled"]["topics"]),
         "rows": {table.name: table.rows for table in tables},
-        "champion": champion(settings, predictions["model"]),
-        "trained": trained(facts["model"]["returned"]),
-        "use_case": plan.use_case,
-        "predictions": predictions["predictions"],
-        "keys": predictions["keys"],
-        "prediction_latency_ms": predictions["latency_ms"],
+        "use_cases": {name: of_use_case(settings, name, facts) for name in plan.use_cases},
         "freshness_s": _freshness(settings, facts["live"]["began"]),
-        "consistency": facts["consistency"]["returned"][f"{COMPARING}{plan.use_case}"],
         "addresses": {service.title: service.address for service in stack.services if service.address},
         "memory_mb": round(stack.memory_bytes / 2**20),
         "seconds": {name: step["seconds"] for name, step in facts.items()},
+    }
+
+
+def of_use_case(settings: Settings, name: str, facts: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """What was trained, what answers, and whether its features were those of the lake."""
+    from ml_modeling.use_case import load_use_case
+
+    answer = facts["predictions"]["answers"][name]
+    return {
+        "metric": load_use_case(name).spec.gates.baseline.metric,
+        "trained": trained(facts[f"train_{name}"]["returned"]),
+        "champion": champion(settings, answer["model"]),
+        "predictions": answer["predictions"],
+        "keys": answer["keys"],
+        "latency_ms": answer["latency_ms"],
+        "consistency": facts["consistency"]["returned"][f"{COMPARING}{name}"],
     }
 
 
@@ -109,23 +120,23 @@ def _sent(plan: Plan) -> dict[str, Any]:
         rejected.update(run.get("rejected", {}))
     return {
         "messages": sum(run["produced"] for run in runs),
-        "duplicates": sum(run["duplicates"] for run in runs),
+        "duplicates": sum(run.get("duplicates", 0) for run in runs),
         "quarantined": dict(sorted(quarantined.items())),
         "rejected_rows": dict(sorted(rejected.items())),
     }
 
 
 def _lake(topics: Mapping[str, Any]) -> dict[str, Any]:
-    """The shop's topics; the predictions, the model server's own, are counted apart."""
-    shop = {name: topic for name, topic in topics.items() if name.startswith("shop.")}
+    """The topics that were sent to; the predictions, the model server's own, are counted apart."""
+    theirs = {name: topic for name, topic in topics.items() if not name.startswith(OWN)}
     quarantined: Counter[str] = Counter()
-    for topic in shop.values():
+    for topic in theirs.values():
         quarantined.update(topic["quarantine_by_reason"])
     return {
-        "messages": sum(topic["bronze_rows"] for topic in shop.values()),
-        "duplicates": sum(topic["duplicate_rows"] for topic in shop.values()),
+        "messages": sum(topic["bronze_rows"] for topic in theirs.values()),
+        "duplicates": sum(topic["duplicate_rows"] for topic in theirs.values()),
         "quarantined": dict(sorted(quarantined.items())),
-        "predictions": sum(topic["silver_rows"] for name, topic in topics.items() if name.startswith("serving.")),
+        "predictions": sum(topic["silver_rows"] for name, topic in topics.items() if name.startswith(OWN)),
     }
 
 
