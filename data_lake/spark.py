@@ -13,6 +13,7 @@ from pyspark.sql import SparkSession
 from tidemill.config.environment import UTF8
 from tidemill.config.errors import TerminalError
 from tidemill.config.interruption import kept_handlers
+from tidemill.config.project import VARIABLE
 from tidemill.config.settings import REPO, Settings
 from tidemill.config.user import check_named
 
@@ -113,6 +114,7 @@ def spark_conf(settings: Settings) -> dict[str, str]:
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.executorEnv.PYTHONPATH": str(REPO),
+        f"spark.executorEnv.{VARIABLE}": str(settings.project or ""),
     }
     if settings.spark.master.startswith("local"):
         conf |= LOCAL | RAW_FILES if _is_on_this_disk(settings) else LOCAL

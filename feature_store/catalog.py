@@ -1,14 +1,12 @@
 """The feature services of all use cases, found by their ``features.py``, and the groups these read."""
 
 import importlib
-import importlib.util
-import pkgutil
 from collections.abc import Iterable, Mapping
 from functools import cache
 
-import use_cases
 from feature_store.definitions import FeatureGroup, FeatureService
 from tidemill.config.errors import TerminalError
+from tidemill.config.project import current_project
 
 REQUEST_TIME = "request_time"
 """What a Feast client gives beside entities and inputs: microseconds since 1970."""
@@ -28,10 +26,8 @@ def services() -> Mapping[str, FeatureService]:
         FeatureCatalogError: it is missing, or two different groups or services share a name.
     """
     found: dict[str, FeatureService] = {}
-    for module in pkgutil.iter_modules(use_cases.__path__):
-        name = f"use_cases.{module.name}.features"
-        if not module.ispkg or importlib.util.find_spec(name) is None:
-            continue
+    for use_case in current_project().use_cases():
+        name = f"use_cases.{use_case}.features"
         one = getattr(importlib.import_module(name), "SERVICE", None)
         if not isinstance(one, FeatureService):
             raise FeatureCatalogError(f"{name} has no SERVICE, a FeatureService")

@@ -5,18 +5,15 @@ import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from pathlib import Path
 from types import ModuleType
 
-import use_cases
 from feature_store import catalog
 from feature_store.definitions import FeatureService
 from ml_modeling.specification import ModelSpec, SpecificationError, read_specification
 from tidemill.config.errors import TerminalError
+from tidemill.config.project import TRAINED as FILES
+from tidemill.config.project import current_project
 from tidemill.contracts import contract, data_columns
-
-FILES = ("features.py", "labels.py", "model.yaml")
-FOLDER = Path(use_cases.__path__[0])
 
 
 class UnknownUseCaseError(TerminalError):
@@ -64,21 +61,23 @@ class UseCase:
 
 def use_case_names() -> list[str]:
     """The use cases that can be trained."""
-    return sorted(folder.name for folder in FOLDER.iterdir() if all((folder / file).is_file() for file in FILES))
+    return current_project().trained()
 
 
 def load_use_case(name: str) -> UseCase:
-    """The use case in ``use_cases/<name>``.
+    """The use case in the folder ``use_cases/<name>`` of the platform or the project.
 
     Raises:
         UnknownUseCaseError: there is no such folder, or it lacks a file.
         FeatureCatalogError: ``features.py`` has no feature service of the use case's name.
         SpecificationError: ``labels.py`` or ``model.yaml`` cannot be used.
     """
-    folder = FOLDER / name
+    known = ", ".join(use_case_names())
+    folder = current_project().use_cases().get(name)
+    if folder is None:
+        raise UnknownUseCaseError(f"no use case {name!r}: no folder use_cases/{name} has a features.py; known: {known}")
     missing = [file for file in FILES if not (folder / file).is_file()]
     if missing:
-        known = ", ".join(use_case_names())
         raise UnknownUseCaseError(f"no use case {name!r}: {folder} lacks {', '.join(missing)}; known: {known}")
     service = catalog.service(name)
     spec = read_specification(folder / "model.yaml")

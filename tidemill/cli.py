@@ -4,6 +4,7 @@
 import importlib
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from tidemill.module_path import own_first
@@ -16,6 +17,7 @@ import click
 from tidemill import environment
 from tidemill.config.errors import TidemillError
 from tidemill.config.interruption import interruption, raise_on_signals
+from tidemill.config.project import VARIABLE
 
 COMMANDS = {
     "config": "Show the effective settings and where each came from.",
@@ -65,8 +67,18 @@ class LazyGroup(click.Group):
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-def cli() -> None:
+@click.option(
+    "--project",
+    metavar="PATH",
+    help="Folder of the project's tidemill.toml.  [default: TIDEMILL_PROJECT, else the nearest above this folder]",
+)
+@click.pass_obj
+def cli(enter: Callable[[], None] | None, project: str | None) -> None:
     """Tidemill: from a click to a prediction and back."""
+    if project is not None:
+        os.environ[VARIABLE] = project
+    if enter is not None:
+        enter()
 
 
 def main() -> None:
@@ -76,8 +88,7 @@ def main() -> None:
     """
     raise_on_signals()
     try:
-        environment.enter()
-        cli(prog_name="tidemill")
+        cli(prog_name="tidemill", obj=environment.enter)
     except TidemillError as error:
         click.echo(f"tidemill: {error}", err=True)
         sys.exit(error.exit_status)

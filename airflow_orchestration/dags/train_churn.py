@@ -22,6 +22,7 @@ from airflow_orchestration.plugins.links.mlflow_run import MlflowRunLink
 from airflow_orchestration.plugins.operators.platform_command import PlatformCommandOperator
 from airflow_orchestration.processes import SPARK_POOL
 from airflow_orchestration.schedules import schedule
+from tidemill.config.project import current_project
 
 USE_CASE = "churn"
 RUN = "{{ ti.xcom_pull(task_ids='train')['run_id'] }}"
@@ -46,58 +47,59 @@ def keep_champion(verdict: dict[str, Any]) -> list[str]:
     return reasons
 
 
-with DAG(
-    dag_id="train_churn",
-    description="Train, evaluate, gate, register and promote the churn model",
-    schedule=schedule("train_churn"),
-    catchup=False,
-    max_active_runs=1,
-    dagrun_timeout=timedelta(hours=6),
-    default_args=DEFAULT_ARGS,
-    params={
-        "trials": Param(
-            None, type=["null", "integer"], minimum=1, description="Trials of the search; else as in model.yaml"
-        ),
-        "timeout_s": Param(
-            None, type=["null", "integer"], minimum=1, description="Seconds it may take; else as in model.yaml"
-        ),
-    },
-    tags=["models", "churn", "spark"],
-    doc_md=__doc__,
-):
-    train = models(
-        "train",
-        "--json",
-        doc="Reads the point-in-time frame with Spark, searches, and logs the best model to MLflow.",
-        options={"--trials": "{{ params.trials or '' }}", "--timeout": "{{ params.timeout_s or '' }}"},
-        pool=SPARK_POOL,
-        execution_timeout=timedelta(hours=2),
-        links=[MlflowRunLink()],
-    )
-    evaluate = models(
-        "evaluate",
-        *("--run", RUN, "--json"),
-        doc="Measures the model on the test period: intervals, calibration, baseline, explanation.",
-        execution_timeout=timedelta(hours=1),
-    )
-    gate = models(
-        "gate",
-        *("--run", RUN, "--json"),
-        doc="Holds the evaluation against the floors, the baseline and the champion; both verdicts are a success.",
-        execution_timeout=timedelta(minutes=30),
-    )
-    register = models(
-        "register",
-        *("--run", RUN, "--json"),
-        doc="Registers the model in MLflow with the alias `challenger`.",
-    )
-    promote = models(
-        "promote",
-        *(VERSION, "--by", "airflow", "--reason", "passed every gate in {{ dag.dag_id }} {{ run_id }}", "--json"),
-        doc="Moves the alias `champion` to the new version in one call and writes the audit record.",
-    )
-    verdict = gate.output
-    train >> evaluate >> gate
-    decision = gate_passed(verdict)
-    decision >> Label("passed") >> register >> promote
-    decision >> Label("failed a gate") >> keep_champion(verdict)
+if current_project().builtin:
+    with DAG(
+        dag_id="train_churn",
+        description="Train, evaluate, gate, register and promote the churn model",
+        schedule=schedule("train_churn"),
+        catchup=False,
+        max_active_runs=1,
+        dagrun_timeout=timedelta(hours=6),
+        default_args=DEFAULT_ARGS,
+        params={
+            "trials": Param(
+                None, type=["null", "integer"], minimum=1, description="Trials of the search; else as in model.yaml"
+            ),
+            "timeout_s": Param(
+                None, type=["null", "integer"], minimum=1, description="Seconds it may take; else as in model.yaml"
+            ),
+        },
+        tags=["models", "churn", "spark"],
+        doc_md=__doc__,
+    ):
+        train = models(
+            "train",
+            "--json",
+            doc="Reads the point-in-time frame with Spark, searches, and logs the best model to MLflow.",
+            options={"--trials": "{{ params.trials or '' }}", "--timeout": "{{ params.timeout_s or '' }}"},
+            pool=SPARK_POOL,
+            execution_timeout=timedelta(hours=2),
+            links=[MlflowRunLink()],
+        )
+        evaluate = models(
+            "evaluate",
+            *("--run", RUN, "--json"),
+            doc="Measures the model on the test period: intervals, calibration, baseline, explanation.",
+            execution_timeout=timedelta(hours=1),
+        )
+        gate = models(
+            "gate",
+            *("--run", RUN, "--json"),
+            doc="Holds the evaluation against the floors, the baseline and the champion; both verdicts are a success.",
+            execution_timeout=timedelta(minutes=30),
+        )
+        register = models(
+            "register",
+            *("--run", RUN, "--json"),
+            doc="Registers the model in MLflow with the alias `challenger`.",
+        )
+        promote = models(
+            "promote",
+            *(VERSION, "--by", "airflow", "--reason", "passed every gate in {{ dag.dag_id }} {{ run_id }}", "--json"),
+            doc="Moves the alias `champion` to the new version in one call and writes the audit record.",
+        )
+        verdict = gate.output
+        train >> evaluate >> gate
+        decision = gate_passed(verdict)
+        decision >> Label("passed") >> register >> promote
+        decision >> Label("failed a gate") >> keep_champion(verdict)

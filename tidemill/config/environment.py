@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, SecretStr
 
 from tidemill.config.origin import ENV_PREFIX
+from tidemill.config.project import VARIABLE
 from tidemill.config.settings import REPO, Settings
 from tidemill.config.user import own_home
 
@@ -65,7 +66,7 @@ def is_kept(settings: Settings, name: str, value: str) -> bool:
 
 def settings_environment(settings: Settings) -> dict[str, str]:
     """The variables with which :func:`tidemill.config.load_settings` gives ``settings`` again in another process."""
-    return dict(_variables(settings, ENV_PREFIX))
+    return {VARIABLE: "", **dict(_variables(settings, ENV_PREFIX))}
 
 
 def _reached_directly(settings: Settings, inherited: Mapping[str, str]) -> list[str]:

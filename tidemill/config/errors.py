@@ -1,5 +1,8 @@
 """Errors that a person can act on: the message says what was wrong, where, and what to do next."""
 
+import difflib
+from collections.abc import Iterable
+
 
 class TidemillError(Exception):
     """An expected error."""
@@ -18,3 +21,16 @@ class TransientError(TidemillError):
 
 class TerminalError(TidemillError):
     """Trying again changes nothing: a bad value, a missing file, a broken contract."""
+
+
+class ConfigError(TerminalError):
+    """A setting that cannot be used; the message names the key, the value and where it came from."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Advice for the end of a sentence: what ``name`` may be meant for, else what there is."""
+    there = sorted(known)
+    close = difflib.get_close_matches(name, there, n=3, cutoff=0.5)
+    if close:
+        return f"; did you mean {' or '.join(map(repr, close))}?"
+    return f"; there is {', '.join(there)}" if there else ""

@@ -2,15 +2,14 @@
 
 import re
 from ipaddress import IPv6Address
-from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, ValidationInfo
 
 from tidemill.config import cron
+from tidemill.config.project import Project
 
-_REPO = Path(__file__).resolve().parent.parent.parent
 _HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?")
 _MASTER = re.compile(r"local(\[(\*|[1-9]\d*)(,[1-9]\d*)?\])?|yarn|(spark|k8s)://\S+")
 
@@ -86,20 +85,24 @@ def master(text: str) -> str:
     return text
 
 
-def use_cases(names: list[str]) -> list[str]:
-    """``names``, each of which has a folder of ``use_cases``; at least one."""
-    known = sorted(path.parent.name for path in (_REPO / "use_cases").glob("*/__init__.py"))
-    _check_known(names, known, "which has no folder; use_cases/ has")
-    if not names:
+def use_cases(names: list[str], info: ValidationInfo) -> list[str]:
+    """``names``, each of which is a use case of the platform or the project; none only where there is none."""
+    known = list(_project(info).use_cases())
+    _check_known(names, known, "which has no folder with a features.py; use_cases/ has")
+    if not names and known:
         raise ValueError(f"is empty; use_cases/ has: {', '.join(known)}")
     return names
 
 
-def topics(names: list[str]) -> list[str]:
+def topics(names: list[str], info: ValidationInfo) -> list[str]:
     """``names``, each of which has a contract."""
-    known = sorted(path.stem for path in (_REPO / "tidemill" / "contracts" / "schemas").glob("*.*.json"))
-    _check_known(names, known, "which has no contract; tidemill/contracts/schemas/ has")
+    known = [path.stem for path in _project(info).contract_files()]
+    _check_known(names, known, "which has no contract; there is")
     return names
+
+
+def _project(info: ValidationInfo) -> Project:
+    return info.context["project"] if info.context else Project()
 
 
 def _check_known(names: list[str], known: list[str], why: str) -> None:

@@ -2,9 +2,10 @@ import pytest
 import yaml
 
 from ml_modeling.specification import SpecificationError, read_specification
-from ml_modeling.use_case import FOLDER, UnknownUseCaseError, load_use_case, use_case_names
+from ml_modeling.use_case import UnknownUseCaseError, load_use_case, use_case_names
+from tidemill.config.settings import REPO
 
-CHURN = FOLDER / "churn" / "model.yaml"
+CHURN = REPO / "use_cases" / "churn" / "model.yaml"
 
 
 @pytest.fixture
