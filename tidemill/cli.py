@@ -20,6 +20,7 @@ from tidemill.config.interruption import interruption, raise_on_signals
 from tidemill.config.project import VARIABLE
 
 COMMANDS = {
+    "check": "Validate a project's definitions, without a server.",
     "config": "Show the effective settings and where each came from.",
     "demo": "Run the whole loop: events, lake, features, model, predictions.",
     "doctor": "Check this machine and say what to do about each failure.",
@@ -28,11 +29,14 @@ COMMANDS = {
     "lake": "List, describe and query the lake's tables.",
     "logs": "Print the log of a service.",
     "models": "Train, list, promote and roll back models.",
+    "new": "Make a project: contracts, use cases, sources and tests of your own.",
     "produce": "Send events to Kafka: a simulated shop, or a real file.",
     "reconcile": "Check that the broker and the lake hold the same events.",
+    "setup": "Make Airflow's environment and fetch the jars, once for all projects.",
     "status": "Show each service, its memory, and the stream's progress.",
     "stream": "Show and decide from where on bronze reads a topic.",
     "submit": "Run a script of this project with spark-submit.",
+    "test": "Run a project's tests of its definitions, without a server.",
     "topics": "Create and list the topics.",
     "up": "Start the local stack.",
 }

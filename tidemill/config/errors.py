@@ -30,7 +30,6 @@ class ConfigError(TerminalError):
 def nearest(name: str, known: Iterable[str]) -> str:
     """Advice for the end of a sentence: what ``name`` may be meant for, else what there is."""
     there = sorted(known)
-    close = difflib.get_close_matches(name, there, n=3, cutoff=0.5)
-    if close:
-        return f"; did you mean {' or '.join(map(repr, close))}?"
+    for close in difflib.get_close_matches(name, there, n=1):
+        return f"; did you mean {close!r}?"
     return f"; there is {', '.join(there)}" if there else ""

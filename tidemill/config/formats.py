@@ -86,10 +86,10 @@ def master(text: str) -> str:
 
 
 def use_cases(names: list[str], info: ValidationInfo) -> list[str]:
-    """``names``, each of which is a use case of the platform or the project; none only where there is none."""
+    """``names``, each of which is a use case of the platform or the project; none only where none can be trained."""
     known = list(_project(info).use_cases())
     _check_known(names, known, "which has no folder with a features.py; use_cases/ has")
-    if not names and known:
+    if not names and _project(info).trained():
         raise ValueError(f"is empty; use_cases/ has: {', '.join(known)}")
     return names
 

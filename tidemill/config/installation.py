@@ -19,6 +19,13 @@ SETUP = REPO / "tidemill" / "setup"
 POMS = SETUP / "jars"
 REQUIREMENTS = SETUP / "requirements"
 """The locked requirements of each environment, which are part of the installed package only."""
+PACKAGES = (
+    *("airflow_orchestration", "batch_processing", "data_lake", "feature_store", "ingestion_layer", "ml_modeling"),
+    *("model_serving", "stream_processing", "tidemill", "use_cases"),
+)
+"""What the platform installs."""
+SET_UP = "make setup" if IS_CLONE else "tidemill setup"
+"""What a person runs to have environments and jars made."""
 CACHE_VARIABLE = "TIDEMILL_CACHE"
 
 
@@ -57,6 +64,13 @@ def jars_folder() -> Path:
     if IS_CLONE:
         return REPO / ".jars"
     return cache_folder() / f"jars-{digest(sorted(POMS.glob('*/pom.xml')))}"
+
+
+def packages_folder() -> Path:
+    """What goes into ``PYTHONPATH``: a folder with our packages and no library."""
+    if IS_CLONE:
+        return REPO
+    return cache_folder() / f"packages-{hashlib.sha256(bytes(REPO)).hexdigest()[:12]}"
 
 
 def digest(files: list[Path]) -> str:

@@ -18,6 +18,7 @@ from tidemill.contracts.columns import data_types
 from tidemill.contracts.errors import ContractError
 from tidemill.contracts.rules import check_schema
 
+NAMES = {str: "a text", list: "a list", dict: "an object"}
 ENVELOPE_FILE = SCHEMAS / "cloudevent.json"
 
 
@@ -108,18 +109,33 @@ def read_contract(path: Path) -> Contract:
     Raises:
         ContractError: it cannot serve as one.
     """
-    try:
-        schema = json.loads(path.read_text(encoding="utf-8"), parse_float=_exact_float)
-    except ValueError as error:
-        raise ContractError(f"{path.name} cannot be read: {error}") from error
-    missing = [key for key in ("$id", "x-topic", "x-table", "x-key", "properties", "required") if key not in schema]
-    if missing:
-        raise ContractError(f"{path.name}: lacks {', '.join(missing)}")
-    if path.stem != schema["x-topic"]:
-        raise ContractError(f"{path.name}: x-topic is {schema['x-topic']!r}; the file is named after the topic")
+    schema = read_schema(path)
     check_schema(path.name, schema)
     read = Contract(schema["x-topic"], schema["x-table"], tuple(schema["x-key"]), schema)
     data_types(read)
+    return read
+
+
+def read_schema(path: Path) -> dict[str, Any]:
+    """The schema in the file ``path``, which says what a contract must say.
+
+    Raises:
+        ContractError: it is no JSON, lacks a keyword, or is called otherwise than its topic.
+    """
+    try:
+        schema: Any = json.loads(path.read_text(encoding="utf-8"), parse_float=_exact_float)
+    except ValueError as error:
+        raise ContractError(f"{path.name} cannot be read: {error}") from error
+    wanted = {"$id": str, "x-topic": str, "x-table": str, "x-key": list, "properties": dict, "required": list}
+    missing = [key for key in wanted if not isinstance(schema, dict) or key not in schema]
+    if missing:
+        raise ContractError(f"{path.name}: lacks {', '.join(missing)}")
+    for key, kind in wanted.items():
+        if not isinstance(schema[key], kind):
+            raise ContractError(f"{path.name}: {key} is {schema[key]!r:.100}, and should be {NAMES[kind]}")
+    if path.stem != schema["x-topic"]:
+        raise ContractError(f"{path.name}: x-topic is {schema['x-topic']!r}; the file is named after the topic")
+    read: dict[str, Any] = schema
     return read
 
 
