@@ -14,10 +14,8 @@ sys.path[:] = own_first(sys.path, Path(__file__).resolve().parent.parent, os.env
 
 import click
 
-from tidemill import environment
 from tidemill.config.errors import TidemillError
 from tidemill.config.interruption import interruption, raise_on_signals
-from tidemill.config.project import VARIABLE
 
 COMMANDS = {
     "check": "Validate a project's definitions, without a server.",
@@ -80,9 +78,15 @@ class LazyGroup(click.Group):
 def cli(enter: Callable[[], None] | None, project: str | None) -> None:
     """Tidemill: from a click to a prediction and back."""
     if project is not None:
-        os.environ[VARIABLE] = project
+        os.environ["TIDEMILL_PROJECT"] = project
     if enter is not None:
         enter()
+
+
+def _enter() -> None:
+    from tidemill import environment
+
+    environment.enter()
 
 
 def main() -> None:
@@ -92,7 +96,7 @@ def main() -> None:
     """
     raise_on_signals()
     try:
-        cli(prog_name="tidemill", obj=environment.enter)
+        cli(prog_name="tidemill", obj=_enter)
     except TidemillError as error:
         click.echo(f"tidemill: {error}", err=True)
         sys.exit(error.exit_status)

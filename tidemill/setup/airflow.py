@@ -1,6 +1,5 @@
 """Airflow's own Python environment, from the requirements that were locked when the platform was built."""
 
-import os
 import shutil
 import subprocess
 import sys
@@ -10,6 +9,7 @@ from pathlib import Path
 from tidemill.config.installation import IS_CLONE, REQUIREMENTS, cache_folder
 from tidemill.config.settings import Settings
 from tidemill.setup.lock import SetupFailedError, alone
+from tidemill.setup.shell import callers_environment
 
 STAMP = ".tidemill-made"
 """In an environment that is whole; its text is the requirements."""
@@ -52,7 +52,7 @@ def _make(environment: Path, requirements: Path) -> None:
     pip = [python, "-m", "pip", "install", "--disable-pip-version-check", "--no-deps", "--require-hashes"]
     with log.open("wb") as output:
         for command in ([sys.executable, "-m", "venv", str(environment)], [*pip, "--requirement", str(requirements)]):
-            variables = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")}
+            variables = callers_environment()
             done = subprocess.run(command, env=variables, stdout=output, stderr=subprocess.STDOUT, check=False)
             if done.returncode:
                 end = "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-20:])

@@ -10,6 +10,7 @@ from pathlib import Path
 from tidemill.config.installation import POMS
 from tidemill.config.settings import Settings
 from tidemill.setup.lock import SetupFailedError, alone
+from tidemill.setup.shell import callers_environment
 from tidemill.stack.java import checked_java
 from tidemill.stack.service import MissingPrerequisiteError
 
@@ -56,7 +57,10 @@ def _fetch(pom: Path, folder: Path) -> None:
     partial.mkdir(parents=True)
     options = [f"-DoutputDirectory={partial}", "-DincludeScope=runtime"]
     command = [maven, "--quiet", "--batch-mode", "-Dstyle.color=never", "--file", str(pom), PLUGIN, *options]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    environment = callers_environment()
+    done = subprocess.run(
+        command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
     sizes = {jar.name: jar.stat().st_size for jar in sorted(partial.glob("*.jar"))}
     if done.returncode or not sizes:
         shutil.rmtree(partial, ignore_errors=True)

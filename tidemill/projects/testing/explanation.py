@@ -1,13 +1,12 @@
 """Why a feature has the value that it has: what became of each event."""
 
-import math
 from collections.abc import Iterator
 from datetime import timedelta
 
 from feature_store.definitions import LIFETIME, Feature, Filter
 from feature_store.definitions.spelling import spell
 from feature_store.judge.naive import Happened, counted, is_covered, passes
-from feature_store.windows import micros, tail
+from feature_store.windows import tail
 from tidemill.projects.testing.given import History, moment
 
 MOST = 6
@@ -61,5 +60,11 @@ def window(length: timedelta) -> str:
 
 
 def _ago(duration: int) -> str:
-    days, rest = divmod(duration, micros(timedelta(days=1)))
-    return f"{days} d {math.ceil(rest / micros(timedelta(hours=1)))} h" if days else f"{duration / 1e6:,.0f} s"
+    """The two largest units of a duration in microseconds."""
+    units = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
+    rest, parts = duration // 1_000_000, []
+    for name, seconds in units:
+        number, rest = divmod(rest, seconds)
+        if number or parts:
+            parts.append(f"{number} {name}")
+    return " ".join(parts[:2]) or f"{duration} microseconds"
