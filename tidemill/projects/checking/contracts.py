@@ -73,7 +73,7 @@ def _of_evolution(project: Project) -> Iterator[Problem]:
 def _instead(topic: str) -> str:
     name, _, number = topic.rpartition(".v")
     following = f"{name}.v{int(number) + 1}" if number.isdecimal() else f"{topic}.v2"
-    return f"old events must stay valid; take it back, or make a new topic, {following}.json"
+    return f"old events must stay valid; take it back, or begin a new topic, {following}.json"
 
 
 def _problem(path: Path, message: str) -> Problem:

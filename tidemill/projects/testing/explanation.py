@@ -62,7 +62,7 @@ def window(length: timedelta) -> str:
 def _ago(duration: int) -> str:
     """The two largest units of a duration in microseconds."""
     units = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
-    rest, parts = duration // 1_000_000, []
+    rest, parts = duration // 1_000_000, list[str]()
     for name, seconds in units:
         number, rest = divmod(rest, seconds)
         if number or parts:

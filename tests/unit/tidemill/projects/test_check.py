@@ -35,7 +35,7 @@ def test_everything_that_is_wrong_is_said_in_one_run(run: Run, project: Path) ->
         f"{CONTRACT}:10: property 'event_id' is called like a column of silver's own: rename it",
         f"{CONTRACT}:15: /properties/referrer must have exactly one type beside null",
         "/seconds: maximum is tighter, against published/app.visit.v1.json: old events must stay valid",
-        "make a new topic, app.visit.v2.json",
+        "begin a new topic, app.visit.v2.json",
         "sources/other.py: there is no function events()",
         "use_cases/broken/features.py:3: ZeroDivisionError: division by zero",
     ):
