@@ -13,7 +13,9 @@ NOT_ON_A_CPU = "nvidia-nccl-cu12; sys_platform == 'never'\nnvidia-nccl-cu13; sys
 
 
 def done(command: list[object], folder: Path, **variables: str) -> str:
-    given = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/")} | variables
+    # A user's shell knows mirrors and certificate authorities, and nothing of the clone.
+    given = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "TIDEMILL_"))}
+    given |= variables
     ended = subprocess.run([*map(str, command)], cwd=folder, env=given, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     return ended.stdout
