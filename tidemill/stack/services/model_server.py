@@ -5,6 +5,7 @@ from functools import partial
 import httpx
 
 from tidemill.config.environment import settings_environment
+from tidemill.config.installation import SET_UP
 from tidemill.config.settings import Settings
 from tidemill.stack.addresses import endpoint
 from tidemill.stack.http import get
@@ -29,7 +30,7 @@ def services(settings: Settings) -> tuple[Service, ...]:
 def launch(settings: Settings) -> Launch:
     python = settings.platform_environment / "bin" / "python"
     if not python.exists():
-        raise MissingPrerequisiteError(f"no {python}: run `make setup`")
+        raise MissingPrerequisiteError(f"no {python}: run `{SET_UP}`")
     return Launch((str(python), "-m", "model_serving"), settings_environment(settings))
 
 
