@@ -45,11 +45,11 @@ def _text(results: "Results") -> str:
         lines += [f"FAILED {_relative(failure.file)}:{failure.line}: {failure.case}", f"  {failure.message}"]
         lines += [f"    {line}" for line in failure.example]
     for finding in results.findings:
-        lines += [f"FAILED FeatureGroup {finding.group}", f"  {finding.message}"]
+        lines += [f"FAILED {finding.subject}", f"  {finding.message}"]
         lines += [f"    {line}" for line in finding.example]
     lines.append(f"cases: {results.cases}, {len(results.failures)} failed")
-    agree = f"feature groups on generated events: {results.groups}"
-    lines.append(f"{agree}, {len({finding.group for finding in results.findings})} failed")
+    tried = f"feature groups and questions on generated events: {results.groups} and {results.questions}"
+    lines.append(f"{tried}, {len({finding.subject for finding in results.findings})} failed")
     lines.append(f"pytest: {'failed' if results.pytest else 'passed or nothing to run'}")
     return "\n".join(lines)
 

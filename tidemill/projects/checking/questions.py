@@ -19,6 +19,7 @@ from feature_store.definitions import (
     Question,
     Source,
     YesNo,
+    column,
     count,
     days,
 )
@@ -39,22 +40,24 @@ def question_problems(
         case Absence() | FutureAggregate():
             yield from group_problems(place, question.group, contracts, has_all)
         case Outcome():
-            yield from group_problems(place, asked_group(question), contracts, has_all)
-            yield from group_problems(place, said_group(question), contracts, has_all)
+            asked, said = question_groups(question)
+            yield from group_problems(place, asked, contracts, has_all)
+            yield from group_problems(place, replace(said, aggregations=(count(),)), contracts, has_all)
             yield from _of_answer(place, question, contracts)
         case Own():
             yield from _of_own(place, question, contracts, has_all)
 
 
-def asked_group(question: Outcome) -> FeatureGroup:
-    """The events that are asked about, as a group counts them."""
-    return FeatureGroup("asked", question.entity, question.events, (count(),), ANY_TIME, question.filters)
-
-
-def said_group(question: Outcome) -> FeatureGroup:
-    """The events that have the answer, as a group of the events that they speak of counts them."""
-    event, source = Entity("asked", question.key), replace(question.of, entity_column=None)
-    return FeatureGroup("said", event, source, (count(),), ANY_TIME)
+def question_groups(question: Question) -> tuple[FeatureGroup, ...]:
+    """The events that a question looks for, as feature groups count them; none of one that only Spark answers."""
+    match question:
+        case Absence() | FutureAggregate():
+            return (question.group,)
+        case Outcome():
+            asked = FeatureGroup("asked", question.entity, question.events, (count(),), ANY_TIME, question.filters)
+            event, source = Entity("asked", question.key), replace(question.of, entity_column=None)
+            return asked, FeatureGroup("said", event, source, (column(question.label).count(),), ANY_TIME)
+    return ()
 
 
 def _of_answer(place: Place, question: Outcome, contracts: Mapping[str, Contract]) -> Iterator[Problem]:

@@ -2,7 +2,7 @@
 
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from random import Random
 from typing import Any
@@ -29,15 +29,23 @@ TEXT_KEYS = ("a", "b", "c")
 
 @dataclass(frozen=True)
 class Finding:
-    """What is wrong with a group, with the smallest events found that show it."""
+    """What is wrong with a group, or with the question that looks for it; the smallest events found that show it."""
 
-    group: str
+    subject: str
     message: str
     example: tuple[str, ...] = ()
 
 
-def findings(group: FeatureGroup, seed: int) -> list[Finding]:
-    """What generated events say of ``group``; empty when nothing is wrong. The same seed makes the same events."""
+def findings(group: FeatureGroup, seed: int, subject: str = "") -> list[Finding]:
+    """What generated events say of ``group``; empty when nothing is wrong. The same seed makes the same events.
+
+    ``subject`` is what it is called, if not a feature group.
+    """
+    called = subject or f"FeatureGroup {group.name}"
+    return [replace(finding, subject=called) for finding in _findings(group, seed)]
+
+
+def _findings(group: FeatureGroup, seed: int) -> list[Finding]:
     contract = next(of for of in contracts().values() if f"silver/{of.table}" == group.source.table)
     random = Random(zlib.crc32(f"{seed} {group.name}".encode()))  # noqa: S311 - not for secrets
     generator = Generator(contract, random, group.entity_column, _keys(group, contract), _hints(group, contract))

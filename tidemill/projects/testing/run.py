@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TextIO
 
 from feature_store import catalog
-from feature_store.definitions import FeatureGroup
 from tidemill.config.project import Project, current_project
+from tidemill.projects.checking.questions import question_groups
 from tidemill.projects.testing.answers import groups_of
 from tidemill.projects.testing.cases import Failure, read_cases, run
 from tidemill.projects.testing.definitions import Definitions
@@ -25,6 +25,7 @@ class Results:
     cases: int
     failures: tuple[Failure, ...]
     groups: int
+    questions: int
     findings: tuple[Finding, ...]
     pytest: int
 
@@ -37,9 +38,13 @@ def run_tests(seed: int, pytest_output: TextIO) -> Results:
     """The tests of this process's project: all are run, whatever failed before."""
     project = current_project()
     count, failures = _cases(project)
-    groups = _groups(project)
+    names = _use_cases(project)
+    groups = groups_of([catalog.service(name) for name in names])
     found = [finding for group in groups for finding in findings(group, seed)]
-    return Results(count, tuple(failures), len(groups), tuple(found), _pytest(project, pytest_output))
+    asked = {name: question_groups(catalog.question(name)) for name in names if name in project.trained()}
+    for name, looked_for in asked.items():
+        found += [finding for group in looked_for for finding in findings(group, seed, f"LABEL of {name}")]
+    return Results(count, tuple(failures), len(groups), len(asked), tuple(found), _pytest(project, pytest_output))
 
 
 def _cases(project: Project) -> tuple[int, list[Failure]]:
@@ -53,11 +58,10 @@ def _cases(project: Project) -> tuple[int, list[Failure]]:
     return count, failures
 
 
-def _groups(project: Project) -> list[FeatureGroup]:
-    """Those of the project's use cases; for the platform alone, its own."""
+def _use_cases(project: Project) -> list[str]:
+    """Those of the project; for the platform alone, its own."""
     own = [folder.resolve() for folder in project.own("use_cases")]
-    names = [name for name, folder in project.use_cases().items() if not own or folder.resolve().parent in own]
-    return groups_of([catalog.service(name) for name in names])
+    return [name for name, folder in project.use_cases().items() if not own or folder.resolve().parent in own]
 
 
 def _pytest(project: Project, output: TextIO) -> int:

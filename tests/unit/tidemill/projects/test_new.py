@@ -52,4 +52,4 @@ def test_a_new_project_has_nothing_wrong_and_its_tests_pass(run: Run) -> None:
     tested = run("test")
     assert tested.returncode == 0, tested.stdout + tested.stderr
     assert "2 passed" in tested.stdout
-    assert "cases: 5, 0 failed\nfeature groups on generated events: 1, 0 failed\n" in tested.stdout
+    assert "cases: 5, 0 failed\nfeature groups and questions on generated events: 1 and 1, 0 failed\n" in tested.stdout

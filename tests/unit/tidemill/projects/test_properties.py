@@ -11,6 +11,7 @@ import pytest
 from feature_store import catalog
 from feature_store.definitions import (
     LIFETIME,
+    Absence,
     Entity,
     FeatureGroup,
     Function,
@@ -24,6 +25,7 @@ from feature_store.definitions import (
     time_since_last,
 )
 from tidemill.contracts import contract, contracts
+from tidemill.projects.checking.questions import question_groups
 from tidemill.projects.testing import answers, properties
 from tidemill.projects.testing.generation import Generator
 from tidemill.projects.testing.properties import findings
@@ -91,6 +93,21 @@ def test_no_event_that_could_be_made_is_said(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(properties, "DATA", 0)
     (finding,) = findings(EVERY, 1)
     assert "no event could be made from it" in finding.message
+
+
+@pytest.mark.parametrize("name", ["churn", "fraud", "next_spend"])
+def test_what_questions_look_for_is_tried_as_groups_are(name: str) -> None:
+    groups = question_groups(catalog.question(name))
+    assert len(groups) == (2 if name == "fraud" else 1)
+    assert [finding for group in groups for finding in findings(group, 3)] == []
+
+
+def test_a_question_whose_filter_never_holds_is_called_by_its_use_case() -> None:
+    never = Absence(EVERY.entity, EVERY.source, days(1), days(1), (column("line") < 1,))
+    (group,) = question_groups(never)
+    (finding,) = findings(group, 1, "LABEL of churn")
+    assert finding.subject == "LABEL of churn"
+    assert finding.message.startswith("filter `line < 1` never holds for an event of shop.transaction.v1")
 
 
 def test_filters_that_exclude_each_other_are_named(tmp_path: Path) -> None:
