@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, SecretStr
 
-from tidemill.config.installation import packages_folder
+from tidemill.config.installation import XDG_VARIABLE, packages_folder
 from tidemill.config.origin import ENV_PREFIX
 from tidemill.config.project import VARIABLE
 from tidemill.config.settings import Settings
@@ -20,7 +20,7 @@ from tidemill.config.user import own_home
 
 KEPT = (
     *("PATH", "HOME", "USER", "LOGNAME", "SHELL", "TMPDIR", "JAVA_HOME", "LD_LIBRARY_PATH"),
-    f"{ENV_PREFIX}*",
+    *(f"{ENV_PREFIX}*", XDG_VARIABLE),
     # What marks a process as one of the stack; `tidemill.stack.processes` looks for it.
     "SUPERVISED_FROM",
     # Who one is to an object store, a Kafka with Kerberos and a tracking server that asks.

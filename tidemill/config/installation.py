@@ -27,6 +27,9 @@ PACKAGES = (
 SET_UP = "make setup" if IS_CLONE else "tidemill setup"
 """What a person runs to have environments and jars made."""
 CACHE_VARIABLE = "TIDEMILL_CACHE"
+XDG_VARIABLE = "XDG_CACHE_HOME"
+CACHED = ("spark.jars", "airflow.environment")
+"""Settings whose defaults lie in the cache of an installed platform."""
 
 
 def cache_folder(environ: Mapping[str, str] | None = None) -> Path:
@@ -42,9 +45,15 @@ def cache_folder(environ: Mapping[str, str] | None = None) -> Path:
         if not folder.is_absolute():
             raise ConfigError(f"{CACHE_VARIABLE} = {given!r}: give an absolute path")
         return folder
-    xdg = Path(environ.get("XDG_CACHE_HOME", ""))
+    xdg = Path(environ.get(XDG_VARIABLE, ""))
     home = Path(environ.get("HOME") or "~").expanduser()
     return (xdg if xdg.is_absolute() else home / ".cache") / "tidemill"
+
+
+def cache_origins(environ: Mapping[str, str]) -> dict[str, str]:
+    """For each setting whose default lies in the cache: the variable that says where the cache is, if one does."""
+    variable = next((name for name in (CACHE_VARIABLE, XDG_VARIABLE) if environ.get(name)), None)
+    return {} if IS_CLONE or variable is None else dict.fromkeys(CACHED, f"environment {variable}")
 
 
 def platform_environment() -> Path:

@@ -155,6 +155,19 @@ class Serving(Section):
     max_instances: int = Field(1_000, ge=1)
     prediction_queue: int = Field(10_000, ge=1, description="predictions waiting to be logged; more are dropped")
 
+    @property
+    def first(self) -> str:
+        """The use case that is meant where none is named.
+
+        Raises:
+            ConfigError: none is served.
+        """
+        for use_case in self.use_cases:
+            return use_case
+        raise ConfigError(
+            "serving.use_cases is empty: no use case has features.py, labels.py and model.yaml yet, so none is served"
+        )
+
 
 class Ports(Section):
     """Of the local stack, where a setting of an address stands at its default."""
@@ -225,17 +238,20 @@ def load_with_origin(
     layers = _layers(environ, project)
     origin = {key: place for place, values in layers for key in _named(values, place)}
     _, variables = environment_values(environ, Settings)
-    origin |= variables
+    if not environ.get(f"{ENV_PREFIX}PROFILE"):
+        variables.pop("profile", None)
+    origin |= {**installation.cache_origins(environ), **variables}
     values: dict[str, Any] = {}
     for _, layer in layers:
         values = merge(values, layer)
-    values["project"] = project.root
+    values["project"], origin["project"] = project.root, str(project.file or "default")
     settings = _validated(values, origin, project)
     settings = settings.model_copy(update={"home": _absolute(settings.home, origin.get("home", "default"))})
     moved = ports.moved(settings.home, settings.ports.offset, values, origin, choose_ports)
     if moved:
         settings = _validated(merge(values, moved), origin, project).model_copy(update={"home": settings.home})
-        origin |= dict.fromkeys(flatten(moved), ports.ORIGIN)
+        chosen = settings.ports.offset == "auto"
+        origin |= dict.fromkeys(flatten(moved), str(ports.file_of(settings.home)) if chosen else ports.ORIGIN)
     return settings, {key: origin.get(key, "default") for key in flatten(settings.model_dump())}
 
 
@@ -253,6 +269,8 @@ def _layers(environ: Mapping[str, str], project: Project) -> list[tuple[str, Map
         raise ConfigError(f"{file}: not valid TOML: {error}") from error
     from_env, _ = environment_values(environ, Settings)
     from_env.pop("project", None)
+    if not from_env.get("profile"):
+        from_env.pop("profile", None)
     layers: list[tuple[str, Mapping[str, Any]]] = [(f"tidemill/config/{file.name}", from_file)]
     if project.root:
         layers.insert(0, (f"{project.root}/use_cases", {"serving": {"use_cases": project.trained()}}))

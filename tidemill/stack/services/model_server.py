@@ -13,6 +13,9 @@ from tidemill.stack.service import Launch, MissingPrerequisiteError, NotReadyErr
 
 
 def services(settings: Settings) -> tuple[Service, ...]:
+    """None where no use case is served, as in a project that has no model yet."""
+    if not settings.serving.use_cases:
+        return ()
     server = Service(
         name="model-server",
         title="Model server",

@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from tidemill.config import installation
 from tidemill.config.environment import settings_environment
 from tidemill.config.errors import ConfigError
 from tidemill.config.settings import load_settings, load_with_origin
+from tidemill.stack.catalog import catalog
 
 
 def write(project: Path, text: str) -> dict[str, str]:
@@ -74,3 +76,31 @@ def test_a_child_process_gets_the_project_and_one_without_none(
     alone = load_settings({"TIDEMILL_HOME": str(tmp_path)})
     monkeypatch.chdir(project)
     assert load_settings(settings_environment(alone)) == alone
+
+
+def test_each_value_says_where_it_came_from(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = str(project / "tidemill.toml")
+    origin = load_with_origin({"TIDEMILL_PROJECT": str(project), "TIDEMILL_PROFILE": ""})[1]
+    assert (origin["project"], origin["profile"]) == (file, "tidemill/config/local.toml")
+    assert (origin["ports.offset"], origin["redis.port"]) == (file, str(project / ".tidemill" / "ports.json"))
+    assert (origin["home"], origin["spark.jars"]) == ("default", "default")
+    moved = load_with_origin({"TIDEMILL_PROJECT": str(project), "TIDEMILL_PORTS__OFFSET": "10"})[1]
+    assert (moved["redis.port"], moved["ports.offset"]) == ("ports.offset", "environment TIDEMILL_PORTS__OFFSET")
+    assert load_with_origin({"TIDEMILL_PROJECT": "", "TIDEMILL_HOME": str(project)})[1]["project"] == "default"
+    monkeypatch.setattr(installation, "IS_CLONE", False)
+    for variable in ("XDG_CACHE_HOME", "TIDEMILL_CACHE"):
+        environ = {"TIDEMILL_PROJECT": str(project), variable: "/cache", "TIDEMILL_SPARK__JARS": "/jars"}
+        origin = load_with_origin(environ)[1]
+        assert origin["airflow.environment"] == f"environment {variable}"
+        assert origin["spark.jars"] == "environment TIDEMILL_SPARK__JARS"
+
+
+def test_where_no_use_case_is_served_none_can_be_meant(project: Path) -> None:
+    environ = write(project, "")
+    assert load_settings(environ).serving.first == "next_visits"
+    assert "model-server" in catalog(load_settings(environ))
+    (project / "use_cases" / "next_visits" / "labels.py").unlink()
+    nothing_served = load_settings(environ)
+    with pytest.raises(ConfigError, match=r"serving\.use_cases is empty: no use case has features\.py, labels\.py"):
+        _ = nothing_served.serving.first
+    assert "model-server" not in catalog(nothing_served)
