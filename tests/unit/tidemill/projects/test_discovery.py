@@ -1,6 +1,10 @@
 """Which project a process works for, and what it then has."""
 
+import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -85,6 +89,42 @@ def test_every_command_in_a_project_sees_its_definitions(run: Run, project: Path
     assert "next_visits" in done.stderr
     edit(project / "tidemill.toml", "builtin = false", "builtin = maybe")
     assert "not valid TOML" in run("config", "show").stderr
+
+
+SEEN = """
+import json
+from airflow_orchestration.trainings import trainings
+from feature_store import catalog
+from ml_modeling.use_case import use_case_names
+from model_serving.app import create_app
+from tidemill.config.settings import load_settings
+settings = load_settings()
+print(json.dumps({
+    "paths": sorted(path for path in create_app(settings).openapi()["paths"] if path.startswith("/predict")),
+    "dags": [training.use_case for training in trainings()],
+    "trained": use_case_names(),
+    "features": sorted(catalog.services()),
+    "states": [group.name for group in catalog.served_groups(settings.serving.use_cases)],
+}))
+"""
+
+
+@pytest.mark.parametrize(("builtin", "others"), [("false", []), ("true", ["churn", "fraud", "next_spend"])])
+def test_what_serves_trains_and_schedules_sees_the_projects_use_cases(
+    builtin: str, others: list[str], project: Path
+) -> None:
+    edit(project / "tidemill.toml", "builtin = false", f"builtin = {builtin}")
+    shutil.copytree(project / "use_cases" / "next_visits", project / "use_cases" / "visits_again")
+    for file in ("features.py", "labels.py"):
+        edit(project / "use_cases" / "visits_again" / file, "next_visits", "visits_again")
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(REPO), "TIDEMILL_PROJECT": str(project)}
+    done = subprocess.run([sys.executable, "-c", SEEN], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    seen = json.loads(done.stdout)
+    names = [*others, "next_visits", "visits_again"]
+    assert seen.pop("paths") == [f"/predict/{name}" for name in names]
+    assert "visits" in seen.pop("states")
+    assert seen == {"dags": names, "trained": names, "features": names}
 
 
 def test_the_option_names_the_project_from_anywhere(run: Run, project: Path, tmp_path: Path) -> None:
