@@ -8,6 +8,7 @@ from tidemill.config.environment import settings_environment
 from tidemill.config.installation import SET_UP
 from tidemill.config.settings import Settings
 from tidemill.stack.addresses import endpoint
+from tidemill.stack.definitions import definitions_environment
 from tidemill.stack.http import get
 from tidemill.stack.service import Launch, MissingPrerequisiteError, NotReadyError, Service
 
@@ -34,7 +35,9 @@ def launch(settings: Settings) -> Launch:
     python = settings.platform_environment / "bin" / "python"
     if not python.exists():
         raise MissingPrerequisiteError(f"no {python}: run `{SET_UP}`")
-    return Launch((str(python), "-m", "model_serving"), settings_environment(settings))
+    return Launch(
+        (str(python), "-m", "model_serving"), settings_environment(settings) | definitions_environment(settings)
+    )
 
 
 def probe(settings: Settings, _since: float) -> None:

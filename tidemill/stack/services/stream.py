@@ -8,6 +8,7 @@ from tidemill.config.installation import SET_UP
 from tidemill.config.settings import REPO, Settings
 from tidemill.config.user import check_named
 from tidemill.stack.addresses import endpoint
+from tidemill.stack.definitions import definitions_environment
 from tidemill.stack.java import java_binary
 from tidemill.stack.service import Launch, MissingPrerequisiteError, NotReadyError, Service
 from tidemill.stack.stream_progress import (
@@ -48,7 +49,7 @@ def launch(settings: Settings) -> Launch:
     program = settings.platform_environment / "bin" / "tidemill"
     memory = str(settings.stream.driver_memory_mb)
     command = (str(program), "submit", "--driver-memory-mb", memory, str(APPLICATION))
-    return Launch(command, settings_environment(settings))
+    return Launch(command, settings_environment(settings) | definitions_environment(settings))
 
 
 def probe(settings: Settings, _since: float) -> None:
