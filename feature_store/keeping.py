@@ -235,14 +235,21 @@ class StateKeeper:
                 return False
             return not self._belongs(ledger, applied)
 
-    def scrub(self, buckets: int) -> None:
-        """Read what the states of the next ``buckets`` say of themselves, and repair where they are not as known."""
+    def scrub(self, buckets: int) -> float:
+        """Read what the states of the next ``buckets`` say of themselves, and repair where they are not as known.
+
+        Losses seldom come alone, and a repair reads the whole table: before it all other buckets are read too. What is
+        returned is how many seconds it took to read the next ones.
+        """
         with self.lock:
             chosen = [(self._next + step) % len(ALL_BUCKETS) for step in range(buckets)]
             self._next = (self._next + buckets) % len(ALL_BUCKETS)
-            if wrong := self.wrong(chosen):
-                self.repair(wrong, "have other states than is known")
+            begun = time.monotonic()
+            wrong, seconds = self.wrong(chosen), time.monotonic() - begun
+            if wrong:
+                self.repair(self.wrong(ALL_BUCKETS), "have other states than is known")
             self._make_due()
+            return seconds
 
     def wrong(self, buckets: Iterable[int]) -> list[int]:
         """Those of ``buckets`` whose states are not what the ledger says."""

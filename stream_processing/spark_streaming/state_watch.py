@@ -38,12 +38,14 @@ class StateWatch:
 class GroupWatch:
     """Takes a look at the notes and counts of a group each two seconds, and reads some of its states.
 
-    All states have been looked at after ``stream.scrub_s``, or after twenty times what reading them takes.
+    All states have been looked at after ``stream.scrub_s``, or after twenty times what reading them takes. The table's
+    identity is compared once in that time.
     """
 
     settings: Settings
     query: FeatureQuery
     _rests_until: float = field(default=0.0, init=False)
+    _compares_at: float = field(default=0.0, init=False)
     _trouble: str = field(default="", init=False)
 
     def run(self, stop: threading.Event) -> None:
@@ -75,9 +77,14 @@ class GroupWatch:
 
     def _read_some(self, keeper: StateKeeper) -> bool:
         """Whether the table is another one; if it is not, some states have been read."""
-        begun = time.monotonic()
-        has_other_table = keeper.has_other_table()
-        if not has_other_table:
-            keeper.scrub(max(1, round(BUCKETS * LOOK_S / self.settings.stream.scrub_s)))
-        self._rests_until = begun + (1 + SHARE) * (time.monotonic() - begun)
-        return has_other_table
+        now, scrub_s = time.monotonic(), self.settings.stream.scrub_s
+        if now >= self._compares_at:
+            self._compares_at = now + scrub_s
+            has_other_table = keeper.has_other_table()
+            self._rest(time.monotonic() - now)
+            return has_other_table
+        self._rest(keeper.scrub(max(1, round(BUCKETS * LOOK_S / scrub_s))))
+        return False
+
+    def _rest(self, seconds: float) -> None:
+        self._rests_until = time.monotonic() + SHARE * seconds

@@ -104,7 +104,7 @@ class Stream(Section):
     earliest_event: date = Field(date(2000, 1, 1), description="events before this UTC date are quarantined")
     latest_skew_s: float = Field(86_400, ge=0, description="how far after the broker's time an event may be")
     stuck_after_s: float = Field(300.0, gt=0, description="a batch of which no task ends for so long is stuck")
-    scrub_s: float = Field(120.0, gt=0, description="all online states are compared with their ledger in so long")
+    scrub_s: float = Field(30.0, gt=0, description="all online states are compared with their ledger in so long")
     metrics_address: HostPort = "127.0.0.1:9108"
     driver_memory_mb: int = Field(2048, ge=512)
 

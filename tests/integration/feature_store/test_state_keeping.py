@@ -117,6 +117,21 @@ def test_a_lost_state_that_nobody_asks_for_is_found_by_reading_all(kept: Kept) -
     assert statuses(kept, "c0", "c1") == [Status.OK, Status.OK]
 
 
+def test_states_lost_in_several_buckets_are_made_anew_in_one_pass(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    passes: list[object] = []
+    make = kept.lake.make
+    monkeypatch.setattr(
+        kept.lake, "make", lambda buckets, *how: (passes.append(buckets), make(buckets, *how))[1], raising=True
+    )
+    for customer in ("c0", "c1"):
+        lose_state(kept.settings, PURCHASES, customer)
+    for _ in ALL_BUCKETS:
+        kept.keeper.scrub(1)
+    assert statuses(kept, "c0", "c1") == [Status.OK, Status.OK]
+    (made,) = passes
+    assert len(made) == 2  # type: ignore[arg-type]
+
+
 def test_a_store_that_went_back_is_noticed_by_who_had_heard_more_and_repaired_by_bucket(kept: Kept) -> None:
     backup = kept.snapshot()
     applied_more(kept)
