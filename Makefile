@@ -13,7 +13,6 @@ AIRFLOW := .venv-airflow/.synced
 JARS := .jars/.fetched
 CLASSES := .jars/spark.jsa
 UV := .tools/bin/uv
-PY := .venv/bin/python
 PACKAGES := airflow_orchestration batch_processing data_lake feature_store ingestion_layer \
             ml_modeling model_serving stream_processing tidemill use_cases
 
@@ -24,7 +23,7 @@ KEEP ?= 1
 HOURS ?= 1
 SEED ?= 1
 
-.PHONY: help bootstrap setup lint format test test-unit test-integration test-matrices test-attacks soak test-airflow test-e2e test-troubles test-docs demo up down status clean
+.PHONY: help bootstrap setup wheel lint format test test-unit test-integration test-matrices test-attacks soak test-airflow test-e2e test-troubles test-docs demo up down status clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / {printf "  \033[1m%-18s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,13 +47,19 @@ $(AIRFLOW): uv.lock pyproject.toml $(UV)
 	  $(UV) sync --frozen --compile-bytecode --no-default-groups --group airflow --group test
 	touch $@
 
-$(JARS): deployment/local/jars/spark/pom.xml deployment/local/jars/kafka/pom.xml
+$(JARS): tidemill/setup/jars/spark/pom.xml tidemill/setup/jars/kafka/pom.xml | $(PLATFORM)
 	deployment/local/prerequisites > /dev/null
-	deployment/local/jars/fetch
+	TIDEMILL_PROJECT= .venv/bin/tidemill setup jars
 	mkdir -p .jars && touch $@
 
-$(CLASSES): $(JARS) deployment/local/classes/archive deployment/local/classes/workload.py | $(PLATFORM)
-	PYTHONPATH=. $(PY) deployment/local/classes/archive $@
+$(CLASSES): $(JARS) tidemill/setup/workload.py | $(PLATFORM)
+	TIDEMILL_PROJECT= .venv/bin/tidemill setup classes
+	touch $@
+
+wheel: $(UV) ## build the platform's wheel into dist/, and constraints.txt: the libraries it was tested with
+	$(UV) build --wheel --out-dir dist
+	$(UV) export --frozen --no-default-groups --group platform --no-emit-project --no-hashes --no-header --no-annotate \
+	  --format requirements-txt --output-file dist/constraints.txt > /dev/null
 
 lint: $(PLATFORM) ## ruff, mypy --strict, import-linter, lock check
 	$(UV) lock --check

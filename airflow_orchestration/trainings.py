@@ -7,9 +7,9 @@ from typing import Any
 import yaml
 
 from tidemill.config.cron import checked
-from tidemill.config.settings import REPO, load_settings
+from tidemill.config.project import current_project
+from tidemill.config.settings import load_settings
 
-FOLDER = REPO / "use_cases"
 SPECIFICATION = "model.yaml"
 
 
@@ -25,13 +25,15 @@ class Training:
     trouble: str = ""
 
 
-def trainings(folder: Path = FOLDER) -> list[Training]:
-    """Of each use case that has a model, in the order of their names.
+def trainings() -> list[Training]:
+    """Of each use case of the platform and the project that can be trained, in the order of their names.
 
     One whose file cannot be followed has no schedule: the others run on.
     """
     schedules = load_settings().airflow.schedules.train
-    return [_training(file, schedules.get(file.parent.name)) for file in sorted(folder.glob(f"*/{SPECIFICATION}"))]
+    project = current_project()
+    folders = project.use_cases()
+    return [_training(folders[name] / SPECIFICATION, schedules.get(name)) for name in project.trained()]
 
 
 def _training(file: Path, schedule: str | None) -> Training:

@@ -187,7 +187,7 @@ def _print(results: dict[str, Result]) -> None:
 
 def _loads(arguments: argparse.Namespace, bare_port: int) -> dict[str, Load]:
     settings = load_settings()
-    use_case = arguments.use_case or settings.serving.use_cases[0]
+    use_case = arguments.use_case or settings.serving.first
     file = arguments.instances
     given = [orjson.loads(line) for line in file.read_bytes().splitlines()] if file else []
     instances = given or newest_instances(settings, asked_of(use_case), INSTANCES)

@@ -12,8 +12,10 @@ from pyspark.sql import SparkSession
 
 from tidemill.config.environment import UTF8
 from tidemill.config.errors import TerminalError
+from tidemill.config.installation import SET_UP, packages_folder
 from tidemill.config.interruption import kept_handlers
-from tidemill.config.settings import REPO, Settings
+from tidemill.config.project import VARIABLE
+from tidemill.config.settings import Settings
 from tidemill.config.user import check_named
 
 # In quotes, as Spark reads a line of options: the folder's name may have a space.
@@ -91,7 +93,7 @@ def spark_conf(settings: Settings) -> dict[str, str]:
     """
     jars = sorted(settings.spark.jars.glob("*.jar"))
     if not jars:
-        raise MissingJarsError(f"no jars in {settings.spark.jars}: run `make setup`")
+        raise MissingJarsError(f"no jars in {settings.spark.jars}: run `{SET_UP}`")
     conf = {
         "spark.master": settings.spark.master,
         "spark.driver.memory": f"{settings.spark.driver_memory_mb}m",
@@ -112,7 +114,8 @@ def spark_conf(settings: Settings) -> dict[str, str]:
         "spark.sql.codegen.cache.maxEntries": "5000",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
-        "spark.executorEnv.PYTHONPATH": str(REPO),
+        "spark.executorEnv.PYTHONPATH": str(packages_folder()),
+        f"spark.executorEnv.{VARIABLE}": str(settings.project or ""),
     }
     if settings.spark.master.startswith("local"):
         conf |= LOCAL | RAW_FILES if _is_on_this_disk(settings) else LOCAL

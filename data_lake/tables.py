@@ -126,7 +126,8 @@ def _quarantine(source: Contract) -> Table:
     )
 
 
-def _silver(source: Contract) -> Table:
+def silver_columns(source: Contract) -> tuple[Column, ...]:
+    """The columns of the silver table of ``source``."""
     envelope = _columns("event_id STRING", "event_time TIMESTAMP", "event_date DATE", "source STRING")
     lineage = _columns(
         "_generation INT",
@@ -137,10 +138,14 @@ def _silver(source: Contract) -> Table:
         "ingested_at TIMESTAMP",
         "event_month STRING",
     )
+    return (*envelope, *data_columns(source), *lineage)
+
+
+def _silver(source: Contract) -> Table:
     return Table(
         name=f"silver/{source.table}",
         description=f"valid events of {source.topic}, each once",
-        columns=(*envelope, *data_columns(source), *lineage),
+        columns=silver_columns(source),
         keys=("event_date", "source", "event_id"),
         partition_by=("event_month",),
         properties={**CHANGE_FEED, **STREAMED, **EVENT_STATISTICS},

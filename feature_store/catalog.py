@@ -1,14 +1,14 @@
-"""The feature services of all use cases, found by their ``features.py``, and the groups these read."""
+"""What use cases declare: the service in ``features.py``, the groups that it reads, the question in ``labels.py``."""
 
 import importlib
-import importlib.util
-import pkgutil
 from collections.abc import Iterable, Mapping
 from functools import cache
+from types import ModuleType
 
-import use_cases
-from feature_store.definitions import FeatureGroup, FeatureService
+from feature_store.definitions import FeatureGroup, FeatureService, Question
+from feature_store.definitions.questions import KINDS
 from tidemill.config.errors import TerminalError
+from tidemill.config.project import current_project
 
 REQUEST_TIME = "request_time"
 """What a Feast client gives beside entities and inputs: microseconds since 1970."""
@@ -17,7 +17,7 @@ MERGED = "_features"
 
 
 class FeatureCatalogError(TerminalError):
-    """A use case without a proper feature service, or a name that nothing has."""
+    """A use case without a proper feature service or question, or a name that nothing has."""
 
 
 @cache
@@ -28,10 +28,8 @@ def services() -> Mapping[str, FeatureService]:
         FeatureCatalogError: it is missing, or two different groups or services share a name.
     """
     found: dict[str, FeatureService] = {}
-    for module in pkgutil.iter_modules(use_cases.__path__):
-        name = f"use_cases.{module.name}.features"
-        if not module.ispkg or importlib.util.find_spec(name) is None:
-            continue
+    for use_case in current_project().use_cases():
+        name = f"use_cases.{use_case}.features"
         one = getattr(importlib.import_module(name), "SERVICE", None)
         if not isinstance(one, FeatureService):
             raise FeatureCatalogError(f"{name} has no SERVICE, a FeatureService")
@@ -51,6 +49,29 @@ def service(name: str) -> FeatureService:
         return services()[name]
     except KeyError:
         raise FeatureCatalogError(f"no feature service {name!r}; known: {', '.join(services())}") from None
+
+
+def question(use_case: str) -> Question:
+    """The question that ``use_case`` asks.
+
+    Raises:
+        FeatureCatalogError: its ``labels.py`` has none.
+    """
+    return question_of(importlib.import_module(f"use_cases.{use_case}.labels"))
+
+
+def question_of(module: ModuleType) -> Question:
+    """The ``LABEL`` of a ``labels.py``.
+
+    Raises:
+        FeatureCatalogError: it is missing, or no question.
+    """
+    label = getattr(module, "LABEL", None)
+    if not isinstance(label, KINDS):
+        kinds = ", ".join(kind.__name__ for kind in KINDS)
+        where = module.__name__.replace(".", "/")
+        raise FeatureCatalogError(f"{where}.py: LABEL is {label!r}; write LABEL = one of {kinds}")
+    return label
 
 
 @cache

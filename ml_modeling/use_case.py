@@ -9,11 +9,17 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import use_cases
 from data_lake.tables import table
 from feature_store import catalog
-from feature_store.definitions import Classes, FeatureService, Question, Source
-from feature_store.definitions.questions import KINDS
+from feature_store.definitions import (
+    Absence,
+    Classes,
+    FeatureService,
+    FutureAggregate,
+    Outcome,
+    Question,
+    Source,
+)
 from ml_modeling.candidates import Recipe
 from ml_modeling.own_estimators import FILE as ESTIMATORS_FILE
 from ml_modeling.own_estimators import own_estimators
@@ -28,9 +34,8 @@ from ml_modeling.specification import (
 )
 from ml_modeling.tasks import TaskKind, task_of
 from tidemill.config.errors import TerminalError
-
-FILES = ("features.py", "labels.py", "model.yaml")
-FOLDER = Path(use_cases.__path__[0])
+from tidemill.config.project import TRAINED as FILES
+from tidemill.config.project import current_project
 
 
 class UnknownUseCaseError(TerminalError):
@@ -89,24 +94,26 @@ class UseCase:
 
 def use_case_names() -> list[str]:
     """The use cases that can be trained."""
-    return sorted(folder.name for folder in FOLDER.iterdir() if all((folder / file).is_file() for file in FILES))
+    return current_project().trained()
 
 
 def load_use_case(name: str) -> UseCase:
-    """The use case in ``use_cases/<name>``.
+    """The use case in the folder ``use_cases/<name>`` of the platform or the project.
 
     Raises:
         UnknownUseCaseError: there is no such folder, or it lacks a file.
-        FeatureCatalogError: ``features.py`` has no feature service of the use case's name.
+        FeatureCatalogError: ``features.py`` has no feature service of its name, or ``labels.py`` no question.
         SpecificationError: ``labels.py`` or ``model.yaml`` cannot be used.
     """
-    folder = FOLDER / name
+    known = ", ".join(use_case_names())
+    folder = current_project().use_cases().get(name)
+    if folder is None:
+        raise UnknownUseCaseError(f"no use case {name!r}: no folder use_cases/{name} has a features.py; known: {known}")
     missing = [file for file in FILES if not (folder / file).is_file()]
     if missing:
-        known = ", ".join(use_case_names())
         raise UnknownUseCaseError(f"no use case {name!r}: {folder} lacks {', '.join(missing)}; known: {known}")
     service = catalog.service(name)
-    question = _question(importlib.import_module(f"use_cases.{name}.labels"))
+    question = _question(importlib.import_module(f"use_cases.{name}.labels"), service)
     own = own_estimators(name)
     spec = read_specification(folder / "model.yaml", question.answer.task, question.moments, own)
     _check_names(folder / "model.yaml", spec, service, question)
@@ -126,6 +133,10 @@ def _check_names(file: Path, spec: ModelSpec, service: FeatureService, question:
     if unknown:
         known = ", ".join(service.names)
         raise SpecificationError(f"{file}: columns: {', '.join(unknown)} is not one of the features {known}")
+    if spec.columns.select is not None and spec.columns.select > len(service.names):
+        raise SpecificationError(
+            f"{file}: columns.select = {spec.columns.select}: there are {len(service.names)} features to choose from"
+        )
     others = [name for name in spec.columns.encoding if name not in spec.candidates]
     if others:
         raise SpecificationError(f"{file}: columns.encoding: {', '.join(others)} is not one of the candidates")
@@ -135,15 +146,37 @@ def _check_names(file: Path, spec: ModelSpec, service: FeatureService, question:
         raise SpecificationError(f"{file}: class_weights: a weight for each of {', '.join(classes)} is wanted")
 
 
-def _question(module: ModuleType) -> Question:
+def _question(module: ModuleType, service: FeatureService) -> Question:
     where = module.__name__.replace(".", "/") + ".py"
-    question = getattr(module, "LABEL", None)
-    if not isinstance(question, KINDS):
-        kinds = ", ".join(kind.__name__ for kind in KINDS)
-        raise SpecificationError(f"{where}: LABEL is {question!r}; write LABEL = one of {kinds}")
+    question = catalog.question_of(module)
     for source, columns in question.reads:
         _check_columns(where, source, columns)
+    _check_asked(where, question, service)
     return question
+
+
+def _check_asked(where: str, question: Question, service: FeatureService) -> None:
+    """The rows of the question have what the features of ``service`` are asked with."""
+    keys = dict.fromkeys(group.entity.key for group in service.groups)
+    inputs = [given.name for given in service.inputs]
+    match question:
+        case Absence() | FutureAggregate():
+            asked = "it asks about entities at cutoffs"
+            if others := [key for key in keys if key != question.entity.key]:
+                raise SpecificationError(
+                    f"{where}: {asked}, each a {question.entity.key}, and features of {', '.join(others)} are of "
+                    "others: leave them out, or ask about events (Outcome, Own)"
+                )
+            if inputs:
+                raise SpecificationError(
+                    f"{where}: {asked}, and none brings the input {', '.join(inputs)}: leave it out, or ask about "
+                    "events (Outcome, Own)"
+                )
+        case Outcome():
+            of_events = [group for group in service.groups if group.source == question.events]
+            columns = {question.entity.key: question.entity_column}
+            columns |= {group.entity.key: group.entity_column for group in of_events}
+            _check_columns(where, question.events, [columns.get(name, name) for name in (*keys, *inputs)])
 
 
 def _check_columns(where: str, source: Source, columns: Iterable[str]) -> None:

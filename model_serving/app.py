@@ -27,7 +27,11 @@ again on the same day under the same id is logged once.
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """The server of ``settings``; nothing is connected before its start-up."""
+    """The server of ``settings``; nothing is connected before its start-up.
+
+    Raises:
+        ConfigError: no use case is served.
+    """
     server = Server(settings)
 
     @asynccontextmanager
@@ -49,7 +53,11 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.server = server
     problems.install(app)
     schemas = [schemas_of(asked, settings.serving.max_instances) for asked in server.asked.values()]
-    for router in (use_case_routes(server, schemas), routes.models(schemas[0].asked), routes.service):
+    for router in (
+        use_case_routes(server, schemas),
+        routes.models(server.asked[settings.serving.first]),
+        routes.service,
+    ):
         app.include_router(router)
     api_page.install(app)
     openapi.describe(app, schemas)

@@ -1,12 +1,11 @@
 """What a use case is asked: whom a request is about and what it brings, as its feature service says."""
 
-import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from feature_store import catalog
 from feature_store.definitions import Task
-from feature_store.definitions.questions import KINDS, task_of
+from feature_store.definitions.questions import task_of
 from tidemill.config.errors import TerminalError
 
 Instance = Mapping[str, str | float]
@@ -41,8 +40,8 @@ def asked_of(use_case: str) -> Asked:
     """What a request of ``use_case`` is made of.
 
     Raises:
-        FeatureCatalogError: it has no feature service.
-        UnaskableError: it has no question, no entity, or one whose key is a field of every answer.
+        FeatureCatalogError: it has no feature service, or no question.
+        UnaskableError: it has no entity, or one whose key is a field of every answer.
     """
     service = catalog.service(use_case)
     keys = tuple(dict.fromkeys(group.entity.key for group in service.groups))
@@ -53,13 +52,4 @@ def asked_of(use_case: str) -> Asked:
         raise UnaskableError(f"{', '.join(taken)}: a key of {use_case!r} is called like a field of every answer")
     if both := sorted(set(keys).intersection(inputs)):
         raise UnaskableError(f"{', '.join(both)}: a key and an input of {use_case!r} have one name")
-    return Asked(use_case, _task(use_case), keys, inputs)
-
-
-def _task(use_case: str) -> Task:
-    """As the answer that its question wants."""
-    label = getattr(importlib.import_module(f"use_cases.{use_case}.labels"), "LABEL", None)
-    if not isinstance(label, KINDS):
-        kinds = ", ".join(kind.__name__ for kind in KINDS)
-        raise UnaskableError(f"use_cases/{use_case}/labels.py: LABEL is {label!r}; write LABEL = one of {kinds}")
-    return task_of(label)
+    return Asked(use_case, task_of(catalog.question(use_case)), keys, inputs)

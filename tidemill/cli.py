@@ -4,6 +4,7 @@
 import importlib
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from tidemill.module_path import own_first
@@ -13,11 +14,11 @@ sys.path[:] = own_first(sys.path, Path(__file__).resolve().parent.parent, os.env
 
 import click
 
-from tidemill import environment
 from tidemill.config.errors import TidemillError
 from tidemill.config.interruption import interruption, raise_on_signals
 
 COMMANDS = {
+    "check": "Validate a project's definitions, without a server.",
     "config": "Show the effective settings and where each came from.",
     "demo": "Run the whole loop: events, lake, features, model, predictions.",
     "doctor": "Check this machine and say what to do about each failure.",
@@ -26,11 +27,14 @@ COMMANDS = {
     "lake": "List, describe and query the lake's tables.",
     "logs": "Print the log of a service.",
     "models": "Train, list, promote and roll back models.",
+    "new": "Make a project: contracts, use cases, sources and tests of your own.",
     "produce": "Send events to Kafka: a simulated shop, or a real file.",
     "reconcile": "Check that the broker and the lake hold the same events.",
+    "setup": "Make Airflow's environment and fetch the jars, once for all projects.",
     "status": "Show each service, its memory, and the stream's progress.",
     "stream": "Show and decide from where on bronze reads a topic.",
     "submit": "Run a script of this project with spark-submit.",
+    "test": "Run a project's tests of its definitions, without a server.",
     "topics": "Create and list the topics.",
     "up": "Start the local stack.",
 }
@@ -65,8 +69,24 @@ class LazyGroup(click.Group):
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-def cli() -> None:
+@click.option(
+    "--project",
+    metavar="PATH",
+    help="Folder of the project's tidemill.toml.  [default: TIDEMILL_PROJECT, else the nearest above this folder]",
+)
+@click.pass_obj
+def cli(enter: Callable[[], None] | None, project: str | None) -> None:
     """Tidemill: from a click to a prediction and back."""
+    if project is not None:
+        os.environ["TIDEMILL_PROJECT"] = project
+    if enter is not None:
+        enter()
+
+
+def _enter() -> None:
+    from tidemill import environment
+
+    environment.enter()
 
 
 def main() -> None:
@@ -76,8 +96,7 @@ def main() -> None:
     """
     raise_on_signals()
     try:
-        environment.enter()
-        cli(prog_name="tidemill")
+        cli(prog_name="tidemill", obj=_enter)
     except TidemillError as error:
         click.echo(f"tidemill: {error}", err=True)
         sys.exit(error.exit_status)

@@ -11,8 +11,10 @@ import psutil
 
 from tidemill.config.environment import is_kept
 from tidemill.config.errors import TidemillError
-from tidemill.config.settings import REPO, Settings
+from tidemill.config.installation import POMS, SET_UP
+from tidemill.config.settings import Settings
 from tidemill.config.user import check_named, user_name
+from tidemill.setup.jars import is_whole
 from tidemill.stack.catalog import catalog
 from tidemill.stack.daemon import leftovers, service_record
 from tidemill.stack.folders import Folders
@@ -57,9 +59,9 @@ def python(settings: Settings) -> Check:
     try:
         version = subprocess.run([program, "-c", line], capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError) as error:
-        return Check("python", False, f"{program} does not run: {error}", "run `make setup`")
+        return Check("python", False, f"{program} does not run: {error}", f"run `{SET_UP}`")
     is_ok = tuple(int(part) for part in version.split(".")[:2]) in PYTHONS
-    return Check("python", is_ok, f"{version} ({program})", "install Python 3.11 or 3.12, then `make setup`")
+    return Check("python", is_ok, f"{version} ({program})", f"install Python 3.11 or 3.12, then `{SET_UP}`")
 
 
 def java(_settings: Settings) -> Check:
@@ -120,21 +122,21 @@ def platform_environment(settings: Settings) -> Check:
     folder = settings.platform_environment / "bin"
     missing = [name for name in PLATFORM_PROGRAMS if not (folder / name).exists()]
     found = f"{folder} lacks {', '.join(missing)}" if missing else str(settings.platform_environment)
-    return Check("platform environment", not missing, found, "run `make setup`")
+    return Check("platform environment", not missing, found, f"run `{SET_UP}`")
 
 
 def airflow_environment(settings: Settings) -> Check:
     try:
         return Check("airflow environment", True, f"{installed_version(settings)} in {settings.airflow.environment}")
     except TidemillError as error:
-        return Check("airflow environment", False, str(error), "run `make setup`")
+        return Check("airflow environment", False, str(error), f"run `{SET_UP}`")
 
 
 def redis(_settings: Settings) -> Check:
     try:
         return Check("redis", True, redis_binary())
     except TidemillError as error:
-        return Check("redis", False, str(error), "run `make setup`, or install redis-server")
+        return Check("redis", False, str(error), f"run `{SET_UP}`, or install redis-server")
 
 
 def user(_settings: Settings) -> Check:
@@ -159,12 +161,10 @@ def jars(settings: Settings) -> Iterator[Check]:
     """Each folder of jars was filled from the pom as it is now."""
     for name in ("spark", "kafka"):
         folder = settings.spark.jars.parent / name
-        filled_from = folder / "pom.xml"
-        wanted = (REPO / "deployment" / "local" / "jars" / name / "pom.xml").read_bytes()
         if not any(folder.glob("*.jar")):
-            yield Check(f"{name} jars", False, f"none in {folder}", "run `make setup`")
-        elif not filled_from.exists() or filled_from.read_bytes() != wanted:
-            yield Check(f"{name} jars", False, f"{folder} was not filled from the present pom", "run `make setup`")
+            yield Check(f"{name} jars", False, f"none in {folder}", f"run `{SET_UP}`")
+        elif not is_whole(folder, POMS / name / "pom.xml"):
+            yield Check(f"{name} jars", False, f"{folder} was not filled from the present pom", f"run `{SET_UP}`")
         else:
             yield Check(f"{name} jars", True, f"{len(list(folder.glob('*.jar')))} in {folder}")
 

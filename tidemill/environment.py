@@ -8,7 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from tidemill.config.environment import process_environment
-from tidemill.config.settings import ConfigError, Settings, load_settings
+from tidemill.config.project import VARIABLE, find_project
+from tidemill.config.settings import ConfigError, Settings, load_with_origin
 from tidemill.stack.folders import Folders
 from tidemill.stack.temporary import TEMPORARY
 
@@ -18,7 +19,9 @@ TERMINAL = ("TERM", "COLORTERM", "NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES")
 def enter() -> None:
     """Leave out of this process's environment, and so of its children's, what the platform's processes do not get."""
     with suppress(ConfigError):  # the command says so itself, if it needs the settings
-        settings = load_settings()
+        # What was found from here is told to children, which may run elsewhere.
+        os.environ[VARIABLE] = str(find_project(os.environ) or "")
+        settings, _ = load_with_origin(choose_ports=False)
         terminal = {name: os.environ[name] for name in TERMINAL if name in os.environ}
         environment = terminal | process_environment(settings, os.environ)
         os.environ.clear()

@@ -20,6 +20,7 @@ from airflow_orchestration.plugins.operators.record_handled import RecordHandled
 from airflow_orchestration.plugins.sensors.delta_commit import DeltaCommitSensor
 from airflow_orchestration.processes import SPARK_POOL
 from airflow_orchestration.schedules import schedule
+from tidemill.config.project import current_project
 
 
 def spark_job(name: str, doc: str) -> PlatformCommandOperator:
@@ -33,33 +34,34 @@ def spark_job(name: str, doc: str) -> PlatformCommandOperator:
     )
 
 
-with DAG(
-    dag_id="lakehouse_gold",
-    description="New silver commits become gold tables",
-    schedule=schedule("lakehouse_gold"),
-    catchup=False,
-    max_active_runs=1,
-    dagrun_timeout=timedelta(hours=2),
-    default_args=DEFAULT_ARGS,
-    tags=["lakehouse", "spark"],
-    doc_md=__doc__,
-):
-    new_silver_commits = DeltaCommitSensor(
-        task_id="new_silver_commits",
-        tables=["silver/transactions"],
-        poke_interval=5,
-        timeout=60,
-        doc_md="Waits up to a minute for a commit of `silver/transactions` that this DAG has not handled, else skips.",
-    )
-    daily_product_sales = spark_job(
-        "daily_product_sales", "What each product sold and got back a day: `gold/daily_product_sales`."
-    )
-    customer_daily = spark_job(
-        "customer_daily", "What each known customer bought and returned a day: `gold/customer_daily`."
-    )
-    record_handled = RecordHandledOperator(
-        task_id="record_handled",
-        sensor="new_silver_commits",
-        doc_md="Notes the silver versions seen at the start of the run as handled, now that all jobs have succeeded.",
-    )
-    new_silver_commits >> [daily_product_sales, customer_daily] >> record_handled
+if current_project().builtin:
+    with DAG(
+        dag_id="lakehouse_gold",
+        description="New silver commits become gold tables",
+        schedule=schedule("lakehouse_gold"),
+        catchup=False,
+        max_active_runs=1,
+        dagrun_timeout=timedelta(hours=2),
+        default_args=DEFAULT_ARGS,
+        tags=["lakehouse", "spark"],
+        doc_md=__doc__,
+    ):
+        new_silver_commits = DeltaCommitSensor(
+            task_id="new_silver_commits",
+            tables=["silver/transactions"],
+            poke_interval=5,
+            timeout=60,
+            doc_md="Waits a minute for a commit of `silver/transactions` that this DAG has not handled, else skips.",
+        )
+        daily_product_sales = spark_job(
+            "daily_product_sales", "What each product sold and got back a day: `gold/daily_product_sales`."
+        )
+        customer_daily = spark_job(
+            "customer_daily", "What each known customer bought and returned a day: `gold/customer_daily`."
+        )
+        record_handled = RecordHandledOperator(
+            task_id="record_handled",
+            sensor="new_silver_commits",
+            doc_md="Notes the silver versions seen at the start of the run as handled, as all jobs have succeeded.",
+        )
+        new_silver_commits >> [daily_product_sales, customer_daily] >> record_handled

@@ -1,3 +1,4 @@
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -7,28 +8,36 @@ from airflow.dag_processing.dagbag import DagBag
 from airflow_orchestration import trainings
 from airflow_orchestration.environment import DAGS
 from airflow_orchestration.trainings import Training
+from tidemill.config.project import TRAINED, current_project
 
 GOOD = {"description": "What a basket costs.", "schedule": "@daily", "owner": "pricing", "tags": ["regression"]}
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where use cases are looked for: empty."""
-    monkeypatch.setattr(trainings.trainings, "__defaults__", (tmp_path,))
-    return tmp_path
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The use cases of a project without the platform's own: none yet."""
+    (tmp_path / "tidemill.toml").write_text("[project]\nbuiltin = false\n", encoding="utf-8")
+    monkeypatch.setenv("TIDEMILL_PROJECT", str(tmp_path))
+    monkeypatch.delenv("TIDEMILL_SERVING__USE_CASES", raising=False)
+    monkeypatch.delenv("TIDEMILL_AIRFLOW__SCHEDULES__TRAIN", raising=False)
+    current_project.cache_clear()
+    yield tmp_path / "use_cases"
+    current_project.cache_clear()
 
 
 def declare(folder: Path, name: str, text: str) -> Path:
-    file = folder / name / "model.yaml"
-    file.parent.mkdir()
-    file.write_text(text, encoding="utf-8")
-    return file
+    place = folder / name
+    place.mkdir(parents=True)
+    for file in TRAINED:
+        (place / file).touch()
+    (place / "model.yaml").write_text(text, encoding="utf-8")
+    return place / "model.yaml"
 
 
 def test_a_use_case_says_when_it_is_trained_and_whose_it_is(folder: Path) -> None:
     declare(folder, "basket", yaml.safe_dump(GOOD))
     declare(folder, "on_demand", "description: Now and then.\n")
-    (folder / "no_model").mkdir()
+    declare(folder, "no_model", "").unlink()
     assert trainings.trainings() == [
         Training("basket", "What a basket costs.", "@daily", "pricing", ("regression",)),
         Training("on_demand", "Now and then."),
@@ -74,3 +83,11 @@ def test_each_use_case_has_a_dag_of_its_own(folder: Path, database: None) -> Non
     assert "schedule = 5: a text is wanted" in (wrong.doc_md or "")
     assert "trouble" in wrong.tags
     assert not wrong.timetable.can_be_scheduled
+
+
+def test_a_project_without_the_platforms_own_has_no_dag_of_the_shops_gold(folder: Path, database: None) -> None:
+    bag = DagBag(dag_folder=str(DAGS / "lakehouse_gold.py"), bundle_name="dags-folder")
+    assert (bag.import_errors, bag.dag_ids) == ({}, [])
+    (folder.parent / "tidemill.toml").write_text("[project]\nbuiltin = true\n", encoding="utf-8")
+    current_project.cache_clear()
+    assert DagBag(dag_folder=str(DAGS / "lakehouse_gold.py"), bundle_name="dags-folder").dag_ids == ["lakehouse_gold"]

@@ -86,7 +86,7 @@ def get(instances: tuple[str, ...], service_name: str | None, as_json: bool) -> 
     from feature_store.online import OnlineReader
 
     settings = load_settings()
-    reader = OnlineReader(settings, service_name or settings.serving.use_cases[0], TIMEOUT_S)
+    reader = OnlineReader(settings, service_name or settings.serving.first, TIMEOUT_S)
     ids = instances
     rows = reader.read([_instance(text, reader.keys, reader.inputs) for text in instances])
     if as_json:
@@ -127,7 +127,7 @@ def consistency(  # noqa: PLR0913, PLR0917 - click hands over every option
     until = (end or datetime.now(UTC)).replace(tzinfo=UTC)
     since = begin.replace(tzinfo=UTC) if begin else until - timedelta(days=1)
     settings = load_settings()
-    service = catalog.service(service_name or settings.serving.use_cases[0])
+    service = catalog.service(service_name or settings.serving.first)
     found = measure(settings, service, since, until)
     if as_json:
         click.echo(strict_json.dumps(asdict(found) | {"rate": found.rate}, default=str))

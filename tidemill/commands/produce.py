@@ -110,6 +110,26 @@ def online_retail(file: Path, again: bool, as_json: bool) -> None:
         _print({"source": source.name, **told, "rejected_file": rejected_file, **_run(sent)}, as_json)
 
 
+@command.command()
+@click.argument("name")
+@AGAIN
+@JSON
+def source(name: str, again: bool, as_json: bool) -> None:
+    """What the project's sources/NAME.py yields: a function events() that gives CloudEvents, in order.
+
+    A file that was edited is sent from its beginning; an id that the lake has already changes nothing.
+    """
+    from ingestion_layer.sources.own import OwnSource
+
+    own = OwnSource(name)
+    settings = load_settings()
+    with noted_signals() as stop:
+        sent = _replay(settings, own, again, stop)
+        by_topic = {topic: {"produced": count} for topic, count in sorted(own.counts.items())}
+        told = {"source": name, "produced": sum(own.counts.values()), "by_topic": by_topic}
+        _print({**told, **_run(sent)}, as_json)
+
+
 def _cards_summary(counts: Mapping[str, int], truth: str) -> dict[str, Any]:
     topics = {name: count for name, count in counts.items() if not name.startswith("fraud/")}
     return {

@@ -12,13 +12,15 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, SecretStr
 
+from tidemill.config.installation import XDG_VARIABLE, packages_folder
 from tidemill.config.origin import ENV_PREFIX
-from tidemill.config.settings import REPO, Settings
+from tidemill.config.project import VARIABLE
+from tidemill.config.settings import Settings
 from tidemill.config.user import own_home
 
 KEPT = (
     *("PATH", "HOME", "USER", "LOGNAME", "SHELL", "TMPDIR", "JAVA_HOME", "LD_LIBRARY_PATH"),
-    f"{ENV_PREFIX}*",
+    *(f"{ENV_PREFIX}*", XDG_VARIABLE),
     # What marks a process as one of the stack; `tidemill.stack.processes` looks for it.
     "SUPERVISED_FROM",
     # Who one is to an object store, a Kafka with Kerberos and a tracking server that asks.
@@ -39,7 +41,7 @@ from it, and one that cannot spell the home folder's name writes into another fo
 
 GIVEN = UTF8 | {
     # Our own packages come first, and nobody's of the same names.
-    "PYTHONPATH": str(REPO),
+    "PYTHONPATH": str(packages_folder()),
     # Output reaches the log also when the process is killed.
     "PYTHONUNBUFFERED": "1",
     # Two malloc arenas instead of eight a core keep a threaded process from holding memory it has freed.
@@ -65,7 +67,7 @@ def is_kept(settings: Settings, name: str, value: str) -> bool:
 
 def settings_environment(settings: Settings) -> dict[str, str]:
     """The variables with which :func:`tidemill.config.load_settings` gives ``settings`` again in another process."""
-    return dict(_variables(settings, ENV_PREFIX))
+    return {VARIABLE: "", **dict(_variables(settings, ENV_PREFIX))}
 
 
 def _reached_directly(settings: Settings, inherited: Mapping[str, str]) -> list[str]:

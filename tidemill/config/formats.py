@@ -2,15 +2,14 @@
 
 import re
 from ipaddress import IPv6Address
-from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, ValidationInfo
 
 from tidemill.config import cron
+from tidemill.config.project import Project
 
-_REPO = Path(__file__).resolve().parent.parent.parent
 _HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?")
 _MASTER = re.compile(r"local(\[(\*|[1-9]\d*)(,[1-9]\d*)?\])?|yarn|(spark|k8s)://\S+")
 
@@ -86,33 +85,40 @@ def master(text: str) -> str:
     return text
 
 
-def use_cases(names: list[str]) -> list[str]:
-    """``names``, each of which has a folder of ``use_cases``; at least one."""
-    _check_use_cases(names)
-    if not names:
-        raise ValueError(f"is empty; use_cases/ has: {', '.join(_known_use_cases())}")
+def use_cases(names: list[str], info: ValidationInfo) -> list[str]:
+    """``names``, each of which is a use case of the platform or the project; none only where none can be trained."""
+    known = _check_use_cases(names, info)
+    if not names and _project(info).trained():
+        raise ValueError(f"is empty; use_cases/ has: {', '.join(known)}")
     return names
 
 
-def schedules(given: dict[str, str]) -> dict[str, str]:
+def schedules(given: dict[str, str], info: ValidationInfo) -> dict[str, str]:
     """``given``, a cron expression a use case."""
-    _check_use_cases(list(given))
+    _check_use_cases(list(given), info)
     return given
 
 
-def _check_use_cases(names: list[str]) -> None:
-    _check_known(names, _known_use_cases(), "which has no folder; use_cases/ has")
+def _check_use_cases(names: list[str], info: ValidationInfo) -> list[str]:
+    """The use cases that there are.
+
+    Raises:
+        ValueError: one of ``names`` is none of them.
+    """
+    known = list(_project(info).use_cases())
+    _check_known(names, known, "which has no folder with a features.py; use_cases/ has")
+    return known
 
 
-def _known_use_cases() -> list[str]:
-    return sorted(path.parent.name for path in (_REPO / "use_cases").glob("*/__init__.py"))
-
-
-def topics(names: list[str]) -> list[str]:
+def topics(names: list[str], info: ValidationInfo) -> list[str]:
     """``names``, each of which has a contract."""
-    known = sorted(path.stem for path in (_REPO / "tidemill" / "contracts" / "schemas").glob("*.*.json"))
-    _check_known(names, known, "which has no contract; tidemill/contracts/schemas/ has")
+    known = [path.stem for path in _project(info).contract_files()]
+    _check_known(names, known, "which has no contract; there is")
     return names
+
+
+def _project(info: ValidationInfo) -> Project:
+    return info.context["project"] if info.context else Project()
 
 
 def _check_known(names: list[str], known: list[str], why: str) -> None:

@@ -7,6 +7,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from tidemill.config.installation import CACHE_VARIABLE
+
 ENV_PREFIX = "TIDEMILL_"
 SECRET_PREFIX = f"{ENV_PREFIX}SECRET_"
 HIDDEN = "********"
@@ -22,7 +24,7 @@ def environment_values(environ: Mapping[str, str], model: type[BaseModel]) -> tu
     values: dict[str, Any] = {}
     variables: dict[str, str] = {}
     for name in sorted(environ):
-        if not name.startswith(ENV_PREFIX) or name.startswith(SECRET_PREFIX):
+        if not name.startswith(ENV_PREFIX) or name.startswith(SECRET_PREFIX) or name == CACHE_VARIABLE:
             continue
         path = [part.lower() for part in name.removeprefix(ENV_PREFIX).split("__")]
         value = _parsed(environ[name], path, model)

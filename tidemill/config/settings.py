@@ -1,6 +1,7 @@
 """One typed object with everything that can differ between a laptop and a cluster.
 
-Later wins: the defaults below, ``tidemill/config/<profile>.toml``, ``TIDEMILL_<SECTION>__<KEY>`` in the environment.
+Later wins: the defaults below, ``tidemill/config/<profile>.toml``, the project's ``tidemill.toml``,
+``TIDEMILL_<SECTION>__<KEY>`` in the environment.
 """
 
 import os
@@ -8,11 +9,12 @@ import tomllib
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
-from tidemill.config.errors import TerminalError
+from tidemill.config import installation, ports
+from tidemill.config.errors import ConfigError, nearest
 from tidemill.config.formats import (
     Cron,
     DatabaseUrl,
@@ -26,14 +28,16 @@ from tidemill.config.formats import (
     UseCases,
     UseCaseSchedules,
 )
+from tidemill.config.installation import REPO
 from tidemill.config.origin import ENV_PREFIX, environment_values, flatten, merge, shown
+from tidemill.config.project import Project, find_project, read_project
 
-REPO = Path(__file__).resolve().parent.parent.parent
+__all__ = ["REPO", "ConfigError", "Settings", "load_settings", "load_with_origin"]
+
 PROFILES = Path(__file__).resolve().parent
-
-
-class ConfigError(TerminalError):
-    """A setting that cannot be used; the message names the key, the value and where it came from."""
+PATHS = ("home", "platform_environment", "spark.jars", "airflow.environment")
+UNION_MEMBERS = ("constrained-int", "int", "literal['auto']")
+"""What pydantic adds to the place of an error in a value that may be one of several types."""
 
 
 class Section(BaseModel):
@@ -73,7 +77,9 @@ class Spark(Section):
     driver_memory_mb: int = Field(1536, ge=512)
     shuffle_partitions: int = Field(4, ge=1)
     events_a_task: int = Field(1_000_000, ge=1, description="of window features, that one task holds")
-    jars: Path = Field(REPO / ".jars" / "spark", description="folder of jars that `make setup` fills")
+    jars: Path = Field(
+        default_factory=lambda: installation.jars_folder() / "spark", description="folder of jars that set-up fills"
+    )
     conf: dict[str, str] = Field(default_factory=dict, description="further Spark properties")
 
 
@@ -116,7 +122,9 @@ class Schedules(Section):
 
 class Airflow(Section):
     url: HttpUrl = "http://127.0.0.1:8080"
-    environment: Path = REPO / ".venv-airflow"
+    environment: Path = Field(
+        default_factory=installation.airflow_environment, description="folder of Airflow's own Python environment"
+    )
     user: str = "admin"
     executor: str = "LocalExecutor"
     parallelism: int = Field(3, ge=1, description="tasks that run at once")
@@ -147,16 +155,41 @@ class Serving(Section):
     max_instances: int = Field(1_000, ge=1)
     prediction_queue: int = Field(10_000, ge=1, description="predictions waiting to be logged; more are dropped")
 
+    @property
+    def first(self) -> str:
+        """The use case that is meant where none is named.
+
+        Raises:
+            ConfigError: none is served.
+        """
+        for use_case in self.use_cases:
+            return use_case
+        raise ConfigError(
+            "serving.use_cases is empty: no use case has features.py, labels.py and model.yaml yet, so none is served"
+        )
+
+
+class Ports(Section):
+    """Of the local stack, where a setting of an address stands at its default."""
+
+    offset: Annotated[int, Field(ge=0, le=50_000)] | Literal["auto"] = Field(
+        0, description="what is added to each; auto: chosen once, so that all are free, and kept in the home folder"
+    )
+
 
 class Settings(Section):
     """The effective settings. Build with :func:`load_settings`, once, at an entry point."""
 
+    project: Path | None = Field(None, description="folder of the project's tidemill.toml; none: the platform alone")
     profile: str = "local"
-    home: Path = Path(".tidemill")
-    platform_environment: Path = REPO / ".venv"
+    home: Path = Field(Path(".tidemill"), description="where all state is; in a project, .tidemill beside its file")
+    platform_environment: Path = Field(
+        default_factory=installation.platform_environment, description="folder of the platform's Python environment"
+    )
     keep_variables: list[str] = Field(
         default_factory=list, description="further variables of the caller's shell that reach the processes; * for any"
     )
+    ports: Ports = Ports()
     kafka: Kafka = Kafka()
     redis: Redis = Redis()
     mlflow: Mlflow = Mlflow()
@@ -193,26 +226,84 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     return load_with_origin(environ)[0]
 
 
-def load_with_origin(environ: Mapping[str, str] | None = None) -> tuple[Settings, dict[str, str]]:
-    """The settings, and for each dotted key where its value came from."""
+def load_with_origin(
+    environ: Mapping[str, str] | None = None, *, choose_ports: bool = True
+) -> tuple[Settings, dict[str, str]]:
+    """The settings, and for each dotted key where its value came from.
+
+    Without ``choose_ports`` nothing is written: ports that were not chosen yet stand at their defaults.
+    """
     environ = os.environ if environ is None else environ
-    profile = environ.get(f"{ENV_PREFIX}PROFILE", "local")
+    project = read_project(find_project(environ))
+    layers = _layers(environ, project)
+    origin = {key: place for place, values in layers for key in _named(values, place)}
+    _, variables = environment_values(environ, Settings)
+    if not environ.get(f"{ENV_PREFIX}PROFILE"):
+        variables.pop("profile", None)
+    origin |= {**installation.cache_origins(environ), **variables}
+    values: dict[str, Any] = {}
+    for _, layer in layers:
+        values = merge(values, layer)
+    values["project"], origin["project"] = project.root, str(project.file or "default")
+    settings = _validated(values, origin, project)
+    settings = settings.model_copy(update={"home": _absolute(settings.home, origin.get("home", "default"))})
+    moved = ports.moved(settings.home, settings.ports.offset, values, origin, choose_ports)
+    if moved:
+        settings = _validated(merge(values, moved), origin, project).model_copy(update={"home": settings.home})
+        chosen = settings.ports.offset == "auto"
+        origin |= dict.fromkeys(flatten(moved), str(ports.file_of(settings.home)) if chosen else ports.ORIGIN)
+    return settings, {key: origin.get(key, "default") for key in flatten(settings.model_dump())}
+
+
+def _layers(environ: Mapping[str, str], project: Project) -> list[tuple[str, Mapping[str, Any]]]:
+    """What is set, the later before the earlier, each with where it is from; the environment is the last."""
+    profile = environ.get(f"{ENV_PREFIX}PROFILE") or project.values.get("profile", "local")
     file = PROFILES / f"{profile}.toml"
     if not file.is_file():
         known = ", ".join(sorted(path.stem for path in PROFILES.glob("*.toml")))
-        raise ConfigError(f"profile {profile!r} (from {ENV_PREFIX}PROFILE) does not exist; known: {known}")
+        place = f"{ENV_PREFIX}PROFILE" if f"{ENV_PREFIX}PROFILE" in environ else project.file
+        raise ConfigError(f"profile {profile!r} (from {place}) does not exist; known: {known}")
     try:
         from_file = tomllib.loads(file.read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{file}: not valid TOML: {error}") from error
-    from_env, variables = environment_values(environ, Settings)
-    origin = dict.fromkeys(flatten(from_file), f"tidemill/config/{file.name}") | variables
+    from_env, _ = environment_values(environ, Settings)
+    from_env.pop("project", None)
+    if not from_env.get("profile"):
+        from_env.pop("profile", None)
+    layers: list[tuple[str, Mapping[str, Any]]] = [(f"tidemill/config/{file.name}", from_file)]
+    if project.root:
+        layers.insert(0, (f"{project.root}/use_cases", {"serving": {"use_cases": project.trained()}}))
+        if "home" not in from_file:
+            layers.insert(0, ("default", {"home": str(project.root / ".tidemill")}))
+        layers.append((str(project.file), _with_absolute_paths(project.values, project.root)))
+    return [*layers, ("environment", from_env)]
+
+
+def _named(values: Mapping[str, Any], place: str) -> list[str]:
+    return [] if place == "default" else list(flatten(values))
+
+
+def _with_absolute_paths(values: Mapping[str, Any], root: Path) -> Mapping[str, Any]:
+    """A relative folder in a project's file is one beside the file."""
+    for key in PATHS:
+        *tables, name = key.split(".")
+        part: Any = values
+        for table in tables:
+            part = part.get(table) if isinstance(part, Mapping) else None
+        if isinstance(part, Mapping) and isinstance(part.get(name), str) and not part[name].startswith("~"):
+            nested: Any = str(root / part[name])
+            for step in reversed(key.split(".")):
+                nested = {step: nested}
+            values = merge(values, nested)
+    return values
+
+
+def _validated(values: Mapping[str, Any], origin: Mapping[str, str], project: Project) -> Settings:
     try:
-        settings = Settings.model_validate(merge(from_file, from_env))
+        return Settings.model_validate(values, context={"project": project})
     except ValidationError as error:
-        raise ConfigError(_explain(error, origin, file)) from error
-    settings = settings.model_copy(update={"home": _absolute(settings.home, origin.get("home", "default"))})
-    return settings, {key: origin.get(key, "default") for key in flatten(settings.model_dump())}
+        raise ConfigError(_explain(error, origin, str(project.file or PROFILES))) from error
 
 
 def _absolute(home: Path, place: str) -> Path:
@@ -224,16 +315,30 @@ def _absolute(home: Path, place: str) -> Path:
         ) from error
 
 
-def _explain(error: ValidationError, origin: Mapping[str, str], file: Path) -> str:
+def _explain(error: ValidationError, origin: Mapping[str, str], elsewhere: str) -> str:
     lines = []
     for problem in error.errors():
-        key = ".".join(str(part) for part in problem["loc"])
-        place = origin.get(key) or next((o for k, o in origin.items() if k.startswith(f"{key}.")), str(file))
-        if place == f"tidemill/config/{file.name}":
-            place = str(file)
+        key = ".".join(str(part) for part in problem["loc"] if str(part) not in UNION_MEMBERS)
+        place = origin.get(key) or next((o for k, o in origin.items() if k.startswith(f"{key}.")), elsewhere)
+        if place.startswith("tidemill/config/"):
+            place = str(PROFILES / Path(place).name)
         value = repr(shown(key, _short(problem["input"])))
-        lines.append(f"{key} = {value} in {place}: {problem['msg'].removeprefix('Value error, ')}")
+        advice = (
+            nearest(str(problem["loc"][-1]), _known(problem["loc"])) if problem["type"] == "extra_forbidden" else ""
+        )
+        line = f"{key} = {value} in {place}: {problem['msg'].removeprefix('Value error, ')}{advice}"
+        if line not in lines:
+            lines.append(line)
     return "; ".join(lines)
+
+
+def _known(loc: tuple[int | str, ...]) -> list[str]:
+    """The keys of the table that the last part of ``loc`` was looked for in."""
+    model: Any = Settings
+    for part in loc[:-1]:
+        field = getattr(model, "model_fields", {}).get(part)
+        model = field.annotation if field else None
+    return list(getattr(model, "model_fields", {}))
 
 
 def _short(value: Any) -> Any:

@@ -76,7 +76,7 @@ def data_types(contract: "Contract") -> Mapping[str, ColumnType]:
         ContractError: a property has no type that a column can have.
     """
     properties = contract.schema["properties"]
-    return {name: _column_type(f"{contract.topic}: {name}", schema) for name, schema in properties.items()}
+    return {name: column_type(f"{contract.topic}: {name}", schema) for name, schema in properties.items()}
 
 
 def data_ddl(contract: "Contract") -> str:
@@ -84,7 +84,12 @@ def data_ddl(contract: "Contract") -> str:
     return ", ".join(f"`{column.name}` {column.sql_type}" for column in data_columns(contract))
 
 
-def _column_type(where: str, schema: Any) -> ColumnType:
+def column_type(where: str, schema: Any) -> ColumnType:
+    """The type of a column that holds what ``schema`` allows; ``where`` begins the sentence of an error.
+
+    Raises:
+        ContractError: there is none.
+    """
     kinds = [kind for kind in _types(schema) if kind != "null"]
     if len(kinds) != 1:
         raise ContractError(f"{where} must have exactly one type beside null, has {kinds}")
@@ -94,9 +99,9 @@ def _column_type(where: str, schema: Any) -> ColumnType:
     if kind == "number" and "x-decimal" in schema:
         return _decimal_type(where, schema["x-decimal"])
     if kind == "array" and "prefixItems" not in schema:
-        return ArrayType(_column_type(f"{where} items", schema.get("items")))
+        return ArrayType(column_type(f"{where} items", schema.get("items")))
     if kind == "object" and not schema.keys() & {"properties", "patternProperties"}:
-        return MapType(_column_type(f"{where} additionalProperties", schema.get("additionalProperties")))
+        return MapType(column_type(f"{where} additionalProperties", schema.get("additionalProperties")))
     try:
         return SimpleType(SIMPLE_TYPES[kind])
     except KeyError:

@@ -1,4 +1,4 @@
-"""The published contracts: one JSON Schema (2020-12) a topic, read from ``tidemill/contracts/schemas``.
+"""The contracts: one JSON Schema (2020-12) a topic, of ``tidemill/contracts/schemas`` and the project's ``contracts``.
 
 Beside the standard keywords a schema states ``x-topic``, ``x-table`` (the noun of its silver table), ``x-key``
 (fields of ``data``, the first that has a value is the Kafka key) and, on a number, ``x-decimal`` ([precision, scale]).
@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from tidemill.config.errors import TerminalError
+from tidemill.config.project import SCHEMAS, current_project
 from tidemill.contracts.columns import data_types
 from tidemill.contracts.errors import ContractError
 from tidemill.contracts.rules import check_schema
 
-SCHEMAS = Path(__file__).resolve().parent / "schemas"
+NAMES = {str: "a text", list: "a list", dict: "an object"}
 ENVELOPE_FILE = SCHEMAS / "cloudevent.json"
 
 
@@ -64,9 +65,23 @@ def _key_text(value: Any) -> str:
 
 @cache
 def contracts() -> Mapping[str, Contract]:
-    """Every contract, by topic."""
-    found = [_read(path) for path in sorted(SCHEMAS.glob("*.json")) if path != ENVELOPE_FILE]
+    """Every contract, by topic.
+
+    Raises:
+        ContractError: a file cannot serve as a contract, or two are for one topic or table.
+    """
+    files = current_project().contract_files(SCHEMAS)
+    found = [read_contract(path) for path in files]
+    check_tables(dict(zip(files, found, strict=True)))
     return {contract.topic: contract for contract in found}
+
+
+def check_tables(read: Mapping[Path, Contract]) -> None:
+    """Raises ContractError where two contracts name the same silver table."""
+    places: dict[str, Path] = {}
+    for path, contract in read.items():
+        if (other := places.setdefault(contract.table, path)) != path:
+            raise ContractError(f"{path}: x-table {contract.table!r} is that of {other} too: name another")
 
 
 def contract(topic: str) -> Contract:
@@ -88,19 +103,39 @@ def envelope() -> dict[str, Any]:
     return schema
 
 
-def _read(path: Path) -> Contract:
-    try:
-        schema = json.loads(path.read_text(encoding="utf-8"), parse_float=_exact_float)
-    except ValueError as error:
-        raise ContractError(f"{path.name} cannot be read: {error}") from error
-    missing = [key for key in ("$id", "x-topic", "x-table", "x-key", "properties", "required") if key not in schema]
-    if missing:
-        raise ContractError(f"{path.name}: lacks {', '.join(missing)}")
-    if path.stem != schema["x-topic"]:
-        raise ContractError(f"{path.name}: x-topic is {schema['x-topic']!r}; the file is named after the topic")
+def read_contract(path: Path) -> Contract:
+    """The contract in the file ``path``.
+
+    Raises:
+        ContractError: it cannot serve as one.
+    """
+    schema = read_schema(path)
     check_schema(path.name, schema)
     read = Contract(schema["x-topic"], schema["x-table"], tuple(schema["x-key"]), schema)
     data_types(read)
+    return read
+
+
+def read_schema(path: Path) -> dict[str, Any]:
+    """The schema in the file ``path``, which says what a contract must say.
+
+    Raises:
+        ContractError: it is no JSON, lacks a keyword, or is called otherwise than its topic.
+    """
+    try:
+        schema: Any = json.loads(path.read_text(encoding="utf-8"), parse_float=_exact_float)
+    except ValueError as error:
+        raise ContractError(f"{path.name} cannot be read: {error}") from error
+    wanted = {"$id": str, "x-topic": str, "x-table": str, "x-key": list, "properties": dict, "required": list}
+    missing = [key for key in wanted if not isinstance(schema, dict) or key not in schema]
+    if missing:
+        raise ContractError(f"{path.name}: lacks {', '.join(missing)}")
+    for key, kind in wanted.items():
+        if not isinstance(schema[key], kind):
+            raise ContractError(f"{path.name}: {key} is {schema[key]!r:.100}, and should be {NAMES[kind]}")
+    if path.stem != schema["x-topic"]:
+        raise ContractError(f"{path.name}: x-topic is {schema['x-topic']!r}; the file is named after the topic")
+    read: dict[str, Any] = schema
     return read
 
 

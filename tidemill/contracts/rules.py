@@ -24,17 +24,23 @@ def check_schema(where: str, schema: Mapping[str, Any]) -> None:
     """Refuse what cannot serve as a contract.
 
     Raises:
-        ContractError: a name that no column can have, a keyword without a bound in time, a pattern that would have to
-            backtrack, a key that is no field, or no valid JSON Schema; ``where`` is in its sentence.
+        ContractError: the first of its :func:`problems`.
     """
-    _check_names(where, schema["properties"])
-    _check_key(where, schema)
+    for problem in problems(where, schema):
+        raise ContractError(problem)
+
+
+def problems(where: str, schema: Mapping[str, Any]) -> Iterator[str]:
+    """A name that no column can have, a keyword without a bound in time, a pattern that would have to backtrack, a key
+    that is no field, or no valid JSON Schema; ``where`` begins each sentence."""
+    yield from _of_names(where, schema["properties"])
+    yield from _of_key(where, schema)
     for path, keyword, value, parent in _keywords(schema, ""):
-        _check_keyword(f"{where}: {path or '/'}", keyword, value, parent)
+        yield from _of_keyword(f"{where}: {path or '/'}", keyword, value, parent)
     try:
         validator(schema)
     except jsonschema_rs.ValidationError as error:
-        raise ContractError(_refused(where, error)) from error
+        yield _refused(where, error)
 
 
 def validator(schema: Mapping[str, Any]) -> jsonschema_rs.Draft202012Validator:
@@ -48,30 +54,28 @@ def validator(schema: Mapping[str, Any]) -> jsonschema_rs.Draft202012Validator:
     )
 
 
-def _check_names(where: str, properties: Mapping[str, Any]) -> None:
+def _of_names(where: str, properties: Mapping[str, Any]) -> Iterator[str]:
     before: dict[str, str] = {}
     for name in properties:
         lower = name.lower()
         if lower.startswith("_") or lower in SILVER_COLUMNS:
-            raise ContractError(f"{where}: property {name!r} is called like a column of silver's own: rename it")
-        if COLUMN_NAME.fullmatch(name) is None:
-            raise ContractError(
-                f"{where}: property {name!r} cannot name a column: use letters, digits, underscores and hyphens"
-            )
+            yield f"{where}: property {name!r} is called like a column of silver's own: rename it"
+        elif COLUMN_NAME.fullmatch(name) is None:
+            yield f"{where}: property {name!r} cannot name a column: use letters, digits, underscores and hyphens"
         if lower in before:
-            raise ContractError(f"{where}: properties {before[lower]!r} and {name!r} differ only in case: rename one")
+            yield f"{where}: properties {before[lower]!r} and {name!r} differ only in case: rename one"
         before[lower] = name
 
 
-def _check_key(where: str, schema: Mapping[str, Any]) -> None:
+def _of_key(where: str, schema: Mapping[str, Any]) -> Iterator[str]:
     if not schema["x-key"]:
-        raise ContractError(f"{where}: x-key is empty: name the property that says what an event is about")
+        yield f"{where}: x-key is empty: name the property that says what an event is about"
     for name in schema["x-key"]:
         field = schema["properties"].get(name)
         if field is None:
-            raise ContractError(f"{where}: x-key names {name!r}, which is no property")
-        if field.get("type") in ("array", "object"):
-            raise ContractError(f"{where}: x-key names {name!r}, which is no single value")
+            yield f"{where}: x-key names {name!r}, which is no property"
+        elif field.get("type") in ("array", "object"):
+            yield f"{where}: x-key names {name!r}, which is no single value"
 
 
 def _keywords(schema: Any, path: str) -> Iterator[tuple[str, str, Any, Mapping[str, Any]]]:
@@ -95,13 +99,13 @@ def _schemas(keyword: str, value: Any) -> Iterator[tuple[str, Any]]:
         yield "", value
 
 
-def _check_keyword(where: str, keyword: str, value: Any, parent: Mapping[str, Any]) -> None:
+def _of_keyword(where: str, keyword: str, value: Any, parent: Mapping[str, Any]) -> Iterator[str]:
     if keyword in UNBOUNDED:
-        raise ContractError(f"{where} has {keyword}, whose cost a message could drive up: write the schema out instead")
+        yield f"{where} has {keyword}, whose cost a message could drive up: write the schema out instead"
     if keyword == "uniqueItems" and value and not 0 <= parent.get("maxItems", -1) <= MAX_UNIQUE_ITEMS:
-        raise ContractError(f"{where} has uniqueItems: state maxItems too, at most {MAX_UNIQUE_ITEMS:,}")
+        yield f"{where} has uniqueItems: state maxItems too, at most {MAX_UNIQUE_ITEMS:,}"
     if keyword == "format" and value == "regex":
-        raise ContractError(f"{where} has format regex: compiling what a message brings has no bound")
+        yield f"{where} has format regex: compiling what a message brings has no bound"
 
 
 def _refused(where: str, error: jsonschema_rs.ValidationError) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tidemill.config.errors import TerminalError
+from tidemill.config.project import current_project
 from tidemill.config.settings import Settings
 
 SIMULATOR = "simulator"
@@ -93,8 +94,15 @@ def make_plan(settings: Settings, source: str, file: Path | None, size: str) -> 
     """The plan of this run.
 
     Raises:
-        PlanError: a source without its file, a file without its source, or another source or size than this home has.
+        PlanError: a source without its file, a file without its source, or another source or size than this home has;
+            or the project leaves out the shop.
     """
+    project = current_project()
+    if not project.builtin:
+        raise PlanError(
+            f"the demo is of the platform's own shop, which {project.file} leaves out (`builtin = false`): "
+            "run it without the project, `tidemill --project '' demo`"
+        )
     if (source == ONLINE_RETAIL) != (file is not None):
         raise PlanError(f"SOURCE={ONLINE_RETAIL} and FILE=<path of the csv or xlsx> go together")
     if file is not None and not file.is_file():

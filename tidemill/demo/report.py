@@ -72,7 +72,7 @@ def _interval(estimate: Mapping[str, float]) -> str:
 
 
 def _examples(predictions: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    return [*predictions[:EXAMPLES], predictions[-1]]
+    return [*predictions[:-1][:EXAMPLES], predictions[-1]]
 
 
 def _prediction(item: Mapping[str, Any], keys: Sequence[str]) -> str:

@@ -25,6 +25,19 @@ def java_binary() -> str:
     return found
 
 
+def checked_java() -> str:
+    """The ``java`` that programs here run on, of a version that they support.
+
+    Raises:
+        MissingPrerequisiteError: there is none, or it is of another version.
+    """
+    binary = java_binary()
+    major = java_major(binary)
+    if major not in SUPPORTED:
+        raise MissingPrerequisiteError(f"{binary} is Java {major or 'of an unknown version'}: install Java 17 or 21")
+    return binary
+
+
 def java_major(binary: str) -> int | None:
     """The major version of a ``java`` program, None when it does not say."""
     output = subprocess.run([binary, "-version"], capture_output=True, text=True, check=False, timeout=30).stderr

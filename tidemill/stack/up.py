@@ -64,7 +64,8 @@ class _CancelledError(Exception):
 def up(settings: Settings, names: Sequence[str] = (), report: Report = lambda _: None) -> Started:
     """Start the named services and those they need (without names: all), and return when each is ready.
 
-    A running service is left alone unless its settings changed; then it is started again.
+    A running service is left alone unless its settings, or the project's definitions that it reads, changed; then it is
+    started again.
 
     Raises:
         UnknownServiceError, RemoteServiceError, StackLockedError, PortInUseError, MissingPrerequisiteError,

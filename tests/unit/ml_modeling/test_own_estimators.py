@@ -16,8 +16,8 @@ from ml_modeling.candidates import Recipe, build
 from ml_modeling.own_estimators import EstimatorError
 from ml_modeling.registry.served import METADATA_KEY, UnreadableModelError, read_model
 from ml_modeling.specification import SpecificationError, read_specification
-from ml_modeling.use_case import FOLDER
 from tests.unit.ml_modeling.test_served import SPEC, examples
+from tidemill.config.project import current_project
 
 MODULE = "use_cases.churn.estimators"
 
@@ -98,7 +98,7 @@ def test_a_file_that_cannot_be_used_says_what_to_write(installed, names, message
     ],
 )
 def test_their_parameters_are_checked_like_the_others(tmp_path, candidates, message):
-    content = yaml.safe_load((FOLDER / "churn" / "model.yaml").read_text(encoding="utf-8"))
+    content = yaml.safe_load((current_project().use_cases()["churn"] / "model.yaml").read_text(encoding="utf-8"))
     file = tmp_path / "model.yaml"
     file.write_text(yaml.safe_dump(content | {"candidates": candidates}), encoding="utf-8")
     if not message:

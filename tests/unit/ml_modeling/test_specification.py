@@ -3,8 +3,10 @@ import yaml
 
 from feature_store.definitions import Absence, Entity, Product, Source, column, days
 from ml_modeling.specification import SpecificationError, read_specification
-from ml_modeling.use_case import FOLDER, UnknownUseCaseError, load_use_case, use_case_names
+from ml_modeling.use_case import UnknownUseCaseError, load_use_case, use_case_names
+from tidemill.config.settings import REPO
 
+FOLDER = REPO / "use_cases"
 CHURN = FOLDER / "churn" / "model.yaml"
 
 

@@ -1,14 +1,17 @@
 """A use case's files fit together: the question's columns, the roles and the baseline."""
 
+from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-from feature_store.definitions import Absence, Entity, Product, Source, column, days
+from feature_store import catalog
+from feature_store.definitions import Absence, Entity, Outcome, Product, Source, column, days
 from ml_modeling import use_case
 from ml_modeling.specification import Columns, SpecificationError
 from ml_modeling.use_case import load_use_case, use_case_names
 from ml_modeling.wording import asked, proven_on
+from tidemill.config.errors import TerminalError
 
 CUSTOMER = Entity("customer", "customer_id")
 
@@ -50,14 +53,39 @@ def test_a_question_about_what_is_not_there_says_what_there_is(label, message):
     module = ModuleType("use_cases.shop.labels")
     if label is not None:
         module.LABEL = label
+    with pytest.raises(TerminalError, match=message):
+        use_case._question(module, catalog.service("churn"))
+
+
+@pytest.mark.parametrize(
+    ("label", "service", "message"),
+    [
+        (absence(entity=CUSTOMER), "fraud", "each a customer_id, and features of terminal_id are of others"),
+        (
+            Outcome(
+                entity=CUSTOMER,
+                events=Source("silver/card_verdicts"),
+                of=Source("silver/card_verdicts"),
+                key="transaction_id",
+                label="is_fraud",
+            ),
+            "fraud",
+            "silver/card_verdicts has no column 'amount'",
+        ),
+    ],
+)
+def test_a_question_brings_what_the_features_are_asked_with(label, service, message):
+    module = ModuleType("use_cases.shop.labels")
+    module.LABEL = label
     with pytest.raises(SpecificationError, match=message):
-        use_case._question(module)
+        use_case._question(module, catalog.service(service))
 
 
 @pytest.mark.parametrize(
     ("columns", "message"),
     [
         (Columns(categorical=("shop",)), "columns: shop is not one of the features purchases__time_since_last_all"),
+        (Columns(select=99), r"columns.select = 99: there are \d+ features to choose from"),
         (Columns(encoding={"mlp": "one_hot"}), "columns.encoding: mlp is not one of the candidates"),
     ],
 )
@@ -65,4 +93,4 @@ def test_a_role_of_what_is_not_there_is_named(columns, message):
     churn = load_use_case("churn")
     spec = churn.spec.model_copy(update={"columns": columns})
     with pytest.raises(SpecificationError, match=message):
-        use_case._check_names(use_case.FOLDER / "churn" / "model.yaml", spec, churn.service, churn.question)
+        use_case._check_names(Path("model.yaml"), spec, churn.service, churn.question)

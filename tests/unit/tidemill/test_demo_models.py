@@ -7,10 +7,16 @@ import pytest
 
 from ml_modeling import lifecycle
 from tidemill.config import Settings, load_settings
-from tidemill.demo.report import model_rows
-from tidemill.demo.summary import champion, trained
+from tidemill.demo.report import lines_of
+from tidemill.demo.summary import of_use_case
 
 RULE = "the higher recency_days, the more likely"
+COMPARED = {
+    "features": [{"mismatched": 0, "missing": 0, "extra": 0}] * 3,
+    "fetches": 500,
+    "behind": 4,
+    "lag_s": {"max": 1.5},
+}
 
 
 def estimate(value: float) -> dict[str, float]:
@@ -21,39 +27,51 @@ def evaluation(value: float) -> dict[str, Any]:
     return {"metrics": {"roc_auc": estimate(value)}, "baseline": {"roc_auc": estimate(0.6)}, "baseline_rule": RULE}
 
 
-def returned(run_id: str, value: float, *reasons: str) -> dict[str, Any]:
-    gate = {"passed": not reasons, "reasons": list(reasons)}
-    return {"evaluate": {"run_id": run_id, **evaluation(value)}, "gate": gate}
-
-
 @pytest.fixture
-def answered(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """What the server says of the model that answered; its run was tested with 0.75."""
+def facts(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Of a run that trained churn; what answered is a model whose run was tested with 0.75."""
 
     def evaluation_of(_: Settings, use_case: str, run_id: str) -> SimpleNamespace:
         assert (use_case, run_id) == ("churn", "champions-run")
         return SimpleNamespace(model_dump=lambda: evaluation(0.75))
 
     monkeypatch.setattr(lifecycle, "evaluation_of", evaluation_of)
-    return {"name": "churn", "version": "1", "alias": "champion", "run_id": "champions-run", "model_id": "m-1"}
-
-
-def test_a_rejected_run_is_not_shown_as_the_champion_and_the_verdict_is_a_row(answered: dict[str, str]) -> None:
-    second = trained(returned("rejected-run", 0.70, "not worse than champion 1: too far below"))
-
-    rows = dict(model_rows(champion(load_settings({}), answered), second))
-
-    assert rows == {
-        "trained": "MLflow run rejected-run; test ROC AUC 0.700 [0.650, 0.750]",
-        "gate": "said no, the champion stays\nnot worse than champion 1: too far below",
-        "champion": "churn version 1, MLflow run champions-run",
-        "its ROC AUC": f"0.750 [0.700, 0.800]; baseline 0.600 [0.550, 0.650] ({RULE})",
+    model = {"name": "churn", "version": "1", "alias": "champion", "run_id": "champions-run", "model_id": "m-1"}
+    predictions = [
+        {"customer_id": "c1", "score": 0.1, "decision": "stays", "degraded": []},
+        {"customer_id": "nobody", "score": 0.3, "decision": None, "degraded": ["cold_start"]},
+    ]
+    answer = {"model": model, "predictions": predictions, "keys": ("customer_id",), "latency_ms": 7.5}
+    return {
+        "predictions": {"answers": {"churn": answer}},
+        "consistency": {"returned": {"compare_churn": COMPARED}},
     }
 
 
-def test_a_run_that_passed_is_the_champion(answered: dict[str, str]) -> None:
-    rows = dict(model_rows(champion(load_settings({}), answered), trained(returned("champions-run", 0.75))))
+def lines(facts: dict[str, Any], run_id: str, value: float, *reasons: str) -> list[str]:
+    gate = {"passed": not reasons, "reasons": list(reasons)}
+    returned = {"evaluate": {"run_id": run_id, **evaluation(value)}, "gate": gate}
+    return list(lines_of(of_use_case(load_settings({}), "churn", facts | {"train_churn": {"returned": returned}})))
 
-    assert rows["gate"] == "passed: what was trained became the champion"
-    assert rows["champion"].endswith("champions-run")
-    assert "run champions-run;" in rows["trained"]
+
+def test_a_rejected_run_is_not_shown_as_the_champion_and_the_verdict_is_a_line(facts: dict[str, Any]) -> None:
+    assert lines(facts, "rejected-run", 0.70, "not worse than champion 1: too far below") == [
+        "trained: MLflow run rejected-run, roc_auc 0.700 [0.650, 0.750]",
+        "gate said no, the champion stays",
+        "  not worse than champion 1: too far below",
+        "champion: version 1, MLflow run champions-run",
+        "  roc_auc 0.750 [0.700, 0.800]; baseline 0.600 [0.550, 0.650]",
+        f"  ({RULE})",
+        "c1: 0.100 stays",
+        "nobody: 0.300 no decision (cold_start)",
+        "answered in 7.5 ms for 2 predictions",
+        "0 of 1,500 feature values differ from the lake's",
+        "4 of 500 fetches were behind the lake, by up to 1.5 s",
+    ]
+
+
+def test_a_run_that_passed_is_the_champion(facts: dict[str, Any]) -> None:
+    trained, gate, champion, *_ = lines(facts, "champions-run", 0.75)
+    assert gate == "gate passed: what was trained became the champion"
+    assert trained.startswith("trained: MLflow run champions-run")
+    assert champion.endswith("champions-run")

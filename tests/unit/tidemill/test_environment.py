@@ -36,7 +36,17 @@ def home(tmp_path: Path) -> Path:
 
 def test_a_command_gets_what_the_stacks_processes_get_and_what_concerns_the_terminal(home: Path) -> None:
     variables = look(home, MLFLOW_TRACKING_URI="http://other", _JAVA_OPTIONS="-Xmx16m", TERM="dumb")["variables"]
-    assert variables.keys() == {*GIVEN, "PATH", "HOME", "TIDEMILL_HOME", "NO_PROXY", "no_proxy", "TERM", "TMPDIR"}
+    assert variables.keys() == {
+        *GIVEN,
+        "PATH",
+        "HOME",
+        "TIDEMILL_HOME",
+        "TIDEMILL_PROJECT",
+        "NO_PROXY",
+        "no_proxy",
+        "TERM",
+        "TMPDIR",
+    }
 
 
 def test_a_command_has_temporary_files_below_the_home_folder_until_it_ends(home: Path) -> None:

@@ -3,6 +3,7 @@
 from datetime import datetime
 from functools import partial
 
+from tidemill.config.installation import SET_UP
 from tidemill.config.settings import Settings
 from tidemill.config.user import check_named
 from tidemill.stack.addresses import endpoint
@@ -96,5 +97,5 @@ def installed_version(settings: Settings) -> str:
     environment = settings.airflow.environment
     found = sorted(environment.glob("lib/python3*/site-packages/apache_airflow-*.dist-info"))
     if not found or not (environment / "bin" / "airflow").exists():
-        raise MissingPrerequisiteError(f"no Airflow in {environment}: run `make setup`")
+        raise MissingPrerequisiteError(f"no Airflow in {environment}: run `{SET_UP}`")
     return found[-1].stem

@@ -7,13 +7,14 @@ from functools import partial
 from pathlib import Path
 
 from tidemill.config.errors import TerminalError
-from tidemill.config.settings import REPO, Settings
+from tidemill.config.installation import SET_UP
+from tidemill.config.settings import Settings
 from tidemill.stack.addresses import first_endpoint
 from tidemill.stack.folders import Folders
 from tidemill.stack.java import java_binary
 from tidemill.stack.service import Endpoint, Launch, MissingPrerequisiteError, NotReadyError, Run, Service
 
-LOGGING = REPO / "deployment" / "local" / "kafka" / "log4j2.properties"
+LOGGING = Path(__file__).resolve().parent / "kafka-log4j2.properties"
 MAX_MESSAGE_BYTES = 10 * 1024 * 1024
 
 
@@ -137,7 +138,7 @@ def jars_folder(settings: Settings) -> Path:
 def _java(settings: Settings, broker: Endpoint, *program: str) -> Launch:
     jars = jars_folder(settings)
     if not any(jars.glob("kafka_*.jar")):
-        raise MissingPrerequisiteError(f"no Kafka jars in {jars}: run `make setup`")
+        raise MissingPrerequisiteError(f"no Kafka jars in {jars}: run `{SET_UP}`")
     heap = (f"-Xmx{settings.kafka.heap_mb}m", "-Xms128m", "-XX:+UseG1GC", "-XX:+ExitOnOutOfMemoryError")
     temporary = f"-Djava.io.tmpdir={Folders.of(settings).temporary('kafka')}"
     command = (java_binary(), *heap, temporary, f"-Dlog4j2.configurationFile={LOGGING}", "-cp", f"{jars}/*", *program)

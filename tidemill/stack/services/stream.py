@@ -4,9 +4,11 @@ import time
 from functools import partial
 
 from tidemill.config.environment import settings_environment
+from tidemill.config.installation import SET_UP
 from tidemill.config.settings import REPO, Settings
 from tidemill.config.user import check_named
 from tidemill.stack.addresses import endpoint
+from tidemill.stack.definitions import definitions_environment
 from tidemill.stack.java import java_binary
 from tidemill.stack.service import Launch, MissingPrerequisiteError, NotReadyError, Service
 from tidemill.stack.stream_progress import (
@@ -43,11 +45,11 @@ def launch(settings: Settings) -> Launch:
     check_named()
     java_binary()
     if not any(settings.spark.jars.glob("*.jar")):
-        raise MissingPrerequisiteError(f"no Spark jars in {settings.spark.jars}: run `make setup`")
+        raise MissingPrerequisiteError(f"no Spark jars in {settings.spark.jars}: run `{SET_UP}`")
     program = settings.platform_environment / "bin" / "tidemill"
     memory = str(settings.stream.driver_memory_mb)
     command = (str(program), "submit", "--driver-memory-mb", memory, str(APPLICATION))
-    return Launch(command, settings_environment(settings))
+    return Launch(command, settings_environment(settings) | definitions_environment(settings))
 
 
 def probe(settings: Settings, _since: float) -> None:

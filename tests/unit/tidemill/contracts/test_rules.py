@@ -27,7 +27,7 @@ def read(folder: Path, properties: dict[str, Any], **changes: Any) -> registry.C
     }
     path = folder / f"{TOPIC}.json"
     path.write_text(json.dumps(schema), encoding="utf-8")
-    return registry._read(path)
+    return registry.read_contract(path)
 
 
 @pytest.mark.parametrize("name", ["stars", "Größe", "order-id", "a1", "data", "time", "id2", "event"])
@@ -129,4 +129,4 @@ def test_a_file_that_would_be_read_as_something_else_is_refused(tmp_path: Path, 
     path = tmp_path / f"{TOPIC}.json"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(ContractError, match=r"shop\.review\.v1\.json cannot be read"):
-        registry._read(path)
+        registry.read_contract(path)

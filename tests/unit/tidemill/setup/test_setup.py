@@ -1,0 +1,143 @@
+"""What set-up makes: whole or not at all, once, and nothing of somebody else's."""
+
+import json
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from tidemill.config import Settings, installation, load_settings
+from tidemill.config.errors import ConfigError
+from tidemill.config.installation import POMS, cache_folder
+from tidemill.setup import airflow, jars, packages
+from tidemill.setup.lock import SetupFailedError
+
+MAVEN = """#!/bin/sh
+echo called >> "$(dirname "$0")/calls"
+for argument in "$@"; do
+    case "$argument" in -DoutputDirectory=*) folder="${argument#-DoutputDirectory=}" ;; esac
+done
+[ -e "$(dirname "$0")/broken" ] && { echo "no route to host" >&2; exit 1; }
+echo jar > "$folder/a.jar"
+"""
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    cache = tmp_path / "cache"
+    folders = {"TIDEMILL_HOME": str(tmp_path / "home"), "TIDEMILL_AIRFLOW__ENVIRONMENT": str(cache / "airflow")}
+    return load_settings(folders | {"TIDEMILL_SPARK__JARS": str(cache / "jars" / "spark"), "TIDEMILL_CACHE": "/c"})
+
+
+@pytest.fixture
+def maven(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A program in Maven's place: what it would fetch is nobody's test here."""
+    program = tmp_path / "bin" / "mvn"
+    program.parent.mkdir()
+    program.write_text(MAVEN, encoding="utf-8")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
+    return program.parent
+
+
+def calls(maven: Path) -> int:
+    return len((maven / "calls").read_text(encoding="utf-8").splitlines()) if (maven / "calls").exists() else 0
+
+
+def test_jars_are_fetched_once_and_again_when_one_is_not_whole(settings: Settings, maven: Path) -> None:
+    said: list[str] = []
+    folder = jars.fetch_jars(settings, said.append)
+    assert (calls(maven), said) == (2, ["fetching the jars of kafka", "fetching the jars of spark"])
+    jars.fetch_jars(settings, said.append)
+    assert calls(maven) == 2
+    (folder / "spark" / "a.jar").write_text("cut", encoding="utf-8")
+    jars.fetch_jars(settings, said.append)
+    assert calls(maven) == 3
+    (folder / "kafka" / "pom.xml").write_text("another", encoding="utf-8")
+    jars.fetch_jars(settings, said.append)
+    assert calls(maven) == 4
+    assert all(jars.is_whole(folder / pom.parent.name, pom) for pom in POMS.glob("*/pom.xml"))
+
+
+def test_of_two_who_fetch_at_once_one_does(settings: Settings, maven: Path) -> None:
+    threads = [threading.Thread(target=jars.fetch_jars, args=(settings, lambda _: None)) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert calls(maven) == 2
+
+
+def test_what_could_not_be_fetched_is_not_there_and_is_said(settings: Settings, maven: Path) -> None:
+    (maven / "broken").touch()
+    with pytest.raises(SetupFailedError, match=r"the jars of kafka; it said:\nno route to host"):
+        jars.fetch_jars(settings, lambda _: None)
+    left = [path.name for path in settings.spark.jars.parent.iterdir() if path.is_dir()]
+    assert left == []
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"a.jar": "4"}', '{"b.jar": 4}', "null"])
+def test_a_record_that_was_changed_is_not_believed(content: str, settings: Settings, maven: Path) -> None:
+    folder = jars.fetch_jars(settings, lambda _: None)
+    (folder / "spark" / jars.MANIFEST).write_text(content, encoding="utf-8")
+    assert not jars.is_whole(folder / "spark", POMS / "spark" / "pom.xml")
+
+
+@pytest.mark.parametrize(
+    ("environ", "folder"),
+    [
+        ({"TIDEMILL_CACHE": "/c", "XDG_CACHE_HOME": "/x", "HOME": "/h"}, "/c"),
+        ({"XDG_CACHE_HOME": "/x", "HOME": "/h"}, "/x/tidemill"),
+        ({"XDG_CACHE_HOME": "relative", "HOME": "/h"}, "/h/.cache/tidemill"),
+        ({"HOME": "/h"}, "/h/.cache/tidemill"),
+    ],
+)
+def test_the_cache_is_where_caches_are(environ: dict[str, str], folder: str) -> None:
+    assert cache_folder(environ) == Path(folder)
+
+
+def test_a_relative_cache_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"TIDEMILL_CACHE = 'here': give an absolute path"):
+        cache_folder({"TIDEMILL_CACHE": "here"})
+
+
+def test_an_environment_of_somebody_elses_is_left_alone(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(airflow, "IS_CLONE", False)
+    monkeypatch.setattr(airflow, "REQUIREMENTS", tmp_path)
+    (tmp_path / "airflow.txt").write_text("apache-airflow==3.3.2\n", encoding="utf-8")
+    mine = settings.airflow.environment / "mine.txt"
+    mine.parent.mkdir(parents=True)
+    mine.touch()
+    with pytest.raises(SetupFailedError, match="is not set-up's: remove it, or name another"):
+        airflow.make_airflow(settings, lambda _: None)
+    assert mine.exists()
+
+
+def test_a_clone_without_airflow_says_what_makes_it(settings: Settings) -> None:
+    with pytest.raises(SetupFailedError, match="in a clone `make setup` makes it"):
+        airflow.make_airflow(settings, lambda _: None)
+
+
+def test_airflow_sees_our_packages_and_no_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(installation, "IS_CLONE", False)
+    monkeypatch.setenv("TIDEMILL_CACHE", str(tmp_path))
+    folder = packages.link_packages()
+    assert sorted(path.name for path in folder.iterdir()) == sorted(installation.PACKAGES)
+    (folder / "tidemill").unlink()
+    (folder / "tidemill").symlink_to("/elsewhere")
+    packages.link_packages()
+    assert all((folder / name / "__init__.py").is_file() for name in installation.PACKAGES)
+
+
+def test_a_cache_that_cannot_be_written_is_said(settings: Settings, tmp_path: Path, maven: Path) -> None:
+    (tmp_path / "cache").write_text("a file", encoding="utf-8")
+    with pytest.raises(SetupFailedError, match=r"cannot be made: .*TIDEMILL_CACHE"):
+        jars.fetch_jars(settings, lambda _: None)
+
+
+def test_the_record_has_each_jar(settings: Settings, maven: Path) -> None:
+    folder = jars.fetch_jars(settings, lambda _: None)
+    assert json.loads((folder / "spark" / jars.MANIFEST).read_text(encoding="utf-8")) == {"a.jar": 4}

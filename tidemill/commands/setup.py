@@ -1,0 +1,28 @@
+"""``tidemill setup``."""
+
+import click
+
+from tidemill.config import load_settings
+
+PARTS = ("jars", "classes", "airflow")
+
+
+@click.command(name="setup")
+@click.argument("parts", nargs=-1, type=click.Choice(PARTS))
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def command(parts: tuple[str, ...], as_json: bool) -> None:
+    """Make Airflow's environment, fetch the jars of Spark and Kafka, and archive Spark's classes; or only PARTS.
+
+    All projects share them, in TIDEMILL_CACHE or ~/.cache/tidemill; a second time does nothing. In a clone of the
+    repository they lie beside the code, and `make setup` makes all of them.
+    """
+    import json
+
+    from tidemill.setup import set_up
+
+    made = set_up(load_settings(), parts or PARTS, lambda line: click.echo(line, err=True))
+    if as_json:
+        click.echo(json.dumps({name: str(place) for name, place in made.items()}, indent=2))
+        return
+    for name, place in made.items():
+        click.echo(f"{name}: {place}")

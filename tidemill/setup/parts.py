@@ -1,0 +1,30 @@
+"""The parts of set-up, each made where the settings look for it, and only where it is not there already."""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from tidemill.config.installation import IS_CLONE
+from tidemill.config.settings import Settings
+from tidemill.setup.airflow import make_airflow
+from tidemill.setup.classes import archive_classes
+from tidemill.setup.jars import fetch_jars
+from tidemill.setup.packages import link_packages
+
+Report = Callable[[str], None]
+PARTS: dict[str, Callable[[Settings, Report], Path]] = {
+    "jars": fetch_jars,
+    "classes": archive_classes,
+    "airflow": make_airflow,
+}
+
+
+def set_up(settings: Settings, parts: Iterable[str], report: Report) -> dict[str, Path]:
+    """Make what is missing of ``parts``, in an order in which each has what it needs; where each of them is.
+
+    Raises:
+        MissingPrerequisiteError: Java or Maven is missing.
+        SetupFailedError: something could not be fetched or made; the message says where its output is.
+    """
+    asked = set(parts)
+    made = {} if IS_CLONE else {"packages": link_packages()}
+    return made | {name: make(settings, report) for name, make in PARTS.items() if name in asked}
