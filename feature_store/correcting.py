@@ -102,17 +102,25 @@ def leave(_store: StateStore, found: Sequence[Found], upon: Upon, version: int) 
     """What it changes that what is ``found`` will be removed by commit ``version``."""
     rows = [
         (bucket_of(one.entity), version, -1, check_of(one.entity, known.epoch, known.version_at(upon.version)), NEVER)
-        for one in found
+        for one in _gone(found, upon, version)
         if (known := one.known) is not None and known.version_at(upon.version) != NO_VERSION
     ]
     return summed(np.array(rows, dtype=CHANGE))
 
 
-def forget(store: StateStore, found: Sequence[Found], upon: Upon, _version: int) -> Changes:
+def forget(store: StateStore, found: Sequence[Found], upon: Upon, version: int) -> Changes:
     """Remove what is ``found``."""
-    there = [one for one in found if one.state is not None or one.entry is not None]
+    there = [one for one in _gone(found, upon, version) if one.state is not None or one.entry is not None]
     store.write(upon.token, [Change(one, None, None) for one in there], 0)
     return joined([])
+
+
+def _gone(found: Sequence[Found], upon: Upon, version: int) -> Iterator[Found]:
+    """Those that commit ``version`` left no events of. A state that was made by it, and is lost since, is missed."""
+    for one in found:
+        known = one.known
+        if known is None or known.epoch != upon.epoch or known.version < version:
+            yield one
 
 
 def each_older(  # noqa: PLR0913, PLR0917 - whose, upon what, and what to do

@@ -132,6 +132,21 @@ def test_states_lost_in_several_buckets_are_made_anew_in_one_pass(kept: Kept, mo
     assert len(made) == 2  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("step", ["half", "written", "noted", "saved"])
+def test_a_state_that_is_lost_while_a_correction_makes_it_is_missed_and_made_again(kept: Kept, step: str) -> None:
+    def meanwhile(at: str) -> None:
+        if at == step:
+            lose_state(kept.settings, PURCHASES, "c0")
+
+    applied_more(kept)
+    kept.remove("c0", keep=1)
+    kept.apply(meanwhile=meanwhile)
+    assert statuses(kept, "c0", "c1") == [Status.LOST, Status.OK]
+    kept.keeper.scrub(len(ALL_BUCKETS))
+    (row,) = kept.read(["c0"])
+    assert (row.status["purchases"], row.values[PURCHASES_COUNT]) == (Status.OK, 1)
+
+
 def test_a_store_that_went_back_is_noticed_by_who_had_heard_more_and_repaired_by_bucket(kept: Kept) -> None:
     backup = kept.snapshot()
     applied_more(kept)
