@@ -7,6 +7,7 @@ from typing import Any
 from sklearn.pipeline import Pipeline
 
 from ml_modeling.examples import Examples, TrainingFrame, check_filled
+from ml_modeling.fairness.sensitive import check_told
 from ml_modeling.fitting import Fitting
 from ml_modeling.registry.served import Serving
 from ml_modeling.splits import Part, Split
@@ -55,6 +56,8 @@ def fit(use_case: UseCase, frame: TrainingFrame, split: Split, progress: Progres
     check_filled(Part.TRAIN, train, use_case.features)
     check_filled(Part.FIT, everything, use_case.features)
     task.check_leakage(everything, use_case.features)
+    if use_case.spec.fairness is not None:
+        check_told(everything, use_case.features, use_case.spec.fairness)
     trials = search(train, validation, fitting, progress)
     chosen = best(trials)
     scores = task.predict(fitting.fit(chosen.candidate, chosen.parameters, train), validation.x)
