@@ -4,7 +4,7 @@ MetricFrame's own bootstrap draws rows, which are not independent where an entit
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -35,29 +35,42 @@ class Measured:
 
 
 def measured(task: Task, examples: Examples, scoring: Scoring, fairness: Fairness) -> Iterator[Measured]:
-    """Each metric of each sensitive column."""
-    from fairlearn.metrics import MetricFrame
-
-    compared, functions = outcomes(task, examples, scoring), metric_functions()
-    chosen = answered(task, scoring)
+    """Each metric of each sensitive column, counted here: the search asks at every trial."""
+    compared = outcomes(task, examples, scoring)
     for column in fairness.columns:
         groups, members = np.unique(examples.groups[column], return_inverse=True)
         for metric in fairness.metrics:
-            counted = compared[metric].counted
-            frame = MetricFrame(
-                metrics=functions[metric],
-                y_true=examples.y[counted],
-                y_pred=chosen[counted],
-                sensitive_features=examples.groups[column][counted],
-            )
-            values = frame.by_group.reindex(groups).to_numpy(dtype=np.float64)
-            counts = np.bincount(members[counted], minlength=len(groups)).tolist()
-            yield Measured(column, metric, groups.tolist(), values, counts)
+            found = compared[metric]
+            counts = np.bincount(members[found.counted], minlength=len(groups))
+            sums = np.bincount(members[found.counted], found.values[found.counted], minlength=len(groups))
+            values = np.divide(sums, counts, out=np.full(len(groups), np.nan), where=counts > 0)
+            yield Measured(column, metric, groups.tolist(), values, counts.tolist())
+
+
+def _by_metric_frame(task: Task, test: Examples, scoring: Scoring, found: Sequence[Measured]) -> list[Measured]:
+    """The same with the values that Fairlearn gives."""
+    from fairlearn.metrics import MetricFrame
+
+    functions = metric_functions()
+    metrics = {one.metric: functions[one.metric] for one in found}
+    frames = {
+        column: MetricFrame(
+            metrics=metrics,
+            y_true=test.y,
+            y_pred=answered(task, scoring),
+            sensitive_features=test.groups[column],
+        ).by_group
+        for column in dict.fromkeys(one.column for one in found)
+    }
+    return [
+        replace(one, values=frames[one.column][one.metric].reindex(one.groups).to_numpy(dtype=np.float64))
+        for one in found
+    ]
 
 
 def group_report(task: Task, test: Examples, scoring: Scoring, fairness: Fairness, rule: Bootstrap) -> FairnessReport:
     """The groups of a tested model and how far apart they lie."""
-    found = list(measured(task, test, scoring, fairness))
+    found = _by_metric_frame(task, test, scoring, list(measured(task, test, scoring, fairness)))
     draws = _draws(outcomes(task, test, scoring), test, fairness, rule)
     return FairnessReport(
         min_examples=fairness.min_examples,

@@ -39,14 +39,15 @@ class Tables:
         service: FeatureService,
         beside: Sequence[Source] = (),
     ) -> "Tables":
-        """The tables of a question, of its features and of what is asked ``beside``, as they are now.
+        """The tables of a question, of its features, and those ``beside`` that are there, as they are now.
 
         Raises:
             NoDataError: one is missing.
         """
         of_question = [source.table for source, _ in question.reads]
         of_features = [group.source.table for group in service.groups]
-        names = dict.fromkeys([*of_question, *of_features, *(source.table for source in beside)])
+        there = [source.table for source in beside if commits.exists(table(source.table), settings)]
+        names = dict.fromkeys([*of_question, *of_features, *there])
         return cls(spark, settings, {name: _version(settings, table(name)) for name in names})
 
     def rows(self, source: Source) -> DataFrame:

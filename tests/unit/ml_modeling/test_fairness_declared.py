@@ -104,7 +104,7 @@ def test_a_sensitive_column_that_a_feature_reads_is_named_with_key_and_file(feat
     [
         (
             BinaryFairness(columns=("region",), profile="shop.person.v1"),
-            "profile: no contract 'shop.person.v1'; known: ",
+            "profile: no contract 'shop.person.v1'; known",
         ),
         (
             BinaryFairness(columns=("region",), profile="serving.prediction.v1"),
