@@ -1,6 +1,6 @@
 """Labelled examples in memory: one row an entity or event and time, as arrays for the learners."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -92,6 +92,16 @@ def check_filled(part: str, examples: Examples, features: tuple[str, ...]) -> No
             f"no value in any of the {len(examples)} rows of the {part} part: {', '.join(empty)}; was the table "
             "computed at these cutoffs, and has its source events that old?"
         )
+
+
+def check_groups(examples: Examples, columns: Sequence[str]) -> None:
+    """Each sensitive column says of which group every row is.
+
+    Raises:
+        FrameError: one is not in the frame.
+    """
+    if missing := [column for column in columns if column not in examples.groups]:
+        raise FrameError(f"the frame has no column {', '.join(f'{GROUP_OF}{column}' for column in missing)}")
 
 
 def in_order(rows: pd.DataFrame) -> pd.DataFrame:

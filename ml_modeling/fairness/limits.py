@@ -32,10 +32,9 @@ def is_kept(disparity: Disparity, limit: Limit) -> bool:
 
 def told(disparity: Disparity, limit: Limit) -> str:
     """What was found, in words."""
-    small = f"; with less than the examples wanted, not judged: {', '.join(disparity.too_small)}"
-    more = small if disparity.too_small else ""
+    more = f"; too small to be judged: {', '.join(disparity.too_small)}" if disparity.too_small else ""
     if disparity.difference is None:
-        return f"nothing to compare: {len(disparity.judged)} groups are large enough{more}"
+        return f"nothing to compare: large enough is {' '.join(disparity.judged) or 'no group'} alone{more}"
     between = f"between {disparity.highest} and {disparity.lowest}"
     if limit.difference is not None:
         bound = f"the lower bound must not be above {limit.difference}"

@@ -73,7 +73,7 @@ def test_a_group_that_is_too_small_is_told_and_not_judged():
     assert (found.judged, found.too_small) == (("north", "south"), ("west",))
     assert found.highest == "south"
     assert {group.group for group in report.groups} == {"north", "south", "west"}
-    assert "not judged: west" in told(found, FAIR.gates["selection_rate"])
+    assert "; too small to be judged: west" in told(found, FAIR.gates["selection_rate"])
 
 
 def test_without_two_groups_that_are_large_enough_there_is_nothing_to_judge():
@@ -82,7 +82,7 @@ def test_without_two_groups_that_are_large_enough_there_is_nothing_to_judge():
     assert found.difference is None
     assert is_kept(found, Limit(difference=0.0))
     assert is_kept(found, Limit(ratio=1.0))
-    assert told(found, Limit(ratio=1.0)).startswith("nothing to compare: 1 groups are large enough")
+    assert told(found, Limit(ratio=1.0)).startswith("nothing to compare: large enough is north alone; too small")
     assert excess(Task.BINARY, test, scoring, FAIR) == 0.0
 
 
