@@ -22,6 +22,7 @@ from ml_modeling.frames import SplitFrame
 from ml_modeling.leakage import LeakageError
 from ml_modeling.lifecycle import evaluate_run, gate_run, train
 from ml_modeling.registry import CHAMPION, ModelCache, alias_version, tags
+from ml_modeling.registry.answers import answer
 from ml_modeling.registry.connection import connect
 from ml_modeling.registry.promotion import promote, retire
 from ml_modeling.registry.served import UnreadableModelError
@@ -312,10 +313,11 @@ def test_groups_that_lie_too_far_apart_are_brought_closer_by_a_model_like_any_ot
     limit = {"selection_rate": {"difference": 0.2}}
     mitigation = {"candidate": "logistic_regression", "column": "region", "constraint": "demographic_parity"}
     strength = {"strength": {"low": 0.3, "high": 0.35}}
+    gates = use_case.spec.gates.model_copy(update={"floors": {"roc_auc": 0.55}, "ceilings": {}})  # it has its price
     verdicts = []
     for more in ({}, {"mitigation": mitigation | strength}):
         fairness = BinaryFairness(columns=("region",), gates=limit, **more)
-        spec = use_case.spec.model_copy(update={"fairness": fairness})
+        spec = use_case.spec.model_copy(update={"fairness": fairness, "gates": gates})
         asked = replace(use_case, spec=spec).with_budget(3, 60.0)
         run, trained = train(settings, asked, lambda: data(group_of__region=region), quiet)
         report = evaluate_run(settings, asked, run.run_id)
@@ -330,7 +332,8 @@ def test_groups_that_lie_too_far_apart_are_brought_closer_by_a_model_like_any_ot
     assert "## By group" in read.tags[tags.NOTE]
     promote(settings, asked.name, register(settings, asked.name, run.run_id).version, "fair enough", "ada")
     served = ModelCache(tmp_path).load(settings, alias_version(settings, asked.name, CHAMPION))
-    assert served.score(trained.test.x) == pytest.approx(trained.pipeline.predict_proba(trained.test.x)[:, 1])
+    answered = answer(served.spec, served.pipeline, trained.test.x)
+    assert answered.scores == pytest.approx(trained.pipeline.predict_proba(trained.test.x)[:, 1])
 
 
 def test_the_test_part_is_kept_without_names(settings, use_case):
