@@ -139,7 +139,8 @@ def groups(report: FairnessReport) -> "Figure":
     columns = list(dict.fromkeys(group.column for group in report.groups))
     metrics = list(dict.fromkeys(found.metric for found in report.disparities))
     figure = Figure(figsize=(4.5 * len(metrics), 3 * len(columns)), layout="constrained")
-    for axes_of_column, column in zip(figure.subplots(len(columns), len(metrics), squeeze=False), columns, strict=True):
+    places = figure.subplots(len(columns), len(metrics), squeeze=False, sharex="col")
+    for axes_of_column, column in zip(places, columns, strict=True):
         members = [group for group in report.groups if group.column == column]
         for axes, metric in zip(axes_of_column, metrics, strict=True):
             _by_group(axes, members, metric, report.min_examples)
