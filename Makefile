@@ -74,7 +74,7 @@ test: setup ## set up and pass all tests
 	$(MAKE) test-troubles
 
 test-unit: setup ## tests without a JVM or a server
-	.venv/bin/pytest tests/unit
+	.venv/bin/pytest tests/unit --numprocesses=2 --dist=worksteal
 
 test-integration: setup ## tests on the real Kafka, Spark, Redis, MLflow and Feast
 	.venv/bin/pytest tests/integration -m "not matrix and not attack"

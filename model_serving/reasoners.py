@@ -3,7 +3,8 @@
 import logging
 import threading
 
-from ml_modeling.evaluation.reasons import Reasoner, UnexplainableModelError
+from ml_modeling.evaluation.columns import UnexplainableModelError
+from ml_modeling.evaluation.reasons import Reasoner
 from ml_modeling.registry import ServedModel
 
 logger = logging.getLogger(__name__)

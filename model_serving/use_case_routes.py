@@ -9,7 +9,7 @@ import orjson
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from ml_modeling.evaluation.reasons import UnexplainableModelError
+from ml_modeling.evaluation.columns import UnexplainableModelError
 from ml_modeling.registry import ServedModel
 from model_serving import metrics, openapi
 from model_serving.asked import Asked

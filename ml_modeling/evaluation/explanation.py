@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 from sklearn.pipeline import Pipeline
 
+from ml_modeling.evaluation.columns import features_of
 from ml_modeling.examples import Floats
 
 EXPLAINED_ROWS = 400
 SAMPLED_ROWS, SAMPLED_BACKGROUND = 100, 30  # of a model whose values have no formula
 BACKGROUND_ROWS = 100
 SEED = 5
-MARKS_MISSING = "missingindicator_"  # what scikit-learn's imputer puts before the name of the feature
 
 
 @dataclass(frozen=True)
@@ -79,17 +79,8 @@ def _by_feature(values: Floats, columns: Sequence[str], features: tuple[str, ...
     A feature that no column was made of adds nothing.
     """
     summed = np.zeros((len(values), len(features)))
-    for column, value in zip(columns, values.T, strict=True):
-        summed[:, features.index(_made_of(column, features))] += value
+    np.add.at(summed.T, features_of(columns, features), values.T)
     return summed
-
-
-def _made_of(column: str, features: tuple[str, ...]) -> str:
-    """The feature that a column of scikit-learn's encoders was made of: theirs is its name and the category."""
-    if column in features:
-        return column
-    named = column.removeprefix(MARKS_MISSING)
-    return max((name for name in features if named == name or named.startswith(f"{name}_")), key=len)
 
 
 def _one_output(values: Any) -> Floats:

@@ -4,16 +4,16 @@ They are exact for trees (Lundberg et al. 2020, by the paths of the training row
 mean of the background); for a network they are those of a bounded number of permutations (Strumbelj, Kononenko 2014).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 
+from ml_modeling.evaluation.columns import UnexplainableModelError, features_of
 from ml_modeling.registry.answers import ClassScores, Scores, answer
 from ml_modeling.registry.scorer import Floats, final_step
 from ml_modeling.registry.served import MulticlassServing, RegressionServing, Serving, ServingSpec
-from tidemill.config.errors import TerminalError
 
 Space = Literal["log_odds", "logit", "probability", "value", "log_value"]
 Contributions = tuple[Floats, Floats]
@@ -25,12 +25,6 @@ ROWS_SCORED = 20_000  # at most, by a network, for the reasons of one row
 CHECKED_ROWS = 3
 TOLERANCE = 1e-3
 SEED = 5
-MARKS_MISSING = "missingindicator_"  # what scikit-learn's imputer puts before the name of the feature
-RARE = "_infrequent_sklearn"
-
-
-class UnexplainableModelError(TerminalError):
-    """A model whose answers nobody can give reasons for, and why."""
 
 
 @dataclass(frozen=True)
@@ -138,7 +132,7 @@ def _way(spec: Serving, pipeline: Any, background: Floats | None) -> tuple[Expla
         raise UnexplainableModelError(f"there are no reasons for a {kind}: only for the built-in candidates")
     if not len(before):
         return by_columns, space
-    places = _places(before.get_feature_names_out(spec.features), spec.features)
+    places = features_of(before.get_feature_names_out(spec.features), spec.features)
 
     def by_features(matrix: Floats) -> Contributions:
         contributions, bases = by_columns(np.asarray(before.transform(matrix), dtype=np.float64))
@@ -238,20 +232,3 @@ def _permutations(pipeline: Any, background: Floats, is_number: bool) -> Explain
         return np.asarray(found.values, dtype=np.float64)[0].reshape(matrix.shape[1], len(bases)), bases
 
     return explain
-
-
-def _places(columns: Sequence[str], features: Sequence[str]) -> list[int]:
-    """Of each column, the feature that it was made of: itself, a mark where it is missing, one of its categories."""
-    return [features.index(_feature(str(column), features)) for column in columns]
-
-
-def _feature(column: str, features: Sequence[str]) -> str:
-    if column in features:
-        return column
-    marked = column.removeprefix(MARKS_MISSING)
-    if marked in features:
-        return marked
-    category_of = column.removesuffix(RARE) if column.endswith(RARE) else column.rpartition("_")[0]
-    if category_of not in features:
-        raise UnexplainableModelError(f"nobody knows which feature its column {column!r} is made of")
-    return category_of

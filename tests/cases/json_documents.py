@@ -4,6 +4,7 @@ Numbers are written in every way JSON has, near the edges of the columns' types,
 """
 
 import json
+import math
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -55,12 +56,13 @@ def schema(rng: random.Random, depth: int) -> dict[str, Any]:
 def data(rng: random.Random, properties: Mapping[str, Any], share: float = 0.8) -> Sent:
     """The data of an event: a ``share`` of the contract's fields, and one that it does not know."""
     fields = {name: value(rng, properties[name]) for name in properties if rng.random() < share}
-    sent = {**fields, "unknown": Sent(number(rng), None, True)}
+    unknown = number(rng)
+    sent = {**fields, "unknown": Sent(unknown, None, math.isfinite(float(unknown)))}
     names = list(sent)
     rng.shuffle(names)
     text = ", ".join(f"{key(rng, name)}: {sent[name].text}" for name in names)
     values = {name: field.value for name, field in fields.items()}
-    return Sent(f"{{{text}}}", values, all(field.fits for field in fields.values()))
+    return Sent(f"{{{text}}}", values, all_fit(sent.values()))
 
 
 def value(rng: random.Random, of: Mapping[str, Any]) -> Sent:

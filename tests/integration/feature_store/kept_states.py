@@ -16,6 +16,7 @@ from feature_store.online_store import OnlineStoreUnavailableError
 from feature_store.silver import KNOWN, TIE
 from feature_store.spans import ENTITY, TIME
 from feature_store.states import Applied, Change, Found, StatesFencedError, StateStore, bucket_of, heard
+from feature_store.states.keys import applied_key
 from feature_store.states.ledger import Ledger
 from feature_store.tiles import Layout
 from tests.cases.naive_windows import Happened, naive_value
@@ -269,6 +270,10 @@ class Kept:
         """Another process."""
         self.keeper = self.another()
         self.keeper.start()
+
+    def end_lock(self) -> None:
+        """As it does by itself some time after who held it is gone."""
+        self.redis.delete(f"{applied_key(PURCHASES)}:bootstrap")
 
     def another(self) -> StateKeeper:
         """Who keeps the same states, and knows nothing yet."""

@@ -126,10 +126,11 @@ class Keeping(RuleBasedStateMachine):
 
     @rule(answers=st.integers(0, 12))
     def lose_an_answer(self, answers: int) -> None:
-        """What was asked for is done, and nobody hears of it."""
+        """What was asked for is done, and nobody hears of it; a lock that was taken so ends by itself, here at once."""
         self.kept.store.deaf_in = answers
         self.do(self.kept.apply)
         self.kept.store.deaf_in = -1
+        self.kept.end_lock()
         self.judge()
         self.kept.restart()
 

@@ -16,7 +16,8 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from ml_modeling.candidates import build
-from ml_modeling.evaluation.reasons import Reasoner, UnexplainableModelError
+from ml_modeling.evaluation.columns import UnexplainableModelError
+from ml_modeling.evaluation.reasons import Reasoner
 from ml_modeling.registry.served import MulticlassServing, RegressionServing, Serving, ServingSpec
 
 FEATURES = ("recency", "orders", "spent", "unused")
