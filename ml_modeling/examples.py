@@ -1,6 +1,7 @@
 """Labelled examples in memory: one row an entity or event and time, as arrays for the learners."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,10 @@ Integers = npt.NDArray[np.int64]
 
 ENTITY, TIME, LABEL, MATURED, KEY = "entity", "time", "label", "matured_at", "row_key"
 OWN = (ENTITY, TIME, LABEL, MATURED, KEY)
+GROUP_OF = "group_of__"
+"""Before the name of a sensitive column, so that it is no feature."""
+UNKNOWN = "unknown"
+"""The group of whoever said nothing of themselves."""
 
 
 class FrameError(TerminalError):
@@ -27,14 +32,21 @@ class Examples:
     """``x`` has shape (n, features), nan where missing; ``entities`` (n,) tells who it is.
 
     ``y`` (n,) is 0 or 1 for a yes-or-no label, the number of the class, or the number that is to be predicted.
+    ``groups`` are the group (n,) that each row belongs to, by sensitive column.
     """
 
     x: Floats
     y: npt.NDArray[Any]
     entities: Integers
+    groups: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.y)
+
+    def take(self, rows: Integers) -> "Examples":
+        """The examples at ``rows``."""
+        groups = {column: values[rows] for column, values in self.groups.items()}
+        return Examples(self.x[rows], self.y[rows], self.entities[rows], groups)
 
     @property
     def base_rate(self) -> float:
@@ -46,7 +58,8 @@ class Examples:
 class TrainingFrame:
     """``rows`` has columns ``entity``, ``time`` and ``matured_at`` (UTC, without a zone), ``label`` and ``features``.
 
-    Where an entity may have several rows of one time, ``row_key`` tells them apart.
+    Where an entity may have several rows of one time, ``row_key`` tells them apart. ``group_of__<column>`` is the group
+    that a row belongs to by a sensitive column.
     """
 
     rows: pd.DataFrame
@@ -81,6 +94,16 @@ def check_filled(part: str, examples: Examples, features: tuple[str, ...]) -> No
         )
 
 
+def check_groups(examples: Examples, columns: Sequence[str]) -> None:
+    """Each sensitive column says of which group every row is.
+
+    Raises:
+        FrameError: one is not in the frame.
+    """
+    if missing := [column for column in columns if column not in examples.groups]:
+        raise FrameError(f"the frame has no column {', '.join(f'{GROUP_OF}{column}' for column in missing)}")
+
+
 def in_order(rows: pd.DataFrame) -> pd.DataFrame:
     """``rows`` by time and entity, so that the order they were read in does not matter."""
     return rows.sort_values([TIME, ENTITY, *(name for name in (KEY,) if name in rows)], kind="stable")
@@ -93,13 +116,18 @@ def to_examples(rows: pd.DataFrame, features: tuple[str, ...], task: Task = Task
         x=ordered[list(features)].to_numpy(dtype=np.float64, na_value=np.nan),
         y=ordered[LABEL].to_numpy(dtype=np.float64 if task is Task.REGRESSION else np.int64),
         entities=pd.factorize(ordered[ENTITY], sort=True)[0].astype(np.int64),
+        groups={
+            name.removeprefix(GROUP_OF): ordered[name].to_numpy(dtype=str)
+            for name in map(str, ordered.columns)
+            if name.startswith(GROUP_OF)
+        },
     )
 
 
 def _check(rows: pd.DataFrame, features: tuple[str, ...]) -> None:
     if rows.empty:
         raise FrameError("the training frame has no row: no entity was active at any cutoff, or no event has its label")
-    if taken := [name for name in OWN if name in features]:
+    if taken := [name for name in features if name in OWN or name.startswith(GROUP_OF)]:
         raise FrameError(f"{', '.join(taken)} cannot be features")
     identity = [ENTITY, TIME, *(name for name in (KEY,) if name in rows)]
     twice = int(rows.duplicated(identity).sum())

@@ -2,17 +2,22 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from sklearn.model_selection import GroupKFold
 from sklearn.pipeline import Pipeline
 
 from feature_store.definitions import Task
 from ml_modeling.candidates import MLP, Parameters, Recipe, build, fit_arguments
-from ml_modeling.examples import Examples
+from ml_modeling.examples import Examples, Floats
+from ml_modeling.fairness.mitigation import STRENGTH, reweighted
+from ml_modeling.specification import Mitigation, SearchSpace
 from ml_modeling.tasks import TaskKind
+from ml_modeling.tasks.binary import THRESHOLD, BinaryTask
 
+HELD_OUT = 3
 BOOSTED = ("xgboost", "lightgbm")
 TREES, PASSES = "n_estimators", "max_iter"
 WHOLE_BATCHES = "lbfgs"  # the solver of networks that does not go pass by pass
@@ -33,14 +38,25 @@ class Fitting:
     task: TaskKind
     recipe: Recipe
 
+    @property
+    def contenders(self) -> Mapping[str, SearchSpace]:
+        """The candidates that take part in the search, a mitigation among them."""
+        candidates, mitigation = self.task.spec.candidates, self._mitigation
+        if mitigation is None:
+            return candidates
+        space = candidates[mitigation.candidate]
+        return {**candidates, mitigation.name: {**space, STRENGTH: mitigation.strength}}
+
     def fit(self, candidate: str, parameters: Parameters, examples: Examples) -> Pipeline:
         """A candidate fitted on ``examples``, whatever the validation part says."""
+        if self._is_mitigated(candidate):
+            return self._mitigated(parameters, examples)
         return self._fitted(build(candidate, parameters, self._seed, self.recipe), candidate, examples, {})
 
     def fit_validated(self, candidate: str, parameters: Parameters, train: Examples, validation: Examples) -> Fitted:
         """A candidate fitted on ``train``; where ``model.yaml`` says so, until ``validation`` gains no more."""
         stop = self.task.spec.early_stopping
-        if stop is None:
+        if stop is None or self._is_mitigated(candidate):
             return Fitted(self.fit(candidate, parameters, train), parameters)
         pipeline = build(candidate, parameters, self._seed, self.recipe)
         if candidate in BOOSTED:
@@ -86,6 +102,34 @@ class Fitting:
             if number - best >= self._patience:
                 break
         return best
+
+    @property
+    def _mitigation(self) -> Mitigation | None:
+        return self.task.spec.fairness.mitigation if self.task.spec.fairness else None
+
+    def _is_mitigated(self, candidate: str) -> bool:
+        return self._mitigation is not None and candidate == self._mitigation.name
+
+    def _mitigated(self, parameters: Parameters, examples: Examples) -> Pipeline:
+        """The candidate fitted again, on examples weighed by how far apart its groups lay."""
+        fairness, mitigation, task = self.task.spec.fairness, self._mitigation, self.task
+        if fairness is None or mitigation is None or not isinstance(task, BinaryTask):
+            raise TypeError(f"{task.name} has no mitigation")
+        strength, own = parameters[STRENGTH], {name: value for name, value in parameters.items() if name != STRENGTH}
+        scores = self._held_out(mitigation.candidate, own, examples)
+        threshold = task.rule(examples, scores)[THRESHOLD]
+        labels, weights = reweighted(examples, scores, threshold, strength, fairness)
+        pipeline = build(mitigation.candidate, own, self._seed, self.recipe)
+        relabelled = replace(examples, y=labels)
+        return self._fitted(pipeline, mitigation.candidate, relabelled, {"sample_weight": weights})
+
+    def _held_out(self, candidate: str, parameters: Parameters, examples: Examples) -> Floats:
+        """The scores of all ``examples``, each by a fit on other entities."""
+        scores = np.empty(len(examples))
+        for fitted, held_out in GroupKFold(HELD_OUT).split(examples.x, groups=examples.entities):
+            pipeline = self.fit(candidate, parameters, examples.take(fitted))
+            scores[held_out] = self.task.predict(pipeline, examples.x[held_out])
+        return scores
 
     @property
     def _patience(self) -> int:

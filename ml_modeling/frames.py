@@ -21,6 +21,7 @@ from ml_modeling.questions import EVENT_TIMESTAMP, KEY, LABEL, MATURED, Tables, 
 from ml_modeling.questions.cutoffs import labelled_at_cutoffs
 from ml_modeling.questions.events import labelled_events
 from ml_modeling.questions.lake import NoDataError, per_day
+from ml_modeling.questions.profiles import profile_source, with_groups
 from ml_modeling.splits import Split
 from ml_modeling.use_case import UseCase
 from tidemill.config.settings import Settings
@@ -65,13 +66,17 @@ def read_split_frame(
         LeakageError: a label is not known before the next part begins.
     """
     question = use_case.question
-    tables = Tables.of(spark, settings, question, use_case.service)
+    fairness = use_case.spec.fairness
+    beside = [profile_source(fairness)] if fairness else []
+    tables = Tables.of(spark, settings, question, use_case.service, beside)
     day = today or datetime.now(UTC).date()
     if isinstance(question, Absence | FutureAggregate):
         labelled = _at_cutoffs(tables, use_case, question, day)
     else:
         labelled = _of_events(tables, use_case, question, day)
     spine = sampled(labelled.rows, question.entity.key, use_case.spec.max_rows)
+    if fairness is not None:
+        spine = with_groups(tables, spine, question.entity, fairness)
     found = training_frame(spine, use_case.service, settings, versions=tables.versions).toPandas()
     labelled.cached.unpersist()
     frame = _frame(found, use_case)
@@ -129,5 +134,5 @@ def _frame(rows: pd.DataFrame, use_case: UseCase) -> TrainingFrame:
     named = rows.rename(columns=columns)
     features = list(use_case.features)
     named[features] = named[features].astype("float64")
-    kept = [name for name in examples.OWN if name in named]
+    kept = [name for name in map(str, named.columns) if name in examples.OWN or name.startswith(examples.GROUP_OF)]
     return TrainingFrame(named[[*kept, *features]], use_case.features, use_case.task.name)

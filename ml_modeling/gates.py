@@ -7,8 +7,9 @@ from pydantic import BaseModel, ConfigDict
 
 from ml_modeling.evaluation.direction import LOWER_IS_BETTER, improvement
 from ml_modeling.evaluation.report import Estimate, EvaluationReport
+from ml_modeling.fairness.limits import is_kept, told
 from ml_modeling.registry.identity import ModelIdentity
-from ml_modeling.specification import Gates
+from ml_modeling.specification import Fairness, Gates
 
 
 class Check(BaseModel):
@@ -49,9 +50,11 @@ class ChampionComparison(BaseModel):
     problem: str = ""
 
 
-def judge(report: EvaluationReport, gates: Gates, champion: ChampionComparison | None) -> GateReport:
+def judge(
+    report: EvaluationReport, gates: Gates, champion: ChampionComparison | None, fairness: Fairness | None = None
+) -> GateReport:
     """The gates applied to a report; without a champion that gate does not apply."""
-    checks = [*_absolute(report, gates), _baseline(report, gates)]
+    checks = [*_absolute(report, gates), _baseline(report, gates), *(_fairness(report, fairness) if fairness else ())]
     if champion is not None:
         checks.append(_champion(champion, gates))
     if champion is None:
@@ -83,6 +86,17 @@ def _baseline(report: EvaluationReport, gates: Gates) -> Check:
         passed=improvement(metric, gain.high if is_lower else gain.low) > wanted,
         detail=f"{metric} minus the baseline's is {gain}; {bound}",
     )
+
+
+def _fairness(report: EvaluationReport, fairness: Fairness) -> Iterator[Check]:
+    for metric, limit in fairness.gates.items():
+        if report.fairness is None:
+            detail = "the run knows no groups, since it was trained before fairness was asked for: train again"
+            yield Check(gate=f"fairness of {metric}", passed=False, detail=detail)
+            continue
+        for found in report.fairness.disparities_in(metric):
+            gate = f"fairness of {metric} by {found.column}"
+            yield Check(gate=gate, passed=is_kept(found, limit), detail=told(found, limit))
 
 
 def _champion(champion: ChampionComparison, gates: Gates) -> Check:

@@ -13,7 +13,7 @@ from ml_modeling import tracking
 from ml_modeling.evaluation import plots
 from ml_modeling.evaluation.evaluate import compare, evaluate
 from ml_modeling.evaluation.explanation import explain
-from ml_modeling.evaluation.model_card import Origin, model_card
+from ml_modeling.evaluation.model_card import GROUPS_PICTURE, Origin, model_card
 from ml_modeling.evaluation.report import Estimate, EvaluationReport
 from ml_modeling.examples import ENTITY, KEY, LABEL, Examples, in_order, to_examples
 from ml_modeling.gates import ChampionComparison, GateReport, judge
@@ -23,7 +23,7 @@ from ml_modeling.splits import Part
 from ml_modeling.tasks import Rule, Scoring, TaskKind
 from ml_modeling.tracking import TrainingRun, UnusableRunError, existing_run, new_run
 from ml_modeling.training import TrainedModel, fit
-from ml_modeling.tuning import Progress
+from ml_modeling.tuning import Progress, cost_of_limits
 from ml_modeling.use_case import UseCase
 from ml_modeling.wording import described_label
 from tidemill.config import strict_json
@@ -59,6 +59,7 @@ def _log_training(run: TrainingRun, use_case: UseCase, data: "SplitFrame", model
             **parameters,
             **use_case.task.stored(model.serving),
             **{f"{BASELINE}{name}": value for name, value in model.baseline_rule.items()},
+            **cost_of_limits(use_case.spec, model.trials),
         }
     )
     run.log_metrics({f"validation.{name}": value for name, value in model.validation.items()})
@@ -121,6 +122,8 @@ def evaluate_run(settings: Settings, use_case: UseCase, run_id: str) -> Evaluati
     run.log_text(report.model_dump_json(indent=1), tracking.EVALUATION)
     for name, figure in task.figures(test, scoring, baseline, report):
         run.log_figure(figure, f"evaluation/{name}.png")
+    if report.fairness is not None:
+        run.log_figure(plots.groups(report.fairness), GROUPS_PICTURE)
     with run.reading_back(tracking.REFERENCE_EXAMPLES):
         background = run.read_rows(tracking.REFERENCE_EXAMPLES)[list(spec.features)].to_numpy(dtype="float64")
     explanation = explain(pipeline, test.x, background, spec.features)
@@ -145,6 +148,9 @@ def _origin(run_id: str, params: dict[str, str]) -> Origin:
 def _flat(report: EvaluationReport) -> dict[str, float]:
     groups = {"test": report.metrics, "baseline": report.baseline, "gain": report.gain}
     flat = {f"{group}.{name}": value.value for group, values in groups.items() for name, value in values.items()}
+    for found in report.fairness.disparities if report.fairness else ():
+        if found.difference is not None:
+            flat[f"disparity.{found.column}.{found.metric}"] = found.difference.value
     for group in ("test", "gain"):
         for name, value in groups[group].items():
             flat |= {f"{group}.{name}.low": value.low, f"{group}.{name}.high": value.high}
@@ -170,7 +176,8 @@ def gate_run(settings: Settings, use_case: UseCase, run_id: str) -> GateReport:
     run = existing_run(settings, use_case.name, run_id)
     if not any(name.startswith("test.") for name in run.read().data.metrics):
         raise UnusableRunError(f"run {run_id} was not evaluated: run `tidemill models evaluate {use_case.name}` first")
-    verdict = judge(_evaluation(run), use_case.spec.gates, _champion_comparison(settings, use_case, run))
+    champion = _champion_comparison(settings, use_case, run)
+    verdict = judge(_evaluation(run), use_case.spec.gates, champion, use_case.spec.fairness)
     run.log_text(verdict.model_dump_json(indent=1), tracking.GATE_REPORT)
     run.set_tags(
         {

@@ -6,7 +6,8 @@ from typing import Any
 
 from sklearn.pipeline import Pipeline
 
-from ml_modeling.examples import Examples, TrainingFrame, check_filled
+from ml_modeling.examples import Examples, TrainingFrame, check_filled, check_groups
+from ml_modeling.fairness.sensitive import check_told
 from ml_modeling.fitting import Fitting
 from ml_modeling.registry.served import Serving
 from ml_modeling.splits import Part, Split
@@ -41,7 +42,7 @@ def fit(use_case: UseCase, frame: TrainingFrame, split: Split, progress: Progres
     """The best candidate, fitted.
 
     Raises:
-        FrameError: a feature is empty where a model is fitted.
+        FrameError: a feature is empty where a model is fitted, or groups that are asked about are not there.
         LeakageError: a feature gives the label away.
         OneLabelError: nothing can be learned from, or measured on, a part.
         SearchError: a candidate cannot be trained with its parameters.
@@ -55,6 +56,9 @@ def fit(use_case: UseCase, frame: TrainingFrame, split: Split, progress: Progres
     check_filled(Part.TRAIN, train, use_case.features)
     check_filled(Part.FIT, everything, use_case.features)
     task.check_leakage(everything, use_case.features)
+    if use_case.spec.fairness is not None:
+        check_groups(everything, use_case.spec.fairness.columns)
+        check_told(everything, use_case.features, use_case.spec.fairness)
     trials = search(train, validation, fitting, progress)
     chosen = best(trials)
     scores = task.predict(fitting.fit(chosen.candidate, chosen.parameters, train), validation.x)

@@ -1,13 +1,14 @@
 """The search: every candidate gets its share of the trials, the best on the validation part wins."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ml_modeling.examples import Examples
+from ml_modeling.examples import Examples, Floats
+from ml_modeling.fairness.limits import excess
 from ml_modeling.fitting import Fitting
-from ml_modeling.specification import Range, SearchSpace
+from ml_modeling.specification import ModelSpec, Range, SearchSpace
 from tidemill.config.errors import TerminalError
 
 
@@ -17,12 +18,16 @@ class SearchError(TerminalError):
 
 @dataclass(frozen=True)
 class Trial:
-    """One fitted and validated set of parameters; the highest score is the best, also where the metric is an error."""
+    """One fitted and validated set of parameters; the highest score is the best, also where the metric is an error.
+
+    ``excess`` is by how much its groups lie further apart than they may, where a mitigation takes part in the search.
+    """
 
     candidate: str
     parameters: Mapping[str, Any]
     score: float
     seconds: float
+    excess: float = 0.0
 
 
 Progress = Callable[[int, int, Trial, Trial], None]
@@ -35,7 +40,7 @@ def search(train: Examples, validation: Examples, fitting: Fitting, progress: Pr
     short is shared too. The first round always runs: every candidate is tried at least once.
     """
     started, spec = time.monotonic(), fitting.task.spec
-    contenders = [_Contender(name, space, fitting) for name, space in spec.candidates.items()]
+    contenders = [_Contender(name, space, fitting) for name, space in fitting.contenders.items()]
     wanted = max(spec.search.trials, len(contenders))
     trials: list[Trial] = []
     for number in range(wanted):
@@ -48,8 +53,20 @@ def search(train: Examples, validation: Examples, fitting: Fitting, progress: Pr
 
 
 def best(trials: list[Trial]) -> Trial:
-    """The trial with the highest score; of equal ones the first."""
-    return max(trials, key=lambda trial: trial.score)
+    """The highest score of the trials whose groups lie within the limits, or come nearest; of equal ones the first."""
+    return max(trials, key=lambda trial: (-trial.excess, trial.score))
+
+
+def cost_of_limits(spec: ModelSpec, trials: Sequence[Trial]) -> Mapping[str, str]:
+    """What the search gave up on the validation part so that groups keep within the limits, as a run's parameter."""
+    if spec.fairness is None or spec.fairness.mitigation is None:
+        return {}
+    chosen, highest = best(list(trials)), max(trials, key=lambda trial: trial.score)
+    kept = f"{chosen.excess:.3f} beyond the limits" if chosen.excess else "within the limits"
+    return {
+        "fairness.cost": f"{spec.search.metric} {chosen.score - highest.score:+.4f} on validation: {chosen.score:.4f}, "
+        f"{kept}, where {highest.candidate} had {highest.score:.4f}, {highest.excess:.3f} beyond them"
+    }
 
 
 class _Contender:
@@ -73,9 +90,16 @@ class _Contender:
             fitted = self._fitting.fit_validated(self._candidate, asked.params, train, validation)
         except Exception as error:  # each library has its own
             raise SearchError(f"candidate {self._candidate} cannot be trained with {asked.params}: {error}") from error
-        score = task.rank(task.spec.search.metric, validation, task.predict(fitted.pipeline, validation.x))
-        self._study.tell(asked, score)
-        return Trial(self._candidate, fitted.parameters, score, time.monotonic() - started)
+        scores = task.predict(fitted.pipeline, validation.x)
+        score, beyond = task.rank(task.spec.search.metric, validation, scores), self._excess(validation, scores)
+        self._study.tell(asked, -beyond if beyond else score)
+        return Trial(self._candidate, fitted.parameters, score, time.monotonic() - started, beyond)
+
+    def _excess(self, validation: Examples, scores: Floats) -> float:
+        task, fairness = self._fitting.task, self._fitting.task.spec.fairness
+        if fairness is None or fairness.mitigation is None:
+            return 0.0
+        return excess(task.name, validation, task.scoring(scores, task.rule(validation, scores)), fairness)
 
 
 def _distribution(choice: Any) -> Any:

@@ -21,6 +21,7 @@ from feature_store.definitions import (
     Source,
 )
 from ml_modeling.candidates import Recipe
+from ml_modeling.fairness.declared import check_fairness
 from ml_modeling.own_estimators import FILE as ESTIMATORS_FILE
 from ml_modeling.own_estimators import own_estimators
 from ml_modeling.specification import (
@@ -117,6 +118,7 @@ def load_use_case(name: str) -> UseCase:
     own = own_estimators(name)
     spec = read_specification(folder / "model.yaml", question.answer.task, question.moments, own)
     _check_names(folder / "model.yaml", spec, service, question)
+    check_fairness(folder / "model.yaml", spec, service, question)
     baseline = getattr(spec, "baseline", None)
     if isinstance(baseline, FeatureBaseline) and baseline.feature not in service.names:
         raise SpecificationError(

@@ -36,15 +36,16 @@ def replicates(entities: Integers, rule: Bootstrap, weighted: WeightedMetrics) -
 
 def intervals(values: Mapping[str, Floats], confidence: float) -> dict[str, Interval]:
     """The percentile interval of each metric; replicates that drew one label only count for none."""
-    return {name: _percentiles(column, confidence) for name, column in values.items()}
+    return {name: percentiles(column, confidence) for name, column in values.items()}
 
 
 def difference(new: Mapping[str, Floats], old: Mapping[str, Floats], metric: str, confidence: float) -> Interval:
     """The interval of new minus old over replicates of the same rule."""
-    return _percentiles(new[metric] - old[metric], confidence)
+    return percentiles(new[metric] - old[metric], confidence)
 
 
-def _percentiles(values: Floats, confidence: float) -> Interval:
+def percentiles(values: Floats, confidence: float) -> Interval:
+    """The interval of one metric over its replicates."""
     tail = (1 - confidence) / 2 * 100
     low, high = np.nanpercentile(values, [tail, 100 - tail])
     return Interval(float(low), float(high))

@@ -8,6 +8,8 @@ import numpy as np
 from ml_modeling.evaluation import bootstrap
 from ml_modeling.evaluation.report import Estimate, EvaluationReport
 from ml_modeling.examples import Examples, Floats
+from ml_modeling.fairness.groups import group_report
+from ml_modeling.fairness.report import FairnessReport
 from ml_modeling.specification import Bootstrap
 from ml_modeling.tasks.scoring import Scoring
 from ml_modeling.tasks.task import TaskKind
@@ -32,9 +34,17 @@ def evaluate(task: TaskKind, test: Examples, scoring: Scoring, baseline: Scoring
         "metrics": _estimates(model, rule.confidence),
         "baseline_rule": task.describe_baseline(),
         "baseline": {name: of_baseline[name] for name in task.of_baseline if name in of_baseline},
+        "fairness": _groups(task, test, scoring, rule),
         "gain": {name: _difference(model, simple, name, rule.confidence) for name in task.compared},
     }
     return task.report(common, test, scoring)
+
+
+def _groups(task: TaskKind, test: Examples, scoring: Scoring, rule: Bootstrap) -> FairnessReport | None:
+    fairness = task.spec.fairness
+    if fairness is None or any(column not in test.groups for column in fairness.columns):
+        return None
+    return group_report(task.name, test, scoring, fairness, rule)
 
 
 def compare(task: TaskKind, test: Examples, new: Scoring, old: Scoring, metric: str, rule: Bootstrap) -> Estimate:  # noqa: PLR0913, PLR0917 - two scorings of one test

@@ -4,8 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ml_modeling.evaluation.report import Estimate, EvaluationReport
+from ml_modeling.fairness.limits import told
+from ml_modeling.fairness.report import FairnessReport, Group
+from ml_modeling.specification import Fairness
 from ml_modeling.use_case import UseCase
 from ml_modeling.wording import asked, proven_on
+
+GROUPS_PICTURE = "evaluation/groups.png"
 
 
 @dataclass(frozen=True)
@@ -27,6 +32,7 @@ def model_card(use_case: UseCase, origin: Origin, report: EvaluationReport, impo
             _purpose(use_case, report),
             _origin(origin),
             _quality(report),
+            *([_groups(report.fairness, use_case.spec.fairness)] if report.fairness and use_case.spec.fairness else []),
             _reasons(importance),
             _limits(use_case),
         ]
@@ -56,6 +62,39 @@ def _quality(report: EvaluationReport) -> str:
         f"The baseline is one line: {report.baseline_rule}.\n\n"
         + _table(("metric", "model", "baseline", "model minus baseline"), rows)
     )
+
+
+def _groups(found: FairnessReport, fairness: Fairness) -> str:
+    metrics = fairness.metrics
+    rows = [
+        (
+            group.column,
+            group.group,
+            str(group.examples),
+            *(_figure(group, metric, found.min_examples) for metric in metrics),
+        )
+        for group in found.groups
+    ]
+    limits = [
+        (metric, one.column, told(one, limit))
+        for metric, limit in fairness.gates.items()
+        for one in found.disparities_in(metric)
+    ]
+    read = ", ".join(fairness.as_features) or "none of them"
+    return (
+        f"## By group\n\nGroups are what `{fairness.profile}` said of people before they were asked about. The model "
+        f"reads {read}. A figure in parentheses counts less than {found.min_examples} examples and is not judged.\n\n"
+        f"![Figures by group]({GROUPS_PICTURE})\n\n"
+        + _table(("column", "group", "examples", *metrics), rows)
+        + (f"\n\n{_table(('metric', 'by', 'disparity'), limits)}" if limits else "")
+    )
+
+
+def _figure(group: Group, metric: str, min_examples: int) -> str:
+    if metric not in group.metrics:
+        return ""
+    figure = str(group.metrics[metric])
+    return figure if group.counted[metric] >= min_examples else f"({figure}, of {group.counted[metric]})"
 
 
 def _reasons(importance: Mapping[str, float]) -> str:

@@ -1,5 +1,6 @@
 """The pictures of an evaluation, as matplotlib figures."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,9 +10,11 @@ from ml_modeling.evaluation.explanation import Explanation
 from ml_modeling.evaluation.metrics import calibration as calibration_bins
 from ml_modeling.evaluation.report import BinaryReport, EvaluationReport, MulticlassReport
 from ml_modeling.examples import Floats, Integers
+from ml_modeling.fairness.report import FairnessReport, Group
 from ml_modeling.tasks.scoring import Scoring
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
@@ -127,3 +130,30 @@ def errors(y: Floats, scoring: Scoring) -> "Figure":
             axes.plot(scoring.scores[order], (ends - scoring.scores)[order], color="tab:orange")
     axes.set(title="Errors on the test part", xlabel="predicted", ylabel="true minus predicted")
     return figure
+
+
+def groups(report: FairnessReport) -> "Figure":
+    """Each metric of each group with its interval, a row of pictures a column; grey is too small to be judged."""
+    from matplotlib.figure import Figure
+
+    columns = list(dict.fromkeys(group.column for group in report.groups))
+    metrics = list(dict.fromkeys(found.metric for found in report.disparities))
+    figure = Figure(figsize=(4.5 * len(metrics), 3 * len(columns)), layout="constrained")
+    places = figure.subplots(len(columns), len(metrics), squeeze=False, sharex="col")
+    for axes_of_column, column in zip(places, columns, strict=True):
+        members = [group for group in report.groups if group.column == column]
+        for axes, metric in zip(axes_of_column, metrics, strict=True):
+            _by_group(axes, members, metric, report.min_examples)
+            axes.set(title=f"{metric} by {column}", yticks=range(len(members)))
+            axes.set_yticklabels([group.group for group in members])
+    return figure
+
+
+def _by_group(axes: "Axes", members: Sequence[Group], metric: str, min_examples: int) -> None:
+    for place, group in enumerate(members):
+        found = group.metrics.get(metric)
+        if found is None:
+            continue
+        colour = "tab:blue" if group.counted[metric] >= min_examples else "lightgrey"
+        axes.plot([found.low, found.high], [place, place], color=colour)
+        axes.plot(found.value, place, marker="o", color=colour)

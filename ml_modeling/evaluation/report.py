@@ -2,22 +2,14 @@
 
 from pydantic import BaseModel, ConfigDict
 
+from ml_modeling.evaluation.estimate import Estimate
+from ml_modeling.fairness.report import FairnessReport
 
-class Estimate(BaseModel):
-    """A value and its interval."""
-
-    model_config = ConfigDict(frozen=True)
-
-    value: float
-    low: float
-    high: float
-
-    def __str__(self) -> str:
-        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
+__all__ = ["Bin", "BinaryReport", "Estimate", "EvaluationReport", "MulticlassReport", "RegressionReport"]
 
 
 class EvaluationReport(BaseModel):
-    """Metrics on the test part; ``gain`` is the model minus the baseline, paired."""
+    """Metrics on the test part; ``gain`` is the model minus the baseline, paired; ``fairness`` where it was asked."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -28,6 +20,7 @@ class EvaluationReport(BaseModel):
     baseline_rule: str
     baseline: dict[str, Estimate]
     gain: dict[str, Estimate]
+    fairness: FairnessReport | None = None
 
     @property
     def labels(self) -> str:

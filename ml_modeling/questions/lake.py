@@ -1,6 +1,6 @@
 """The tables that a question is answered from, each at one version."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -31,14 +31,23 @@ class Tables:
     versions: Mapping[str, int]
 
     @classmethod
-    def of(cls, spark: SparkSession, settings: Settings, question: Question, service: FeatureService) -> "Tables":
-        """The tables of a question and of its features, as they are now.
+    def of(
+        cls,
+        spark: SparkSession,
+        settings: Settings,
+        question: Question,
+        service: FeatureService,
+        beside: Sequence[Source] = (),
+    ) -> "Tables":
+        """The tables of a question, of its features, and those ``beside`` that are there, as they are now.
 
         Raises:
             NoDataError: one is missing.
         """
         of_question = [source.table for source, _ in question.reads]
-        names = dict.fromkeys([*of_question, *(group.source.table for group in service.groups)])
+        of_features = [group.source.table for group in service.groups]
+        there = [source.table for source in beside if commits.exists(table(source.table), settings)]
+        names = dict.fromkeys([*of_question, *of_features, *there])
         return cls(spark, settings, {name: _version(settings, table(name)) for name in names})
 
     def rows(self, source: Source) -> DataFrame:

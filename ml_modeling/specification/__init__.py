@@ -7,6 +7,8 @@ from ml_modeling.specification.binary import (
     FixedThreshold,
     MaxF1Threshold,
 )
+from ml_modeling.specification.fairness import BinaryFairness, Fairness, Limit, Mitigation, RegressionFairness
+from ml_modeling.specification.model import ModelSpec
 from ml_modeling.specification.multiclass import ClassBaseline, MulticlassSpec, PriorBaseline
 from ml_modeling.specification.parts import (
     BaselineGate,
@@ -20,7 +22,6 @@ from ml_modeling.specification.parts import (
     FeatureBaseline,
     Gates,
     Leakage,
-    ModelSpec,
     Periods,
     Range,
     Search,
@@ -32,6 +33,7 @@ from ml_modeling.specification.regression import NumberLeakage, RegressionSpec, 
 __all__ = [
     "Baseline",
     "BaselineGate",
+    "BinaryFairness",
     "BinarySpec",
     "Bootstrap",
     "ChampionGate",
@@ -42,17 +44,21 @@ __all__ = [
     "Cutoffs",
     "EarlyStopping",
     "Encoding",
+    "Fairness",
     "FeatureBaseline",
     "FixedThreshold",
     "Gates",
     "Leakage",
+    "Limit",
     "MaxF1Threshold",
+    "Mitigation",
     "ModelSpec",
     "MulticlassSpec",
     "NumberLeakage",
     "Periods",
     "PriorBaseline",
     "Range",
+    "RegressionFairness",
     "RegressionSpec",
     "Search",
     "SearchSpace",

@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationInfo, field_validator
 
 from ml_modeling.registry.served import NO_DECISION
+from ml_modeling.specification.fairness import BinaryFairness
+from ml_modeling.specification.model import ModelSpec
 from ml_modeling.specification.parts import (
     BaselineGate,
     ChampionGate,
@@ -12,7 +14,6 @@ from ml_modeling.specification.parts import (
     FeatureBaseline,
     Gates,
     Leakage,
-    ModelSpec,
     Part,
     Search,
     Share,
@@ -82,6 +83,7 @@ class BinarySpec(ModelSpec):
     threshold: Annotated[MaxF1Threshold | FixedThreshold, Field(discriminator="rule")]
     cold_start: ColdStart
     gates: BinaryGates
+    fairness: BinaryFairness | None = None
 
     @field_validator("decisions")
     @classmethod

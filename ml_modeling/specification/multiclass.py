@@ -2,8 +2,9 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from ml_modeling.specification.model import ModelSpec
 from ml_modeling.specification.parts import (
     Amount,
     BaselineGate,
@@ -12,7 +13,6 @@ from ml_modeling.specification.parts import (
     FeatureBaseline,
     Gates,
     Leakage,
-    ModelSpec,
     Part,
     Search,
     Share,
@@ -66,3 +66,9 @@ class MulticlassSpec(ModelSpec):
     baseline: ClassBaseline | PriorBaseline
     cold_start: ClassColdStart
     gates: MulticlassGates
+
+    @field_validator("fairness", mode="before")
+    @classmethod
+    def _compares_no_groups(cls, fairness: object) -> None:
+        if fairness is not None:
+            raise ValueError("groups are compared for yes or no and for numbers: ask about one of the classes")

@@ -4,8 +4,6 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from tidemill.config.formats import Cron
-
 Scalar = bool | int | float | str | None
 Share = Annotated[float, Field(ge=0, le=1)]
 Amount = Annotated[float, Field(ge=0)]
@@ -147,24 +145,3 @@ class Gates(Part):
     ceilings: dict[str, float] = Field(default_factory=dict)
     baseline: BaselineGate
     champion: ChampionGate
-
-
-class ModelSpec(Part):
-    """How a model is trained, compared and let through; field by field in ``docs/models.md``.
-
-    ``cutoffs`` split a question about entities, ``periods`` one about events.
-    """
-
-    description: str = Field(min_length=1)
-    schedule: Cron | None = None
-    owner: str = "tidemill"
-    tags: list[str] = Field(default_factory=list)
-    cutoffs: Cutoffs | None = None
-    periods: Periods | None = None
-    max_rows: int = Field(ge=100)
-    search: Search
-    candidates: dict[str, SearchSpace] = Field(min_length=1)
-    columns: Columns = Field(default_factory=Columns)
-    early_stopping: EarlyStopping | None = None
-    bootstrap: Bootstrap
-    gates: Gates

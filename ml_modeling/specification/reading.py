@@ -10,8 +10,9 @@ from pydantic import BaseModel, ValidationError
 
 from feature_store.definitions import Moments, Task
 from ml_modeling.specification.binary import BinarySpec
+from ml_modeling.specification.model import ModelSpec
 from ml_modeling.specification.multiclass import MulticlassSpec
-from ml_modeling.specification.parts import ModelSpec, Part
+from ml_modeling.specification.parts import Part
 from ml_modeling.specification.regression import RegressionSpec
 from tidemill.config.errors import TerminalError
 

@@ -4,13 +4,14 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from ml_modeling.specification.fairness import RegressionFairness
+from ml_modeling.specification.model import ModelSpec
 from ml_modeling.specification.parts import (
     Amount,
     BaselineGate,
     ChampionGate,
     FeatureBaseline,
     Gates,
-    ModelSpec,
     Part,
     Search,
 )
@@ -67,6 +68,7 @@ class RegressionSpec(ModelSpec):
     interval: PredictionInterval | None = None
     cold_start: ValueColdStart
     gates: RegressionGates
+    fairness: RegressionFairness | None = None
 
     @model_validator(mode="after")
     def _has_the_interval_that_gates_ask_for(self) -> "RegressionSpec":

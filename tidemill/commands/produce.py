@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ingestion_layer.sources.card_simulator.cards import Cards
     from ingestion_layer.sources.replay import Sent, Source
     from ingestion_layer.sources.simulator.current import CurrentShop
-    from ingestion_layer.sources.simulator.shop import Drift, Shop
+    from ingestion_layer.sources.simulator.shop import Bias, Drift, Shop
 
 JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 AGAIN = click.option("--again", is_flag=True, help="Send all of it again, also when it was sent already.")
@@ -45,6 +45,7 @@ def command() -> None:
 @click.option("--faults", help="none, default, or kind=rate,...  [default: none; live: as in the history]")
 @click.option("--drift-from", type=DAY, help="From this day on, prices, purchase rates and tastes change.")
 @click.option("--drift", "drift", help="What drift changes: price=1.25,rate=0.7,taste=0.5.")
+@click.option("--bias", help="A group that buys less often, as age_band=65+,rate=0.4; or none.  [default: none]")
 @click.option("--live", type=click.FloatRange(0.01), help="Go on after the history: so many messages a second, now.")
 @click.option("--seconds", type=click.FloatRange(0.1), default=60.0, show_default=True, help="How long --live sends.")
 @AGAIN
@@ -211,7 +212,16 @@ def _shop(options: dict[str, Any], current: "CurrentShop | None") -> "Shop":
         end=end,
         browsing=given.get("browsing", old.browsing if old else 1.0),
         drift=_drift(given, old),
+        bias=_bias(given.get("bias"), old),
     )
+
+
+def _bias(text: str | None, old: "Shop | None") -> "Bias | None":
+    from ingestion_layer.sources.simulator.shop import Bias
+
+    if text is None:
+        return old.bias if old else None
+    return None if text == "none" else Bias.parse(text)
 
 
 def _drift(given: dict[str, Any], old: "Shop | None") -> "Drift | None":

@@ -84,6 +84,12 @@ _VIOLATIONS: Mapping[str, tuple[Mapping[str, Any], ...]] = {
         {"device": "fridge"},
         {"customer_id": 17850},
     ),
+    "shop.customer.v1": (
+        {"age_band": "17"},
+        {"customer_id": ""},
+        {"region": 7},
+        {"sign_up_channel": "fax"},
+    ),
 }
 _WAYS: Mapping[str, Callable[[Event, int], bytes]] = {
     "malformed": _malformed,

@@ -12,6 +12,7 @@ import numpy as np
 
 from ingestion_layer.sources.simulator.catalogue import CATEGORIES
 from ingestion_layer.sources.simulator.columns import Floats, Ints
+from ingestion_layer.sources.simulator.profiles import Profiles, draw_profiles
 from ingestion_layer.sources.simulator.shop import Shop
 
 COUNTRIES = ("United Kingdom", "Germany", "France", "EIRE", "Spain", "Netherlands")
@@ -39,6 +40,7 @@ class Customers:
     basket: Floats
     taste: Floats
     country: Ints
+    profiles: Profiles
 
     def __len__(self) -> int:
         return len(self.joined)
@@ -63,15 +65,18 @@ def draw_customers(shop: Shop) -> Customers:
     unhappy = random.normal(0, 1, count)
     hazard = random.exponential(1 / MEAN_LIFE_DAYS, count) * np.exp(0.4 * unhappy)
     life = 20 + random.exponential(1, count) / hazard
+    profiles = draw_profiles(shop)
+    rate = random.gamma(RATE_SHAPE, 1 / (RATE_SHAPE * MEAN_GAP_DAYS), count)
     already_gone = joined + life < shop.first_day
     return Customers(
         joined=joined,
         churned=np.where(already_gone, shop.first_day, joined) + life,
-        purchase_rate=random.gamma(RATE_SHAPE, 1 / (RATE_SHAPE * MEAN_GAP_DAYS), count),
+        purchase_rate=rate * profiles.rate(shop),
         churn_hazard=hazard,
         price_sensitivity=random.beta(2, 3, count),
         return_rate=0.04 * np.exp(0.8 * unhappy).clip(0, 8),
         basket=1 + random.gamma(2, 1, count),
         taste=random.dirichlet(np.full(len(CATEGORIES), 0.4), count),
         country=random.choice(len(COUNTRIES), size=count, p=COUNTRY_SHARES),
+        profiles=profiles,
     )

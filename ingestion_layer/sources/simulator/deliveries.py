@@ -8,16 +8,23 @@ from functools import lru_cache
 import numpy as np
 
 from ingestion_layer.kafka.producer import Outgoing
-from ingestion_layer.sources.simulator.clicks import clicks_of
 from ingestion_layer.sources.simulator.columns import Bools, Floats, Ints
 from ingestion_layer.sources.simulator.corruption import bad_message
-from ingestion_layer.sources.simulator.events import CLICKS, TRANSACTIONS, Rows, as_in_history, events
+from ingestion_layer.sources.simulator.events import (
+    CLICKS,
+    CUSTOMERS,
+    TRANSACTIONS,
+    Rows,
+    as_in_history,
+    events,
+    rows_of,
+)
 from ingestion_layer.sources.simulator.faults import DUPLICATE, KINDS, LATE, LATE_DAYS, NONE, Faults, Plan, plan
 from ingestion_layer.sources.simulator.orders import Orders
 from ingestion_layer.sources.simulator.seasons import US_PER_DAY
 from ingestion_layer.sources.simulator.truth import PlantedFault
 
-TOPICS = (TRANSACTIONS, CLICKS)
+TOPICS = (TRANSACTIONS, CLICKS, CUSTOMERS)
 SLICE = 20_000
 
 
@@ -72,7 +79,7 @@ class History:
         return Deliveries(topic, with_templates, every_row[order], fault[order])
 
     def _prepare(self, topic: str, day: int) -> tuple[Rows, Plan]:
-        rows: Rows = self.orders.day(day) if topic == TRANSACTIONS else clicks_of(self.orders, day)
+        rows = rows_of(self.orders, topic, day)
         return rows, plan(self.orders.shop, self.faults, topic, day, len(rows))
 
     def _arriving(self, topic: str, origin: int, day: int) -> tuple[Rows, Ints, Bools, Floats]:

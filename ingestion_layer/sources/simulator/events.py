@@ -6,18 +6,21 @@ from typing import Any
 import numpy as np
 
 from ingestion_layer.sources.simulator.catalogue import CATEGORIES
-from ingestion_layer.sources.simulator.clicks import CHECKOUT, DEVICES, KINDS, SEARCH, VIEW, Clicks
+from ingestion_layer.sources.simulator.clicks import CHECKOUT, DEVICES, KINDS, SEARCH, VIEW, Clicks, clicks_of
 from ingestion_layer.sources.simulator.columns import Ints
 from ingestion_layer.sources.simulator.customers import COUNTRIES
 from ingestion_layer.sources.simulator.orders import GUEST, Lines, Orders
+from ingestion_layer.sources.simulator.profiles import SignUps, sign_ups
+from ingestion_layer.sources.simulator.shop import GROUPS
 from tidemill.contracts.events import event_at
 from tidemill.contracts.registry import contract
 
 TRANSACTIONS = "shop.transaction.v1"
 CLICKS = "shop.click.v1"
+CUSTOMERS = "shop.customer.v1"
 CURRENCY = "GBP"
 
-Rows = Lines | Clicks
+Rows = Lines | Clicks | SignUps
 RecordName = Callable[[str, str], str]
 
 
@@ -36,6 +39,15 @@ def time_texts(time: Ints) -> list[str]:
     return [f"{text}Z" for text in np.datetime_as_string(time.astype("datetime64[us]")).tolist()]
 
 
+def rows_of(orders: Orders, topic: str, day: int) -> Rows:
+    """What happens on ``day`` of what ``topic`` is about, ordered by time."""
+    if topic == TRANSACTIONS:
+        return orders.day(day)
+    if topic == CLICKS:
+        return clicks_of(orders, day)
+    return sign_ups(orders.shop, orders.customers.joined, day)
+
+
 def events(
     orders: Orders, rows: Rows, times: Sequence[str] | None = None, name: RecordName = as_in_history
 ) -> list[dict[str, Any]]:
@@ -43,6 +55,8 @@ def events(
     texts = time_texts(rows.time) if times is None else times
     if isinstance(rows, Lines):
         return _transactions(orders, rows, texts, name)
+    if isinstance(rows, SignUps):
+        return _profiles(orders, rows, texts, name)
     return _clicks(orders, rows, texts, name)
 
 
@@ -90,6 +104,18 @@ def _clicks(orders: Orders, rows: Clicks, times: Sequence[str], name: RecordName
             "device": DEVICES[device],
         }
         made.append(event_at(topic, source, name(f"{session_id}/{step}", time), time, data))
+    return made
+
+
+def _profiles(orders: Orders, rows: SignUps, times: Sequence[str], name: RecordName) -> list[dict[str, Any]]:
+    source, topic = orders.shop.source, contract(CUSTOMERS)
+    ids, profiles = orders.customers.ids, orders.customers.profiles
+    said = {field: getattr(profiles, field)[rows.customer].tolist() for field in GROUPS}
+    made = []
+    for number, (time, customer) in enumerate(zip(times, rows.customer.tolist(), strict=True)):
+        groups = {field: GROUPS[field][values[number]] for field, values in said.items()}
+        data = {"customer_id": ids[customer], **groups}
+        made.append(event_at(topic, source, name(ids[customer], time), time, data))
     return made
 
 

@@ -13,12 +13,11 @@ import numpy as np
 
 from ingestion_layer.kafka.producer import EventProducer, Outgoing
 from ingestion_layer.sources.replay import Sent
-from ingestion_layer.sources.simulator.clicks import clicks_of
 from ingestion_layer.sources.simulator.columns import Ints
 from ingestion_layer.sources.simulator.corruption import bad_message
 from ingestion_layer.sources.simulator.current import CurrentShop, save_current
 from ingestion_layer.sources.simulator.deliveries import TOPICS
-from ingestion_layer.sources.simulator.events import Rows, as_live, events, time_texts
+from ingestion_layer.sources.simulator.events import Rows, as_live, events, rows_of, time_texts
 from ingestion_layer.sources.simulator.faults import DUPLICATE, KINDS, LATE, NONE, Faults, plan
 from ingestion_layer.sources.simulator.orders import Orders
 from ingestion_layer.sources.simulator.seasons import US_PER_DAY
@@ -50,7 +49,7 @@ class _LiveDay:
 
     def __init__(self, orders: Orders, faults: Faults, day: int) -> None:
         self._orders = orders
-        self._rows: Sequence[Rows] = (orders.day(day), clicks_of(orders, day))
+        self._rows: Sequence[Rows] = [rows_of(orders, topic, day) for topic in TOPICS]
         self.slots = self._plan(faults, day)
         self._sent_once: dict[tuple[int, int], dict[str, Any]] = {}
 

@@ -41,6 +41,40 @@ class Drift:
         return cls(start, **factors)
 
 
+GROUPS: Mapping[str, tuple[str, ...]] = {
+    "age_band": ("18-24", "25-34", "35-49", "50-64", "65+"),
+    "region": ("north", "east", "south", "west"),
+    "sign_up_channel": ("web", "app", "store", "referral"),
+}
+"""What a profile says of a customer, and what it may say."""
+
+
+@dataclass(frozen=True)
+class Bias:
+    """The customers of one group come ``rate`` times as often as they would: a model sees less of them."""
+
+    column: str
+    group: str
+    rate: float = 0.4
+
+    def __post_init__(self) -> None:
+        if self.column not in GROUPS:
+            raise ShopError(f"no bias by {self.column!r}; known: {', '.join(GROUPS)}")
+        if self.group not in GROUPS[self.column]:
+            raise ShopError(f"no {self.column} {self.group!r} to be biased; known: {', '.join(GROUPS[self.column])}")
+        _require({"rate": (self.rate, 0.01, 100)}, "a bias")
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """``column=group``, or ``column=group,rate=factor``."""
+        group, _, rate = text.partition(",rate=")
+        column, _, name = group.partition("=")
+        try:
+            return cls(column, name, float(rate)) if rate else cls(column, name)
+        except ValueError:
+            raise ShopError(f"rate in {text!r}: {rate!r} is not a number") from None
+
+
 @dataclass(frozen=True)
 class Shop(Seeded):
     """A shop whose history covers the days from ``start`` up to but without ``end``.
@@ -56,6 +90,7 @@ class Shop(Seeded):
     browsing: float = 1.0
     guests: float = 0.25
     drift: Drift | None = None
+    bias: Bias | None = None
 
     def __post_init__(self) -> None:
         bounds = {
@@ -75,12 +110,19 @@ class Shop(Seeded):
         """The CloudEvents source."""
         return f"urn:tidemill:simulator:{self.fingerprint}"
 
+    def to_dict(self) -> dict[str, Any]:
+        values = super().to_dict()
+        if self.bias is None:
+            del values["bias"]  # a shop without one is the shop that it was before there were any
+        return values
+
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
         days = {name: date.fromisoformat(values[name]) for name in ("start", "end")}
         drift = values["drift"]
         read = drift and Drift(**{**drift, "start": date.fromisoformat(drift["start"])})
-        return cls(**{**values, **days, "drift": read})
+        bias = values.get("bias")
+        return cls(**{**values, **days, "drift": read, "bias": bias and Bias(**bias)})
 
 
 def day_of(number: int) -> date:

@@ -14,6 +14,7 @@ from ingestion_layer.sources.simulator.catalogue import CATEGORIES
 from ingestion_layer.sources.simulator.customers import COUNTRIES
 from ingestion_layer.sources.simulator.faults import REASONS
 from ingestion_layer.sources.simulator.orders import Orders
+from ingestion_layer.sources.simulator.shop import GROUPS
 from tidemill.config.settings import Settings
 
 US_PER_DAY = 86_400_000_000
@@ -63,6 +64,7 @@ class Truth:
             "return_rate": people.return_rate,
             "basket": people.basket,
             "country": pa.array(np.array(COUNTRIES)[people.country]),
+            **{name: np.array(GROUPS[name])[getattr(people.profiles, name)] for name in GROUPS},
         }
         tastes = {f"taste_{name}": people.taste[:, number] for number, name in enumerate(CATEGORIES)}
         pq.write_table(pa.table({**columns, **tastes}), self.folder / "customers.parquet")

@@ -22,12 +22,15 @@ from ml_modeling.frames import SplitFrame
 from ml_modeling.leakage import LeakageError
 from ml_modeling.lifecycle import evaluate_run, gate_run, train
 from ml_modeling.registry import CHAMPION, ModelCache, alias_version, tags
+from ml_modeling.registry.answers import answer
 from ml_modeling.registry.connection import connect
 from ml_modeling.registry.promotion import promote, retire
 from ml_modeling.registry.served import UnreadableModelError
 from ml_modeling.registry.versions import GateNotPassedError, list_versions, register
+from ml_modeling.specification import BinaryFairness
 from ml_modeling.tracking import UnusableRunError, existing_run
 from ml_modeling.use_case import load_use_case
+from tests.cases.groups import groups_by_lot
 from tidemill.stack.ports import free_ports
 from tidemill.stack.running import stop_group
 
@@ -57,6 +60,7 @@ def data(signal: float = 1.0, seed: int = 0, **changes) -> SplitFrame:
         label = (random.normal(0, 1, 500) > pull - 2 * signal).astype(int)
         at = pd.Timestamp(day)
         own = {"time": at, "matured_at": at + CHURN.question.horizon, "label": label}
+        own |= groups_by_lot(CHURN.spec.fairness.columns, 500)
         parts.append(pd.DataFrame({"entity": [f"c{i:03}" for i in range(500)], **own, **values}))
     rows = pd.concat(parts, ignore_index=True)
     if changes:
@@ -168,6 +172,7 @@ def test_the_run_holds_lineage_plots_and_the_model_card(settings, use_case):
     assert artefacts(settings, run_id) >= {
         "evaluation/calibration.png",
         "evaluation/curves.png",
+        "evaluation/groups.png",
         "evaluation/report.json",
         "evaluation/shap_importance.json",
         "evaluation/shap_summary.png",
@@ -296,6 +301,39 @@ def test_a_run_of_another_use_case_is_refused(settings, use_case):
     run, _ = train(settings, use_case, data, quiet)
     with pytest.raises(UnusableRunError, match="not 'fraud'"):
         existing_run(settings, "fraud", run.run_id)
+
+
+def test_groups_that_lie_too_far_apart_are_brought_closer_by_a_model_like_any_other(settings, use_case, tmp_path):
+    """Who spends little is of one region mostly: the plain model fails for it, the mitigated one is served."""
+
+    def region(rows):
+        little = rows["purchases__amount_sum_90d"].rank(pct=True) < 0.4
+        return np.where(little & (np.arange(len(rows)) % 4 < 3), "south", "north")
+
+    limit = {"selection_rate": {"difference": 0.2}}
+    mitigation = {"candidate": "logistic_regression", "column": "region", "constraint": "demographic_parity"}
+    strength = {"strength": {"low": 0.3, "high": 0.35}}
+    gates = use_case.spec.gates.model_copy(update={"floors": {"roc_auc": 0.55}, "ceilings": {}})  # it has its price
+    verdicts = []
+    for more in ({}, {"mitigation": mitigation | strength}):
+        fairness = BinaryFairness(columns=("region",), gates=limit, **more)
+        spec = use_case.spec.model_copy(update={"fairness": fairness, "gates": gates})
+        asked = replace(use_case, spec=spec).with_budget(3, 60.0)
+        run, trained = train(settings, asked, lambda: data(group_of__region=region), quiet)
+        report = evaluate_run(settings, asked, run.run_id)
+        verdicts.append((report, gate_run(settings, asked, run.run_id)))
+    (plain, refused), (_, passed) = verdicts
+    assert [reason.split(":")[0] for reason in refused.reasons] == ["fairness of selection_rate by region"]
+    assert passed.passed, passed.reasons
+    read = connect(settings).get_run(run.run_id).data
+    assert read.params["candidate"] == "mitigated_logistic_regression"
+    assert read.params["fairness.cost"].startswith("average_precision -0.")
+    assert read.metrics["disparity.region.selection_rate"] < plain.fairness.disparities[0].difference.value
+    assert "## By group" in read.tags[tags.NOTE]
+    promote(settings, asked.name, register(settings, asked.name, run.run_id).version, "fair enough", "ada")
+    served = ModelCache(tmp_path).load(settings, alias_version(settings, asked.name, CHAMPION))
+    answered = answer(served.spec, served.pipeline, trained.test.x)
+    assert answered.scores == pytest.approx(trained.pipeline.predict_proba(trained.test.x)[:, 1])
 
 
 def test_the_test_part_is_kept_without_names(settings, use_case):

@@ -22,6 +22,7 @@ from ml_modeling.registry.versions import register
 from ml_modeling.specification import ClassBaseline, MulticlassSpec
 from ml_modeling.tracking import existing_run
 from ml_modeling.use_case import load_use_case
+from tests.cases.groups import groups_by_lot
 
 pytestmark = pytest.mark.usefixtures("mlflow_server")
 
@@ -73,6 +74,7 @@ def data(task, signal=1.0):
         label = label if task is Task.REGRESSION else np.digitize(label, CLASSES.edges)
         at = pd.Timestamp(day)
         own = {"time": at, "matured_at": at + SPEND.question.horizon, "label": label}
+        own |= groups_by_lot(SPEND.spec.fairness.columns, 500)
         parts.append(pd.DataFrame({"entity": [f"c{i:03}" for i in range(500)], **own, **values}))
     frame = TrainingFrame(pd.concat(parts, ignore_index=True), SPEND.features, task)
     return SplitFrame(frame, SPLIT, {"silver/transactions": 4}, EventRange(DAYS[0], date(2027, 1, 4)))

@@ -11,6 +11,7 @@ from ml_modeling.leakage import LeakageError
 from ml_modeling.specification import ColdStart, FixedThreshold
 from ml_modeling.training import OneLabelError, fit
 from ml_modeling.use_case import load_use_case
+from tests.cases.groups import groups_by_lot
 
 DAYS = [date(2026, 1, 5) + timedelta(weeks=13 * step) for step in range(4)]
 SPLIT = CutoffSplit(train=(DAYS[0],), validation=(DAYS[2],), test=(DAYS[3],), between=(DAYS[1],))
@@ -31,6 +32,7 @@ def frame(**changes):
         label = (values["purchases__time_since_last_all"] / 20 + random.normal(0, 1, 600) > 1).astype(int)
         at = pd.Timestamp(day)
         own = {"time": at, "matured_at": at + CHURN.question.horizon, "label": label}
+        own |= groups_by_lot(CHURN.spec.fairness.columns, 600)
         rows = pd.DataFrame({"entity": [f"c{i:03}" for i in range(600)], **own, **values})
         rows.loc[rows.index % 10 == 0, "gap_mean_days"] = np.nan
         parts.append(rows)

@@ -26,6 +26,7 @@ def app(tmp_path: Path) -> FastAPI:
                 "TIDEMILL_HOME": str(tmp_path),
                 "TIDEMILL_SERVING__MAX_BODY_BYTES": str(LIMIT),
                 "TIDEMILL_SERVING__MAX_INSTANCES": "3",
+                "TIDEMILL_SERVING__USE_CASES": '["churn"]',
             }
         )
     )

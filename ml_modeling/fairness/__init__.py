@@ -1,0 +1,1 @@
+"""How a model treats groups of people: figures by group, how far they lie apart, and bringing them closer."""
