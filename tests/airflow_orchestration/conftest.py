@@ -43,6 +43,7 @@ def _temporary_settings(home: Path) -> Settings:
         "TIDEMILL_PLATFORM_ENVIRONMENT": str(home / "platform"),
         "TIDEMILL_AIRFLOW__URL": f"http://127.0.0.1:{_free_port()}",
         "TIDEMILL_AIRFLOW__RETRY_DELAY_S": "1",
+        "TIDEMILL_SERVING__USE_CASES": '["churn"]',
         "TIDEMILL_STREAM__METRICS_ADDRESS": f"127.0.0.1:{_free_port()}",
     }
     yearly = {

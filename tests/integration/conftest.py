@@ -16,7 +16,7 @@ from tidemill.stack.services import redis as redis_service
 
 
 def settings_on_free_ports(home: Path) -> Settings:
-    """The local settings, moved to ``home`` and to ports nothing listens on; Spark takes 1 GiB."""
+    """The local settings, moved to ``home`` and to ports nothing listens on; Spark takes 1 GiB, one model is served."""
     broker, controller, redis, mlflow, metrics, airflow, serving = free_ports(7)
     return load_settings(
         {
@@ -28,6 +28,7 @@ def settings_on_free_ports(home: Path) -> Settings:
             "TIDEMILL_STREAM__METRICS_ADDRESS": f"127.0.0.1:{metrics}",
             "TIDEMILL_AIRFLOW__URL": f"http://127.0.0.1:{airflow}",
             "TIDEMILL_SERVING__URL": f"http://127.0.0.1:{serving}",
+            "TIDEMILL_SERVING__USE_CASES": '["churn"]',
             "TIDEMILL_SPARK__DRIVER_MEMORY_MB": "1024",
             "TIDEMILL_STREAM__DRIVER_MEMORY_MB": "1024",
         }
