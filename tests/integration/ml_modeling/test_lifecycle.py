@@ -97,10 +97,11 @@ def test_a_model_goes_from_training_to_the_server(settings, use_case, tmp_path):
     assert (verdict.passed, verdict.champion) == (True, None)
     assert served.identity == version.identity == run.model()
     assert len(served.identity.digest) == 64
+    answered = answer(served.spec, served.pipeline, trained.test.x)
     expected = trained.pipeline.predict_proba(trained.test.x)[:, 1]
     described = connect(settings).get_model_version(use_case.name, version.version).description
     assert (CHURN.spec.description in described, run.run_id in described) == (True, True)
-    assert served.score(trained.test.x) == pytest.approx(expected, abs=1e-9)
+    assert answered.scores == pytest.approx(expected, abs=1e-9)
     assert report.metrics["roc_auc"].low < report.metrics["roc_auc"].value < report.metrics["roc_auc"].high
     assert version.metrics["roc_auc"] == pytest.approx(report.metrics["roc_auc"].value)
 
@@ -114,12 +115,13 @@ def test_mlflows_own_server_answers_what_ours_answers(settings, use_case, enviro
     served = ModelCache(tmp_path).load(settings, alias_version(settings, use_case.name, CHAMPION))
     turned = pd.DataFrame(trained.test.x, columns=served.features)[list(reversed(served.features))]
     with mlflow_serving(settings, f"models:/{use_case.name}@champion", environment, tmp_path / "log") as client:
-        answer = client.post("/invocations", json={"dataframe_split": turned.to_dict(orient="split")})
+        response = client.post("/invocations", json={"dataframe_split": turned.to_dict(orient="split")})
         lacking = client.post("/invocations", json={"dataframe_split": turned.iloc[:, 1:].to_dict(orient="split")})
-    scores = [positive for _, positive in answer.json()["predictions"]]
-    expected = served.score(trained.test.x)
-    assert scores == pytest.approx(expected, abs=1e-9)
-    assert [score >= served.threshold for score in scores] == (expected >= served.threshold).tolist()
+    scores = [positive for _, positive in response.json()["predictions"]]
+    answered = answer(served.spec, served.pipeline, trained.test.x)
+    assert scores == pytest.approx(answered.scores, abs=1e-9)
+    assert tuple(served.spec.decisions[score >= served.spec.threshold] for score in scores) == answered.decisions
+    assert set(answered.decisions) == set(served.spec.decisions)
     assert (lacking.status_code, turned.columns[0] in lacking.text) == (400, True)
 
 

@@ -19,6 +19,7 @@ from ml_modeling.registry import (
     alias_version,
     champion_version,
 )
+from ml_modeling.registry.answers import answer
 from ml_modeling.registry.connection import connect
 from ml_modeling.registry.served import METADATA_KEY
 from tidemill.config import Settings
@@ -80,6 +81,10 @@ def load(settings: Settings, name: str, cache: Path) -> ServedModel:
     return model
 
 
+def score_of_one(model: ServedModel) -> float:
+    return float(answer(model.spec, model.pipeline, np.array([[1.0]])).scores[0])
+
+
 def sigmoid(x: float) -> float:
     return float(1 / (1 + np.exp(-x)))
 
@@ -88,9 +93,11 @@ def test_the_champion_scores_and_carries_what_a_decision_needs(settings, name, c
     version = champion(2.0)
     model = load(settings, name, tmp_path)
     assert (model.name, model.version, model.alias) == (name, version, "champion")
-    assert (model.features, model.threshold, model.cold_start_score) == (("recency_days",), 0.5, 0.25)
-    assert (model.feature_service, model.decide(0.7)) == ("churn", "churns")
-    assert model.score(np.array([[1.5], [-1.0]])) == pytest.approx([sigmoid(3.0), sigmoid(-2.0)])
+    assert (model.features, model.feature_service) == (("recency_days",), "churn")
+    assert (model.spec.threshold, model.spec.cold_start_score) == (0.5, 0.25)
+    answered = answer(model.spec, model.pipeline, np.array([[1.5], [-1.0]]))
+    assert answered.scores == pytest.approx([sigmoid(3.0), sigmoid(-2.0)])
+    assert answered.decisions == ("churns", "stays")
 
 
 def test_a_new_champion_is_noticed_and_loaded(settings, name, champion, tmp_path):
@@ -99,7 +106,7 @@ def test_a_new_champion_is_noticed_and_loaded(settings, name, champion, tmp_path
     load(settings, name, tmp_path)
     second = champion(3.0)
     assert champion_version(settings, name) == second
-    assert load(settings, name, tmp_path).score(np.array([[1.0]])) == pytest.approx([sigmoid(3.0)])
+    assert score_of_one(load(settings, name, tmp_path)) == pytest.approx(sigmoid(3.0))
 
 
 def test_a_server_that_never_answers_is_given_up_on(silent, name):
@@ -116,4 +123,4 @@ def test_a_model_made_anew_under_the_same_number_is_loaded_anew(settings, name, 
     load(settings, name, tmp_path)
     connect(settings).delete_registered_model(name)
     assert champion(3.0) == first
-    assert load(settings, name, tmp_path).score(np.array([[1.0]])) == pytest.approx([sigmoid(3.0)])
+    assert score_of_one(load(settings, name, tmp_path)) == pytest.approx(sigmoid(3.0))
