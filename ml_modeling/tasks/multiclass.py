@@ -89,10 +89,11 @@ class MulticlassTask:
             f"{average}_f1": float(metrics.f1_score(y, chosen, labels=classes, average=average, zero_division=0.0))
             for average in ("macro", "weighted")
         }
+        likely = scoring.scores / scoring.scores.sum(axis=1, keepdims=True)  # those of 32 bits sum to nearly one
         return {
             **f1,
             "accuracy": float(metrics.accuracy_score(y, chosen)),
-            "log_loss": float(metrics.log_loss(y, scoring.scores, labels=list(classes))),
+            "log_loss": float(metrics.log_loss(y, likely, labels=list(classes))),
         }
 
     def weighted(self, weights: Floats, examples: Examples, scoring: Scoring) -> dict[str, Floats]:

@@ -108,6 +108,16 @@ def test_weighted_metrics_of_classes_are_those_of_scikit_learn():
     assert task.measure(examples, scoring) == pytest.approx({name: values[0] for name, values in ones.items()})
 
 
+@pytest.mark.filterwarnings("error")
+def test_probabilities_of_32_bits_are_measured_like_others_without_a_warning():
+    """XGBoost's probabilities sum to one within 1e-7."""
+    test, scoring = classes()
+    narrow = Scoring(scoring.scores.astype(np.float32).astype(np.float64))
+    assert np.abs(narrow.scores.sum(axis=1) - 1).max() > 1e-8
+    task = MulticlassTask(NAMES, CLASSES)
+    assert task.measure(test, narrow) == pytest.approx(task.measure(test, scoring), rel=1e-6)
+
+
 def test_an_interval_holds_as_many_new_values_as_it_promises():
     task = RegressionTask(NUMBERS)
     seen, new = numbers(2_000, seed=1), numbers(2_000, seed=2)
