@@ -14,7 +14,7 @@ from ml_modeling.event_range import EventRange
 from ml_modeling.examples import TrainingFrame
 from ml_modeling.frames import SplitFrame
 from ml_modeling.lifecycle import evaluate_run, gate_run, train
-from ml_modeling.registry import CHAMPION, ModelCache, UnreadableModelError, alias_version, tags
+from ml_modeling.registry import tags
 from ml_modeling.registry.answers import answer
 from ml_modeling.registry.connection import connect
 from ml_modeling.registry.promotion import promote
@@ -22,6 +22,10 @@ from ml_modeling.registry.versions import register
 from ml_modeling.specification import ClassBaseline, MulticlassSpec
 from ml_modeling.tracking import existing_run
 from ml_modeling.use_case import load_use_case
+from model_serving.answers import answers
+from model_serving.asked import Asked
+from model_serving.breaker import CircuitBreaker
+from model_serving.champion import ChampionHolder
 from tests.cases.groups import groups_by_lot
 
 pytestmark = pytest.mark.usefixtures("mlflow_server")
@@ -84,7 +88,7 @@ def quiet(*_):
     return None
 
 
-def tested(settings, use_case, signal=1.0):
+def evaluated(settings, use_case, signal=1.0):
     task = use_case.question.answer.task
     run, trained = train(settings, use_case, lambda: data(task, signal), quiet)
     report = evaluate_run(settings, use_case, run.run_id)
@@ -96,7 +100,7 @@ def evaluation_files(settings, run_id):
 
 
 def test_a_model_of_numbers_is_trained_gated_and_answers_values_with_their_intervals(settings, numbers):
-    run, trained, report = tested(settings, numbers)
+    run, trained, report = evaluated(settings, numbers)
     verdict = gate_run(settings, numbers, run.run_id)
     version = register(settings, numbers.name, run.run_id)
     spec, pipeline = existing_run(settings, numbers.name, run.run_id).read_model()
@@ -116,7 +120,7 @@ def test_a_model_of_numbers_is_trained_gated_and_answers_values_with_their_inter
 
 
 def test_mlflows_own_pyfunc_answers_the_same_values(settings, numbers):
-    run, trained, _ = tested(settings, numbers)
+    run, trained, _ = evaluated(settings, numbers)
     model = mlflow.pyfunc.load_model(connect(settings).get_run(run.run_id).data.tags[tags.MODEL_URI])
     asked = pd.DataFrame(trained.test.x, columns=SPEND.features)[list(reversed(SPEND.features))]
     raw = trained.pipeline.predict(trained.test.x)
@@ -124,7 +128,7 @@ def test_mlflows_own_pyfunc_answers_the_same_values(settings, numbers):
 
 
 def test_a_model_of_noise_does_not_beat_what_they_spent_before(settings, numbers):
-    run, _, _ = tested(settings, numbers, signal=0.0)
+    run, _, _ = evaluated(settings, numbers, signal=0.0)
     strict = numbers.spec.gates.model_copy(update={"floors": {"r2": 0.5}})
     verdict = gate_run(settings, replace(numbers, spec=numbers.spec.model_copy(update={"gates": strict})), run.run_id)
     assert not verdict.passed
@@ -132,7 +136,7 @@ def test_a_model_of_noise_does_not_beat_what_they_spent_before(settings, numbers
 
 
 def test_a_champion_of_numbers_that_is_clearly_better_stays(settings, numbers):
-    run, _, _ = tested(settings, numbers)
+    run, _, _ = evaluated(settings, numbers)
     gate_run(settings, numbers, run.run_id)
     promote(settings, numbers.name, register(settings, numbers.name, run.run_id).version, "first", "ada")
     stump = numbers.spec.model_copy(update={"candidates": {"random_forest": {"n_estimators": 1, "max_depth": 1}}})
@@ -140,14 +144,14 @@ def test_a_champion_of_numbers_that_is_clearly_better_stays(settings, numbers):
     weak = replace(
         numbers, spec=stump.model_copy(update={"gates": stump.gates.model_copy(update={"champion": margin})})
     )
-    worse, _, _ = tested(settings, weak)
+    worse, _, _ = evaluated(settings, weak)
     verdict = gate_run(settings, weak, worse.run_id)
     assert (verdict.passed, verdict.champion) == (False, "1")
     assert verdict.reasons[-1].startswith("not worse than champion 1: mae minus the champion's is ")
 
 
 def test_a_model_of_classes_is_trained_gated_and_answers_a_score_for_each(settings, classes):
-    run, trained, report = tested(settings, classes)
+    run, trained, report = evaluated(settings, classes)
     verdict = gate_run(settings, classes, run.run_id)
     spec, pipeline = existing_run(settings, classes.name, run.run_id).read_model()
     answered = answer(spec, pipeline, trained.test.x)
@@ -165,18 +169,36 @@ def test_a_model_of_classes_is_trained_gated_and_answers_a_score_for_each(settin
 
 
 def test_a_champion_of_another_task_is_named_and_not_compared_with(settings, numbers, classes):
-    run, _, _ = tested(settings, numbers)
+    run, _, _ = evaluated(settings, numbers)
     gate_run(settings, numbers, run.run_id)
     promote(settings, numbers.name, register(settings, numbers.name, run.run_id).version, "first", "ada")
-    other, _, _ = tested(settings, classes)
+    other, _, _ = evaluated(settings, classes)
     verdict = gate_run(settings, classes, other.run_id)
     assert (verdict.passed, verdict.champion) == (False, "1")
     assert "it cannot score the test part" in verdict.reasons[-1]
 
 
-def test_the_server_refuses_what_it_cannot_answer_for(settings, numbers, tmp_path):
-    run, _, _ = tested(settings, numbers)
+def holding(settings, name, task):
+    """What the model server holds of a use case of ``task`` after it asked the registry."""
+    holder = ChampionHolder(settings, Asked(name, task, ("customer_id",), ()), CircuitBreaker(3))
+    holder.refresh()
+    return holder
+
+
+def test_the_server_takes_a_champion_of_numbers_and_refuses_it_where_another_task_is_asked(settings, numbers, tmp_path):
+    run, trained, _ = evaluated(settings, numbers)
     gate_run(settings, numbers, run.run_id)
     promote(settings, numbers.name, register(settings, numbers.name, run.run_id).version, "first", "ada")
-    with pytest.raises(UnreadableModelError, match="is a regression model, which the model server does not answer for"):
-        ModelCache(tmp_path).load(settings, alias_version(settings, numbers.name, CHAMPION))
+    home = settings.model_copy(update={"home": tmp_path})
+    refused = holding(home, numbers.name, Task.MULTICLASS)
+    assert refused.champion is None
+    assert f"it is a regression model, and {numbers.name} asks for multiclass" in refused.load_error
+    taken = holding(home, numbers.name, Task.REGRESSION)
+    assert (taken.load_error, taken.champion.model.identity) == (None, run.model())
+    interval = trained.serving.interval
+    for told, raw in zip(
+        answers(taken.champion.model, trained.test.x), trained.pipeline.predict(trained.test.x), strict=True
+    ):
+        assert told["value"] == pytest.approx(max(raw, 0.0))
+        ends = [max(told["value"] + interval.below, 0.0), told["value"] + interval.above]
+        assert told["interval"] == pytest.approx(ends)

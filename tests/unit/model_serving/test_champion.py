@@ -4,7 +4,7 @@ integration tests.
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,6 +14,7 @@ import pytest
 import skops.io
 import yaml
 
+from feature_store.definitions import Task
 from ml_modeling.candidates import build
 from ml_modeling.registry import MlflowUnavailableError, cache
 from ml_modeling.registry.served import METADATA_KEY, Serving
@@ -196,6 +197,20 @@ def test_a_refused_model_is_downloaded_once_and_named_with_what_leads_out(
     assert "tidemill models rollback churn" in holder.load_error
     assert "tidemill models retire churn" in holder.load_error
     assert caplog.text.count("no other model was loaded") == 2
+
+
+def test_a_champion_of_another_task_than_the_label_does_not_answer_and_is_named_with_what_leads_out(
+    registry: Registry, settings: Settings
+) -> None:
+    """Somebody asks for a number now, and the champion still says yes or no."""
+    registry.put("m-1")
+    asks_otherwise = ChampionHolder(settings, replace(ASKED, task=Task.REGRESSION), CircuitBreaker(3))
+    asks_otherwise.refresh()
+
+    assert answering(asks_otherwise) is None
+    assert asks_otherwise.load_error is not None
+    assert "it is a binary model, and churn asks for regression" in asks_otherwise.load_error
+    assert "tidemill models retire churn" in asks_otherwise.load_error
 
 
 def test_a_champion_that_is_gone_from_the_registry_stays_and_readers_are_told(
