@@ -4,7 +4,7 @@ import os
 import subprocess
 import time
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 import httpx
@@ -16,9 +16,11 @@ from sklearn.linear_model import LogisticRegression
 
 from ml_modeling import tracking
 from ml_modeling.cutoffs import CutoffSplit
+from ml_modeling.evaluation.report import EvaluationReport
 from ml_modeling.event_range import EventRange
 from ml_modeling.examples import TrainingFrame
 from ml_modeling.frames import SplitFrame
+from ml_modeling.gates import GateReport
 from ml_modeling.leakage import LeakageError
 from ml_modeling.lifecycle import evaluate_run, gate_run, train
 from ml_modeling.registry import CHAMPION, ModelCache, alias_version, tags
@@ -26,10 +28,11 @@ from ml_modeling.registry.answers import answer
 from ml_modeling.registry.connection import connect
 from ml_modeling.registry.promotion import promote, retire
 from ml_modeling.registry.served import UnreadableModelError
-from ml_modeling.registry.versions import GateNotPassedError, list_versions, register
+from ml_modeling.registry.versions import GateNotPassedError, Version, list_versions, register
 from ml_modeling.specification import BinaryFairness
 from ml_modeling.tracking import UnusableRunError, existing_run
-from ml_modeling.use_case import load_use_case
+from ml_modeling.training import TrainedModel
+from ml_modeling.use_case import UseCase, load_use_case
 from tests.cases.groups import groups_by_lot
 from tidemill.stack.ports import free_ports
 from tidemill.stack.running import stop_group
@@ -42,12 +45,40 @@ EVENTS = EventRange(DAYS[0], date(2027, 1, 4), before=1, earliest=date(2001, 5, 
 CHURN = load_use_case("churn")
 
 
-@pytest.fixture
-def use_case(name):
+@dataclass(frozen=True)
+class Promoted:
+    """The first champion of a use case, and what each step of its life gave."""
+
+    use_case: UseCase
+    run: tracking.TrainingRun
+    trained: TrainedModel
+    report: EvaluationReport
+    verdict: GateReport
+    version: Version
+
+
+def churn(name):
     """Churn under a name of its own, with two small candidates."""
     spaces = {"logistic_regression": {"C": [0.1, 1.0]}, "lightgbm": {"n_estimators": [10, 20], "num_leaves": 7}}
     spec = CHURN.spec.model_copy(update={"candidates": spaces})
     return replace(CHURN, name=name, spec=spec).with_budget(3, 60.0)
+
+
+@pytest.fixture
+def use_case(name):
+    return churn(name)
+
+
+@pytest.fixture(scope="module")
+def champion(settings, mlflow_server):
+    """A champion that tests only read, or compare with."""
+    use_case = churn("read-by-all")
+    run, trained = train(settings, use_case, data, quiet)
+    report = evaluate_run(settings, use_case, run.run_id)
+    verdict = gate_run(settings, use_case, run.run_id)
+    version = register(settings, use_case.name, run.run_id)
+    promote(settings, use_case.name, version.version, "first", "ada")
+    return Promoted(use_case, run, trained, report, verdict, version)
 
 
 def data(signal: float = 1.0, seed: int = 0, **changes) -> SplitFrame:
@@ -87,34 +118,26 @@ def artefacts(settings, run_id, path=None):
     }
 
 
-def test_a_model_goes_from_training_to_the_server(settings, use_case, tmp_path):
-    run, trained = train(settings, use_case, data, quiet)
-    report = evaluate_run(settings, use_case, run.run_id)
-    verdict = gate_run(settings, use_case, run.run_id)
-    version = register(settings, use_case.name, run.run_id)
-    promote(settings, use_case.name, version.version, "first", "ada")
-    served = ModelCache(tmp_path).load(settings, alias_version(settings, use_case.name, CHAMPION))
-    assert (verdict.passed, verdict.champion) == (True, None)
-    assert served.identity == version.identity == run.model()
+def test_a_model_goes_from_training_to_the_server(settings, champion, tmp_path):
+    name, trained, metric = champion.use_case.name, champion.trained, champion.report.metrics["roc_auc"]
+    served = ModelCache(tmp_path).load(settings, alias_version(settings, name, CHAMPION))
+    assert (champion.verdict.passed, champion.verdict.champion) == (True, None)
+    assert served.identity == champion.version.identity == champion.run.model()
     assert len(served.identity.digest) == 64
     answered = answer(served.spec, served.pipeline, trained.test.x)
     expected = trained.pipeline.predict_proba(trained.test.x)[:, 1]
-    described = connect(settings).get_model_version(use_case.name, version.version).description
-    assert (CHURN.spec.description in described, run.run_id in described) == (True, True)
+    described = connect(settings).get_model_version(name, champion.version.version).description
+    assert (CHURN.spec.description in described, champion.run.run_id in described) == (True, True)
     assert answered.scores == pytest.approx(expected, abs=1e-9)
-    assert report.metrics["roc_auc"].low < report.metrics["roc_auc"].value < report.metrics["roc_auc"].high
-    assert version.metrics["roc_auc"] == pytest.approx(report.metrics["roc_auc"].value)
+    assert metric.low < metric.value < metric.high
+    assert champion.version.metrics["roc_auc"] == pytest.approx(metric.value)
 
 
-def test_mlflows_own_server_answers_what_ours_answers(settings, use_case, environment, tmp_path):
-    run, trained = train(settings, use_case, data, quiet)
-    evaluate_run(settings, use_case, run.run_id)
-    gate_run(settings, use_case, run.run_id)
-    version = register(settings, use_case.name, run.run_id)
-    promote(settings, use_case.name, version.version, "first", "ada")
-    served = ModelCache(tmp_path).load(settings, alias_version(settings, use_case.name, CHAMPION))
+def test_mlflows_own_server_answers_what_ours_answers(settings, champion, environment, tmp_path):
+    name, trained = champion.use_case.name, champion.trained
+    served = ModelCache(tmp_path).load(settings, alias_version(settings, name, CHAMPION))
     turned = pd.DataFrame(trained.test.x, columns=served.features)[list(reversed(served.features))]
-    with mlflow_serving(settings, f"models:/{use_case.name}@champion", environment, tmp_path / "log") as client:
+    with mlflow_serving(settings, f"models:/{name}@champion", environment, tmp_path / "log") as client:
         response = client.post("/invocations", json={"dataframe_split": turned.to_dict(orient="split")})
         lacking = client.post("/invocations", json={"dataframe_split": turned.iloc[:, 1:].to_dict(orient="split")})
     scores = [positive for _, positive in response.json()["predictions"]]
@@ -165,8 +188,8 @@ def _is_up(client):
         return False
 
 
-def test_the_run_holds_lineage_plots_and_the_model_card(settings, use_case):
-    run_id = passed_run(settings, use_case)
+def test_the_run_holds_lineage_plots_and_the_model_card(settings, champion):
+    run_id = champion.run.run_id
     found = connect(settings).get_run(run_id).data
     assert found.params["table.silver/transactions"] == "version 4"
     assert (found.params["feature_service"], found.params["definition.sha256"]) == ("churn", CHURN.digest)
@@ -183,17 +206,18 @@ def test_the_run_holds_lineage_plots_and_the_model_card(settings, use_case):
         "model_card.md",
         "search/trials.json",
     }
-    importance = existing_run(settings, use_case.name, run_id).read_json("evaluation/shap_importance.json")
+    importance = existing_run(settings, champion.use_case.name, run_id).read_json("evaluation/shap_importance.json")
     assert set(list(importance)[:2]) == {
         "returns__count_90d",
         "purchases__amount_sum_90d",
     }  # what the label was made of
 
 
-def test_the_same_data_trains_the_same_model(settings, use_case):
-    runs = [train(settings, use_case, data, quiet) for _ in range(2)]
-    assert runs[0][1].serving == runs[1][1].serving
-    assert len({connect(settings).get_run(run.run_id).data.params["frame.sha256"] for run, _ in runs}) == 1
+def test_the_same_data_trains_the_same_model(settings, champion):
+    run, trained = train(settings, champion.use_case, data, quiet)
+    assert trained.serving == champion.trained.serving
+    runs = [connect(settings).get_run(run_id).data for run_id in (run.run_id, champion.run.run_id)]
+    assert len({found.params["frame.sha256"] for found in runs}) == 1
 
 
 def test_a_model_of_noise_is_not_registered_and_its_run_says_why(settings, use_case):
@@ -209,9 +233,8 @@ def test_a_model_of_noise_is_not_registered_and_its_run_says_why(settings, use_c
     assert list_versions(settings, use_case.name) == []
 
 
-def test_a_champion_that_is_clearly_better_stays(settings, use_case):
-    good = passed_run(settings, use_case)
-    promote(settings, use_case.name, register(settings, use_case.name, good).version, "first", "ada")
+def test_a_champion_that_is_clearly_better_stays(settings, champion):
+    use_case = champion.use_case
     stump = {"random_forest": {"n_estimators": 1, "max_depth": 1}}
     low = use_case.spec.gates.model_copy(update={"floors": {"roc_auc": 0.5}})
     weak = replace(use_case, spec=use_case.spec.model_copy(update={"candidates": stump, "gates": low}))
@@ -222,10 +245,8 @@ def test_a_champion_that_is_clearly_better_stays(settings, use_case):
     assert verdict.reasons[-1].startswith("not worse than champion 1: roc_auc minus the champion's is -")
 
 
-def test_a_run_against_itself_as_champion_passes(settings, use_case):
-    run_id = passed_run(settings, use_case)
-    promote(settings, use_case.name, register(settings, use_case.name, run_id).version, "first", "ada")
-    verdict = gate_run(settings, use_case, run_id)
+def test_a_run_against_itself_as_champion_passes(settings, champion):
+    verdict = gate_run(settings, champion.use_case, champion.run.run_id)
     assert (verdict.passed, verdict.champion) == (True, "1")
 
 
@@ -265,20 +286,17 @@ def test_files_changed_after_training_are_noticed_at_the_gate_and_by_the_server(
         ModelCache(tmp_path).load(settings, alias_version(settings, use_case.name, CHAMPION))
 
 
-@pytest.mark.parametrize(
-    ("path", "content"),
-    [
-        (tracking.TEST_EXAMPLES, "no parquet"),
-        (tracking.EVALUATION, "no JSON"),
-        (tracking.EVALUATION, "{}"),
-    ],
-)
-def test_what_was_overwritten_in_a_run_is_told_and_no_traceback(settings, use_case, path, content):
+def test_what_was_overwritten_in_a_run_is_told_and_no_traceback(settings, use_case):
     run_id = passed_run(settings, use_case)
-    connect(settings).log_text(run_id, content, path)
-    step = gate_run if path == tracking.EVALUATION else evaluate_run
-    with pytest.raises(UnusableRunError, match=f"run {run_id}: {path} is not as it was written"):
-        step(settings, use_case, run_id)
+    overwritten = [
+        (gate_run, tracking.EVALUATION, "no JSON"),
+        (gate_run, tracking.EVALUATION, "{}"),
+        (evaluate_run, tracking.TEST_EXAMPLES, "no parquet"),
+    ]
+    for step, path, content in overwritten:
+        connect(settings).log_text(run_id, content, path)
+        with pytest.raises(UnusableRunError, match=f"run {run_id}: {path} is not as it was written"):
+            step(settings, use_case, run_id)
 
 
 def test_a_planted_leak_stops_the_run_which_says_why(settings, use_case):
@@ -299,10 +317,9 @@ def test_a_run_that_was_not_evaluated_cannot_be_gated(settings, use_case):
         gate_run(settings, use_case, run.run_id)
 
 
-def test_a_run_of_another_use_case_is_refused(settings, use_case):
-    run, _ = train(settings, use_case, data, quiet)
+def test_a_run_of_another_use_case_is_refused(settings, champion):
     with pytest.raises(UnusableRunError, match="not 'fraud'"):
-        existing_run(settings, "fraud", run.run_id)
+        existing_run(settings, "fraud", champion.run.run_id)
 
 
 def test_groups_that_lie_too_far_apart_are_brought_closer_by_a_model_like_any_other(settings, use_case, tmp_path):
@@ -338,7 +355,6 @@ def test_groups_that_lie_too_far_apart_are_brought_closer_by_a_model_like_any_ot
     assert answered.scores == pytest.approx(trained.pipeline.predict_proba(trained.test.x)[:, 1])
 
 
-def test_the_test_part_is_kept_without_names(settings, use_case):
-    run, _ = train(settings, use_case, data, quiet)
-    rows = existing_run(settings, use_case.name, run.run_id).read_rows(tracking.TEST_EXAMPLES)
+def test_the_test_part_is_kept_without_names(settings, champion):
+    rows = existing_run(settings, champion.use_case.name, champion.run.run_id).read_rows(tracking.TEST_EXAMPLES)
     assert sorted(rows["entity"]) == list(range(500))
