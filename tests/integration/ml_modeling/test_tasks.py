@@ -1,6 +1,6 @@
 """Models of numbers and of classes through the steps of a model's life, on the real MLflow server."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 import mlflow
@@ -10,18 +10,21 @@ import pytest
 
 from feature_store.definitions import Classes, Task
 from ml_modeling.cutoffs import CutoffSplit
+from ml_modeling.evaluation.report import EvaluationReport
 from ml_modeling.event_range import EventRange
 from ml_modeling.examples import TrainingFrame
 from ml_modeling.frames import SplitFrame
+from ml_modeling.gates import GateReport
 from ml_modeling.lifecycle import evaluate_run, gate_run, train
 from ml_modeling.registry import tags
 from ml_modeling.registry.answers import answer
 from ml_modeling.registry.connection import connect
 from ml_modeling.registry.promotion import promote
-from ml_modeling.registry.versions import register
+from ml_modeling.registry.versions import Version, register
 from ml_modeling.specification import ClassBaseline, MulticlassSpec
-from ml_modeling.tracking import existing_run
-from ml_modeling.use_case import load_use_case
+from ml_modeling.tracking import TrainingRun, existing_run
+from ml_modeling.training import TrainedModel
+from ml_modeling.use_case import UseCase, load_use_case
 from model_serving.answers import answers
 from model_serving.asked import Asked
 from model_serving.breaker import CircuitBreaker
@@ -37,15 +40,25 @@ CLASSES = Classes(("none", "some", "much"), edges=(20.0, 60.0))
 BEFORE = "spend__amount_sum_60d"
 
 
-@pytest.fixture
-def numbers(name):
+@dataclass(frozen=True)
+class Promoted:
+    """The first champion of a use case, and what each step of its life gave."""
+
+    use_case: UseCase
+    run: TrainingRun
+    trained: TrainedModel
+    report: EvaluationReport
+    verdict: GateReport
+    version: Version
+
+
+def of_numbers(name):
     """Next spend under a name of its own, with two small candidates."""
     spec = SPEND.spec.model_copy(update={"candidates": {"ridge": {}, "lightgbm": {"n_estimators": [20, 40]}}})
     return replace(SPEND, name=name, spec=spec).with_budget(2, 60.0)
 
 
-@pytest.fixture
-def classes(name):
+def of_classes(name):
     """The same question in classes."""
     shared = SPEND.spec.model_dump(include={"description", "cutoffs", "max_rows", "bootstrap"})
     spec = MulticlassSpec.model_validate(
@@ -65,6 +78,17 @@ def classes(name):
         }
     )
     return replace(SPEND, name=name, spec=spec, question=replace(SPEND.question, answer=CLASSES))
+
+
+@pytest.fixture(scope="module")
+def champion(settings, mlflow_server):
+    """A champion of numbers that tests only read, or compare with."""
+    use_case = of_numbers("numbers-read-by-all")
+    run, trained, report = evaluated(settings, use_case)
+    verdict = gate_run(settings, use_case, run.run_id)
+    version = register(settings, use_case.name, run.run_id)
+    promote(settings, use_case.name, version.version, "first", "ada")
+    return Promoted(use_case, run, trained, report, verdict, version)
 
 
 def data(task, signal=1.0):
@@ -99,35 +123,34 @@ def evaluation_files(settings, run_id):
     return {file.path.removeprefix("evaluation/") for file in connect(settings).list_artifacts(run_id, "evaluation")}
 
 
-def test_a_model_of_numbers_is_trained_gated_and_answers_values_with_their_intervals(settings, numbers):
-    run, trained, report = evaluated(settings, numbers)
-    verdict = gate_run(settings, numbers, run.run_id)
-    version = register(settings, numbers.name, run.run_id)
-    spec, pipeline = existing_run(settings, numbers.name, run.run_id).read_model()
+def test_a_model_of_numbers_is_trained_gated_and_answers_values_with_their_intervals(settings, champion):
+    run, trained, report = champion.run, champion.trained, champion.report
+    spec, pipeline = existing_run(settings, champion.use_case.name, run.run_id).read_model()
     answered = answer(spec, pipeline, trained.test.x)
-    assert (verdict.passed, verdict.reasons) == (True, [])
+    assert (champion.verdict.passed, champion.verdict.reasons) == (True, [])
     assert report.gain["mae"].high < 0
     assert report.metrics["coverage"].value == pytest.approx(0.9, abs=0.06)
     covered = (answered.low <= trained.test.y) & (trained.test.y <= answered.high)
     assert covered.mean() == pytest.approx(report.metrics["coverage"].value)
     assert np.abs(answered.values - trained.test.y).mean() == pytest.approx(report.metrics["mae"].value)
     assert (spec.entities, spec.inputs, spec.task) == (("customer_id",), (), "regression")
-    assert version.metrics["mae"] == pytest.approx(report.metrics["mae"].value)
+    assert champion.version.metrics["mae"] == pytest.approx(report.metrics["mae"].value)
     assert evaluation_files(settings, run.run_id) >= {"values.png", "errors.png", "shap_summary.png", "report.json"}
     card = connect(settings).get_run(run.run_id).data.tags[tags.NOTE]
     assert "the sum of amount of such events in the 60 days that follow" in card
     assert "The baseline is one line: the value is spend__amount_sum_60d" in card
 
 
-def test_mlflows_own_pyfunc_answers_the_same_values(settings, numbers):
-    run, trained, _ = evaluated(settings, numbers)
-    model = mlflow.pyfunc.load_model(connect(settings).get_run(run.run_id).data.tags[tags.MODEL_URI])
+def test_mlflows_own_pyfunc_answers_the_same_values(settings, champion):
+    trained = champion.trained
+    model = mlflow.pyfunc.load_model(connect(settings).get_run(champion.run.run_id).data.tags[tags.MODEL_URI])
     asked = pd.DataFrame(trained.test.x, columns=SPEND.features)[list(reversed(SPEND.features))]
     raw = trained.pipeline.predict(trained.test.x)
     assert model.predict(asked) == pytest.approx(raw)
 
 
-def test_a_model_of_noise_does_not_beat_what_they_spent_before(settings, numbers):
+def test_a_model_of_noise_does_not_beat_what_they_spent_before(settings, name):
+    numbers = of_numbers(name)
     run, _, _ = evaluated(settings, numbers, signal=0.0)
     strict = numbers.spec.gates.model_copy(update={"floors": {"r2": 0.5}})
     verdict = gate_run(settings, replace(numbers, spec=numbers.spec.model_copy(update={"gates": strict})), run.run_id)
@@ -135,10 +158,8 @@ def test_a_model_of_noise_does_not_beat_what_they_spent_before(settings, numbers
     assert verdict.reasons[0].startswith("floor of r2: ")
 
 
-def test_a_champion_of_numbers_that_is_clearly_better_stays(settings, numbers):
-    run, _, _ = evaluated(settings, numbers)
-    gate_run(settings, numbers, run.run_id)
-    promote(settings, numbers.name, register(settings, numbers.name, run.run_id).version, "first", "ada")
+def test_a_champion_of_numbers_that_is_clearly_better_stays(settings, champion):
+    numbers = champion.use_case
     stump = numbers.spec.model_copy(update={"candidates": {"random_forest": {"n_estimators": 1, "max_depth": 1}}})
     margin = stump.gates.champion.model_copy(update={"margin": 0.5})
     weak = replace(
@@ -150,7 +171,8 @@ def test_a_champion_of_numbers_that_is_clearly_better_stays(settings, numbers):
     assert verdict.reasons[-1].startswith("not worse than champion 1: mae minus the champion's is ")
 
 
-def test_a_model_of_classes_is_trained_gated_and_answers_a_score_for_each(settings, classes):
+def test_a_model_of_classes_is_trained_gated_and_answers_a_score_for_each(settings, name):
+    classes = of_classes(name)
     run, trained, report = evaluated(settings, classes)
     verdict = gate_run(settings, classes, run.run_id)
     spec, pipeline = existing_run(settings, classes.name, run.run_id).read_model()
@@ -168,10 +190,8 @@ def test_a_model_of_classes_is_trained_gated_and_answers_a_score_for_each(settin
     )
 
 
-def test_a_champion_of_another_task_is_named_and_not_compared_with(settings, numbers, classes):
-    run, _, _ = evaluated(settings, numbers)
-    gate_run(settings, numbers, run.run_id)
-    promote(settings, numbers.name, register(settings, numbers.name, run.run_id).version, "first", "ada")
+def test_a_champion_of_another_task_is_named_and_not_compared_with(settings, champion):
+    classes = of_classes(champion.use_case.name)
     other, _, _ = evaluated(settings, classes)
     verdict = gate_run(settings, classes, other.run_id)
     assert (verdict.passed, verdict.champion) == (False, "1")
@@ -185,16 +205,16 @@ def holding(settings, name, task):
     return holder
 
 
-def test_the_server_takes_a_champion_of_numbers_and_refuses_it_where_another_task_is_asked(settings, numbers, tmp_path):
-    run, trained, _ = evaluated(settings, numbers)
-    gate_run(settings, numbers, run.run_id)
-    promote(settings, numbers.name, register(settings, numbers.name, run.run_id).version, "first", "ada")
+def test_the_server_takes_a_champion_of_numbers_and_refuses_it_where_another_task_is_asked(
+    settings, champion, tmp_path
+):
+    name, trained = champion.use_case.name, champion.trained
     home = settings.model_copy(update={"home": tmp_path})
-    refused = holding(home, numbers.name, Task.MULTICLASS)
+    refused = holding(home, name, Task.MULTICLASS)
     assert refused.champion is None
-    assert f"it is a regression model, and {numbers.name} asks for multiclass" in refused.load_error
-    taken = holding(home, numbers.name, Task.REGRESSION)
-    assert (taken.load_error, taken.champion.model.identity) == (None, run.model())
+    assert f"it is a regression model, and {name} asks for multiclass" in refused.load_error
+    taken = holding(home, name, Task.REGRESSION)
+    assert (taken.load_error, taken.champion.model.identity) == (None, champion.run.model())
     interval = trained.serving.interval
     for told, raw in zip(
         answers(taken.champion.model, trained.test.x), trained.pipeline.predict(trained.test.x), strict=True
