@@ -1,5 +1,6 @@
 """One batch of silver's commits into the states of a group: the order of its steps, wherever they are done."""
 
+import logging
 import time
 from collections.abc import Sequence
 from typing import Protocol
@@ -8,6 +9,8 @@ from feature_store.applying import Counts, Upon
 from feature_store.correcting import ChangedCommit
 from feature_store.keeping import StateKeeper
 from feature_store.states import Applied
+
+logger = logging.getLogger(__name__)
 
 
 class Batch(Protocol):
@@ -51,8 +54,14 @@ def apply_batch(keeper: StateKeeper, batch: Batch) -> int | None:
         LakeWentBackError: the table is another one now.
     """
     with keeper.batch() as (upon, before):
-        started, only_inserts = time.time_ns() // 1000, batch.only_inserts()
+        # Whether a try that noted what it did, and did not come to its end, went before this one.
+        is_again = before.version > upon.version
+        started, only_inserts = time.time_ns() // 1000, not is_again and batch.only_inserts()
         commits = [] if only_inserts else batch.commits(upon)
+        if is_again and commits and commits[-1].version < before.version:
+            logger.warning("a batch of %s ends before the states do: they are made anew", keeper.group.name)
+            keeper.make_anew()
+            return commits[-1].version
         if corrections := [commit for commit in commits if commit.rows]:
             version = commits[-1].version
             try:

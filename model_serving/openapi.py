@@ -169,7 +169,7 @@ HEALTHZ: Responses = {200: _answer(JSON, alive={"status": "alive"})}
 READYZ: Responses = {
     200: _answer(JSON, degraded=_READY),
     503: {
-        "description": "A use case has no model",
+        "description": "No use case has a model yet",
         "content": {
             JSON: {
                 "schema": {"$ref": "#/components/schemas/Readiness"},

@@ -85,7 +85,7 @@ async def healthz() -> Health:
 
 @service.get("/readyz", response_model=Readiness, responses=openapi.READYZ)
 async def readyz(request: Request) -> Response:
-    """What the server last saw of each dependency. 503: a use case has no model, send no requests here."""
+    """What the server last saw of each dependency. 503: there is no model at all, or not yet; send no requests here."""
     readiness = server_of(request).readiness()
     status = 503 if readiness.status == "unavailable" else 200
     return Response(readiness.model_dump_json(), status, media_type="application/json")

@@ -99,7 +99,7 @@ class Dependency(Body):
 
 class Readiness(Body):
     status: Literal["ready", "degraded", "unavailable"] = Field(
-        description="degraded: it answers, with what it has; unavailable: a use case has no model"
+        description="degraded: it answers, with what it has; unavailable: no use case has a model yet"
     )
     dependencies: dict[str, Dependency]
 

@@ -62,7 +62,8 @@ class Server:
         dependencies["feature_store"] = self._feature_store()
         dependencies["prediction_log"] = self._prediction_log()
         states = {dependency.state for dependency in dependencies.values()}
-        if any(holder.champion is None for holder in self.holders.values()):
+        # A use case that was never trained takes no other out of service; one that is being looked for may be there.
+        if "loading" in states or all(holder.champion is None for holder in self.holders.values()):
             return Readiness(status="unavailable", dependencies=dependencies)
         return Readiness(status="ready" if states == {"ok"} else "degraded", dependencies=dependencies)
 

@@ -20,6 +20,7 @@ from tidemill.config.interruption import interruption, raise_on_signals
 COMMANDS = {
     "check": "Validate a project's definitions, without a server.",
     "config": "Show the effective settings and where each came from.",
+    "dags": "Run Airflow's DAGs and follow them.",
     "demo": "Run the whole loop: events, lake, features, model, predictions.",
     "doctor": "Check this machine and say what to do about each failure.",
     "down": "Stop the local stack.",

@@ -11,12 +11,14 @@ from typing import Any, ClassVar
 
 import psutil
 import pytest
+from click.testing import CliRunner
 
 from tests.airflow_orchestration.delta_tables import commit, table_id
 from tests.airflow_orchestration.platform_double import PlatformDouble
 from tests.airflow_orchestration.rest import eventually, forget_handled, handled_commits, next_run, run_ids
 from tidemill.airflow_api import AirflowApi, AirflowRefusedError
 from tidemill.airflow_client import AirflowClient, DagRun, DagRunFailedError
+from tidemill.commands import dags
 from tidemill.config.settings import REPO, Settings
 
 GOLD_JOBS = ["daily_product_sales", "customer_daily"]
@@ -48,6 +50,21 @@ def test_gold_runs_its_jobs_one_at_a_time_and_records_what_it_handled(
     assert all(first.ended <= second.started for first, second in pairwise(by_start))
     handled = json.loads(handled_commits(api, "lakehouse_gold"))
     assert handled == {"silver/transactions": {"table_id": table_id(silver, "silver/transactions"), "version": 0}}
+
+
+def test_the_command_follows_a_run_and_tells_its_end(
+    silver: Path, platform: PlatformDouble, client: AirflowClient, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dags, "load_settings", lambda: settings)
+    client.wait_for_dag("lakehouse_gold")
+    done = CliRunner().invoke(dags.command, ["run", "lakehouse_gold", "--json"], catch_exceptions=False)
+    assert done.exit_code == 0
+    told = json.loads(done.stdout)
+    assert (told["state"], told["tasks"]["record_handled"]) == ("success", "success")
+    assert "customer_daily: success" in done.stderr.splitlines()
+    platform.answer({SUBMIT.format("customer_daily"): [{"exit": 1, "stderr": ["tidemill: no column unit_price"]}]})
+    with pytest.raises(DagRunFailedError, match="no column unit_price"):
+        CliRunner().invoke(dags.command, ["run", "lakehouse_gold"], catch_exceptions=False)
 
 
 def test_a_command_gets_the_settings_and_nothing_of_airflow(

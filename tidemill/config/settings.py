@@ -142,7 +142,7 @@ class Feast(Section):
 class Serving(Section):
     url: HttpUrl = "http://127.0.0.1:8000"
     workers: int = Field(1, ge=1)
-    use_cases: UseCases = Field(default_factory=lambda: ["churn", "fraud", "next_spend"])
+    use_cases: UseCases = Field(default_factory=lambda: Project().trained())
     reload_s: float = Field(3.0, gt=0, description="how often the registry is asked for a new champion")
     keep_alive_s: float = Field(
         75.0, gt=0, description="a connection without a request stays open so long: longer than at the proxy before it"

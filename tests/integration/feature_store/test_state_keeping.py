@@ -147,6 +147,20 @@ def test_a_state_that_is_lost_while_a_correction_makes_it_is_missed_and_made_aga
     assert (row.status["purchases"], row.values[PURCHASES_COUNT]) == (Status.OK, 1)
 
 
+def test_a_batch_that_ends_before_the_states_do_writes_no_older_state(kept: Kept) -> None:
+    """As when ledgers and checkpoint are of an older backup than the store."""
+    kept.remove("c0")
+    kept.apply()
+    kept.arrive([("c0", now() - HOUR)])
+    kept.apply()
+    kept.remove("c0")
+    kept.apply()
+    del kept.files.saved[-2:]
+    kept.restart()
+    kept.apply(kept.lake.version() - 1)
+    assert statuses(kept, "c0", "c1") == [Status.NO_STATE, Status.OK]
+
+
 def test_a_store_that_went_back_is_noticed_by_who_had_heard_more_and_repaired_by_bucket(kept: Kept) -> None:
     backup = kept.snapshot()
     applied_more(kept)

@@ -4,13 +4,16 @@ import asyncio
 import gzip
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import httpx
 import pytest
 from fastapi import FastAPI
 
 from model_serving.app import create_app
+from model_serving.champion import Champion
+from model_serving.server import Server
 from tidemill.config import ConfigError, load_settings
 
 JSON = {"content-type": "application/json"}
@@ -151,6 +154,21 @@ def test_without_a_model_the_server_is_alive_and_not_ready(app: FastAPI) -> None
     assert ready.status_code == 503
     assert ready.json()["status"] == "unavailable"
     assert ready.json()["dependencies"]["model/churn"]["state"] == "loading"
+
+
+def test_a_use_case_without_a_champion_takes_no_other_out_of_service(tmp_path: Path) -> None:
+    server = Server(
+        load_settings({"TIDEMILL_HOME": str(tmp_path), "TIDEMILL_SERVING__USE_CASES": '["churn", "fraud"]'})
+    )
+    churn, fraud = server.holders.values()
+    model = SimpleNamespace(version="1", identity="m-1")
+    churn.champion = cast(Champion, SimpleNamespace(model=model, is_cached=False, source=SimpleNamespace(trouble=None)))
+    assert server.readiness().status == "unavailable"  # fraud is being looked for
+    fraud.load_error = "model 'fraud' has no champion"
+    assert server.readiness().status == "degraded"
+    churn.champion = None
+    churn.load_error = "model 'churn' has no champion"
+    assert server.readiness().status == "unavailable"
 
 
 @pytest.mark.parametrize(("method", "path", "status"), [("GET", "/nowhere", 404), ("GET", "/predict/churn", 405)])

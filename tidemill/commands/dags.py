@@ -1,0 +1,61 @@
+"""``tidemill dags``."""
+
+import json
+from collections.abc import Sequence
+
+import click
+
+from tidemill.airflow_client import AirflowClient, DagRun
+from tidemill.config import load_settings
+
+TIMEOUT_S = 7200.0
+
+
+@click.group(name="dags")
+def command() -> None:
+    """Run Airflow's DAGs and follow them."""
+
+
+@command.command()
+@click.argument("dag_id")
+@click.option(
+    "--conf", "pairs", multiple=True, metavar="KEY=VALUE", help="A parameter of the run, VALUE in JSON or a text."
+)
+@click.option(
+    "--timeout", "timeout_s", type=click.FloatRange(min=0), default=TIMEOUT_S, show_default=True, help="In seconds."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def run(dag_id: str, pairs: tuple[str, ...], timeout_s: float, as_json: bool) -> None:
+    """Start DAG_ID, such as train_churn, and wait for its end; a failure is told with the end of the task's log.
+
+    The DAG is unpaused. Ctrl-C ends the waiting, not the run.
+    """
+    shown: dict[str, str | None] = {}
+
+    def show(run: DagRun) -> None:
+        for task, state in run.tasks.items():
+            if shown.get(task) != state:
+                click.echo(f"{task}: {state}", err=True)
+        shown.update(run.tasks)
+
+    with AirflowClient(load_settings()) as airflow:
+        ended = airflow.run(dag_id, _conf(pairs), progress=show, timeout_s=timeout_s)
+    ended.raise_for_failure()
+    if as_json:
+        document = {"dag_id": dag_id, "run_id": ended.run_id, "state": ended.state, "tasks": dict(ended.tasks)}
+        click.echo(json.dumps(document | {"url": ended.url}, indent=2))
+    else:
+        click.echo(f"{dag_id} {ended.state}: {ended.url}")
+
+
+def _conf(pairs: Sequence[str]) -> dict[str, object]:
+    conf: dict[str, object] = {}
+    for pair in pairs:
+        key, given, value = pair.partition("=")
+        if not (key and given):
+            raise click.BadParameter(f"{pair!r} is not KEY=VALUE", param_hint="--conf")
+        try:
+            conf[key] = json.loads(value)
+        except json.JSONDecodeError:
+            conf[key] = value
+    return conf
