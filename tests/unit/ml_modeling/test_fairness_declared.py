@@ -7,9 +7,10 @@ from feature_store.definitions import Entity, FeatureGroup, FeatureService, Inpu
 from feature_store.definitions.expressions import Derived
 from ml_modeling.fairness.declared import check_fairness
 from ml_modeling.specification import BinaryFairness, Mitigation, SpecificationError, read_specification
-from ml_modeling.use_case import FOLDER, load_use_case
+from ml_modeling.use_case import load_use_case
+from tidemill.config.settings import REPO
 
-FILE = FOLDER / "churn" / "model.yaml"
+FILE = REPO / "use_cases" / "churn" / "model.yaml"
 CHURN = load_use_case("churn")
 CUSTOMER = Entity("customer", "customer_id")
 COLUMNS = ("age_band", "region", "sign_up_channel")
