@@ -36,7 +36,7 @@ class Size:
 
 
 SIZES = {
-    "small": Size(customers=1_500, days=400, cards=600, card_days=80, live_rate=50, live_s=15, trials=8, search_s=40),
+    "small": Size(customers=1_500, days=400, cards=600, card_days=80, live_rate=50, live_s=15, trials=8, search_s=25),
     "medium": Size(
         customers=6_000, days=540, cards=1_500, card_days=100, live_rate=100, live_s=30, trials=20, search_s=120
     ),

@@ -47,6 +47,7 @@ def poisonous(words: bytes) -> bytes:
     return encode(transaction("poison", description=words.decode()))
 
 
+@pytest.mark.matrix
 def test_a_message_that_kills_three_times_is_found_and_all_others_are_in_silver(
     lake: Settings, messages: Messages, rows: Rows
 ) -> None:
