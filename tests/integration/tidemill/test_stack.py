@@ -19,7 +19,6 @@ from redis import Redis
 
 from tidemill.config import load_settings
 from tidemill.config.environment import settings_environment
-from tidemill.config.settings import REPO
 from tidemill.stack.daemon import leftovers
 from tidemill.stack.folders import Folders
 from tidemill.stack.lock import locked
@@ -268,4 +267,3 @@ def test_doctor_accepts_this_machine_for_the_tests_above(stack: Stack) -> None:
     assert results["java"]["is_ok"]
     assert results["kafka jars"]["is_ok"]
     assert results["home"]["is_ok"]
-    assert (REPO / "deployment" / "local" / "jars" / "fetch").exists()
