@@ -35,8 +35,9 @@ from ingestion_layer.sources.simulator.faults import Faults
 from ingestion_layer.sources.simulator.history import SimulatorSource
 from ingestion_layer.sources.simulator.shop import Shop
 from stream_processing.spark_streaming.app import CONF
-from stream_processing.spark_streaming.bronze import read_topic, start_bronze
+from stream_processing.spark_streaming.bronze.landing import read_topics, start_bronze
 from stream_processing.spark_streaming.silver.batch import start_silver
+from stream_processing.spark_streaming.silver.conflicts import SilverIdentities
 from tidemill.config import Settings, load_settings
 from tidemill.contracts import contract, data_ddl
 from tidemill.stack.ports import free_ports
@@ -90,7 +91,7 @@ def read_to_noop(spark: SparkSession, settings: Settings) -> None:
     data = data_ddl(contract(TOPIC))
     ddl = f"id STRING, source STRING, time STRING, data STRUCT<{data.replace('` ', '`: ')}>"
     event = F.from_json(F.col("value").cast("string"), ddl).alias("event")
-    messages = read_topic(spark, settings, TOPIC, {partition: of.low for partition, of in offsets.items()})
+    messages = read_topics(spark, settings, {TOPIC: {partition: of.low for partition, of in offsets.items()}})
     rows = messages.select("partition", "offset", event).select("*", "event.*", "event.data.*")
     checkpoint = f"{settings.checkpoints}/noop-{uuid.uuid4()}"
     writer = rows.drop("event", "data").writeStream.format("noop").option("checkpointLocation", checkpoint)
@@ -99,7 +100,7 @@ def read_to_noop(spark: SparkSession, settings: Settings) -> None:
 
 def catch_up(spark: SparkSession, settings: Settings, sent: int) -> None:
     """The application's own two queries, until silver has read ``sent`` rows of bronze."""
-    queries = [start_bronze(spark, settings, TOPIC), start_silver(spark, settings, TOPIC)]
+    queries = [start_bronze(spark, settings, TOPIC), start_silver(spark, SilverIdentities(TOPIC, settings))]
     read: dict[int, int] = {}
     deadline = time.monotonic() + LIMIT_S
     while sum(read.values()) < sent:

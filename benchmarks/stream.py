@@ -48,9 +48,10 @@ from feature_store.tiles import Status
 from ingestion_layer.kafka.producer import Event, EventProducer
 from ingestion_layer.kafka.topics import ensure_topics
 from stream_processing.spark_streaming.app import CONF
-from stream_processing.spark_streaming.bronze import start_bronze
+from stream_processing.spark_streaming.bronze.landing import start_bronze
 from stream_processing.spark_streaming.features import start_features
 from stream_processing.spark_streaming.silver.batch import start_silver
+from stream_processing.spark_streaming.silver.conflicts import SilverIdentities
 from tidemill.config import Settings, load_settings
 from tidemill.contracts import contract, contracts, event
 from tidemill.stack.folders import Folders
@@ -141,7 +142,7 @@ def silver_to_online(settings: Settings, sales: Sales, events: int) -> Figures:
             first = current_version(SILVER, settings) + 1
             with EventProducer(settings) as producer:
                 producer.send(TOPIC, sales.history(number))
-            run([start_bronze(spark, settings, TOPIC), start_silver(spark, settings, TOPIC)])
+            run([start_bronze(spark, settings, TOPIC), start_silver(spark, SilverIdentities(TOPIC, settings))])
             tell(f"{number:,} events in silver")
             figures = {"events": number, **measure(spark, settings, first), "states": require_counts(settings, sales)}
     finally:

@@ -88,12 +88,11 @@ def newest_change(table: Table, settings: Settings) -> Commit | None:
         limit *= 8
 
 
-def changed_by_others(table: Table, settings: Settings, since: int, token: str) -> bool:
+def changed_by_others(delta: DeltaTable, since: int, token: str) -> bool:
     """Whether a commit after version ``since`` may have changed rows and has other metadata than ``token``."""
-    log = open_table(table, settings)
-    if log.version() < since:
+    if delta.version() < since:
         return True
-    newer = log.history(log.version() - since) if log.version() > since else []
+    newer = delta.history(delta.version() - since) if delta.version() > since else []
     return any(commit["operation"] not in MAINTENANCE and commit.get("userMetadata") != token for commit in newer)
 
 

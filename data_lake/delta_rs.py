@@ -62,9 +62,11 @@ def existing_tables(settings: Settings) -> Iterator[tuple[Table, DeltaTable]]:
 def statistics(table: Table, delta: DeltaTable, settings: Settings) -> TableStatistics:
     """Rows and bytes of ``delta``, added up from its log; counted where a writer did not note a file's rows."""
     actions = pa.table(delta.get_add_actions(flatten=True))
-    noted = (
-        None if actions.column("num_records").null_count else int(pc.sum(actions.column("num_records")).as_py() or 0)
-    )
-    rows = count(delta) if noted is None or has_deletion_vectors(delta) else noted
     size = int(pc.sum(actions.column("size_bytes")).as_py() or 0)
-    return TableStatistics(table.name, table.path(settings), delta.version(), rows, size)
+    return TableStatistics(table.name, table.path(settings), delta.version(), rows(delta), size)
+
+
+def rows(delta: DeltaTable) -> int:
+    """The rows of ``delta``, added up from its log; counted where a writer did not note a file's rows."""
+    noted = pa.table(delta.get_add_actions(flatten=True)).column("num_records")
+    return count(delta) if noted.null_count or has_deletion_vectors(delta) else int(pc.sum(noted).as_py() or 0)

@@ -54,6 +54,21 @@ class DataFile:
     is_news: bool
 
 
+@dataclass(frozen=True)
+class Added:
+    """The files that the commits after some version added, up to ``version``; ``rows`` counts what their writers say.
+
+    ``has_more`` when there are further commits; ``is_plain`` is false when the next one rewrote rows.
+    """
+
+    version: int
+    paths: tuple[str, ...]
+    bytes: int
+    rows: int
+    has_more: bool = False
+    is_plain: bool = True
+
+
 def file_system(table: Table, settings: Settings) -> PyFileSystem:
     """The folder of ``table``, wherever it lies."""
     return PyFileSystem(DeltaStorageHandler(location(table, settings), settings.lake.storage_options or None))
@@ -69,6 +84,39 @@ def commits_since(table: Table, settings: Settings, version: int, limit: int) ->
             return found or None
         found.append(_commit(number, actions))
     return None
+
+
+def added_since(table: Table, settings: Settings, version: int, limit_bytes: int) -> Added:
+    """What the commits after ``version`` added, in their order, up to ``limit_bytes`` of files but at least one commit.
+
+    A commit that only removes rows adds nothing.
+    """
+    files = file_system(table, settings)
+    paths: list[str] = []
+    size = rows = 0
+    while (actions := _read(files, version + 1)) is not None:
+        added = [action["add"] for action in actions if "add" in action and _is_news(action["add"])]
+        news = sum(int(add["size"]) for add in added)
+        if paths and size + news > limit_bytes:
+            return Added(version, tuple(paths), size, rows, has_more=True)
+        if added and _commit(version + 1, actions).has_removals:
+            return Added(version, tuple(paths), size, rows, is_plain=False)
+        version += 1
+        paths += [_path(add) for add in added]
+        size += news
+        rows += sum(_rows(add) for add in added)
+    return Added(version, tuple(paths), size, rows)
+
+
+def added_rows(table: Table, settings: Settings, version: int) -> int:
+    """How many rows the commits after ``version`` added, as their writers say; what they rewrote is not counted."""
+    files, rows = file_system(table, settings), 0
+    while (actions := _read(files, version + 1)) is not None:
+        version += 1
+        added = sum(_rows(action["add"]) for action in actions if "add" in action and _is_news(action["add"]))
+        if not _commit(version, actions).has_removals:
+            rows += added
+    return rows
 
 
 def commit(table: Table, settings: Settings, version: int) -> Commit | None:
@@ -142,6 +190,11 @@ def _path(action: Mapping[str, Any]) -> str:
             "delta.enableDeletionVectors to false"
         )
     return unquote(action["path"])
+
+
+def _rows(add: Mapping[str, Any]) -> int:
+    """0 where the writer did not say."""
+    return int(orjson.loads(add.get("stats") or "{}").get("numRecords", 0))
 
 
 def _is_news(action: Mapping[str, Any]) -> bool:

@@ -8,6 +8,8 @@ import logging
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
+import pyarrow as pa
+import pyarrow.compute as pc
 from deltalake import DeltaTable
 from deltalake.exceptions import CommitFailedError
 
@@ -17,6 +19,9 @@ from tidemill.config.errors import TerminalError
 
 INGEST_DATE = "ingest_date"
 TARGET_BYTES = 128 * 1024 * 1024
+SMALL_BYTES = 16 * 1024 * 1024
+MANY = 50
+"""So many small files of a partition are merged while the stream writes."""
 logger = logging.getLogger(__name__)
 
 
@@ -51,6 +56,36 @@ def maintain(table: Table, delta: DeltaTable, vacuum_hours: int, today: date | N
     return Upkeep(table.name, expired, merged, written, len(removed))
 
 
+@dataclass
+class SmallFiles:
+    """Merges the small files of a table that is written bit by bit, when many have gathered.
+
+    To be told of each commit by its one writer, which then goes on upon the merged table.
+    """
+
+    table: Table
+    _commits: int = MANY
+    """The first commit takes a look too: a process before this one may have left many."""
+
+    def committed(self, delta: DeltaTable) -> None:
+        """Merge those of each partition that has :data:`MANY`."""
+        self._commits += 1
+        if self._commits < MANY:
+            return
+        self._commits = 0
+        if self.table.partition_by and not needs_engine(delta):
+            for value in _crowded(delta, self.table.partition_by[0]):
+                _compact(self.table, delta, [(self.table.partition_by[0], "=", value)])
+
+
+def _crowded(delta: DeltaTable, partition: str) -> list[str]:
+    """The values of ``partition`` with many small files."""
+    actions = pa.table(delta.get_add_actions(flatten=True))
+    small = actions.filter(pc.less(actions["size_bytes"], SMALL_BYTES))
+    counts = pc.value_counts(small[f"partition.{partition}"])
+    return [str(one["values"]) for one in counts.to_pylist() if one["counts"] >= MANY]
+
+
 def _expire(table: Table, delta: DeltaTable, today: date) -> int:
     """Drop whole ``ingest_date`` partitions older than the retention; the rows dropped."""
     if table.retention_days is None:
@@ -62,7 +97,7 @@ def _expire(table: Table, delta: DeltaTable, today: date) -> int:
     return int(deleted.get("num_deleted_rows") or 0)
 
 
-def _compact(table: Table, delta: DeltaTable) -> tuple[int, int]:
+def _compact(table: Table, delta: DeltaTable, partitions: list[tuple[str, str, str]] | None = None) -> tuple[int, int]:
     """Merge small files; how many, and into how many."""
     if needs_engine(delta):
         logger.warning(
@@ -70,7 +105,7 @@ def _compact(table: Table, delta: DeltaTable) -> tuple[int, int]:
         )
         return 0, 0
     try:
-        metrics = delta.optimize.compact(target_size=TARGET_BYTES)
+        metrics = delta.optimize.compact(partition_filters=partitions, target_size=TARGET_BYTES)
     except CommitFailedError as error:
         logger.warning("%s: another commit came first, its small files wait for the next run: %s", table.name, error)
         return 0, 0

@@ -1,7 +1,6 @@
-"""How far a checkpoint of Spark has come with a topic, read from its files without Spark."""
+"""How far a checkpoint of Spark had come with a topic, of a lake whose bronze did not note it yet."""
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 
 from deltalake.fs import DeltaStorageHandler
@@ -10,23 +9,14 @@ from pyarrow import fs
 from tidemill.config.settings import Settings
 
 
-@dataclass(frozen=True)
-class Checkpoint:
-    """``is_born`` when a batch was ever noted; ``committed`` is where the last finished one ended, by partition."""
-
-    is_born: bool
-    committed: dict[int, int]
-
-
-def read_checkpoint(settings: Settings, name: str, topic: str) -> Checkpoint:
-    """What the checkpoint ``name`` says about ``topic``."""
+def read_checkpoint(settings: Settings, name: str, topic: str) -> dict[int, int]:
+    """Where the last finished batch of checkpoint ``name`` ended in ``topic``, by partition; empty without one."""
     if "://" not in settings.checkpoints and not Path(settings.checkpoints).is_dir():
-        return Checkpoint(False, {})
+        return {}
     files = _files(settings)
     noted, finished = _batches(files, f"{name}/offsets"), _batches(files, f"{name}/commits")
     ended = [batch for batch in finished if batch in noted]
-    committed = _offsets(files, f"{name}/offsets/{max(ended)}", topic) if ended else {}
-    return Checkpoint(bool(noted), committed)
+    return _offsets(files, f"{name}/offsets/{max(ended)}", topic) if ended else {}
 
 
 def _files(settings: Settings) -> fs.PyFileSystem:

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 from data_lake.tables import FIRST_GENERATION
 from data_lake.topic_starts.bronze_ends import LastMessage, extents, last_messages
-from data_lake.topic_starts.checkpoint import Checkpoint, read_checkpoint
 from data_lake.topic_starts.loss import OffsetsGoneError, Range, lost_ranges
+from data_lake.topic_starts.positions import positions
 from data_lake.topic_starts.record import TopicStart, append, starts
 from data_lake.topic_starts.verify import OtherTopicError, earlier_end, other_identity, other_message
 from ingestion_layer.kafka.identity import TopicIdentity, topic_identity
@@ -31,14 +31,17 @@ class NothingLostError(TerminalError):
 
 @dataclass(frozen=True)
 class Situation:
-    """A topic at the broker, in bronze and in the checkpoint; ``start`` is None before the first one."""
+    """A topic at the broker and in bronze; ``start`` is None before the first one.
+
+    ``last`` are the messages that bronze ends with, ``noted`` the offset up to which each partition has been read.
+    """
 
     topic: str
     start: TopicStart | None
     identity: TopicIdentity
     offsets: Mapping[int, Offsets]
     last: Mapping[int, LastMessage]
-    checkpoint: Checkpoint
+    noted: Mapping[int, int]
 
     @property
     def generation(self) -> int:
@@ -46,15 +49,15 @@ class Situation:
 
     @property
     def position(self) -> dict[int, int]:
-        """The next offset to read of each partition, as far as bronze and the checkpoint can tell."""
+        """The next offset to read of each partition."""
         return {partition: self._position(partition) for partition in self.offsets}
 
     def _position(self, partition: int) -> int:
         read = self.last[partition].offset + 1 if partition in self.last else 0
-        committed = self.checkpoint.committed.get(partition, 0)
+        noted = self.noted.get(partition, 0)
         if self.start is not None:
-            return max(read, committed, self.start.offsets.get(partition, 0))
-        return max(read, committed) or self.offsets[partition].low
+            return max(read, noted, self.start.offsets.get(partition, 0))
+        return max(read, noted) or self.offsets[partition].low
 
 
 def resume(settings: Settings, topic: str) -> tuple[TopicStart, Mapping[int, int]]:
@@ -74,9 +77,6 @@ def resume(settings: Settings, topic: str) -> tuple[TopicStart, Mapping[int, int
     lost = lost_ranges(now.position, now.offsets)
     if lost:
         raise OffsetsGoneError(topic, lost)
-    if not now.checkpoint.is_born and _has_read(start, now.last):
-        start = _next(start, now.position, "the checkpoint of the start before was gone", STREAM)
-        append(settings, start)
     return start, now.position
 
 
@@ -139,13 +139,14 @@ def situation(settings: Settings, topic: str) -> Situation:
     history = starts(settings, topic)
     start = history[-1] if history else None
     generation = start.generation if start else FIRST_GENERATION
+    offsets = topic_offsets(settings, topic)
     return Situation(
         topic,
         start,
         topic_identity(settings, topic),
-        topic_offsets(settings, topic),
+        offsets,
         last_messages(settings, topic, generation),
-        read_checkpoint(settings, start.checkpoint if start else f"bronze/{topic}", topic),
+        positions(settings, topic, start, offsets),
     )
 
 
@@ -154,7 +155,7 @@ def _difference(settings: Settings, now: Situation) -> str | None:
     return (
         (other_identity(now.start.identity, now.identity) if now.start else None)
         or earlier_end(now.offsets, read)
-        or earlier_end(now.offsets, now.checkpoint.committed)
+        or earlier_end(now.offsets, now.noted)
         or other_message(settings, now.topic, now.offsets, now.last)
     )
 
@@ -190,8 +191,3 @@ def _next(before: TopicStart, offsets: Mapping[int, int], reason: str, who: str)
         started_by=who,
         started_at=datetime.now(UTC),
     )
-
-
-def _has_read(start: TopicStart, last: Mapping[int, LastMessage]) -> bool:
-    """Whether bronze has messages that ``start`` or those before it brought, so that its checkpoint was there once."""
-    return any(message.offset >= start.offsets.get(partition, 0) for partition, message in last.items())

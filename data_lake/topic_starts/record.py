@@ -59,7 +59,7 @@ class TopicStart:
 
     @property
     def checkpoint(self) -> str:
-        """The folder of this start, below that of all checkpoints: the first has the query's own name."""
+        """Where Spark kept the progress of this start, below all checkpoints, before bronze itself noted it."""
         return f"bronze/{self.topic}" + (f"@{self.start}" if self.start > 1 else "")
 
     def as_json(self) -> dict[str, Any]:

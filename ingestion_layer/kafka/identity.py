@@ -1,5 +1,6 @@
 """Which topic a name stands for: the broker gives each topic an id when it is made, and each cluster has one."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
@@ -30,16 +31,29 @@ def topic_identity(settings: Settings, topic: str) -> TopicIdentity:
         BrokerUnavailableError: no broker answered in time.
         MissingTopicError: there is no such topic.
     """
-    admin = AdminClient(client_config(settings))
-    return ask(settings, f"asking what {topic} is", lambda: _identity(admin, topic))
-
-
-def _identity(admin: AdminClient, topic: str) -> TopicIdentity:
-    cluster = admin.describe_cluster(request_timeout=TIMEOUT_S).result()
     try:
-        described = admin.describe_topics(TopicCollection([topic]), request_timeout=TIMEOUT_S)[topic].result()
-    except KafkaException as error:
-        if error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
-            raise MissingTopicError(f"the broker has no topic {topic}: run `tidemill topics create`") from error
-        raise
-    return TopicIdentity(cluster.cluster_id, str(described.topic_id))
+        return topic_identities(settings, [topic])[topic]
+    except KeyError:
+        raise MissingTopicError(f"the broker has no topic {topic}: run `tidemill topics create`") from None
+
+
+def topic_identities(settings: Settings, topics: Sequence[str]) -> dict[str, TopicIdentity]:
+    """What the broker says that each of ``topics`` is, in one question; without those that it does not have.
+
+    Raises:
+        BrokerUnavailableError: no broker answered in time.
+    """
+    admin = AdminClient(client_config(settings))
+    return ask(settings, f"asking what {', '.join(topics)} is", lambda: _identities(admin, topics))
+
+
+def _identities(admin: AdminClient, topics: Sequence[str]) -> dict[str, TopicIdentity]:
+    cluster = admin.describe_cluster(request_timeout=TIMEOUT_S).result()
+    found = {}
+    for topic, answer in admin.describe_topics(TopicCollection(list(topics)), request_timeout=TIMEOUT_S).items():
+        try:
+            found[topic] = TopicIdentity(cluster.cluster_id, str(answer.result().topic_id))
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+                raise
+    return found

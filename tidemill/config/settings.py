@@ -99,7 +99,7 @@ class Stream(Section):
     max_files_per_trigger: int = Field(1_000, ge=1)
     max_bytes_per_trigger_mb: int = Field(64, ge=1, description="bronze files, compressed, that one silver batch reads")
     identity_filter_mb: int = Field(
-        16, ge=1, description="a topic, of the filter that knows new events without a look; 4 bytes an event are plenty"
+        16, ge=1, description="at most, a topic, of the filter that knows new events without a look: 4 bytes an event"
     )
     earliest_event: date = Field(date(2000, 1, 1), description="events before this UTC date are quarantined")
     latest_skew_s: float = Field(86_400, ge=0, description="how far after the broker's time an event may be")

@@ -28,3 +28,9 @@ def last_finished(spark: SparkSession, settings: Settings, name: str) -> int:
     """The number of the last batch that query ``name`` finished; -1 before the first."""
     files = names(spark, f"{checkpoint(settings, name)}/commits")
     return max((int(file) for file in files if file.isdigit()), default=-1)
+
+
+def is_in_a_batch(spark: SparkSession, settings: Settings, name: str) -> bool:
+    """Whether query ``name`` has begun a batch and did not finish it."""
+    begun = (file for file in names(spark, f"{checkpoint(settings, name)}/offsets") if file.isdigit())
+    return max(map(int, begun), default=-1) > last_finished(spark, settings, name)

@@ -27,14 +27,15 @@ class Diagnosis:
             return Failure(str(error), is_final=True)
         layer = name.split("/", 1)[0]
         if layer == "silver" and (why := _unreadable(error)):
-            return Failure(f"{why}; {self._start_over(name)}", is_final=True)
+            return Failure(f"{why}; {start_over(self._settings, name)}", is_final=True)
         return Failure(cause(error))
 
-    def _start_over(self, name: str) -> str:
-        """For silver alone, whose writes may be repeated."""
-        folder = checkpoint(self._settings, name)
-        command = f"rm -r {shlex.quote(folder)}" if folder.startswith("/") else f"remove {folder}"
-        return f"have it read all of bronze again, which writes nothing twice: {command}"
+
+def start_over(settings: Settings, name: str) -> str:
+    """What to do, for silver alone, whose writes may be repeated."""
+    folder = checkpoint(settings, name)
+    command = f"rm -r {shlex.quote(folder)}" if folder.startswith("/") else f"remove {folder}"
+    return f"have it read all of bronze again, which writes nothing twice: {command}"
 
 
 def _unreadable(error: BaseException) -> str:

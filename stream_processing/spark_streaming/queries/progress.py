@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Gauge
@@ -19,6 +19,8 @@ from pyspark.sql.streaming.listener import (
     StreamingQueryProgress,
 )
 
+from stream_processing.spark_streaming.queries.lag import Share
+from stream_processing.spark_streaming.queries.query import BRONZE
 from stream_processing.spark_streaming.queries.states import QueryStates, State
 
 
@@ -71,10 +73,13 @@ def _family(name: str, text: str, *labels: str) -> GaugeMetricFamily:
 class ProgressGauges(StreamingQueryListener):
     """Keeps the gauges at what each query last reported; Spark reports after each batch, and while idle every 10 s.
 
-    ``lag_rows`` says how many rows the query that reported is behind its source, or None when that is unknown.
+    ``shares`` says of each topic of the query that reported, by the name that it has by itself, its part of the rows,
+    and how many rows it is behind its source, or None when that is unknown.
     """
 
-    def __init__(self, registry: CollectorRegistry, lag_rows: Callable[[StreamingQueryProgress], int | None]) -> None:
+    def __init__(
+        self, registry: CollectorRegistry, shares: Callable[[StreamingQueryProgress], Mapping[str, Share]]
+    ) -> None:
         def gauge(name: str, text: str) -> Gauge:
             return Gauge(f"tidemill_stream_{name}", text, ["query"], registry=registry)
 
@@ -87,8 +92,8 @@ class ProgressGauges(StreamingQueryListener):
         )
         self._up = gauge("query_up", "1 while the query runs.")
         self._reported = gauge("last_report_timestamp_seconds", "When the query last reported; it hangs if long ago.")
-        self._lag_rows = lag_rows
-        self._names: dict[Any, str] = {}
+        self._shares = shares
+        self._names: dict[Any, set[str]] = {}
 
     @property
     def _jlistener(self) -> Any:
@@ -99,23 +104,23 @@ class ProgressGauges(StreamingQueryListener):
         return self._jlistenerobj
 
     def onQueryStarted(self, event: QueryStartedEvent) -> None:  # noqa: N802
-        self._names[event.runId] = event.name or str(event.id)
-        self._up.labels(self._names[event.runId]).set(1)
-        self._reported.labels(self._names[event.runId]).set_to_current_time()
+        name = event.name or str(event.id)
+        self._names[event.runId] = set()
+        if name != BRONZE:  # of which topics that is, its first progress says
+            self._began(event.runId, name)
 
     def onQueryProgress(self, event: QueryProgressEvent) -> None:  # noqa: N802
-        self.record(event.progress)
+        for name in self.record(event.progress):
+            self._began(event.progress.runId, name)
 
     def onQueryIdle(self, event: QueryIdleEvent) -> None:  # noqa: N802
-        name = self._names.get(event.runId)
-        if name is not None:
+        for name in self._names.get(event.runId, ()):
             self._input.labels(name).set(0)
             self._lag.labels(name).set(0)
             self._reported.labels(name).set_to_current_time()
 
     def onQueryTerminated(self, event: QueryTerminatedEvent) -> None:  # noqa: N802
-        name = self._names.pop(event.runId, None)
-        if name is not None:
+        for name in self._names.pop(event.runId, ()):
             self._up.labels(name).set(0)
             self._lag.labels(name).set(math.nan)
 
@@ -123,17 +128,33 @@ class ProgressGauges(StreamingQueryListener):
         """For a query that does not report."""
         self._lag.labels(name).set(rows)
 
-    def record(self, progress: StreamingQueryProgress) -> None:
-        """Set the gauges of one query to ``progress``."""
-        name = progress.name or str(progress.id)
-        self._input.labels(name).set(_finite(progress.inputRowsPerSecond))
-        self._processed.labels(name).set(_finite(progress.processedRowsPerSecond))
-        self._duration.labels(name).set(progress.batchDuration / 1000)
-        self._batch.labels(name).set(progress.batchId)
+    def took(self, name: str, batch_id: int, rows: int, seconds: float) -> None:
+        """Set the gauges of one query to a batch that was no streaming query's, and left nothing behind."""
+        self._up.labels(name).set(1)
+        for gauge in (self._input, self._processed):
+            gauge.labels(name).set(rows / seconds)
+        self._duration.labels(name).set(seconds)
+        self._batch.labels(name).set(batch_id)
         self._reported.labels(name).set_to_current_time()
-        lag = self._lag_rows(progress)
-        if lag is not None:
-            self._lag.labels(name).set(lag)
+        self._lag.labels(name).set(0)
+
+    def record(self, progress: StreamingQueryProgress) -> list[str]:
+        """Set the gauges of one query, or of each topic of a shared one, to ``progress``; their names."""
+        shares = self._shares(progress)
+        for name, share in shares.items():
+            self._input.labels(name).set(_finite(progress.inputRowsPerSecond) * share.part)
+            self._processed.labels(name).set(_finite(progress.processedRowsPerSecond) * share.part)
+            self._duration.labels(name).set(progress.batchDuration / 1000)
+            self._batch.labels(name).set(progress.batchId)
+            self._reported.labels(name).set_to_current_time()
+            if share.lag is not None:
+                self._lag.labels(name).set(share.lag)
+        return list(shares)
+
+    def _began(self, run: Any, name: str) -> None:
+        self._names.setdefault(run, set()).add(name)
+        self._up.labels(name).set(1)
+        self._reported.labels(name).set_to_current_time()
 
 
 def _finite(rate: float | None) -> float:

@@ -8,6 +8,9 @@ from pyspark.sql.streaming.readwriter import DataStreamWriter
 
 from tidemill.config.settings import Settings
 
+BRONZE, SILVER = "bronze", "silver"
+"""The work on all topics together; what is known of it is known of ``bronze/<topic>`` and ``silver/<topic>``."""
+
 
 def start(
     spark: SparkSession, settings: Settings, writer: DataStreamWriter, name: str, every_s: float

@@ -7,8 +7,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-
-from pyspark.sql.streaming.query import StreamingQuery
+from typing import Any, Protocol
 
 from stream_processing.spark_streaming.queries.states import QueryStates, State
 from tidemill.config.errors import TerminalError, TidemillError, TransientError
@@ -19,7 +18,25 @@ IDLE = ("Waiting for data to arrive", "Waiting for next trigger")
 """What Spark says of a query that has finished a look at its source."""
 logger = logging.getLogger(__name__)
 
-StartQuery = Callable[[], StreamingQuery]
+
+class Running(Protocol):
+    """What Spark's StreamingQuery tells of itself, as far as it is asked here."""
+
+    @property
+    def isActive(self) -> bool: ...  # noqa: N802
+
+    @property
+    def lastProgress(self) -> Any: ...  # noqa: N802
+
+    @property
+    def status(self) -> dict[str, Any]: ...
+
+    def exception(self) -> Exception | None: ...
+
+    def stop(self) -> None: ...
+
+
+StartQuery = Callable[[], Running]
 
 
 class SparkEndedError(TransientError):
@@ -117,11 +134,11 @@ class QueryRunner:
             return self._diagnosed(name, error), False
         has_worked = False
         while query.isActive and not stop.wait(POLL_S):
-            if not has_worked and _works(query):
+            if not has_worked and works(query):
                 has_worked = True
                 self.states.set(name, State.RUNNING)
         if query.isActive:
-            _wait_for_batch(query)
+            wait_for_batch(query)
             query.stop()
             return Failure("it was told to stop"), has_worked
         has_worked = has_worked or query.lastProgress is not None
@@ -136,12 +153,12 @@ class QueryRunner:
         return self.diagnose(name, error)
 
 
-def _works(query: StreamingQuery) -> bool:
+def works(query: Running) -> bool:
     """Whether the query has finished a batch, or found that there is nothing to do."""
     return query.lastProgress is not None or query.status["message"] in IDLE
 
 
-def _wait_for_batch(query: StreamingQuery, timeout_s: float = 15.0) -> None:
+def wait_for_batch(query: Running, timeout_s: float = 15.0) -> None:
     """Wait until ``query`` is between two batches; a longer batch is cut off and run again at the next start."""
     deadline = time.monotonic() + timeout_s
     while query.isActive and query.status["isTriggerActive"] and time.monotonic() < deadline:

@@ -9,10 +9,14 @@ from py4j.protocol import Py4JError  # type: ignore[import-untyped]
 from pyspark.sql import SparkSession
 
 from data_lake.topic_starts import starts
+from data_lake.topic_starts.positions import positions
+from ingestion_layer.kafka.offsets import topic_offsets
 from stream_processing.spark_streaming.queries.checkpoints import read_up_to
 from stream_processing.spark_streaming.queries.lag import rows_behind
 from stream_processing.spark_streaming.queries.progress import ProgressGauges
+from stream_processing.spark_streaming.queries.query import BRONZE, SILVER
 from stream_processing.spark_streaming.queries.states import QueryStates, State
+from stream_processing.spark_streaming.silver.taken import read_taken
 from tidemill.config.errors import TidemillError
 from tidemill.config.settings import Settings
 
@@ -52,12 +56,17 @@ class SilentLag:
             self._gauges.set_lag(name, rows)
 
     def _read(self, name: str) -> dict[str, Any]:
-        """Up to where query ``name`` has read; bronze has a checkpoint for each start that is on record."""
+        """Up to where query ``name`` has read."""
         layer, topic = name.split("/", 1)
-        begun = starts(self._settings, topic) if layer == "bronze" else []
-        if not begun:
-            return read_up_to(self._spark, self._settings, name)
-        start = begun[-1]
-        beginning = {str(partition): offset for partition, offset in start.offsets.items()}
-        read = read_up_to(self._spark, self._settings, start.checkpoint)
-        return {topic: beginning | read.get(topic, {})}
+        if layer == BRONZE:
+            begun = starts(self._settings, topic)
+            start = begun[-1] if begun else None
+            offsets = topic_offsets(self._settings, topic)
+            read = dict(start.offsets) if start else {}
+            read |= positions(self._settings, topic, start, offsets)
+            return {topic: {str(partition): offset for partition, offset in read.items()}}
+        read_up = read_up_to(self._spark, self._settings, name)
+        taken = read_taken(self._settings, topic) if layer == SILVER else None
+        if taken is not None:
+            read_up["reservoirVersion"] = max(taken.version + 1, read_up.get("reservoirVersion", 0))
+        return read_up

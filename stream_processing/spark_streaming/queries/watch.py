@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -12,6 +12,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
 from stream_processing.spark_streaming.queries.checkpoints import last_finished
+from stream_processing.spark_streaming.queries.query import BRONZE, SILVER
 from stream_processing.spark_streaming.queries.states import Batch, QueryStates, State
 from tidemill.config.settings import Settings
 
@@ -133,20 +134,38 @@ class Watch:
 
 
 class Batches:
-    """The running batches of this Spark."""
+    """The running batches of this Spark.
 
-    def __init__(self, spark: SparkSession, settings: Settings) -> None:
+    One of the query of all of bronze is a batch of each of ``topics``; ``rounds`` has those that are no streaming
+    query's, the number by the name of the query.
+    """
+
+    def __init__(
+        self,
+        spark: SparkSession,
+        settings: Settings,
+        topics: Callable[[], Sequence[str]] = lambda: (),
+        rounds: Callable[[], Mapping[str, int]] = dict,
+    ) -> None:
         self._spark = spark
         self._settings = settings
+        self._topics = topics
+        self._rounds = rounds
         self._first: dict[str, int] = {}
 
     def __call__(self) -> dict[str, Look]:
         """A look at each query that is in a batch, by its name."""
         active = [query for query in self._spark.streams.active if query.name and query.status["message"] == IN_A_BATCH]
-        if not active:
+        rounds = self._rounds()
+        if not active and not rounds:
             return {}
         running_jobs = set(self._spark.sparkContext.statusTracker().getActiveJobsIds())
-        return {str(query.name): _look(self._spark, query, self._batch_id(query), running_jobs) for query in active}
+        looks = [(query, self._look(str(query.runId), self._batch_id(query), running_jobs)) for query in active]
+        of_rounds = {name: self._look(SILVER, number, running_jobs) for name, number in rounds.items()}
+        return of_rounds | {name: look for query, look in looks for name in self._names(str(query.name))}
+
+    def _names(self, query: str) -> list[str]:
+        return [f"{query}/{topic}" for topic in self._topics()] if query == BRONZE else [query]
 
     def _batch_id(self, query: StreamingQuery) -> int:
         """The one after the last that was reported, or, where none was yet, after the last in the checkpoint."""
@@ -159,16 +178,16 @@ class Batches:
             self._first[run] = last_finished(self._spark, self._settings, str(query.name)) + 1
         return self._first[run]
 
-
-def _look(spark: SparkSession, query: StreamingQuery, batch_id: int, running_jobs: set[int]) -> Look:
-    tracker = spark.sparkContext.statusTracker()
-    jobs = running_jobs.intersection(tracker.getJobIdsForGroup(str(query.runId)))
-    infos = [info for job in jobs if (info := tracker.getJobInfo(job))]
-    stages = [stage for info in infos for number in info.stageIds if (stage := tracker.getStageInfo(number))]
-    return Look(
-        batch_id,
-        frozenset(jobs),
-        sum(stage.numCompletedTasks for stage in stages),
-        sum(stage.numTasks for stage in stages),
-        sum(stage.numActiveTasks for stage in stages),
-    )
+    def _look(self, group: str, batch_id: int, running_jobs: set[int]) -> Look:
+        """At the jobs of ``group``."""
+        tracker = self._spark.sparkContext.statusTracker()
+        jobs = running_jobs.intersection(tracker.getJobIdsForGroup(group))
+        infos = [info for job in jobs if (info := tracker.getJobInfo(job))]
+        stages = [stage for info in infos for number in info.stageIds if (stage := tracker.getStageInfo(number))]
+        return Look(
+            batch_id,
+            frozenset(jobs),
+            sum(stage.numCompletedTasks for stage in stages),
+            sum(stage.numTasks for stage in stages),
+            sum(stage.numActiveTasks for stage in stages),
+        )

@@ -22,16 +22,18 @@ from tidemill.contracts.registry import contract
 
 
 def start_silver(
-    spark: SparkSession, settings: Settings, topic: str, states: QueryStates | None = None
+    spark: SparkSession, known: SilverIdentities, states: QueryStates | None = None, first: int | None = None
 ) -> StreamingQuery:
-    """The running query ``silver/<topic>``."""
-    writer = read_bronze(spark, settings, topic).writeStream.foreachBatch(batch_writer(settings, topic, states))
+    """The running query ``silver/<topic>``, from version ``first`` of bronze on where its checkpoint is new."""
+    settings, topic = known.settings, known.topic
+    writer = read_bronze(spark, settings, topic, first).writeStream.foreachBatch(batch_writer(known, states))
     return start(spark, settings, writer, f"silver/{topic}", settings.stream.poll_s)
 
 
-def read_bronze(spark: SparkSession, settings: Settings, topic: str) -> DataFrame:
+def read_bronze(spark: SparkSession, settings: Settings, topic: str, first: int | None = None) -> DataFrame:
     """Bronze's declared columns as a stream; rows that retention deletes are no news to silver."""
-    options = {
+    options = {} if first is None else {"startingVersion": str(first)}
+    options |= {
         "maxFilesPerTrigger": str(settings.stream.max_files_per_trigger),
         "maxBytesPerTrigger": f"{settings.stream.max_bytes_per_trigger_mb}m",
         "ignoreDeletes": "true",
@@ -41,9 +43,10 @@ def read_bronze(spark: SparkSession, settings: Settings, topic: str) -> DataFram
     return rows.select([column.name for column in bronze.columns])
 
 
-def batch_writer(settings: Settings, topic: str, states: QueryStates | None = None) -> Callable[[DataFrame, int], None]:
-    """What to do with one batch of bronze rows of ``topic``; ``states`` are told what is unusual about it."""
-    name, known, states = f"silver/{topic}", SilverIdentities(topic, settings), states or QueryStates()
+def batch_writer(known: SilverIdentities, states: QueryStates | None = None) -> Callable[[DataFrame, int], None]:
+    """What to do with one batch of bronze rows; ``states`` are told what is unusual about it."""
+    settings, topic, states = known.settings, known.topic, states or QueryStates()
+    name = f"silver/{topic}"
     unprocessable = Unprocessable(settings, topic, states)
     attempts = Attempts(settings, name, lambda: states.of(name).state is State.STUCK)
 

@@ -1,17 +1,13 @@
-"""The contract's judgement of a message, run over Arrow batches: the event in the columns' types, or the reason."""
+"""The contract's judgement of messages in Arrow's columns: the event in the columns' types, or the reason."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
-from pyspark.sql import Column
-from pyspark.sql.pandas.functions import arrow_udf
 
 from tidemill.contracts.checker import Checker, Rejection
-from tidemill.contracts.columns import ArrayType, ColumnType, DecimalType, MapType, data_ddl, data_types
-from tidemill.contracts.registry import Contract
+from tidemill.contracts.columns import ArrayType, ColumnType, DecimalType, MapType
 
-ENVELOPE = "reason STRING, detail STRING, event_id STRING, source STRING, event_time TIMESTAMP, digest BIGINT"
 TIME = pa.timestamp("us", tz="UTC")
 ARROW = {
     "BIGINT": pa.int64(),
@@ -22,25 +18,11 @@ ARROW = {
 }
 
 
-def read_events(source: Contract, value: Column) -> Column:
-    """``struct(reason, detail, event_id, source, event_time, digest, data)`` of a message value.
-
-    For a valid event of ``source`` the first two are null, for another message the rest. The contract travels with the
-    function, so that an executor judges by the driver's contract.
-    """
-
-    def read(batches: Iterator[pa.Array]) -> Iterator[pa.Array]:
-        checker, kinds = Checker(source), data_types(source)
-        types = {name: arrow_type(kind) for name, kind in kinds.items()}
-        for values in batches:
-            yield judged(checker, types, values)
-
-    # The hints of read tell PySpark which kind of function it is; its stubs ask for the kind as an argument too.
-    return arrow_udf(read, f"{ENVELOPE}, data STRUCT<{data_ddl(source)}>")(value)  # type: ignore[call-overload, no-any-return]
-
-
 def judged(checker: Checker, types: Mapping[str, pa.DataType], values: pa.Array) -> pa.StructArray:
-    """The columns of :func:`read_events` for ``values`` (binary, n); ``types`` are those of the data's columns."""
+    """``struct(reason, detail, event_id, source, event_time, digest, data)`` of message values (binary, n).
+
+    For a valid event the first two are null, for another message the rest. ``types`` are those of the data's columns.
+    """
     no_event = (None, None, None, None, (None,) * len(types))
     events: list[Any] = list(map(checker.read, values.to_pylist()))
     reasons: list[str | None] = [None] * len(events)

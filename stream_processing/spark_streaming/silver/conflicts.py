@@ -9,16 +9,25 @@ and only what is not there among all of them.
 import uuid
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from deltalake import DeltaTable
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F  # noqa: N812
 
 from data_lake import commits, tables
+from data_lake.delta_rs import open_table, rows
 from data_lake.tables import NO_DIGEST
-from stream_processing.spark_streaming.silver.identity_filter import HASH, Hashes, IdentityFilter, identity_hash
+from stream_processing.spark_streaming.silver.identity_filter import (
+    HASH,
+    Hashes,
+    IdentityFilter,
+    fitting,
+    identity_hash,
+)
 from stream_processing.spark_streaming.silver.parse import DETAIL, MESSAGE, REASON
 from stream_processing.spark_streaming.silver.split import LINEAGE
 from tidemill.config.settings import Settings
@@ -35,7 +44,7 @@ USER_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
 class SilverIdentities:
     """The identities that silver has of ``topic``, as the one query that writes it knows them.
 
-    Another's commit is noticed by its metadata: the filter is then made anew.
+    Another's commit is noticed by its metadata: the filter is then made anew, as it is when it has become too small.
     """
 
     topic: str
@@ -43,22 +52,41 @@ class SilverIdentities:
     token: str = field(default_factory=lambda: f"tidemill:{uuid.uuid4()}")
     version: int = -1
     filter: IdentityFilter | None = None
+    _events: int = 0
+
+    @cached_property
+    def delta(self) -> DeltaTable:
+        """Silver, at the version that was looked at last."""
+        return open_table(tables.silver(self.topic), self.settings)
 
     def refreshed(self, spark: SparkSession) -> IdentityFilter:
         """The filter of all that silver has now; what ``spark`` commits from here on is marked as this query's."""
         spark.conf.set(USER_METADATA, self.token)
-        silver = tables.silver(self.topic)
-        current = commits.current_version(silver, self.settings)
-        if self.filter is None or commits.changed_by_others(silver, self.settings, self.version, self.token):
-            events = self.read(spark, current)
-            self.filter = IdentityFilter.of(events, self.settings.stream.identity_filter_mb)
-        self.version = current
+        self.delta.update_incremental()
+        is_old = self.filter is None or commits.changed_by_others(self.delta, self.version, self.token)
+        if self.filter is None or is_old or self._has_outgrown(self.filter):
+            self._events = rows(self.delta)
+            self.filter = self._made(spark)
+        self.version = int(self.delta.version())
         return self.filter
 
     def add(self, hashes: Hashes) -> None:
         """Note what the query has just written."""
         if self.filter is not None:
             self.filter.add(hashes)
+            self._events += len(hashes)
+
+    @property
+    def _most(self) -> int:
+        return self.settings.stream.identity_filter_mb * 2**20
+
+    def _has_outgrown(self, made: IdentityFilter) -> bool:
+        return self._events > made.room and made.slices.size < self._most
+
+    def _made(self, spark: SparkSession) -> IdentityFilter:
+        size = fitting(self._events, self._most)
+        made = IdentityFilter.empty(size)
+        return IdentityFilter.of(self.read(spark, self.delta.version()), size) if self._events else made
 
     def read(self, spark: SparkSession, version: int | None = None) -> DataFrame:
         """Silver, now or at ``version``."""

@@ -10,12 +10,16 @@ from typing import Self
 
 import numpy as np
 import pyarrow as pa
+import xxhash
 from numpy.typing import NDArray
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F  # noqa: N812
 
 SLICES = 64
 PROBES = 8
+SEED = 42
+BYTES_AN_EVENT = 4
+SMALLEST = 2**16
 HASH, SLICE = "_hash", "_slice"
 Hashes = NDArray[np.int64]
 Mask = NDArray[np.bool_]
@@ -26,6 +30,18 @@ def identity_hash() -> Column:
     return F.xxhash64("source", "event_id")
 
 
+def fitting(events: int, most: int) -> int:
+    """The bytes of a filter that ``events`` fit in twice, up to ``most``."""
+    return min(most, max(SMALLEST, 1 << (2 * BYTES_AN_EVENT * events - 1).bit_length()))
+
+
+def hashes_of(events: pa.Table) -> Hashes:
+    """The same of Arrow's columns: Spark begins with seed 42, and goes on with the hash so far as the seed."""
+    identities = zip(events["source"].to_pylist(), events["event_id"].to_pylist(), strict=True)
+    chained = (xxhash.xxh64_intdigest(one, xxhash.xxh64_intdigest(source, SEED)) for source, one in identities)
+    return np.fromiter(chained, dtype=np.uint64, count=len(events)).view(np.int64)
+
+
 @dataclass(frozen=True)
 class IdentityFilter:
     """``slices`` has shape (SLICES, bytes of a slice) and dtype uint8."""
@@ -33,13 +49,19 @@ class IdentityFilter:
     slices: NDArray[np.uint8]
 
     @classmethod
-    def empty(cls, megabytes: int) -> Self:
-        return cls(np.zeros((SLICES, megabytes * 2**20 // SLICES), dtype=np.uint8))
+    def empty(cls, size: int) -> Self:
+        """Of ``size`` bytes."""
+        return cls(np.zeros((SLICES, size // SLICES), dtype=np.uint8))
+
+    @property
+    def room(self) -> int:
+        """The events that it is large enough for."""
+        return self.slices.size // BYTES_AN_EVENT
 
     @classmethod
-    def of(cls, events: DataFrame, megabytes: int) -> Self:
+    def of(cls, events: DataFrame, size: int) -> Self:
         """The filter of all ``events``; the driver receives the filter alone."""
-        made = cls.empty(megabytes)
+        made = cls.empty(size)
         size = made.slices.shape[1]
 
         def fill(hashes: pa.Table) -> pa.Table:

@@ -1,22 +1,39 @@
-"""Messages to events: pure functions of the bronze row, so that a batch run again gives the same rows."""
+"""Messages to events: a pure function of bronze's rows, so that a batch run again gives the same rows.
 
+It works on Arrow's columns: Spark's executors run it, whatever the size of a batch and the number of topics.
+"""
+
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
+from typing import Any
 
-from pyspark.sql import Column, DataFrame
-from pyspark.sql import functions as F  # noqa: N812
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+from pyspark.sql import DataFrame
 
-from data_lake.tables import FIRST_GENERATION
-from stream_processing.spark_streaming.silver.classify import read_events
+from data_lake.tables import FIRST_GENERATION, silver_columns
+from stream_processing.spark_streaming.silver.classify import TIME, arrow_type, judged
 from tidemill.config.settings import Settings
-from tidemill.contracts.checker import Reason
-from tidemill.contracts.columns import data_columns
+from tidemill.contracts.checker import Checker, Reason
+from tidemill.contracts.columns import data_types
 from tidemill.contracts.registry import Contract
 
 # No property begins with an underscore, so none is called like these.
-EVENT = "_event"
 REASON, DETAIL = "_reason", "_detail"
 MESSAGE = "_message_"
+RAW = ("key", "value", "headers")
+READ = ("topic", "partition", "offset", "broker_time", *RAW, "ingested_at", "ingest_date", "generation")
+MESSAGE_DDL = (
+    f"{REASON} STRING, {DETAIL} STRING, {MESSAGE}key BINARY, {MESSAGE}value BINARY, "
+    f"{MESSAGE}headers ARRAY<STRUCT<key: STRING, value: BINARY>>, {MESSAGE}topic STRING, {MESSAGE}ingest_date DATE"
+)
+SECOND = 1_000_000
+DAY = 86_400 * SECOND
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -30,55 +47,103 @@ class TimeRule:
     def of(cls, settings: Settings) -> "TimeRule":
         return cls(settings.stream.earliest_event, settings.stream.latest_skew_s)
 
-    def breach(self) -> Column:
-        """What is wrong with ``event_time`` beside ``broker_time``; null when nothing is."""
-        time, broker_time = F.col("event_time"), F.col("broker_time")
-        latest = F.timestamp_add("MICROSECOND", F.lit(round(self.latest_skew_s * 1_000_000)), broker_time)
-        late = F.concat(F.lit("/time: "), time.cast("string"), F.lit(f" is before {self.earliest}"))
-        early = F.concat(F.lit("/time: "), time.cast("string"), F.lit(" is after the broker's "), latest.cast("string"))
-        return F.when(time < F.lit(self.earliest).cast("timestamp"), late).when(time > latest, early)
+    def breaches(self, times: pa.Array, broker_times: pa.Array) -> pa.Array:
+        """What is wrong with each event's time beside the broker's (timestamps, n); null when nothing is."""
+        time, valid = _micros(times), np.asarray(times.is_valid())
+        latest = _micros(broker_times) + round(self.latest_skew_s * SECOND)
+        is_late = valid & (time < (self.earliest - EPOCH.date()).days * DAY)
+        is_early = valid & (time > latest)
+        details: list[str | None] = [None] * len(times)
+        for row in np.flatnonzero(is_early):
+            details[row] = f"/time: {_text(time[row])} is after the broker's {_text(latest[row])}"
+        for row in np.flatnonzero(is_late):
+            details[row] = f"/time: {_text(time[row])} is before {self.earliest}"
+        return pa.array(details, pa.string())
+
+
+@dataclass(frozen=True)
+class Parser:
+    """Judges messages of one topic; the contract travels with it, so that an executor judges by the driver's."""
+
+    source: Contract
+    rule: TimeRule
+
+    @property
+    def ddl(self) -> str:
+        """The columns of what :meth:`parse` gives, as Spark calls them: silver's, REASON, DETAIL, and the message's."""
+        return ", ".join([*(f"`{one.name}` {one.sql_type}" for one in silver_columns(self.source)), MESSAGE_DDL])
+
+    @cached_property
+    def _types(self) -> dict[str, pa.DataType]:
+        return {name: arrow_type(kind) for name, kind in data_types(self.source).items()}
+
+    @cached_property
+    def _checker(self) -> Checker:
+        return Checker(self.source)
+
+    def __call__(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            yield self.parse(batch)
+
+    def parse(self, rows: pa.RecordBatch) -> pa.RecordBatch:
+        """Bronze's ``rows`` in silver's columns, with ``_reason`` and ``_detail``, null for a good event.
+
+        The message's columns come under the prefix ``_message_``: key, value and headers only where there is a reason.
+        """
+        event = judged(self._checker, self._types, rows["value"])
+        time, data = event.field("event_time"), event.field("data")
+        breaches = self.rule.breaches(time, rows["broker_time"])
+        out_of_range = pc.if_else(breaches.is_valid(), str(Reason.TIME_OUT_OF_RANGE), pa.scalar(None, pa.string()))
+        reason = pc.coalesce(event.field("reason"), out_of_range)
+        days = _days(time)
+        events = {
+            "event_id": event.field("event_id"),
+            "event_time": time,
+            "event_date": days,
+            "source": event.field("source"),
+            **{name: data.field(position) for position, name in enumerate(self._types)},
+            "_generation": pc.fill_null(rows["generation"], FIRST_GENERATION),
+            "_digest": event.field("digest"),
+            "_partition": rows["partition"],
+            "_offset": rows["offset"],
+            "broker_time": rows["broker_time"],
+            "ingested_at": rows["ingested_at"],
+            "event_month": _months(days),
+        }
+        kept = pa.array(np.arange(len(rows)), mask=~np.asarray(reason.is_valid()))
+        message = {f"{MESSAGE}{name}": rows[name].take(kept) for name in RAW}
+        message |= {f"{MESSAGE}{name}": rows[name] for name in ("topic", "ingest_date")}
+        columns = {**events, REASON: reason, DETAIL: pc.coalesce(event.field("detail"), breaches), **message}
+        return pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
 
 
 def parse(messages: DataFrame, source: Contract, rule: TimeRule) -> DataFrame:
-    """Bronze rows to silver's columns, ``_reason`` and ``_detail`` (null for a good event), and the raw message.
-
-    The message's columns come under the prefix ``_message_``; its key, value and headers only where there is a reason.
-    """
-    events = messages.withColumn(EVENT, read_events(source, F.col("value")))
-    events = events.withColumn("event_time", F.col(f"{EVENT}.event_time"))
-    events = events.withColumn("_out_of_range", rule.breach())
-    return events.select(*_event_columns(source), *_verdict(), *_message_columns())
+    """Bronze's rows as :meth:`Parser.parse` makes them."""
+    parser = Parser(source, rule)
+    return messages.select(*READ).mapInArrow(parser, parser.ddl)
 
 
-def _verdict() -> tuple[Column, Column]:
-    out_of_range = F.when(F.col("_out_of_range").isNotNull(), F.lit(str(Reason.TIME_OUT_OF_RANGE)))
-    return (
-        F.coalesce(f"{EVENT}.reason", out_of_range).alias(REASON),
-        F.coalesce(f"{EVENT}.detail", "_out_of_range").alias(DETAIL),
-    )
+def _micros(times: pa.Array) -> NDArray[np.int64]:
+    """Microseconds since 1970; 0 for null."""
+    found: NDArray[np.int64] = times.cast(TIME).cast(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False)
+    return found
 
 
-def _event_columns(source: Contract) -> list[Column]:
-    envelope = {
-        "event_id": F.col(f"{EVENT}.event_id"),
-        "event_time": F.col("event_time"),
-        "event_date": F.to_date("event_time"),
-        "source": F.col(f"{EVENT}.source"),
-    }
-    data = {column.name: F.col(f"{EVENT}.data.`{column.name}`") for column in data_columns(source)}
-    lineage = {
-        "_generation": F.coalesce("generation", F.lit(FIRST_GENERATION)),
-        "_digest": F.col(f"{EVENT}.digest"),
-        "_partition": F.col("partition"),
-        "_offset": F.col("offset"),
-        "broker_time": F.col("broker_time"),
-        "ingested_at": F.col("ingested_at"),
-        "event_month": F.date_format("event_time", "yyyy-MM"),
-    }
-    return [column.alias(name) for name, column in {**envelope, **data, **lineage}.items()]
+def _days(times: pa.Array) -> pa.Array:
+    days = (_micros(times) // DAY).astype(np.int32)
+    return pa.array(days, mask=~np.asarray(times.is_valid())).cast(pa.date32())
 
 
-def _message_columns() -> list[Column]:
-    rejected = F.coalesce(f"{EVENT}.reason", "_out_of_range").isNotNull()
-    raw = [F.when(rejected, F.col(name)).alias(f"{MESSAGE}{name}") for name in ("key", "value", "headers")]
-    return [*raw, *(F.col(name).alias(f"{MESSAGE}{name}") for name in ("topic", "ingest_date"))]
+def _months(days: pa.Array) -> pa.Array:
+    """Each day's month, such as 2024-05."""
+    numbers = days.cast(pa.int32()).fill_null(0).to_numpy(zero_copy_only=False)
+    unique, positions = np.unique(numbers.astype("datetime64[D]").astype("datetime64[M]"), return_inverse=True)
+    texts = pa.array(np.datetime_as_string(unique), pa.string())
+    return texts.take(pa.array(positions, mask=~np.asarray(days.is_valid())))
+
+
+def _text(micros: Any) -> str:
+    """A time as SQL writes it."""
+    time = EPOCH + timedelta(microseconds=int(micros))
+    whole = time.strftime("%Y-%m-%d %H:%M:%S")
+    return f"{whole}.{time.microsecond:06}".rstrip("0") if time.microsecond else whole

@@ -13,6 +13,7 @@ from pyspark.sql import DataFrame, SparkSession
 from data_lake import tables
 from data_lake.delta_tables import ensure_table
 from stream_processing.spark_streaming.silver.batch import batch_writer
+from stream_processing.spark_streaming.silver.conflicts import SilverIdentities
 from tests.integration.conftest import settings_on_free_ports
 from tests.integration.own_broker import OwnBroker, own_broker
 from tests.integration.stream_processing.shop import Shop, forget_all
@@ -101,7 +102,7 @@ def messages(spark: SparkSession) -> Callable[..., DataFrame]:
 @pytest.fixture
 def write(lake: Settings) -> Callable[[DataFrame, int], None]:
     """What the silver query does with one batch."""
-    return batch_writer(lake, TOPIC)
+    return batch_writer(SilverIdentities(TOPIC, lake))
 
 
 def transaction(record: str, time: str | None = None, **data: Any) -> dict[str, Any]:

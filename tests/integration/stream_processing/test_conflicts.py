@@ -9,6 +9,7 @@ from pyspark.sql import DataFrame
 
 from data_lake import tables
 from stream_processing.spark_streaming.silver.batch import batch_writer
+from stream_processing.spark_streaming.silver.conflicts import SilverIdentities
 from tests.cases.lake import append_rows
 from tests.integration.stream_processing.conftest import TOPIC, Rows, encode, transaction
 from tidemill.config import Settings
@@ -87,7 +88,7 @@ def test_a_batch_with_conflicts_again_changes_nothing(
     write(batch, 0)
     before = [rows(SILVER), rows(QUARANTINE)]
     write(batch, 0)
-    batch_writer(lake, TOPIC)(batch, 0)  # a process started anew, or one that lost its checkpoint
+    batch_writer(SilverIdentities(TOPIC, lake))(batch, 0)  # a process started anew, or one that lost its checkpoint
     assert [rows(SILVER), rows(QUARANTINE)] == before
     assert [row["_offset"] for row in before[0]] == [0, 3]
     assert [(row["offset"], row["reason"]) for row in before[1]] == [(1, "conflict"), (2, "not_json")]
@@ -97,7 +98,7 @@ def test_a_process_started_anew_knows_what_silver_has(
     write: Write, messages: Messages, rows: Rows, lake: Settings
 ) -> None:
     write(messages([encode(of("urn:a"))]), 0)
-    batch_writer(lake, TOPIC)(messages([encode(of("urn:a", "2012-02-02T00:00:00Z"))]), 1)
+    batch_writer(SilverIdentities(TOPIC, lake))(messages([encode(of("urn:a", "2012-02-02T00:00:00Z"))]), 1)
     assert kept(rows) == [(0, "urn:a", 2.55)]
     assert [offset for offset, _ in conflicts(rows)] == [1]
 

@@ -10,6 +10,7 @@ from pyspark.sql import DataFrame, SparkSession
 from data_lake import tables
 from data_lake.delta_tables import ensure_table
 from stream_processing.spark_streaming.silver.batch import batch_writer
+from stream_processing.spark_streaming.silver.conflicts import SilverIdentities
 from tests.integration.stream_processing.conftest import TOPIC, Rows, encode, transaction
 from tidemill.config import Settings
 from tidemill.contracts import checker, contracts, registry
@@ -47,7 +48,7 @@ def test_a_new_optional_field_gets_a_column_and_its_own_check(
     published: Callable[[], None],
 ) -> None:
     old = encode(transaction("old", coupon="EARLY"))
-    batch_writer(lake, TOPIC)(messages([old]), 0)
+    batch_writer(SilverIdentities(TOPIC, lake))(messages([old]), 0)
     published()
     ensure_table(spark, tables.silver(TOPIC), lake)
     new = [
@@ -55,7 +56,7 @@ def test_a_new_optional_field_gets_a_column_and_its_own_check(
         encode(transaction("none")),
         encode(transaction("bad", coupon="x" * 6)),
     ]
-    batch_writer(lake, TOPIC)(messages([old, *new]), 1)
+    batch_writer(SilverIdentities(TOPIC, lake))(messages([old, *new]), 1)
     assert [(row["_offset"], row["coupon"]) for row in rows("silver/transactions")] == [
         (0, None),
         (2, "TEN"),

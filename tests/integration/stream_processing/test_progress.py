@@ -19,6 +19,7 @@ from stream_processing.spark_streaming.queries.states import QueryStates, State
 from stream_processing.spark_streaming.queries.watch import Batches, Watch
 from stream_processing.spark_streaming.silver import batch as silver
 from stream_processing.spark_streaming.silver.batch import start_silver
+from stream_processing.spark_streaming.silver.conflicts import SilverIdentities
 from stream_processing.spark_streaming.silver.parse import parse
 from tests.integration.stream_processing.conftest import TOPIC, encode, transaction
 from tidemill.config import Settings
@@ -40,7 +41,7 @@ def test_the_gauges_say_what_a_query_did_and_that_it_ended(
 
     spark.streams.addListener(gauges)
     try:
-        query = start_silver(spark, lake, TOPIC)
+        query = start_silver(spark, SilverIdentities(TOPIC, lake))
         try:
             query.processAllAvailable()
             eventually(lambda: value("lag_rows") == 0)  # the last that a progress sets
@@ -84,7 +85,7 @@ def test_of_a_batch_that_hangs_is_known_since_when_how_far_and_how_much_waits_be
     watch = Watch(Batches(spark, lake), states, 2.0, ending)
     threading.Thread(target=watch.run, args=(stop,), daemon=True).start()
     begun = time.time()
-    query = start_silver(spark, lake, TOPIC, states)
+    query = start_silver(spark, SilverIdentities(TOPIC, lake), states)
     try:
         eventually(lambda: states.of(QUERY).state is State.STUCK, 120)
         into_bronze(lake, messages([encode(transaction("waits")), b"waits"]))

@@ -17,8 +17,9 @@ from data_lake.reconciliation import TopicReport, wait_until_it_holds
 from data_lake.reconciliation.reconcile import reconcile_topic
 from ingestion_layer.kafka.topics import ensure_topics
 from stream_processing.spark_streaming.app import CONF
-from stream_processing.spark_streaming.bronze import start_bronze
+from stream_processing.spark_streaming.bronze.landing import start_bronze
 from stream_processing.spark_streaming.silver.batch import start_silver
+from stream_processing.spark_streaming.silver.conflicts import SilverIdentities
 from tests.integration.stream_processing.conftest import TOPIC, Rows, encode, transaction
 from tidemill.config import Settings
 
@@ -43,7 +44,7 @@ def send(kafka: str, settings: Settings) -> Send:
 @contextmanager
 def streaming(spark: SparkSession, lake: Settings) -> Iterator[None]:
     """Both queries of the topic; what was in Kafka before has gone through them when the block is left."""
-    bronze, silver = start_bronze(spark, lake, TOPIC), start_silver(spark, lake, TOPIC)
+    bronze, silver = start_bronze(spark, lake, TOPIC), start_silver(spark, SilverIdentities(TOPIC, lake))
     try:
         yield
         bronze.processAllAvailable()
@@ -122,7 +123,7 @@ def test_a_lost_silver_checkpoint_changes_neither_silver_nor_quarantine(
     reset = lake.model_copy(
         update={"stream": lake.stream.model_copy(update={"checkpoints": f"{lake.checkpoints}-new"})}
     )
-    silver = start_silver(spark, reset, TOPIC)
+    silver = start_silver(spark, SilverIdentities(TOPIC, reset))
     silver.processAllAvailable()
     silver.stop()
     assert [rows("silver/transactions"), rows(f"quarantine/{TOPIC}")] == before

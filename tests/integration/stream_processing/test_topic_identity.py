@@ -18,7 +18,7 @@ from data_lake import tables
 from data_lake.reconciliation.reconcile import reconcile_topic
 from data_lake.topic_starts import OffsetsGoneError, OtherTopicError, resume, starts
 from ingestion_layer.kafka.identity import topic_identity
-from stream_processing.spark_streaming.bronze import start_bronze
+from stream_processing.spark_streaming.bronze.landing import start_bronze
 from tests.integration.own_broker import OwnBroker
 from tests.integration.stream_processing.conftest import TOPIC, encode, transaction
 from tests.integration.stream_processing.test_stream import streaming

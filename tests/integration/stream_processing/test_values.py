@@ -16,6 +16,7 @@ from data_lake.reconciliation.index import topic_index
 from data_lake.reconciliation.reconcile import evaluate
 from ingestion_layer.kafka.offsets import Offsets
 from stream_processing.spark_streaming.silver.batch import batch_writer
+from stream_processing.spark_streaming.silver.conflicts import SilverIdentities
 from tests.cases import json_documents
 from tests.integration.stream_processing.conftest import transaction
 from tidemill.config import Settings
@@ -92,7 +93,7 @@ def test_silver_has_the_values_that_were_sent(
     ]
     landed = messages(values)
     landed.write.format("delta").mode("append").save(bronze.path(lake))
-    batch_writer(lake, TYPES_TOPIC)(landed, 0)
+    batch_writer(SilverIdentities(TYPES_TOPIC, lake))(landed, 0)
 
     stored, refused = rows(lake, silver, "_offset"), rows(lake, quarantine, "offset")
     assert {row["reason"] for row in refused.values()} == {"unrepresentable"}

@@ -16,6 +16,7 @@ from feature_store.kernel import compute
 from feature_store.training import EVENT_TIMESTAMP, training_frame
 from ingestion_layer.sources.card_simulator.events import TRANSACTIONS, VERDICTS, transactions, verdicts
 from stream_processing.spark_streaming.silver.batch import batch_writer
+from stream_processing.spark_streaming.silver.conflicts import SilverIdentities
 from tests.cases.card_payments import CARDS, Tables, tables
 from tidemill.config import Settings
 from use_cases.fraud.features import SERVICE
@@ -38,7 +39,7 @@ def lake(spark: SparkSession, settings: Settings, cards: Tables, tmp_path_factor
         for table in (bronze(topic), silver(topic), quarantine(topic)):
             ensure_table(spark, table, own)
         messages = [message(topic, offset, event) for offset, event in enumerate(events)]
-        batch_writer(own, topic)(spark.createDataFrame(messages, bronze(topic).ddl), 0)
+        batch_writer(SilverIdentities(topic, own))(spark.createDataFrame(messages, bronze(topic).ddl), 0)
         assert spark.read.format("delta").load(silver(topic).path(own)).count() == len(messages)
     return own
 

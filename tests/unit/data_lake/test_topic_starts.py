@@ -15,7 +15,7 @@ from data_lake.delta_rs import location, open_table
 from data_lake.maintenance import maintain
 from data_lake.sql import connect
 from data_lake.topic_starts.bronze_ends import extents, last_messages
-from data_lake.topic_starts.checkpoint import Checkpoint, read_checkpoint
+from data_lake.topic_starts.checkpoint import read_checkpoint
 from data_lake.topic_starts.loss import Range, lost_ranges
 from data_lake.topic_starts.record import TopicStart, append, starts
 from ingestion_layer.kafka.identity import TopicIdentity
@@ -112,7 +112,7 @@ def test_bronze_ends_where_a_look_at_every_row_says(settings: Settings, seed: in
 
 
 def test_a_checkpoint_is_where_its_last_finished_batch_ended(settings: Settings) -> None:
-    assert read_checkpoint(settings, "bronze/t@2", "t") == Checkpoint(False, {})
+    assert read_checkpoint(settings, "bronze/t@2", "t") == {}
     folder = Path(settings.checkpoints) / "bronze" / "t@2"
     for name, batches in {"offsets": (8, 9, 10), "commits": (8, 9)}.items():
         (folder / name).mkdir(parents=True)
@@ -120,7 +120,7 @@ def test_a_checkpoint_is_where_its_last_finished_batch_ended(settings: Settings)
             offsets = json.dumps({"t": {"0": batch * 10, "3": 2}})
             (folder / name / str(batch)).write_text(f'v1\n{{"batchWatermarkMs":0}}\n{offsets}', encoding="utf-8")
             (folder / name / f".{batch}.crc").write_bytes(b"crc")
-    assert read_checkpoint(settings, "bronze/t@2", "t") == Checkpoint(True, {0: 90, 3: 2})
+    assert read_checkpoint(settings, "bronze/t@2", "t") == {0: 90, 3: 2}
 
 
 def test_what_is_lost_is_what_the_broker_no_longer_has_of_what_comes_next() -> None:

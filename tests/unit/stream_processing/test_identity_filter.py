@@ -11,7 +11,7 @@ hashes = st.lists(st.integers(-(2**63), 2**63 - 1), max_size=50).map(lambda foun
 
 @given(hashes, hashes)
 def test_what_was_added_is_always_in_it(first: np.ndarray, second: np.ndarray) -> None:
-    some = IdentityFilter.empty(1)
+    some = IdentityFilter.empty(2**20)
     some.add(first)
     some.add(second)
     assert some.might_contain(np.concatenate([first, second])).all()
@@ -19,12 +19,12 @@ def test_what_was_added_is_always_in_it(first: np.ndarray, second: np.ndarray) -
 
 def test_an_empty_one_has_nothing() -> None:
     numbers = np.random.default_rng(0).integers(-(2**63), 2**63 - 1, 10_000, dtype=np.int64)
-    assert not IdentityFilter.empty(1).might_contain(numbers).any()
+    assert not IdentityFilter.empty(2**20).might_contain(numbers).any()
 
 
 def test_of_a_hundred_thousand_others_hardly_any_is_claimed() -> None:
     """At 84 bits a key and 8 probes a Bloom filter errs once in some ten million."""
     numbers = np.random.default_rng(1).integers(-(2**63), 2**63 - 1, 200_000, dtype=np.int64)
-    some = IdentityFilter.empty(1)
+    some = IdentityFilter.empty(2**20)
     some.add(numbers[:100_000])
     assert some.might_contain(numbers[100_000:]).sum() <= 2

@@ -1,0 +1,1 @@
+"""Kafka to bronze: every message as it arrived, appended exactly once, all topics in one read."""

@@ -1,0 +1,144 @@
+"""A little news into silver and quarantine, without a Spark job: each is an append of one file by delta-rs.
+
+It is for a batch's first time alone, and for rows that are surely new: what silver may have, is looked for among the
+files of the batch's own days. A commit holds only upon the very version that was looked at. All else needs the MERGE of
+:mod:`insert`: a batch that is run again, a conflict, an event that only all of silver can tell of, another writer.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+from deltalake import CommitProperties, DeltaTable, write_deltalake
+from deltalake.exceptions import DeltaError
+from pyspark.sql import SparkSession
+
+from data_lake import tables
+from data_lake.arrow import UnreadableTableError, dataset
+from data_lake.delta_rs import open_table
+from data_lake.maintenance import SmallFiles
+from data_lake.tables import NO_DIGEST, Table
+from stream_processing.spark_streaming.silver.conflicts import DIGEST, IDENTITY, SilverIdentities
+from stream_processing.spark_streaming.silver.identity_filter import Hashes, hashes_of
+from stream_processing.spark_streaming.silver.parse import DETAIL, MESSAGE, REASON
+from stream_processing.spark_streaming.silver.split import LINEAGE
+from tidemill.config.errors import TransientError
+
+ORDER = [(name, "ascending") for name in LINEAGE]
+NEAR = (*IDENTITY, DIGEST, "event_time")
+
+
+class NeedsSparkError(TransientError):
+    """What a batch holds, or what happened to its tables, is for Spark's MERGE."""
+
+
+@dataclass
+class SmallWrites:
+    """Appends the small batches of one topic; made once and kept, since it knows the tables' logs."""
+
+    known: SilverIdentities
+    _silver: "Target" = field(init=False)
+    _quarantine: "Target" = field(init=False)
+
+    def __post_init__(self) -> None:
+        topic = self.known.topic
+        quarantine = tables.quarantine(topic)
+        self._silver = Target(tables.silver(topic), self.known, self.known.delta)
+        self._quarantine = Target(quarantine, self.known, open_table(quarantine, self.known.settings))
+
+    def write(self, spark: SparkSession, parsed: pa.Table) -> None:
+        """Append what ``parsed``, made by :class:`Parser`, has for silver and for quarantine.
+
+        Raises:
+            NeedsSparkError: nothing may be repeated here; what was written does not harm a MERGE.
+        """
+        self._quarantine.delta.update_incremental()
+        accepted = pc.is_null(parsed[REASON])
+        valid, rejected = parsed.filter(accepted), parsed.filter(pc.invert(accepted))
+        if len(valid):
+            identities = self.known.refreshed(spark)
+            hashes = hashes_of(valid)
+            news = self._news(valid, hashes, identities.might_contain(hashes))
+            if len(news):
+                self._silver.append(news)
+            self.known.add(hashes)
+        if len(rejected):
+            self._quarantine.append(as_quarantine(rejected))
+
+    def _news(self, valid: pa.Table, hashes: Hashes, maybe: Any) -> pa.Table:
+        """The events of ``valid`` that silver does not have, each once: the first by lineage."""
+        _, positions, counts = np.unique(hashes, return_inverse=True, return_counts=True)
+        suspected = maybe | (counts[positions] > 1)
+        if not suspected.any():
+            return valid
+        suspects = valid.append_column("_maybe", pa.array(maybe)).filter(pa.array(suspected)).sort_by(ORDER)
+        kept: dict[tuple[Any, ...], tuple[Any, ...]] = self._near(suspects)
+        first: list[bool] = []
+        for row in suspects.select([*NEAR, "_maybe"]).to_pylist():
+            identity, told = (row["source"], row["event_id"]), (row[DIGEST], row["event_time"])
+            before = kept.get(identity)
+            if before is None and row["_maybe"]:
+                raise NeedsSparkError("an event that silver may have, from another day")
+            if before is not None and _differs(told, before):
+                raise NeedsSparkError("a conflict")
+            kept.setdefault(identity, told)
+            first.append(before is None)
+        news = suspects.filter(pa.array(first, pa.bool_())).drop_columns(["_maybe"])
+        return pa.concat_tables([valid.filter(pa.array(~suspected)), news])
+
+    def _near(self, suspects: pa.Table) -> dict[tuple[Any, ...], tuple[Any, ...]]:
+        """What silver has of the identities of ``suspects`` on their days: digest and time."""
+        days, months = pc.min_max(suspects["event_date"]), pc.unique(suspects["event_month"])
+        wanted = (
+            ds.field("event_month").isin(months)
+            & (ds.field("event_date") >= days["min"])
+            & (ds.field("event_date") <= days["max"])
+            & ds.field("event_id").isin(pc.unique(suspects["event_id"]))
+        )
+        try:
+            rows = dataset(self._silver.delta).to_table(columns=list(NEAR), filter=wanted).to_pylist()
+        except UnreadableTableError as error:
+            raise NeedsSparkError(str(error)) from error
+        return {(row["source"], row["event_id"]): (row[DIGEST], row["event_time"]) for row in rows}
+
+
+@dataclass
+class Target:
+    """A table that is appended to."""
+
+    table: Table
+    known: SilverIdentities
+    delta: DeltaTable
+    small: SmallFiles = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.small = SmallFiles(self.table)
+
+    def append(self, rows: pa.Table) -> None:
+        """In one commit, upon the version that ``delta`` is at and no other."""
+        properties = CommitProperties(custom_metadata={"userMetadata": self.known.token}, max_commit_retries=0)
+        columns = rows.select([column.name for column in self.table.columns])
+        try:
+            write_deltalake(self.delta, columns, mode="append", schema_mode="merge", commit_properties=properties)
+        except DeltaError as error:
+            raise NeedsSparkError(f"{self.table.name}: {error}") from error
+        self.small.committed(self.delta)
+
+
+def as_quarantine(rejected: pa.Table) -> pa.Table:
+    """Parsed rows with a reason, in quarantine's columns."""
+    lineage = {"generation": "_generation", "partition": "_partition", "offset": "_offset"}
+    lineage |= {"broker_time": "broker_time", "ingested_at": "ingested_at", "reason": REASON, "detail": DETAIL}
+    message = {name: f"{MESSAGE}{name}" for name in ("topic", "key", "value", "headers", "ingest_date")}
+    taken = lineage | message
+    return pa.table({name: rejected[column] for name, column in taken.items()})
+
+
+def _differs(told: tuple[Any, ...], kept: tuple[Any, ...]) -> bool:
+    """As :func:`conflicts.differs_from`."""
+    digest, time = told
+    kept_digest, kept_time = kept
+    return bool(time != kept_time or kept_digest not in {digest, NO_DIGEST})
