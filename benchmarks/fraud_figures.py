@@ -42,11 +42,11 @@ from sklearn.preprocessing import StandardScaler
 from data_lake.delta_rs import open_table
 from data_lake.delta_tables import ensure_table
 from data_lake.tables import table
+from feature_store.columns.derived import service_features
+from feature_store.columns.events import Column, Events, Queries
 from feature_store.definitions import FeatureGroup
-from feature_store.derived import service_features
-from feature_store.events import Column, Events, Queries
+from feature_store.definitions.windows import micros
 from feature_store.kernel import compute
-from feature_store.windows import micros
 from ingestion_layer.sources.card_simulator.ledger import VERDICT_DELAY
 from ingestion_layer.sources.card_simulator.scenarios import CUSTOMER, LARGE_AMOUNT, TERMINAL
 from ml_modeling.candidates import build

@@ -10,7 +10,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
 from feature_store.definitions import Absence, FutureAggregate, Outcome, Own
-from feature_store.training import training_frame
+from feature_store.offline.training import training_frame
 from ml_modeling import examples
 from ml_modeling.cutoffs import split_cutoffs
 from ml_modeling.event_range import EventRange, event_range

@@ -15,7 +15,7 @@ import pytest
 from deltalake import DeltaTable
 
 from data_lake import tables
-from feature_store.online import OnlineReader
+from feature_store.online.reader import OnlineReader
 from feature_store.states import Applied, StateStore
 from ingestion_layer.kafka.topics import ensure_topics
 from stream_processing.spark_streaming.features import query_name

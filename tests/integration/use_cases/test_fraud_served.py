@@ -19,10 +19,10 @@ import pytest
 
 from data_lake.delta_tables import create_table
 from data_lake.tables import silver
-from feature_store.consistency import Consistency, measure
+from feature_store.columns.derived import service_features
+from feature_store.columns.events import Column, Events, Ints, Queries
+from feature_store.consistency.check import Consistency, measure
 from feature_store.definitions import FeatureGroup
-from feature_store.derived import service_features
-from feature_store.events import Column, Events, Ints, Queries
 from feature_store.kernel import compute
 from feature_store.tiles import Layout, apply
 from ingestion_layer.sources.card_simulator.cards import Cards
