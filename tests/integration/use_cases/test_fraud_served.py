@@ -30,7 +30,7 @@ from ingestion_layer.sources.card_simulator.events import TRANSACTIONS, VERDICTS
 from ingestion_layer.sources.card_simulator.ledger import Ledger
 from ingestion_layer.sources.card_simulator.payments import Payments
 from ingestion_layer.sources.card_simulator.scenarios import GENUINE
-from ml_modeling.candidates import build
+from ml_modeling.candidates.pipelines import build
 from ml_modeling.registry import ModelIdentity, ServedModel, ServingSpec
 from model_serving.answers import cold_answer
 from model_serving.app import create_app
