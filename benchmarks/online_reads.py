@@ -34,9 +34,9 @@ from feature_store.online.reader import OnlineReader
 from feature_store.states import Applied, Change, Known, StateStore
 from feature_store.tiles import Layout, apply
 from tidemill.config import Settings, load_settings
-from tidemill.stack.ports import free_ports
-from tidemill.stack.running import running
+from tidemill.stack.machine.ports import free_ports
 from tidemill.stack.services import redis as redis_service
+from tidemill.stack.supervision.running import running
 from use_cases.churn.features import SERVICE
 
 CUSTOMERS = [f"customer-{number}" for number in range(1_000)]

@@ -55,9 +55,9 @@ from tidemill.config import Settings, load_settings
 from tidemill.contracts import contract, contracts, event
 from tidemill.stack.folders import Folders
 from tidemill.stack.logs import last_lines
-from tidemill.stack.ports import free_ports
-from tidemill.stack.running import running
+from tidemill.stack.machine.ports import free_ports
 from tidemill.stack.services import kafka, redis, stream
+from tidemill.stack.supervision.running import running
 from use_cases.churn.features import SERVICE
 
 TOPIC = "shop.transaction.v1"

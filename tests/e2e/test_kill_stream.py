@@ -26,9 +26,9 @@ from tests.integration.stream_processing.conftest import encode, transaction
 from tidemill.config import Settings
 from tidemill.config.environment import settings_environment
 from tidemill.config.settings import REPO
-from tidemill.stack.running import running, stop_group
 from tidemill.stack.services import kafka as kafka_service
 from tidemill.stack.services import redis as redis_service
+from tidemill.stack.supervision.running import running, stop_group
 from use_cases.churn.features import SERVICE
 
 pytestmark = pytest.mark.timeout(1200)

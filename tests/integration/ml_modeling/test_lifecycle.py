@@ -34,8 +34,8 @@ from ml_modeling.tracking.runs import UnusableRunError, existing_run
 from ml_modeling.training.train import TrainedModel
 from ml_modeling.use_case import UseCase, load_use_case
 from tests.cases.groups import groups_by_lot
-from tidemill.stack.ports import free_ports
-from tidemill.stack.running import stop_group
+from tidemill.stack.machine.ports import free_ports
+from tidemill.stack.supervision.running import stop_group
 
 pytestmark = pytest.mark.usefixtures("mlflow_server")
 

@@ -22,8 +22,8 @@ from feature_store.tiles import Layout
 from tests.cases.naive_windows import Happened, naive_value
 from tests.cases.states import redis_of
 from tidemill.config import Settings
-from tidemill.stack.running import running
 from tidemill.stack.services import redis as redis_service
+from tidemill.stack.supervision.running import running
 from use_cases.churn.features import PURCHASES, SERVICE
 
 CHUNK = 3

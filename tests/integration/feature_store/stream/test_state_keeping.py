@@ -26,8 +26,8 @@ from tests.integration.conftest import settings_on_free_ports
 from tests.integration.feature_store.stream.kept_states import Kept, KilledError, OwnRedis, killed_at
 from tidemill.config import Settings
 from tidemill.config.environment import settings_environment
-from tidemill.stack.running import running
 from tidemill.stack.services import redis as redis_service
+from tidemill.stack.supervision.running import running
 from use_cases.churn.features import PURCHASES
 
 SECOND, HOUR, DAY = 1_000_000, 3_600_000_000, 86_400_000_000

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from tidemill.stack.folders import Folders
-from tidemill.stack.temporary import make_empty, sweep
+from tidemill.stack.supervision.temporary import make_empty, sweep
 
 
 def test_what_a_killed_command_left_is_removed_and_nothing_else(tmp_path: Path) -> None:

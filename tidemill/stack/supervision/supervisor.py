@@ -8,7 +8,7 @@ from typing import Any
 
 from tidemill.config.errors import TerminalError, TransientError
 from tidemill.stack.folders import Folders
-from tidemill.stack.unix_rpc import call
+from tidemill.stack.supervision.unix_rpc import call
 
 # supervisor.xmlrpc.Faults
 ALREADY_STARTED = 60

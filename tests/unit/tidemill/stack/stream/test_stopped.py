@@ -18,10 +18,10 @@ from tidemill.commands.lake import command
 from tidemill.config import Settings
 from tidemill.config.environment import settings_environment
 from tidemill.stack.folders import Folders
-from tidemill.stack.launch import record_path
-from tidemill.stack.ports import free_ports
-from tidemill.stack.processes import Record
-from tidemill.stack.stream_stopped import StreamRunsError, require_query_ended, require_stream_stopped
+from tidemill.stack.machine.ports import free_ports
+from tidemill.stack.stream.stopped import StreamRunsError, require_query_ended, require_stream_stopped
+from tidemill.stack.supervision.launch import record_path
+from tidemill.stack.supervision.processes import Record
 
 QUERY = "bronze/shop.transaction.v1"
 

@@ -19,10 +19,10 @@ from redis import Redis
 
 from tidemill.config import load_settings
 from tidemill.config.environment import settings_environment
-from tidemill.stack.daemon import leftovers
 from tidemill.stack.folders import Folders
 from tidemill.stack.lock import locked
-from tidemill.stack.ports import free_ports
+from tidemill.stack.machine.ports import free_ports
+from tidemill.stack.supervision.daemon import leftovers
 
 PASSWORD = 'with "quotes", a \\ and 100%'  # noqa: S105
 

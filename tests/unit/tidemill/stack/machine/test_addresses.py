@@ -1,6 +1,6 @@
 import pytest
 
-from tidemill.stack.addresses import AddressError, endpoint, first_endpoint
+from tidemill.stack.machine.addresses import AddressError, endpoint, first_endpoint
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ import socket
 
 import pytest
 
-from tidemill.stack.ports import PortInUseError, check_free, free_ports
+from tidemill.stack.machine.ports import PortInUseError, check_free, free_ports
 from tidemill.stack.service import Endpoint
 
 

@@ -11,7 +11,7 @@ from supervisor.options import ServerOptions
 from tidemill.config import Settings, load_settings
 from tidemill.stack.catalog import catalog
 from tidemill.stack.folders import MAX_SOCKET_BYTES, Folders
-from tidemill.stack.supervisor_config import render_config
+from tidemill.stack.supervision.config import render_config
 
 
 @pytest.fixture(params=["home", "a home with 100% blanks", "long/" * 30])

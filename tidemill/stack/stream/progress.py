@@ -8,7 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
 from tidemill.config.settings import Settings
-from tidemill.stack.http import get
+from tidemill.stack.machine.http import get
 
 PREFIX = "tidemill_stream_"
 WATCHED = f"{PREFIX}watched_timestamp_seconds"

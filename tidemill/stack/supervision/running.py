@@ -14,7 +14,7 @@ from tidemill.config.settings import Settings
 from tidemill.stack.folders import Folders
 from tidemill.stack.logs import last_lines
 from tidemill.stack.service import Launch, NotReadyError, Run, Service
-from tidemill.stack.temporary import make_empty
+from tidemill.stack.supervision.temporary import make_empty
 
 POLL_S = 0.2
 

@@ -10,7 +10,7 @@ from stream_processing.spark_streaming.queries.progress import StateCollector
 from stream_processing.spark_streaming.queries.states import QueryState, QueryStates, State
 from tidemill.config import Settings
 from tidemill.contracts.registry import contracts
-from tidemill.stack.ports import free_ports
+from tidemill.stack.machine.ports import free_ports
 from tidemill.stack.service import NotReadyError
 from tidemill.stack.services import stream
 

@@ -2,7 +2,7 @@ from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
 from stream_processing.spark_streaming.queries.progress import StateCollector
 from stream_processing.spark_streaming.queries.states import QueryStates, State
-from tidemill.stack.stream_progress import QueryProgress, parse_progress
+from tidemill.stack.stream.progress import QueryProgress, parse_progress
 
 NOTHING = QueryProgress("silver/shop.click.v1", "starting", "", *[None] * 8)
 SENTENCE = 'a "sentence" with \\ and\na line more: rm -r /tmp/it'

@@ -11,13 +11,13 @@ import psutil
 from tidemill.config.environment import process_environment
 from tidemill.config.settings import Settings
 from tidemill.stack.folders import Folders
-from tidemill.stack.launch import record_path
 from tidemill.stack.logs import last_lines
-from tidemill.stack.processes import MARKER, Record, end, group, marked, tree
 from tidemill.stack.service import Service
-from tidemill.stack.supervisor import Supervisor, SupervisorError
-from tidemill.stack.supervisor_config import render_config
-from tidemill.stack.temporary import TEMPORARY, make_empty
+from tidemill.stack.supervision.config import render_config
+from tidemill.stack.supervision.launch import record_path
+from tidemill.stack.supervision.processes import MARKER, Record, end, group, marked, tree
+from tidemill.stack.supervision.supervisor import Supervisor, SupervisorError
+from tidemill.stack.supervision.temporary import TEMPORARY, make_empty
 
 START_TIMEOUT_S = 30.0
 GRACE_S = 30.0

@@ -10,8 +10,8 @@ from tidemill.config import Settings
 from tidemill.stack.catalog import catalog
 from tidemill.stack.down import wait_stopped
 from tidemill.stack.folders import Folders
-from tidemill.stack.launch import record_path
-from tidemill.stack.processes import Record, is_alive
+from tidemill.stack.supervision.launch import record_path
+from tidemill.stack.supervision.processes import Record, is_alive
 
 LEADER = """
 import subprocess, sys

@@ -6,15 +6,17 @@ from pathlib import Path
 
 import psutil
 
-from tidemill.stack.launch import record_path
-from tidemill.stack.processes import Record, tree
+from tidemill.stack.supervision.launch import record_path
+from tidemill.stack.supervision.processes import Record, tree
 
 WORKER = "import time; time.sleep(600)"
 LEADER = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {WORKER!r}]); {WORKER}"
 
 
 def _launch(file: Path) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, "-m", "tidemill.stack.launch", str(file)], start_new_session=True)
+    return subprocess.Popen(
+        [sys.executable, "-m", "tidemill.stack.supervision.launch", str(file)], start_new_session=True
+    )
 
 
 def _wait_family(file: Path, starts: int) -> list[psutil.Process]:
@@ -50,7 +52,7 @@ def test_the_service_gets_its_variables_and_its_marker(tmp_path: Path) -> None:
     file = tmp_path / "service.json"
     code = "import os; print(os.environ['COLOUR'], os.environ['SUPERVISED_FROM'])"
     file.write_text(json.dumps({"command": [sys.executable, "-c", code], "environment": {"COLOUR": "blue"}}))
-    command = [sys.executable, "-m", "tidemill.stack.launch", str(file)]
+    command = [sys.executable, "-m", "tidemill.stack.supervision.launch", str(file)]
     output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert output == f"blue {file}\n"
 
@@ -60,6 +62,6 @@ def test_a_new_start_removes_the_temporary_files_of_the_one_before(tmp_path: Pat
     (temporary / "spark-1").mkdir(parents=True)
     code = "import os, tempfile; print(tempfile.gettempdir(), os.listdir(tempfile.gettempdir()))"
     file.write_text(json.dumps({"command": [sys.executable, "-c", code], "environment": {"TMPDIR": str(temporary)}}))
-    command = [sys.executable, "-m", "tidemill.stack.launch", str(file)]
+    command = [sys.executable, "-m", "tidemill.stack.supervision.launch", str(file)]
     output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert output == f"{temporary} []\n"

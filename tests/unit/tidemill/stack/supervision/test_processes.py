@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tidemill.stack.processes import MARKER, Record, end, group, is_alive, marked, tree
+from tidemill.stack.supervision.processes import MARKER, Record, end, group, is_alive, marked, tree
 
 SLEEP = "import time; time.sleep(600)"
 IGNORE_TERM = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); {SLEEP}"

@@ -1,4 +1,4 @@
-"""``python -m tidemill.stack.launch FILE``: what supervisord starts; it becomes the service described in FILE.
+"""``python -m tidemill.stack.supervision.launch FILE``: what supervisord starts; it becomes the service that FILE says.
 
 Before that it ends what a killed predecessor left running (a worker that still holds the port), removes its temporary
 files, and records itself, so that the stack finds its processes again when supervisord is gone.
@@ -11,8 +11,8 @@ from pathlib import Path
 
 import psutil
 
-from tidemill.stack.processes import MARKER, Record, end, group, marked
-from tidemill.stack.temporary import TEMPORARY, make_empty
+from tidemill.stack.supervision.processes import MARKER, Record, end, group, marked
+from tidemill.stack.supervision.temporary import TEMPORARY, make_empty
 
 GRACE_S = 5.0
 

@@ -2,10 +2,10 @@
 
 from tidemill.config.errors import TransientError
 from tidemill.config.settings import Settings
-from tidemill.stack.daemon import has_processes
 from tidemill.stack.folders import Folders
 from tidemill.stack.service import NotReadyError
-from tidemill.stack.stream_progress import QueryProgress, stream_progress
+from tidemill.stack.stream.progress import QueryProgress, stream_progress
+from tidemill.stack.supervision.daemon import has_processes
 
 
 class StreamRunsError(TransientError):

@@ -62,7 +62,9 @@ def render_config(services: Sequence[Service], folders: Folders) -> str:
         user=user,
     )
     for position, service in enumerate(services, start=1):
-        command = shlex.join([sys.executable, "-m", "tidemill.stack.launch", str(folders.launch_file(service.name))])
+        command = shlex.join(
+            [sys.executable, "-m", "tidemill.stack.supervision.launch", str(folders.launch_file(service.name))]
+        )
         text += PROGRAM.format(
             name=service.name,
             command=_literal(command),
