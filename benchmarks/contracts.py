@@ -33,9 +33,9 @@ from ingestion_layer.kafka.producer import Event, EventProducer
 from ingestion_layer.kafka.topics import ensure_topics
 from tidemill.config import Settings, load_settings
 from tidemill.contracts import contract, contracts, event
-from tidemill.stack.ports import free_ports
-from tidemill.stack.running import running
+from tidemill.stack.machine.ports import free_ports
 from tidemill.stack.services import kafka, stream
+from tidemill.stack.supervision.running import running
 
 NAME = "app.visit"
 IDLE_S = 30.0

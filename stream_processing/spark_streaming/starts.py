@@ -8,7 +8,8 @@ from pyspark.sql.streaming.query import StreamingQuery
 
 from data_lake import tables
 from data_lake.delta_tables import ensure_table
-from feature_store import catalog, repository
+from feature_store import catalog
+from feature_store.feast import repository
 from stream_processing.spark_streaming.bronze.sharing import SharedBronze
 from stream_processing.spark_streaming.features import FeatureQuery
 from stream_processing.spark_streaming.queries.query import BRONZE, SILVER
