@@ -41,6 +41,8 @@ class RangeReader:
                 return
             if message.offset() >= first:
                 yield message
+            if message.offset() + 1 == end:
+                return
 
     def last(self, partition: int, low: int, end: int) -> Message | None:
         """The last message at ``low`` and up, below ``end``: looked for from the end, ten times as far each time."""
@@ -66,6 +68,8 @@ def range_reader(settings: Settings, topic: str, isolation: str | None = None) -
         "group.id": "tidemill-reconcile",
         "enable.auto.commit": False,
         "enable.partition.eof": True,
+        # So long the broker keeps a request for messages that are not there yet: the end of a partition is seen then.
+        "fetch.wait.max.ms": 10,
         "auto.offset.reset": "earliest",
         "isolation.level": isolation or settings.stream.isolation,
     }

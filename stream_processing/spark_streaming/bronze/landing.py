@@ -142,6 +142,9 @@ def read_topics(spark: SparkSession, settings: Settings, positions: Mapping[str,
         "startingOffsets": json.dumps(starts),
         "failOnDataLoss": "true",
         "includeHeaders": "true",
+        # A task reads partitions one after the other; before the next it waits for the broker's answer to a request for
+        # messages that are not there yet.
+        "kafka.fetch.max.wait.ms": "1",
         "maxOffsetsPerTrigger": str(settings.stream.max_offsets_per_trigger),
         **settings.stream.kafka_options,
         "kafka.isolation.level": settings.stream.isolation,

@@ -37,7 +37,7 @@ def fitting(events: int, most: int) -> int:
 
 def hashes_of(events: pa.Table) -> Hashes:
     """The same of Arrow's columns: Spark begins with seed 42, and goes on with the hash so far as the seed."""
-    identities = zip(events["source"].to_pylist(), events["event_id"].to_pylist(), strict=True)
+    identities = zip(*(events[name].cast(pa.binary()).to_pylist() for name in ("source", "event_id")), strict=True)
     chained = (xxhash.xxh64_intdigest(one, xxhash.xxh64_intdigest(source, SEED)) for source, one in identities)
     return np.fromiter(chained, dtype=np.uint64, count=len(events)).view(np.int64)
 

@@ -39,7 +39,14 @@ def progress(name: str, begin: str, end: str, latest: str) -> StreamingQueryProg
     source = {"description": "", "startOffset": begin, "endOffset": end, "latestOffset": latest, "numInputRows": 8}
     source |= {"inputRowsPerSecond": 1.0, "processedRowsPerSecond": 1.0}
     ids = {"id": "00000000-0000-0000-0000-000000000000", "runId": "00000000-0000-0000-0000-000000000000"}
-    rest = {"timestamp": "", "batchId": 3, "batchDuration": 5, "durationMs": {}, "stateOperators": [], "sink": {}}
+    rest = {
+        "timestamp": "",
+        "batchId": 3,
+        "batchDuration": 5,
+        "durationMs": {},
+        "stateOperators": [],
+        "sink": {"description": "", "numOutputRows": -1},
+    }
     return StreamingQueryProgress.fromJson({**ids, "name": name, **rest, "sources": [source]})
 
 
