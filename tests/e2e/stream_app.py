@@ -79,22 +79,31 @@ class StreamApp:
 
 @dataclass(frozen=True)
 class Progress:
-    """What the files of the silver query say: batches begun, batches committed, and silver's version."""
+    """What the files of silver's work say: whether it is in a batch of all topics or in one of its own, and versions.
 
-    begun: int
-    committed: int
+    ``taken`` is the version of bronze up to which silver has come.
+    """
+
+    is_in_a_batch: bool
+    taken: int
     silver_version: int
 
     @classmethod
     def read(cls, settings: Settings) -> "Progress":
-        checkpoint = Path(settings.checkpoints) / "silver" / TOPIC
+        folder = Path(settings.checkpoints) / "silver"
         log = Path(tables.silver(TOPIC).path(settings)) / "_delta_log"
         versions = [int(path.stem) for path in log.glob("*.json")]
-        return cls(_last(checkpoint / "offsets"), _last(checkpoint / "commits"), max(versions, default=-1))
+        own = _last(folder / TOPIC / "offsets") > _last(folder / TOPIC / "commits")
+        taken = _noted(folder / TOPIC / "taken", {"version": -1})["version"]
+        return cls(own or TOPIC in _noted(folder / "round", []), taken, max(versions, default=-1))
 
-    @property
-    def is_in_a_batch(self) -> bool:
-        return self.begun > self.committed
+    def has_moved(self, before: "Progress") -> bool:
+        """Whether a batch has begun since."""
+        return self.is_in_a_batch or self.taken > before.taken
+
+
+def _noted(file: Path, otherwise: Any) -> Any:
+    return json.loads(file.read_text(encoding="utf-8")) if file.exists() else otherwise
 
 
 def _last(folder: Path) -> int:

@@ -20,8 +20,9 @@ from stream_processing.spark_streaming.queries.restarts import QueryRunner
 from stream_processing.spark_streaming.queries.states import QueryStates, State
 from stream_processing.spark_streaming.queries.watch import Batches, Watch
 from stream_processing.spark_streaming.silver import batch as silver
+from stream_processing.spark_streaming.silver.batch import start_silver
+from stream_processing.spark_streaming.silver.conflicts import SilverIdentities
 from stream_processing.spark_streaming.silver.parse import TimeRule, parse
-from stream_processing.spark_streaming.starts import silver_query
 from stream_processing.spark_streaming.taking_apart import trial, trial_process
 from tidemill.config import load_settings
 from tidemill.contracts.registry import Contract
@@ -55,7 +56,9 @@ def run() -> None:
     threading.Thread(target=watch.run, args=(stop,), daemon=True).start()
     folder = Path(checkpoint(settings, name))
     threading.Thread(target=stop_after_first_batch, args=(folder, states, stop), daemon=True).start()
-    QueryRunner({name: partial(silver_query, spark, settings, TOPIC, states)}, states=states, is_alive=alive).run(stop)
+    QueryRunner(
+        {name: partial(start_silver, spark, SilverIdentities(TOPIC, settings), states)}, states=states, is_alive=alive
+    ).run(stop)
     spark.stop()
 
 

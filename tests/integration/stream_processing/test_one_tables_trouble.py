@@ -5,7 +5,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
@@ -15,11 +14,12 @@ from pyspark.sql import SparkSession
 from data_lake import tables
 from data_lake.reconciliation import wait_until_it_holds
 from data_lake.tables import Table
+from stream_processing.spark_streaming.bronze.sharing import SharedBronze
 from stream_processing.spark_streaming.queries.diagnosis import Diagnosis
-from stream_processing.spark_streaming.queries.query import checkpoint
 from stream_processing.spark_streaming.queries.restarts import QueryRunner, RestartPolicy
 from stream_processing.spark_streaming.queries.states import QueryState, QueryStates, State
-from stream_processing.spark_streaming.starts import bronze_query, silver_query
+from stream_processing.spark_streaming.silver.sharing import SharedSilver
+from stream_processing.spark_streaming.starts import query_starts
 from tests.integration.stream_processing.conftest import TOPIC, Rows, encode, transaction
 from tests.integration.stream_processing.shop import Shop, recent_lines
 from tests.integration.stream_processing.test_features import assert_as_judged
@@ -40,18 +40,21 @@ def produce(kafka: str, topic: str, values: list[bytes]) -> None:
 @contextmanager
 def running(spark: SparkSession, lake: Settings, topics: tuple[str, ...]) -> Iterator[QueryStates]:
     """The runner of the application with bronze and silver of ``topics``."""
-    starts = {f"bronze/{topic}": partial(bronze_query, spark, lake, topic) for topic in topics}
     stop, states = threading.Event(), QueryStates()
-    starts |= {f"silver/{topic}": partial(silver_query, spark, lake, topic, states) for topic in topics}
+    silver = SharedSilver(spark, lake, states, stop)
+    bronze = SharedBronze(spark, lake, stop, silver.hear)
     policy = RestartPolicy(attempts=3, pause_s=0.2, longest_s=1)
-    runner = QueryRunner(starts, policy, states, Diagnosis(lake))
-    thread = threading.Thread(target=runner.run, args=(stop,))
-    thread.start()
+    runner = QueryRunner(query_starts(topics, bronze, silver, ()), policy, states, Diagnosis(lake))
+    threads = [threading.Thread(target=runner.run, args=(stop,))]
+    threads += [threading.Thread(target=shared.run) for shared in (bronze, silver)]
+    for thread in threads:
+        thread.start()
     try:
         yield states
     finally:
         stop.set()
-        thread.join()
+        for thread in threads:
+            thread.join()
 
 
 def becomes(states: QueryStates, query: str, state: State) -> QueryState:
@@ -165,7 +168,6 @@ def test_a_bronze_table_made_anew_fails_silver_until_its_checkpoint_was_removed(
         produce(kafka, TOPIC, [encode(transaction("old table"))])
         held(lake, TOPIC)
     shutil.rmtree(tables.bronze(TOPIC).path(lake))
-    shutil.rmtree(checkpoint(lake, f"bronze/{TOPIC}"))
     with running(spark, lake, (TOPIC,)) as states:
         failed = becomes(states, f"silver/{TOPIC}", State.FAILED)
         sentence, command = failed.sentence.split(": rm -r ")

@@ -12,7 +12,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
 from data_lake import tables
-from stream_processing.spark_streaming.queries.lag import lag_rows
+from stream_processing.spark_streaming.queries.lag import shares
 from stream_processing.spark_streaming.queries.progress import ProgressGauges, StateCollector
 from stream_processing.spark_streaming.queries.silent_lag import SilentLag
 from stream_processing.spark_streaming.queries.states import QueryStates, State
@@ -34,7 +34,7 @@ def test_the_gauges_say_what_a_query_did_and_that_it_ended(
     arrived = messages([encode(transaction(f"r{number}")) for number in range(3)])
     arrived.write.format("delta").mode("append").save(tables.bronze(TOPIC).path(lake))
     registry = CollectorRegistry()
-    gauges = ProgressGauges(registry, partial(lag_rows, settings=lake))
+    gauges = ProgressGauges(registry, partial(shares, settings=lake))
 
     def value(name: str) -> float | None:
         return registry.get_sample_value(f"tidemill_stream_{name}", {"query": QUERY})
@@ -80,7 +80,7 @@ def test_of_a_batch_that_hangs_is_known_since_when_how_far_and_how_much_waits_be
     into_bronze(lake, messages([encode(transaction(f"hangs {number}")) for number in range(3)]))
     registry, states, stop = CollectorRegistry(), QueryStates(), threading.Event()
     ending = NoteEnding()
-    gauges = ProgressGauges(registry, partial(lag_rows, settings=lake))
+    gauges = ProgressGauges(registry, partial(shares, settings=lake))
     registry.register(StateCollector(states))
     watch = Watch(Batches(spark, lake), states, 2.0, ending)
     threading.Thread(target=watch.run, args=(stop,), daemon=True).start()
