@@ -120,12 +120,20 @@ class Target:
     def append(self, rows: pa.Table) -> None:
         """In one commit, upon the version that ``delta`` is at and no other."""
         properties = CommitProperties(custom_metadata={"userMetadata": self.known.token}, max_commit_retries=0)
-        columns = rows.select([column.name for column in self.table.columns])
         try:
-            write_deltalake(self.delta, columns, mode="append", schema_mode="merge", commit_properties=properties)
+            write_deltalake(self.delta, self._aligned(rows), mode="append", commit_properties=properties)
         except DeltaError as error:
             raise NeedsSparkError(f"{self.table.name}: {error}") from error
         self.small.committed(self.delta)
+
+    def _aligned(self, rows: pa.Table) -> pa.Table:
+        """The declared columns in the table's own order and types; one that others added is null."""
+        declared = {column.name for column in self.table.columns}
+        schema = pa.schema(self.delta.schema().to_arrow())
+        columns = [
+            rows[one.name].cast(one.type) if one.name in declared else pa.nulls(len(rows), one.type) for one in schema
+        ]
+        return pa.table(columns, schema=schema)
 
 
 def as_quarantine(rejected: pa.Table) -> pa.Table:
