@@ -1,0 +1,175 @@
+"""What is shared by all topics while all is well, and what one in trouble does by itself."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from deltalake import DeltaTable
+from pyspark.sql import SparkSession
+
+from data_lake import tables
+from data_lake.reconciliation import wait_until_it_holds
+from stream_processing.spark_streaming.bronze import landing
+from stream_processing.spark_streaming.bronze.sharing import SharedBronze
+from stream_processing.spark_streaming.queries.query import checkpoint
+from stream_processing.spark_streaming.queries.states import QueryStates
+from stream_processing.spark_streaming.silver import sharing
+from stream_processing.spark_streaming.silver.sharing import SharedSilver
+from stream_processing.spark_streaming.silver.taken import read_round, read_taken, write_round
+from tests.integration.stream_processing.conftest import TOPIC, encode, transaction
+from tests.integration.stream_processing.test_one_tables_trouble import OTHER, PATIENCE_S, produce
+from tidemill.config import Settings
+
+BOTH = (TOPIC, OTHER)
+
+
+@contextmanager
+def shared(spark: SparkSession, lake: Settings) -> Iterator[tuple[SharedBronze, SharedSilver]]:
+    """Both, of both topics; nobody starts again what fails."""
+    stop = threading.Event()
+    silver = SharedSilver(spark, lake, QueryStates(), stop)
+    bronze = SharedBronze(spark, lake, stop, silver.hear)
+    threads = [threading.Thread(target=one.run) for one in (bronze, silver)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield bronze, silver
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+
+
+def held(lake: Settings, *topics: str) -> None:
+    report = wait_until_it_holds(lake, topics, PATIENCE_S, lambda _: None)
+    assert report.holds, [str(finding) for topic in report.topics.values() for finding in topic.findings]
+
+
+def eventually(holds: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not holds():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.1)
+
+
+def operations(lake: Settings, table: tables.Table) -> list[str]:
+    return [commit["operation"] for commit in DeltaTable(table.path(lake)).history()]
+
+
+def test_two_topics_share_a_query_and_a_round_and_a_flood_has_a_query_of_its_own_for_its_time(
+    spark: SparkSession, lake: Settings, kafka: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = lake.model_copy(update={"stream": lake.stream.model_copy(update={"max_offsets_per_trigger": 200})})
+    with shared(spark, few) as (bronze, silver):
+        members = [one.start(topic) for one in (bronze, silver) for topic in BOTH]
+        produce(kafka, TOPIC, [encode(transaction("first")), b"bad"])
+        produce(kafka, OTHER, [b"bad too"])
+        held(few, *BOTH)
+        assert {query.name for query in spark.streams.active} == {"bronze"}
+        assert all(member.isActive and member.own is None for member in members)
+        assert "MERGE" not in operations(few, tables.silver(TOPIC))
+
+        produce(kafka, TOPIC, [encode(transaction(f"flood {number}")) for number in range(3_000)])
+        eventually(lambda: members[0].own is not None, "the flood goes on in the query of all")
+        produce(kafka, OTHER, [b"goes on"])
+        held(few, *BOTH)
+        eventually(lambda: all(member.own is None for member in members), "a topic did not come back")
+        assert {query.name for query in spark.streams.active} == {"bronze"}
+        produce(kafka, TOPIC, [encode(transaction("last"))])
+        held(few, *BOTH)
+        assert all(member.isActive for member in members)
+
+
+def test_a_round_that_fails_leaves_each_topic_to_a_query_of_its_own_and_the_well_one_comes_back(
+    spark: SparkSession, lake: Settings, kafka: str
+) -> None:
+    with shared(spark, lake) as (bronze, silver):
+        ill, well = (silver.start(topic) for topic in BOTH)
+        for topic in BOTH:
+            bronze.start(topic)
+        produce(kafka, TOPIC, [encode(transaction("read"))])
+        held(lake, *BOTH)
+        version = DeltaTable(tables.bronze(TOPIC).path(lake)).version()
+        log = Path(tables.bronze(TOPIC).path(lake)) / "_delta_log" / f"{version:020}.json"
+        # A commit that names a file which is not there.
+        broken = log.read_text(encoding="utf-8").replace("part-", "gone-").replace('"txn"', '"none"')
+        log.with_name(f"{version + 1:020}.json").write_text(
+            "\n".join(line for line in broken.splitlines() if '"none"' not in line), encoding="utf-8"
+        )
+        silver.hear(TOPIC)
+        eventually(lambda: not ill.isActive, "the topic whose file is gone goes on")
+        assert "gone-" in str(ill.exception())
+        produce(kafka, OTHER, [b"goes on"])
+        held(lake, OTHER)
+        eventually(lambda: well.own is None, "the other did not come back")
+        assert well.isActive
+
+
+def test_a_process_that_died_in_a_round_leaves_its_topics_to_queries_of_their_own(
+    spark: SparkSession, lake: Settings, kafka: str
+) -> None:
+    write_round(lake, [TOPIC])
+    with shared(spark, lake) as (bronze, silver):
+        suspect, other = (silver.start(topic) for topic in BOTH)
+        assert suspect.own is not None
+        assert other.own is None
+        for topic in BOTH:
+            bronze.start(topic)
+        produce(kafka, TOPIC, [encode(transaction("suspected"))])
+        held(lake, *BOTH)
+        eventually(lambda: suspect.own is None, "it did not come back")
+    assert read_round(lake) == []
+    taken = read_taken(lake, TOPIC)
+    assert taken is not None
+    assert taken.version == DeltaTable(tables.bronze(TOPIC).path(lake)).version()
+
+
+def test_a_round_that_takes_too_long_is_cut_off(
+    spark: SparkSession, lake: Settings, kafka: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judged = threading.Event()
+
+    def slow(*_: object) -> None:
+        spark.range(1).selectExpr("java_method('java.lang.Thread', 'sleep', 600000L)").collect()
+        judged.set()
+
+    monkeypatch.setattr(sharing, "judge_files", slow)
+    monkeypatch.setattr(sharing, "LIMIT_S", 1.0)
+    with shared(spark, lake) as (bronze, silver):
+        member = silver.start(TOPIC)
+        bronze.start(TOPIC)
+        produce(kafka, TOPIC, [encode(transaction("slow"))])
+        eventually(lambda: member.own is not None, "it waits for ever")
+        held(lake, TOPIC)
+    assert not judged.is_set()
+
+
+def test_a_topic_that_cannot_be_landed_leaves_the_shared_query_alone(
+    spark: SparkSession, lake: Settings, kafka: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with shared(spark, lake) as (bronze, silver):
+        ill, well = (bronze.start(topic) for topic in BOTH)
+        silver.start(OTHER)
+        held(lake, OTHER)
+        commit = landing.BronzeTable.commit
+
+        def fail(self: landing.BronzeTable, *arguments: object) -> int:
+            if self.begun.topic == TOPIC:
+                raise OSError("no room for this one")
+            return commit(self, *arguments)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(landing.BronzeTable, "commit", fail)
+        produce(kafka, TOPIC, [encode(transaction("lost?"))])
+        eventually(lambda: not ill.isActive, "it goes on")
+        assert str(ill.exception()) == "no room for this one"
+        produce(kafka, OTHER, [b"goes on"])
+        held(lake, OTHER)
+        assert well.isActive
+        monkeypatch.undo()
+        assert bronze.start(TOPIC).isActive  # as who keeps it running does
+        silver.start(TOPIC)
+        held(lake, *BOTH)
+    assert list(Path(checkpoint(lake, landing.RUNS)).iterdir())
