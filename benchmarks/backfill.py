@@ -35,7 +35,7 @@ from data_lake.delta_tables import ensure_table
 from data_lake.spark import session
 from data_lake.tables import silver
 from feature_store.definitions import FeatureService
-from feature_store.training import EVENT_TIMESTAMP, training_frame
+from feature_store.offline.training import EVENT_TIMESTAMP, training_frame
 from tidemill.config import Settings, load_settings
 from use_cases.fraud.features import CUSTOMER_PAYMENTS, TERMINAL_VERDICTS
 
@@ -197,7 +197,7 @@ def by_feast(spark: SparkSession, settings: Settings, payments: pd.DataFrame) ->
     from feast.infra.offline_stores.contrib.spark_offline_store.spark import SparkSource
     from feast.types import Float64, String
 
-    from feature_store import repository
+    from feature_store.feast import repository
 
     path = str(settings.home / "finished.parquet")
     numbers = [f"number_{position}" for position in range(NUMBERS)]

@@ -39,9 +39,9 @@ from stream_processing.spark_streaming.bronze import read_topic, start_bronze
 from stream_processing.spark_streaming.silver.batch import start_silver
 from tidemill.config import Settings, load_settings
 from tidemill.contracts import contract, data_ddl
-from tidemill.stack.ports import free_ports
-from tidemill.stack.running import running
+from tidemill.stack.machine.ports import free_ports
 from tidemill.stack.services import kafka
+from tidemill.stack.supervision.running import running
 
 TOPIC = "shop.transaction.v1"
 RETAIL = Path(__file__).resolve().parents[2] / "shared" / "data" / "online-retail.csv.gz"

@@ -42,17 +42,17 @@ from sklearn.preprocessing import StandardScaler
 from data_lake.delta_rs import open_table
 from data_lake.delta_tables import ensure_table
 from data_lake.tables import table
+from feature_store.columns.derived import service_features
+from feature_store.columns.events import Column, Events, Queries
 from feature_store.definitions import FeatureGroup
-from feature_store.derived import service_features
-from feature_store.events import Column, Events, Queries
+from feature_store.definitions.windows import micros
 from feature_store.kernel import compute
-from feature_store.windows import micros
 from ingestion_layer.sources.card_simulator.ledger import VERDICT_DELAY
 from ingestion_layer.sources.card_simulator.scenarios import CUSTOMER, LARGE_AMOUNT, TERMINAL
-from ml_modeling.candidates import build
+from ml_modeling.candidates.pipelines import build
 from ml_modeling.evaluation.card_precision import card_precision
-from ml_modeling.examples import KEY, in_order
-from ml_modeling.training import fit
+from ml_modeling.frames.examples import KEY, in_order
+from ml_modeling.training.train import fit
 from ml_modeling.use_case import load_use_case
 from tidemill.config import Settings, load_settings
 from use_cases.fraud import features as fraud
@@ -126,8 +126,8 @@ def by_the_platform(
 ) -> Sequence[Figures]:
     """The figures of each week's model, as the platform trains it from a lake of the payments."""
     from data_lake.spark import session
-    from ml_modeling.frames import read_split_frame
-    from ml_modeling.splits import Part
+    from ml_modeling.frames.frame import read_split_frame
+    from ml_modeling.frames.splits import Part
 
     settings = load_settings({"TIDEMILL_HOME": str(home)})
     use_case, spark = load_use_case("fraud"), session("fraud figures", settings)

@@ -24,19 +24,19 @@ from feast.protos.feast.types.EntityKey_pb2 import EntityKey
 from feast.protos.feast.types.Value_pb2 import Value
 from feast.types import Float64, String
 
-from feature_store import repository
 from feature_store.catalog import REQUEST_TIME
+from feature_store.columns.events import Column, Events
 from feature_store.definitions import FeatureGroup
-from feature_store.events import Column, Events
-from feature_store.online import OnlineReader
-from feature_store.online_store import connect, connection_string
+from feature_store.definitions.windows import micros
+from feature_store.feast import repository
+from feature_store.online.connection import connect, connection_string
+from feature_store.online.reader import OnlineReader
 from feature_store.states import Applied, Change, Known, StateStore
 from feature_store.tiles import Layout, apply
-from feature_store.windows import micros
 from tidemill.config import Settings, load_settings
-from tidemill.stack.ports import free_ports
-from tidemill.stack.running import running
+from tidemill.stack.machine.ports import free_ports
 from tidemill.stack.services import redis as redis_service
+from tidemill.stack.supervision.running import running
 from use_cases.churn.features import SERVICE
 
 CUSTOMERS = [f"customer-{number}" for number in range(1_000)]

@@ -34,9 +34,9 @@ from ingestion_layer.sources.simulator.faults import Faults
 from ingestion_layer.sources.simulator.history import SimulatorSource
 from ingestion_layer.sources.simulator.shop import Shop
 from tidemill.config import Settings, load_settings
-from tidemill.stack.ports import free_ports
-from tidemill.stack.running import running
+from tidemill.stack.machine.ports import free_ports
 from tidemill.stack.services import kafka
+from tidemill.stack.supervision.running import running
 
 RETAIL = Path(__file__).resolve().parents[2] / "shared" / "data" / "online-retail.csv.gz"
 NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, SOURCE)

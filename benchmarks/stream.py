@@ -38,12 +38,12 @@ from data_lake import tables
 from data_lake.commits import current_version
 from data_lake.delta_tables import ensure_table
 from data_lake.spark import session
-from feature_store import repository
-from feature_store.applying import COMMIT
-from feature_store.bootstrap import state_keeper
 from feature_store.definitions import FeatureGroup
-from feature_store.online import FeatureRow, OnlineReader
-from feature_store.silver import event_columns
+from feature_store.feast import repository
+from feature_store.lake.silver import event_columns
+from feature_store.online.reader import FeatureRow, OnlineReader
+from feature_store.stream.applying import COMMIT
+from feature_store.stream.bootstrap import state_keeper
 from feature_store.tiles import Status
 from ingestion_layer.kafka.producer import Event, EventProducer
 from ingestion_layer.kafka.topics import ensure_topics
@@ -55,9 +55,9 @@ from tidemill.config import Settings, load_settings
 from tidemill.contracts import contract, contracts, event
 from tidemill.stack.folders import Folders
 from tidemill.stack.logs import last_lines
-from tidemill.stack.ports import free_ports
-from tidemill.stack.running import running
+from tidemill.stack.machine.ports import free_ports
 from tidemill.stack.services import kafka, redis, stream
+from tidemill.stack.supervision.running import running
 from use_cases.churn.features import SERVICE
 
 TOPIC = "shop.transaction.v1"

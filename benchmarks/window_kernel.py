@@ -18,8 +18,8 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
+from feature_store.columns.events import Column, Events, Queries
 from feature_store.definitions import LIFETIME, Entity, FeatureGroup, Source, column, count, days, hours
-from feature_store.events import Column, Events, Queries
 from feature_store.kernel import compute
 
 FRAUD = Path(__file__).resolve().parents[2] / "shared" / "data" / "fraud-transactions.parquet"

@@ -9,28 +9,28 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from ml_modeling import tracking
 from ml_modeling.evaluation import plots
 from ml_modeling.evaluation.evaluate import compare, evaluate
 from ml_modeling.evaluation.explanation import explain
 from ml_modeling.evaluation.model_card import GROUPS_PICTURE, Origin, model_card
 from ml_modeling.evaluation.report import Estimate, EvaluationReport
-from ml_modeling.examples import ENTITY, KEY, LABEL, Examples, in_order, to_examples
+from ml_modeling.evaluation.wording import described_label
+from ml_modeling.frames.examples import ENTITY, KEY, LABEL, Examples, in_order, to_examples
+from ml_modeling.frames.splits import Part
 from ml_modeling.gates import ChampionComparison, GateReport, judge
 from ml_modeling.registry import CHAMPION, MlflowRequestError, Registered, alias_version, registered, tags, way_out
 from ml_modeling.registry.served import Serving, UnreadableModelError, download_model, stored_digest
-from ml_modeling.splits import Part
 from ml_modeling.tasks import Rule, Scoring, TaskKind
-from ml_modeling.tracking import TrainingRun, UnusableRunError, existing_run, new_run
-from ml_modeling.training import TrainedModel, fit
-from ml_modeling.tuning import Progress, cost_of_limits
+from ml_modeling.tracking import runs
+from ml_modeling.tracking.runs import TrainingRun, UnusableRunError, existing_run, new_run
+from ml_modeling.training.train import TrainedModel, fit
+from ml_modeling.training.tuning import Progress, cost_of_limits
 from ml_modeling.use_case import UseCase
-from ml_modeling.wording import described_label
 from tidemill.config import strict_json
 from tidemill.config.settings import Settings
 
 if TYPE_CHECKING:
-    from ml_modeling.frames import SplitFrame  # Spark and Feast, which evaluating and gating do without
+    from ml_modeling.frames.frame import SplitFrame  # Spark and Feast, which evaluating and gating do without
 
 REFERENCE_ROWS = 5_000
 BASELINE = "baseline."
@@ -64,14 +64,14 @@ def _log_training(run: TrainingRun, use_case: UseCase, data: "SplitFrame", model
     )
     run.log_metrics({f"validation.{name}": value for name, value in model.validation.items()})
     run.log_metrics({"rows.fitted": len(model.fitted), "rows.test": len(model.test), "trials": len(model.trials)})
-    run.log_text(strict_json.dumps([asdict(trial) for trial in model.trials], indent=1), tracking.TRIALS)
+    run.log_text(strict_json.dumps([asdict(trial) for trial in model.trials], indent=1), runs.TRIALS)
     run.log_text(_environment(), "environment/packages.txt")
     frame = data.frame
     test = in_order(frame.rows_of(data.split, Part.TEST)).drop(columns=KEY, errors="ignore")
-    run.log_rows(test.assign(**{ENTITY: pd.factorize(test[ENTITY], sort=True)[0]}), tracking.TEST_EXAMPLES)
+    run.log_rows(test.assign(**{ENTITY: pd.factorize(test[ENTITY], sort=True)[0]}), runs.TEST_EXAMPLES)
     fitted = frame.rows_of(data.split, Part.FIT)
     reference = fitted.sample(n=min(len(fitted), REFERENCE_ROWS), random_state=0)
-    run.log_rows(reference[[*frame.features, LABEL]], tracking.REFERENCE_EXAMPLES)
+    run.log_rows(reference[[*frame.features, LABEL]], runs.REFERENCE_EXAMPLES)
     uri = run.log_model(model.pipeline, model.serving, model.fitted.x)
     run.set_tags({tags.MODEL_URI: uri, tags.DIGEST: stored_digest(run.settings, uri)})
 
@@ -119,18 +119,18 @@ def evaluate_run(settings: Settings, use_case: UseCase, run_id: str) -> Evaluati
         baseline = task.baseline(test.x, spec.features, _baseline_rule(params))
     report = evaluate(task, test, scoring, baseline, use_case.spec.bootstrap)
     run.log_metrics(_flat(report))
-    run.log_text(report.model_dump_json(indent=1), tracking.EVALUATION)
+    run.log_text(report.model_dump_json(indent=1), runs.EVALUATION)
     for name, figure in task.figures(test, scoring, baseline, report):
         run.log_figure(figure, f"evaluation/{name}.png")
     if report.fairness is not None:
         run.log_figure(plots.groups(report.fairness), GROUPS_PICTURE)
-    with run.reading_back(tracking.REFERENCE_EXAMPLES):
-        background = run.read_rows(tracking.REFERENCE_EXAMPLES)[list(spec.features)].to_numpy(dtype="float64")
+    with run.reading_back(runs.REFERENCE_EXAMPLES):
+        background = run.read_rows(runs.REFERENCE_EXAMPLES)[list(spec.features)].to_numpy(dtype="float64")
     explanation = explain(pipeline, test.x, background, spec.features)
     run.log_figure(plots.shap_summary(explanation), "evaluation/shap_summary.png")
     run.log_text(strict_json.dumps(explanation.importance, indent=1), "evaluation/shap_importance.json")
     card = model_card(use_case, origin, report, explanation.importance)
-    run.log_text(card, tracking.MODEL_CARD)
+    run.log_text(card, runs.MODEL_CARD)
     run.set_tags({tags.NOTE: card[: tags.MAX_DESCRIPTION]})
     return report
 
@@ -163,8 +163,8 @@ def evaluation_of(settings: Settings, use_case: str, run_id: str) -> EvaluationR
 
 
 def _evaluation(run: TrainingRun) -> EvaluationReport:
-    with run.reading_back(tracking.EVALUATION):
-        return EvaluationReport.model_validate(run.read_json(tracking.EVALUATION))
+    with run.reading_back(runs.EVALUATION):
+        return EvaluationReport.model_validate(run.read_json(runs.EVALUATION))
 
 
 def gate_run(settings: Settings, use_case: UseCase, run_id: str) -> GateReport:
@@ -178,7 +178,7 @@ def gate_run(settings: Settings, use_case: UseCase, run_id: str) -> GateReport:
         raise UnusableRunError(f"run {run_id} was not evaluated: run `tidemill models evaluate {use_case.name}` first")
     champion = _champion_comparison(settings, use_case, run)
     verdict = judge(_evaluation(run), use_case.spec.gates, champion, use_case.spec.fairness)
-    run.log_text(verdict.model_dump_json(indent=1), tracking.GATE_REPORT)
+    run.log_text(verdict.model_dump_json(indent=1), runs.GATE_REPORT)
     run.set_tags(
         {
             tags.GATE_REASONS: "; ".join(verdict.reasons)[: tags.MAX_DESCRIPTION],
@@ -224,8 +224,8 @@ def _compared(champion: Registered, difference: Estimate | None, problem: str = 
 
 def _test_examples(run: TrainingRun, spec: Serving, task: TaskKind) -> Examples:
     """The run's test part with the columns a model takes."""
-    with run.reading_back(tracking.TEST_EXAMPLES):
-        return to_examples(run.read_rows(tracking.TEST_EXAMPLES), spec.features, task.name)
+    with run.reading_back(runs.TEST_EXAMPLES):
+        return to_examples(run.read_rows(runs.TEST_EXAMPLES), spec.features, task.name)
 
 
 def _scoring_of_champion(task: TaskKind, spec: Serving, pipeline: Any, examples: Examples) -> Scoring:

@@ -20,10 +20,10 @@ from feature_store.definitions import (
     Question,
     Source,
 )
-from ml_modeling.candidates import Recipe
+from ml_modeling.candidates.own_estimators import FILE as ESTIMATORS_FILE
+from ml_modeling.candidates.own_estimators import own_estimators
+from ml_modeling.candidates.pipelines import Recipe
 from ml_modeling.fairness.declared import check_fairness
-from ml_modeling.own_estimators import FILE as ESTIMATORS_FILE
-from ml_modeling.own_estimators import own_estimators
 from ml_modeling.specification import (
     Cutoffs,
     FeatureBaseline,

@@ -8,7 +8,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from feature_store.online import FeatureRow, OnlineReader, OnlineStoreUnavailableError
+from feature_store.online.reader import FeatureRow, OnlineReader, OnlineStoreUnavailableError
 from feature_store.tiles import Status
 from ml_modeling.registry.served import Serving
 from model_serving import metrics

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from feature_store.online import FeatureRow
+from feature_store.online.reader import FeatureRow
 from feature_store.tiles import Status
 from ml_modeling.registry import ServedModel
 from model_serving import metrics

@@ -16,13 +16,13 @@ from tidemill.config.settings import Settings
 from tidemill.config.user import check_named, user_name
 from tidemill.setup.jars import is_whole
 from tidemill.stack.catalog import catalog
-from tidemill.stack.daemon import leftovers, service_record
 from tidemill.stack.folders import Folders
-from tidemill.stack.java import SUPPORTED, java_binary, java_major
-from tidemill.stack.ports import check_free
-from tidemill.stack.processes import memory_bytes
+from tidemill.stack.machine.java import SUPPORTED, java_binary, java_major
+from tidemill.stack.machine.ports import check_free
 from tidemill.stack.services.airflow import installed_version
 from tidemill.stack.services.redis import redis_binary
+from tidemill.stack.supervision.daemon import leftovers, service_record
+from tidemill.stack.supervision.processes import memory_bytes
 
 GIB = 2**30
 # The stack stays below 8 GiB; a machine also needs room for itself.

@@ -11,7 +11,7 @@ from tidemill.config.environment import process_environment
 from tidemill.config.project import VARIABLE, find_project
 from tidemill.config.settings import ConfigError, Settings, load_with_origin
 from tidemill.stack.folders import Folders
-from tidemill.stack.temporary import TEMPORARY
+from tidemill.stack.supervision.temporary import TEMPORARY
 
 TERMINAL = ("TERM", "COLORTERM", "NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES")
 

@@ -13,7 +13,7 @@ from feature_store.definitions.questions import Absence, FutureAggregate, Moment
 from feature_store.definitions.service import FeatureService
 from feature_store.definitions.source import Entity, Product, Source
 from feature_store.definitions.spelling import days, hours, minutes
-from feature_store.windows import LIFETIME
+from feature_store.definitions.windows import LIFETIME
 
 __all__ = [
     "DAY_OF_WEEK",

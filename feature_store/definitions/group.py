@@ -13,7 +13,7 @@ from feature_store.definitions.filters import Filter, Scalar
 from feature_store.definitions.fingerprint import fingerprint
 from feature_store.definitions.source import Entity, Source
 from feature_store.definitions.spelling import check_windows, spell
-from feature_store.windows import LIFETIME, micros
+from feature_store.definitions.windows import LIFETIME, micros
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from feature_store.definitions.errors import DefinitionError
-from feature_store.windows import HOPS, LIFETIME
+from feature_store.definitions.windows import HOPS, LIFETIME
 
 UNITS = (("d", timedelta(days=1)), ("h", timedelta(hours=1)), ("m", timedelta(minutes=1)))
 LONGEST = timedelta(days=36_500)

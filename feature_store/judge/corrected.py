@@ -10,7 +10,7 @@ from data_lake import commits
 from data_lake.log import CommitsGoneError
 from data_lake.tables import table
 from feature_store import catalog
-from feature_store.corrections import Correction
+from feature_store.consistency.corrections import Correction
 from feature_store.definitions import FeatureGroup, FeatureService
 from feature_store.judge.events import load_events
 from feature_store.judge.fetches import load_fetches

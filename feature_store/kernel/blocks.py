@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from feature_store.double_double import Floats, Pair, add, prefix_sums
-from feature_store.events import Ints
+from feature_store.columns.double_double import Floats, Pair, add, prefix_sums
+from feature_store.columns.events import Ints
 from feature_store.kernel.timeline import first_at_least
 
 

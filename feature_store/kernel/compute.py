@@ -7,14 +7,14 @@ from itertools import groupby
 import numpy as np
 from numpy.typing import NDArray
 
+from feature_store.columns.events import Events, Features, Ints, Queries
+from feature_store.columns.filters import passing
+from feature_store.columns.readings import Reading
 from feature_store.definitions import LIFETIME, Feature, FeatureGroup
-from feature_store.events import Events, Features, Ints, Queries
-from feature_store.filters import passing
+from feature_store.definitions.windows import tail
 from feature_store.kernel.functions import apply
 from feature_store.kernel.timeline import Timeline, in_order, pieces
 from feature_store.kernel.view import Ranges, View
-from feature_store.readings import Reading
-from feature_store.windows import tail
 
 
 def compute(

@@ -8,7 +8,7 @@ distinct values of a range are its events whose ``previous`` is less than its st
 import numpy as np
 from numpy.typing import NDArray
 
-from feature_store.events import Ints
+from feature_store.columns.events import Ints
 from feature_store.kernel.blocks import parts
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from feature_store.events import Ints
+from feature_store.columns.events import Ints
 
 MOST_EVENTS = 4_000_000
 

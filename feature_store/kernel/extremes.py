@@ -7,7 +7,7 @@ covered by two, perhaps overlapping, of length 2 ** k. Only one row of the table
 import numpy as np
 from numpy.typing import NDArray
 
-from feature_store.events import Ints
+from feature_store.columns.events import Ints
 
 
 def extreme(values: NDArray[np.float64], start: Ints, end: Ints, better: np.ufunc) -> NDArray[np.float64]:

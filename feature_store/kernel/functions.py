@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from feature_store.columns.double_double import Floats, sum_of_squared_deviations
+from feature_store.columns.events import Ints
+from feature_store.columns.grouping import group_quantiles
 from feature_store.definitions import Feature, Function
-from feature_store.double_double import Floats, sum_of_squared_deviations
-from feature_store.events import Ints
-from feature_store.grouping import group_quantiles
 from feature_store.kernel.distinct import count_distinct
 from feature_store.kernel.extremes import extreme
 from feature_store.kernel.quantiles import quantiles

@@ -7,9 +7,9 @@ and where the range lies at the next bit. Only one bit's level is held at a time
 
 import numpy as np
 
-from feature_store.double_double import Floats
-from feature_store.events import Ints
-from feature_store.grouping import quantile_rank
+from feature_store.columns.double_double import Floats
+from feature_store.columns.events import Ints
+from feature_store.columns.grouping import quantile_rank
 
 
 def quantiles(values: Floats, start: Ints, end: Ints, share: float) -> Floats:

@@ -5,8 +5,8 @@ from typing import Self
 
 import numpy as np
 
-from feature_store.double_double import EPSILON, Floats, Pair, prefix_sums, two_sum
-from feature_store.events import Ints
+from feature_store.columns.double_double import EPSILON, Floats, Pair, prefix_sums, two_sum
+from feature_store.columns.events import Ints
 
 
 @dataclass(frozen=True)

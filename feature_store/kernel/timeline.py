@@ -6,7 +6,7 @@ from typing import Self
 
 import numpy as np
 
-from feature_store.events import Events, Ints
+from feature_store.columns.events import Events, Ints
 
 PIECE = 1 << 17
 

@@ -7,8 +7,8 @@ from typing import Self
 
 import numpy as np
 
-from feature_store.double_double import Floats, Pair, least_deviations, square
-from feature_store.events import Column, EventColumnsError, Events, Ints, Mask
+from feature_store.columns.double_double import Floats, Pair, least_deviations, square
+from feature_store.columns.events import Column, EventColumnsError, Events, Ints, Mask
 from feature_store.kernel.blocks import Parts, parts
 from feature_store.kernel.distinct import previous_positions
 from feature_store.kernel.expansion import expand

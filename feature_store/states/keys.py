@@ -4,9 +4,9 @@ from feast.infra.online_stores.helpers import _mmh3, _redis_key
 from feast.protos.feast.types.EntityKey_pb2 import EntityKey
 from feast.protos.feast.types.Value_pb2 import Value
 
-from feature_store import repository
 from feature_store.catalog import state_feature_name, state_view_name
 from feature_store.definitions import FeatureGroup
+from feature_store.feast import repository
 
 
 def entity_key(key: str, entity: str) -> bytes:

@@ -8,10 +8,10 @@ from typing import Any, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from feature_store.events import Ints
-from feature_store.grouping import Groups
+from feature_store.columns.events import Ints
+from feature_store.columns.grouping import Groups
+from feature_store.definitions.windows import NEVER
 from feature_store.states.known import BUCKETS
-from feature_store.windows import NEVER
 
 CHANGE = np.dtype([("bucket", "<i8"), ("version", "<i8"), ("count", "<i8"), ("check", "<u8"), ("due", "<i8")])
 """What the states that took in commit ``version`` last add to a bucket; ``due`` is the earliest end of their reach."""

@@ -9,7 +9,7 @@ from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from redis.exceptions import RedisError
 
 from feature_store.definitions import FeatureGroup
-from feature_store.online_store import connect, connection_string, unavailable
+from feature_store.online.connection import connect, connection_string, unavailable
 from feature_store.states.applied import Applied
 from feature_store.states.keys import applied_key, entity_key, known_key, state_field
 from feature_store.states.known import bucket_of

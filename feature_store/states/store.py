@@ -10,9 +10,9 @@ from google.protobuf.timestamp_pb2 import Timestamp  # type: ignore[import-untyp
 from redis.exceptions import LockError, OutOfMemoryError, RedisError
 from redis.lock import Lock
 
-from feature_store import repository
 from feature_store.definitions import FeatureGroup
-from feature_store.online_store import connect, connection_string, unavailable
+from feature_store.feast import repository
+from feature_store.online.connection import connect, connection_string, unavailable
 from feature_store.states.applied import Applied
 from feature_store.states.fence import BEGIN, TAKE, Fence
 from feature_store.states.keys import applied_key, entity_key, epoch_key, known_key, state_field, written_field

@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from feature_store.columns.events import Events, Ints, Mask
+from feature_store.columns.filters import passing
+from feature_store.columns.grouping import Groups
 from feature_store.definitions import LIFETIME, Function
-from feature_store.events import Events, Ints, Mask
-from feature_store.filters import passing
-from feature_store.grouping import Groups
+from feature_store.definitions.windows import NEVER, first_tile, micros
 from feature_store.tiles.distinct import distinct_rows, keep_distinct
 from feature_store.tiles.layout import LEVELS, MARGIN, MOST_AHEAD, MOST_PENDING, Layout
 from feature_store.tiles.quantiles import Ranked, value_rows
@@ -15,7 +16,6 @@ from feature_store.tiles.recent import keep_latest, recent_rows
 from feature_store.tiles.rows import add_tiles, event_rows, tile_rows
 from feature_store.tiles.state import NO_EPOCH, Header, StateError, Status, decode, encode
 from feature_store.tiles.table import Rows, Table
-from feature_store.windows import NEVER, first_tile, micros
 
 INDICES = 1 << 32
 

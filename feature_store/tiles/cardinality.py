@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from feature_store.double_double import Floats
-from feature_store.events import Ints, Mask
+from feature_store.columns.double_double import Floats
+from feature_store.columns.events import Ints, Mask
 from feature_store.tiles.compiled import EventColumns, compiled
 from feature_store.tiles.distinct import RANKS, REGISTERS
 from feature_store.tiles.layout import Layout

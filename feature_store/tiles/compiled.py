@@ -13,9 +13,10 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from feature_store import double_double, windows
-from feature_store.double_double import Floats
-from feature_store.events import Ints, Mask
+from feature_store.columns import double_double
+from feature_store.columns.double_double import Floats
+from feature_store.columns.events import Ints, Mask
+from feature_store.definitions import windows
 from feature_store.tiles.table import Table
 
 P = ParamSpec("P")

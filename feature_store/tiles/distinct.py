@@ -13,7 +13,7 @@ Ertl, "New cardinality estimation algorithms for HyperLogLog sketches", 2017, al
 import numpy as np
 from numpy.typing import NDArray
 
-from feature_store.events import Ints
+from feature_store.columns.events import Ints
 from feature_store.tiles.layout import Layout
 from feature_store.tiles.table import Rows, Table
 

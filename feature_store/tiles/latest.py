@@ -5,11 +5,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from feature_store.double_double import Floats
-from feature_store.events import Ints
+from feature_store.columns.double_double import Floats
+from feature_store.columns.events import Ints
+from feature_store.definitions.windows import EVER
 from feature_store.tiles.compiled import EventColumns, compiled
 from feature_store.tiles.layout import Layout
-from feature_store.windows import EVER
 
 NO_NUMBER = -1
 

@@ -8,12 +8,12 @@ from typing import Any, Final, Self
 
 import numpy as np
 
+from feature_store.columns.events import Ints
+from feature_store.columns.readings import Kind, Reading
 from feature_store.definitions import LIFETIME, Feature, FeatureGroup, Function
 from feature_store.definitions.filters import Scalar
-from feature_store.events import Ints
-from feature_store.readings import Kind, Reading
+from feature_store.definitions.windows import HOPS, hop, tail
 from feature_store.tiles.table import Table
-from feature_store.windows import HOPS, hop, tail
 
 MARGIN: Final = timedelta(seconds=60)
 """An event younger than the time of the apply less this, or in its future, stays apart: requests may come before it."""

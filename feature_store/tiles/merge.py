@@ -6,14 +6,14 @@ from typing import Self
 
 import numpy as np
 
+from feature_store.columns.double_double import Floats
+from feature_store.columns.events import Features, Ints
 from feature_store.definitions import Function
-from feature_store.double_double import Floats
-from feature_store.events import Features, Ints
+from feature_store.definitions.windows import micros, tail
 from feature_store.tiles.layout import Layout
 from feature_store.tiles.quantiles import Ranked, value_rows
 from feature_store.tiles.state import Header, States, Status, decode
 from feature_store.tiles.values import Held, Loops, feature_values
-from feature_store.windows import micros, tail
 
 
 @dataclass(frozen=True)

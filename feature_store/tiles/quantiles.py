@@ -11,13 +11,13 @@ from typing import Self
 import numpy as np
 from datasketches import kll_doubles_sketch
 
+from feature_store.columns.double_double import Floats
+from feature_store.columns.events import Ints
+from feature_store.columns.grouping import Groups, group_quantiles
 from feature_store.definitions import LIFETIME, Function
-from feature_store.double_double import Floats
-from feature_store.events import Ints
-from feature_store.grouping import Groups, group_quantiles
+from feature_store.definitions.windows import EVER, micros, tail, tile_index
 from feature_store.tiles.layout import LEVELS, Layout, level
 from feature_store.tiles.table import Rows, Table
-from feature_store.windows import EVER, micros, tail, tile_index
 
 MOST_EXACT = 512
 K = 200

@@ -6,8 +6,8 @@ covers them: no tiles are needed.
 
 import numpy as np
 
-from feature_store.events import Ints
-from feature_store.grouping import Groups
+from feature_store.columns.events import Ints
+from feature_store.columns.grouping import Groups
 from feature_store.tiles.layout import Layout
 from feature_store.tiles.table import Rows, Table
 

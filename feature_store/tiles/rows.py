@@ -5,12 +5,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from feature_store.double_double import square
-from feature_store.events import Events, Ints
-from feature_store.grouping import Groups, group_sums
+from feature_store.columns.double_double import square
+from feature_store.columns.events import Events, Ints
+from feature_store.columns.grouping import Groups, group_sums
+from feature_store.definitions.windows import NEVER, tile_index
 from feature_store.tiles.layout import LEVELS, Layout
 from feature_store.tiles.table import Rows
-from feature_store.windows import NEVER, tile_index
 
 LIFETIME_LEVEL = len(LEVELS) - 1
 

@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from feature_store.events import Ints
+from feature_store.columns.events import Ints
+from feature_store.definitions.windows import EVER, NEVER
 from feature_store.tiles.layout import Layout
 from feature_store.tiles.table import Table
-from feature_store.windows import EVER, NEVER
 from tidemill.config.errors import TerminalError
 
 MAGIC = b"TMWS"

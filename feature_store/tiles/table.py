@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from feature_store.events import Ints
+from feature_store.columns.events import Ints
 
 Rows = NDArray[Any]
 

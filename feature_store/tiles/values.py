@@ -6,10 +6,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from feature_store.columns.double_double import Floats, sum_of_squared_deviations
+from feature_store.columns.events import Ints
+from feature_store.columns.readings import Reading
 from feature_store.definitions import Feature, Function
-from feature_store.double_double import Floats, sum_of_squared_deviations
-from feature_store.events import Ints
-from feature_store.readings import Reading
+from feature_store.definitions.windows import EVER
 from feature_store.tiles.cardinality import Seen, distinct_counts, hash_readings
 from feature_store.tiles.compiled import EventColumns, compiled
 from feature_store.tiles.distinct import reduce_hash
@@ -17,7 +18,6 @@ from feature_store.tiles.latest import Kept, LatestSlots, Recent, latest_events
 from feature_store.tiles.layout import COUNTED, LATEST, SUMMED, Layout
 from feature_store.tiles.table import Table
 from feature_store.tiles.windowed import Slots, TileColumns, Totals, window_tails, window_totals
-from feature_store.windows import EVER
 
 COUNT, SUM, MEAN, MIN, MAX, FIRST, LAST, SINCE_LAST, DISTINCT, ELSEWHERE = range(10)
 CODES: Mapping[Function, int] = {

@@ -9,14 +9,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from feature_store.double_double import Floats
-from feature_store.events import Ints
-from feature_store.readings import Reading
+from feature_store.columns.double_double import Floats
+from feature_store.columns.events import Ints
+from feature_store.columns.readings import Reading
+from feature_store.definitions.windows import EVER, LIFETIME, NEVER, micros
 from feature_store.tiles.compiled import EventColumns, compiled, covered_since, normal, square, two_sum
 from feature_store.tiles.layout import LEVELS, Layout, level
 from feature_store.tiles.rows import LIFETIME_LEVEL
 from feature_store.tiles.table import Table
-from feature_store.windows import EVER, LIFETIME, NEVER, micros
 
 NO_TIE = np.uint64((1 << 64) - 1)
 """After every other."""

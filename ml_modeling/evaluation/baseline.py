@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ml_modeling.examples import Floats
+from ml_modeling.frames.examples import Floats
 from ml_modeling.specification import Baseline
 
 

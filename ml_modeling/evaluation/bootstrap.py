@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ml_modeling.examples import Floats, Integers
+from ml_modeling.frames.examples import Floats, Integers
 from ml_modeling.specification import Bootstrap
 
 CELLS = 4_000_000  # weights held at once: 32 MB, and a few arrays of that size on the way

@@ -6,7 +6,7 @@ Source: Le Borgne et al., Fraud Detection Handbook, chapter 4, "Precision top-k 
 import numpy as np
 from numpy.typing import NDArray
 
-from ml_modeling.examples import Floats, Integers
+from ml_modeling.frames.examples import Floats, Integers
 
 
 def card_precision(day: Integers, card: Integers, y: Integers, scores: Floats, k: int) -> float:

@@ -7,9 +7,9 @@ import numpy as np
 
 from ml_modeling.evaluation import bootstrap
 from ml_modeling.evaluation.report import Estimate, EvaluationReport
-from ml_modeling.examples import Examples, Floats
 from ml_modeling.fairness.groups import group_report
 from ml_modeling.fairness.report import FairnessReport
+from ml_modeling.frames.examples import Examples, Floats
 from ml_modeling.specification import Bootstrap
 from ml_modeling.tasks.scoring import Scoring
 from ml_modeling.tasks.task import TaskKind

@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.pipeline import Pipeline
 
 from ml_modeling.evaluation.columns import features_of
-from ml_modeling.examples import Floats
+from ml_modeling.frames.examples import Floats
 
 EXPLAINED_ROWS = 400
 SAMPLED_ROWS, SAMPLED_BACKGROUND = 100, 30  # of a model whose values have no formula

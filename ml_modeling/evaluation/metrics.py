@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from ml_modeling.examples import Floats, Integers
+from ml_modeling.frames.examples import Floats, Integers
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ml_modeling.evaluation.report import Estimate, EvaluationReport
+from ml_modeling.evaluation.wording import asked, proven_on
 from ml_modeling.fairness.limits import told
 from ml_modeling.fairness.report import FairnessReport, Group
 from ml_modeling.specification import Fairness
 from ml_modeling.use_case import UseCase
-from ml_modeling.wording import asked, proven_on
 
 GROUPS_PICTURE = "evaluation/groups.png"
 

@@ -9,8 +9,8 @@ from sklearn.metrics import precision_recall_curve, roc_curve
 from ml_modeling.evaluation.explanation import Explanation
 from ml_modeling.evaluation.metrics import calibration as calibration_bins
 from ml_modeling.evaluation.report import BinaryReport, EvaluationReport, MulticlassReport
-from ml_modeling.examples import Floats, Integers
 from ml_modeling.fairness.report import FairnessReport, Group
+from ml_modeling.frames.examples import Floats, Integers
 from ml_modeling.tasks.scoring import Scoring
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ml_modeling.evaluation.estimate import Estimate
-from ml_modeling.examples import Floats
+from ml_modeling.frames.examples import Floats
 
 
 @dataclass(frozen=True)

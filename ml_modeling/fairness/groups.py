@@ -11,10 +11,10 @@ import numpy as np
 from feature_store.definitions import Task
 from ml_modeling.evaluation import bootstrap
 from ml_modeling.evaluation.estimate import Estimate
-from ml_modeling.examples import Examples, Floats
 from ml_modeling.fairness.disparity import furthest
 from ml_modeling.fairness.outcomes import LOWEST_IS_ZERO, Outcomes, answered, metric_functions, outcomes
 from ml_modeling.fairness.report import Disparity, FairnessReport, Group
+from ml_modeling.frames.examples import Examples, Floats
 from ml_modeling.specification import Bootstrap, Fairness
 from ml_modeling.tasks.scoring import Scoring
 

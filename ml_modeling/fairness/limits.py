@@ -1,9 +1,9 @@
 """Whether the groups of a model keep within the limits of ``model.yaml``."""
 
 from feature_store.definitions import Task
-from ml_modeling.examples import Examples
 from ml_modeling.fairness.groups import measured
 from ml_modeling.fairness.report import Disparity
+from ml_modeling.frames.examples import Examples
 from ml_modeling.specification import Fairness, Limit
 from ml_modeling.tasks.scoring import Scoring
 

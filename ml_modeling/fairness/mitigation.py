@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ml_modeling.examples import Examples, Floats, Integers
+from ml_modeling.frames.examples import Examples, Floats, Integers
 from ml_modeling.specification import Fairness, Mitigation
 
 if TYPE_CHECKING:

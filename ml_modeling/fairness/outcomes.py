@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from feature_store.definitions import Task
-from ml_modeling.examples import Examples, Floats
+from ml_modeling.frames.examples import Examples, Floats
 from ml_modeling.tasks.scoring import Scoring
 
 Bools = npt.NDArray[np.bool_]

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from feature_store.definitions import FeatureGroup, FeatureService
-from ml_modeling.examples import Examples
-from ml_modeling.leakage import LeakageError
+from ml_modeling.frames.examples import Examples
+from ml_modeling.frames.leakage import LeakageError
 from ml_modeling.specification import Fairness
 
 TELLS = 0.95

@@ -12,7 +12,7 @@ from pyspark.sql import functions as F  # noqa: N812
 from pyspark.sql.types import DoubleType
 
 from feature_store.definitions import Absence, FeatureService, FutureAggregate
-from feature_store.training import EVENT_TIMESTAMP, training_frame
+from feature_store.offline.training import EVENT_TIMESTAMP, training_frame
 from ml_modeling.questions.filters import passing
 from ml_modeling.questions.lake import Tables
 from ml_modeling.questions.rows import LABEL, MATURED, answered, later, moments

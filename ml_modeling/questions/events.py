@@ -7,7 +7,7 @@ from pyspark.sql import functions as F  # noqa: N812
 from pyspark.sql.types import DataType, TimestampType
 
 from feature_store.definitions import Entity, FeatureService, Outcome, Own, Source
-from feature_store.training import EVENT_TIMESTAMP
+from feature_store.offline.training import EVENT_TIMESTAMP
 from ml_modeling.questions.filters import passing
 from ml_modeling.questions.lake import QuestionError, Tables
 from ml_modeling.questions.rows import KEY, LABEL, MATURED, RESERVED, answered

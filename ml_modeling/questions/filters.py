@@ -1,4 +1,4 @@
-"""The filters of definitions as conditions of Spark; ``feature_store.filters`` is the same over columns in memory."""
+"""The filters of definitions as conditions of Spark; ``feature_store.columns.filters`` is the same in memory."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
@@ -8,10 +8,10 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F  # noqa: N812
 from pyspark.sql.types import BooleanType, DataType, FractionalType, NumericType, StringType
 
+from feature_store.columns.events import LARGEST
 from feature_store.definitions import Filter, Source
 from feature_store.definitions.filters import Comparison, Scalar
-from feature_store.events import LARGEST
-from feature_store.silver import source_column
+from feature_store.lake.silver import source_column
 from ml_modeling.questions.lake import QuestionError
 
 COMPARED: Mapping[Comparison, Callable[[Column, Any], Column]] = {

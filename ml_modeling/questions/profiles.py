@@ -7,8 +7,8 @@ from pyspark.sql import functions as F  # noqa: N812
 
 from data_lake import tables as registry
 from feature_store.definitions import Entity, Source
-from feature_store.training import EVENT_TIMESTAMP
-from ml_modeling.examples import GROUP_OF, UNKNOWN
+from feature_store.offline.training import EVENT_TIMESTAMP
+from ml_modeling.frames.examples import GROUP_OF, UNKNOWN
 from ml_modeling.questions.lake import Tables
 from ml_modeling.specification import Fairness
 

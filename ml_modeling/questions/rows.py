@@ -11,8 +11,8 @@ from pyspark.sql import functions as F  # noqa: N812
 from pyspark.sql.types import BooleanType, DataType, NumericType, StringType
 
 from feature_store.definitions import Answer, Classes, Number, Threshold, YesNo
-from feature_store.training import EVENT_TIMESTAMP
-from feature_store.windows import micros
+from feature_store.definitions.windows import micros
+from feature_store.offline.training import EVENT_TIMESTAMP
 from ml_modeling.questions.lake import QuestionError
 
 LABEL = "label"

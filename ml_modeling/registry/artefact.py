@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from ml_modeling.own_estimators import trusted_types
+from ml_modeling.candidates.own_estimators import trusted_types
 from ml_modeling.registry.background import background_rows
 from ml_modeling.registry.scorer import Floats
 from ml_modeling.registry.served import METADATA_KEY, TRUSTED_TYPES, RegressionServing, Serving

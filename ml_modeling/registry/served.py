@@ -11,7 +11,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, TypeAdapter
 from yaml import YAMLError
 
-from ml_modeling.own_estimators import trusted_types
+from ml_modeling.candidates.own_estimators import trusted_types
 from ml_modeling.registry.connection import MlflowRequestError, connect, mlflow_errors
 from ml_modeling.registry.identity import ModelIdentity, digest_of
 from ml_modeling.registry.scorer import Floats, final_step

@@ -50,8 +50,8 @@ def read_specification(
     Raises:
         SpecificationError: the file is missing, is not YAML, or has an unknown, missing or bad value.
     """
-    from ml_modeling.candidates import Recipe  # these read parts of a specification themselves
-    from ml_modeling.parameters import refused_candidates
+    from ml_modeling.candidates.parameters import refused_candidates
+    from ml_modeling.candidates.pipelines import Recipe  # these read parts of a specification themselves
 
     try:
         content = yaml.load(file.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a safe one

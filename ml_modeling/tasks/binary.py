@@ -12,8 +12,8 @@ from ml_modeling.evaluation.baseline import baseline_scores, describe
 from ml_modeling.evaluation.bootstrap import weighted_average_precision, weighted_roc_auc
 from ml_modeling.evaluation.metrics import calibration, max_f1_threshold, measure
 from ml_modeling.evaluation.report import Bin, BinaryReport, EvaluationReport
-from ml_modeling.examples import Examples, Floats, Integers
-from ml_modeling.leakage import check_features
+from ml_modeling.frames.examples import Examples, Floats, Integers
+from ml_modeling.frames.leakage import check_features
 from ml_modeling.registry.served import NO_DECISION, Serving, ServingSpec
 from ml_modeling.specification import BinarySpec, FixedThreshold
 from ml_modeling.tasks.scoring import Rule, Scoring

@@ -10,8 +10,8 @@ from sklearn import metrics
 from feature_store.definitions import Classes, Task
 from ml_modeling.evaluation.direction import improvement
 from ml_modeling.evaluation.report import EvaluationReport, MulticlassReport
-from ml_modeling.examples import Examples, Floats, Integers
-from ml_modeling.leakage import check_features
+from ml_modeling.frames.examples import Examples, Floats, Integers
+from ml_modeling.frames.leakage import check_features
 from ml_modeling.registry.served import MulticlassServing, Serving
 from ml_modeling.specification import MulticlassSpec, PriorBaseline
 from ml_modeling.tasks.scoring import Rule, Scoring

@@ -10,8 +10,8 @@ from sklearn import metrics
 from feature_store.definitions import Task
 from ml_modeling.evaluation.direction import improvement
 from ml_modeling.evaluation.report import EvaluationReport, RegressionReport
-from ml_modeling.examples import Examples, Floats
-from ml_modeling.leakage import check_rank_correlation
+from ml_modeling.frames.examples import Examples, Floats
+from ml_modeling.frames.leakage import check_rank_correlation
 from ml_modeling.registry.served import RegressionServing, Serving, ValueInterval
 from ml_modeling.specification import RegressionSpec
 from ml_modeling.tasks.scoring import Rule, Scoring

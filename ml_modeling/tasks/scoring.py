@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ml_modeling.examples import Floats
+from ml_modeling.frames.examples import Floats
 
 Rule = Mapping[str, float]
 """What turns an answer into a decision or an interval: numbers by name, which a run and a model keep."""

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from feature_store.definitions import Task
 from ml_modeling.evaluation.report import EvaluationReport
-from ml_modeling.examples import Examples, Floats
+from ml_modeling.frames.examples import Examples, Floats
 from ml_modeling.registry.served import Serving
 from ml_modeling.specification import ModelSpec
 from ml_modeling.tasks.scoring import Rule, Scoring

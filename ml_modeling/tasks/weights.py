@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ml_modeling.examples import Floats, Integers
+from ml_modeling.frames.examples import Floats, Integers
 from ml_modeling.specification import ClassWeights
 
 

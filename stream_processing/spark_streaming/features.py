@@ -1,7 +1,7 @@
 """Silver to states: each commit of silver's change feed is applied to the online states of a feature group, once.
 
 A batch that is run again finds in each state which commit it took in last, and leaves out what is not newer. A commit
-that did more than insert corrects states: ``feature_store.correcting``.
+that did more than insert corrects states: ``feature_store.stream.correcting``.
 """
 
 import logging
@@ -18,11 +18,15 @@ from data_lake import commits
 from data_lake.hadoop_files import read_text, remove, write_text
 from data_lake.log import commit, commits_since
 from data_lake.tables import table
-from feature_store.applying import COMMIT, Counts, Upon, apply_to_states
-from feature_store.batches import apply_batch
-from feature_store.bootstrap import state_keeper
 from feature_store.catalog import state_view_name
-from feature_store.correcting import (
+from feature_store.consistency.corrections import Correction, record
+from feature_store.definitions import FeatureGroup
+from feature_store.states import Applied
+from feature_store.states.ledger import Ledger
+from feature_store.stream.applying import COMMIT, Counts, Upon, apply_to_states
+from feature_store.stream.batches import apply_batch
+from feature_store.stream.bootstrap import state_keeper
+from feature_store.stream.correcting import (
     ChangedCommit,
     changed_commits,
     correct,
@@ -30,11 +34,7 @@ from feature_store.correcting import (
     inserted_events,
     touched_entities,
 )
-from feature_store.corrections import Correction, record
-from feature_store.definitions import FeatureGroup
-from feature_store.keeping import StateKeeper
-from feature_store.states import Applied
-from feature_store.states.ledger import Ledger
+from feature_store.stream.keeping import StateKeeper
 from stream_processing.spark_streaming.queries.checkpoints import read_up_to
 from stream_processing.spark_streaming.queries.query import checkpoint, start
 from tidemill.config.settings import Settings

@@ -8,7 +8,8 @@ from pyspark.sql.streaming.query import StreamingQuery
 
 from data_lake import tables
 from data_lake.delta_tables import ensure_table
-from feature_store import catalog, repository
+from feature_store import catalog
+from feature_store.feast import repository
 from ingestion_layer.kafka.topics import ensure_topics
 from stream_processing.spark_streaming.bronze import start_bronze
 from stream_processing.spark_streaming.features import FeatureQuery

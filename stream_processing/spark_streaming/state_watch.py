@@ -6,8 +6,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from feature_store.keeping import StateKeeper
 from feature_store.states.known import BUCKETS
+from feature_store.stream.keeping import StateKeeper
 from stream_processing.spark_streaming.features import FeatureQuery
 from tidemill.config.settings import Settings
 

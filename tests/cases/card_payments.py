@@ -5,8 +5,8 @@ from datetime import date
 
 import numpy as np
 
+from feature_store.columns.events import Column, Events, Ints
 from feature_store.definitions import FeatureGroup
-from feature_store.events import Column, Events, Ints
 from ingestion_layer.sources.card_simulator.cards import Cards
 from ingestion_layer.sources.card_simulator.ledger import Ledger
 from ingestion_layer.sources.card_simulator.payments import Payments

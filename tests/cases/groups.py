@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ml_modeling.examples import GROUP_OF
+from ml_modeling.frames.examples import GROUP_OF
 
 
 def groups_by_lot(columns: Sequence[str], rows: int, seed: int = 0) -> dict[str, "np.ndarray"]:

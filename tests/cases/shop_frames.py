@@ -8,8 +8,8 @@ import pandas as pd
 from feature_store.definitions import FeatureService
 from ingestion_layer.sources.simulator.orders import GUEST, Orders
 from ingestion_layer.sources.simulator.shop import GROUPS, Shop, day_of
-from ml_modeling.cutoffs import CutoffSplit
-from ml_modeling.examples import GROUP_OF, TrainingFrame
+from ml_modeling.frames.cutoffs import CutoffSplit
+from ml_modeling.frames.examples import GROUP_OF, TrainingFrame
 from use_cases.churn.features import PURCHASES
 
 QUIET_DAYS = 90

@@ -6,7 +6,7 @@ from typing import Any
 from feast.protos.feast.types.Value_pb2 import Value
 
 from feature_store.definitions import FeatureGroup
-from feature_store.online_store import connect, connection_string
+from feature_store.online.connection import connect, connection_string
 from feature_store.states import Applied, Change, Known, StateStore, bucket_of
 from feature_store.states.keys import entity_key, known_key, state_field
 from tidemill.config import Settings

@@ -10,6 +10,7 @@ import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from feature_store.columns.events import Column, Events, Queries
 from feature_store.definitions import (
     LIFETIME,
     Entity,
@@ -24,7 +25,6 @@ from feature_store.definitions import (
     minutes,
     time_since_last,
 )
-from feature_store.events import Column, Events, Queries
 from tests.cases.naive_windows import Happened, naive_value, naive_window
 
 SECOND, MINUTE, HOUR, DAY = 1_000_000, 60_000_000, 3_600_000_000, 86_400_000_000

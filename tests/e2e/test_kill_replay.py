@@ -17,8 +17,8 @@ from tests.integration.ingestion_layer.replay_process import (
     write_file,
 )
 from tidemill.config.environment import settings_environment
-from tidemill.stack.running import running, stop_group
 from tidemill.stack.services import kafka as kafka_service
+from tidemill.stack.supervision.running import running, stop_group
 
 pytestmark = pytest.mark.timeout(1200)
 

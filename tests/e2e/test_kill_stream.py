@@ -15,7 +15,7 @@ import pytest
 from deltalake import DeltaTable
 
 from data_lake import tables
-from feature_store.online import OnlineReader
+from feature_store.online.reader import OnlineReader
 from feature_store.states import Applied, StateStore
 from ingestion_layer.kafka.topics import ensure_topics
 from stream_processing.spark_streaming.features import query_name
@@ -26,9 +26,9 @@ from tests.integration.stream_processing.conftest import encode, transaction
 from tidemill.config import Settings
 from tidemill.config.environment import settings_environment
 from tidemill.config.settings import REPO
-from tidemill.stack.running import running, stop_group
 from tidemill.stack.services import kafka as kafka_service
 from tidemill.stack.services import redis as redis_service
+from tidemill.stack.supervision.running import running, stop_group
 from use_cases.churn.features import SERVICE
 
 pytestmark = pytest.mark.timeout(1200)

@@ -8,11 +8,11 @@ from pyspark.sql import SparkSession
 
 from tidemill.config import Settings, load_settings
 from tidemill.config.environment import settings_environment
-from tidemill.stack.ports import free_ports
-from tidemill.stack.running import running
+from tidemill.stack.machine.ports import free_ports
 from tidemill.stack.services import kafka as kafka_service
 from tidemill.stack.services import mlflow as mlflow_service
 from tidemill.stack.services import redis as redis_service
+from tidemill.stack.supervision.running import running
 
 
 def settings_on_free_ports(home: Path) -> Settings:

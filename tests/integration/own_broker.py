@@ -13,8 +13,8 @@ from ingestion_layer.kafka.topics import topic_config
 from tests.integration.conftest import settings_on_free_ports
 from tidemill.config import Settings
 from tidemill.stack.folders import Folders
-from tidemill.stack.running import running
 from tidemill.stack.services import kafka as kafka_service
+from tidemill.stack.supervision.running import running
 
 
 class OwnBroker:

@@ -9,10 +9,10 @@ import psutil
 
 from tidemill.config import Settings
 from tidemill.stack.catalog import catalog
-from tidemill.stack.daemon import service_record
 from tidemill.stack.folders import Folders
-from tidemill.stack.processes import Record, memory_bytes, tree
 from tidemill.stack.service import NotReadyError, Service
+from tidemill.stack.supervision.daemon import service_record
+from tidemill.stack.supervision.processes import Record, memory_bytes, tree
 
 SERVICES = ("kafka", "redis", "mlflow", "stream", "model-server")
 SETTLED_S = 180.0

@@ -4,8 +4,8 @@ import os
 from pathlib import Path
 
 from tests.troubles.stack import OTHERS, Stack
-from tidemill.stack.daemon import leftovers
 from tidemill.stack.folders import Folders
+from tidemill.stack.supervision.daemon import leftovers
 
 
 def test_no_process_of_the_stack_has_what_the_shell_had_for_others(stack: Stack) -> None:

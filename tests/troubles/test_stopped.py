@@ -9,10 +9,10 @@ import pytest
 
 from airflow_orchestration.stream_health import UNWATCHED_AFTER_S, StreamUnhealthyError, judge
 from tests.troubles.stack import Stack, click
-from tidemill.stack.daemon import service_record
 from tidemill.stack.folders import Folders
 from tidemill.stack.services.stream import SILENT_AFTER_S
-from tidemill.stack.stream_progress import exposition, looked_at
+from tidemill.stack.stream.progress import exposition, looked_at
+from tidemill.stack.supervision.daemon import service_record
 
 pytestmark = pytest.mark.attack
 

@@ -15,9 +15,9 @@ from tidemill.tables import print_table, table
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from feature_store.bootstrap import Bootstrapped
-    from feature_store.consistency import Consistency
+    from feature_store.consistency.check import Consistency
     from feature_store.definitions import FeatureService
+    from feature_store.stream.bootstrap import Bootstrapped
     from tidemill.config import Settings
 
 TIME = click.DateTime(["%Y-%m-%d", *(f"%Y-%m-%dT%H:%M:%S{end}" for end in ("", "Z", ".%f", ".%fZ"))])
@@ -42,7 +42,7 @@ def command() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def apply(as_json: bool) -> None:
     """Write entities, feature views and feature services to Feast's registry; again is a no-op."""
-    from feature_store.repository import apply as apply_definitions
+    from feature_store.feast.repository import apply as apply_definitions
 
     applied = apply_definitions(load_settings())
     click.echo(strict_json.dumps({"applied": applied}) if as_json else "\n".join(applied))
@@ -62,8 +62,8 @@ def bootstrap(group_names: tuple[str, ...], anew: bool, as_json: bool) -> None:
     """
     from data_lake.spark import session
     from feature_store import catalog
-    from feature_store.bootstrap import bootstrap as make
-    from feature_store.repository import apply as apply_definitions
+    from feature_store.feast.repository import apply as apply_definitions
+    from feature_store.stream.bootstrap import bootstrap as make
 
     settings = load_settings()
     groups = [catalog.group(name) for name in group_names] or catalog.served_groups(settings.serving.use_cases)
@@ -87,7 +87,7 @@ def get(instances: tuple[str, ...], service_name: str | None, as_json: bool) -> 
     An INSTANCE is an id, or, where a service has several entities or inputs, all of them as NAME=VALUE with commas
     between: customer_id=C000017,terminal_id=T000003,amount=81.5
     """
-    from feature_store.online import OnlineReader
+    from feature_store.online.reader import OnlineReader
 
     settings = load_settings()
     reader = OnlineReader(settings, service_name or settings.serving.first, TIMEOUT_S)
@@ -135,7 +135,7 @@ def consistency(  # noqa: PLR0913, PLR0917 - click hands over every option
     Without a SERVICE, those of the first that is served.
     """
     from feature_store import catalog
-    from feature_store.consistency import measure
+    from feature_store.consistency.check import measure
 
     until = (end or datetime.now(UTC)).replace(tzinfo=UTC)
     since = begin.replace(tzinfo=UTC) if begin else until - timedelta(days=1)
@@ -178,7 +178,7 @@ def corrections(limit: int, days: int, predictions: int, as_json: bool) -> None:
     from data_lake.arrow import UnreadableTableError
     from data_lake.delta_rs import MissingTableError
     from data_lake.log import CommitsGoneError
-    from feature_store.corrections import newest
+    from feature_store.consistency.corrections import newest
     from feature_store.judge.corrected import affected
 
     settings, rows = load_settings(), []

@@ -121,7 +121,7 @@ def rejudge(topics: tuple[str, ...], as_json: bool) -> None:
     from data_lake.spark import session
     from stream_processing.spark_streaming.silver.rejudge import rejudge as judge_again
     from tidemill.contracts.registry import topics_called
-    from tidemill.stack.stream_stopped import require_stream_stopped
+    from tidemill.stack.stream.stopped import require_stream_stopped
 
     settings, names = load_settings(), topics_called(topics)
     require_stream_stopped(settings)

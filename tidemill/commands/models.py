@@ -12,10 +12,10 @@ from tidemill.config.user import user_name
 from tidemill.tables import print_table, table
 
 if TYPE_CHECKING:
-    from ml_modeling.frames import SplitFrame
+    from ml_modeling.frames.frame import SplitFrame
     from ml_modeling.registry.audit import AuditRecord
     from ml_modeling.registry.versions import Version
-    from ml_modeling.tuning import Trial
+    from ml_modeling.training.tuning import Trial
     from ml_modeling.use_case import UseCase
 
 HEADLINE = ("roc_auc", "brier", "macro_f1", "log_loss", "mae", "r2")
@@ -65,7 +65,7 @@ def train(use_case: str, trials: int | None, timeout_s: float | None, as_json: b
 
 def _frame(definition: "UseCase") -> "SplitFrame":
     from data_lake.spark import session
-    from ml_modeling.frames import read_split_frame
+    from ml_modeling.frames.frame import read_split_frame
 
     settings = load_settings()
     spark = session(f"train {definition.name}", settings)
@@ -186,7 +186,7 @@ def show(use_case: str, version: str | None, as_json: bool) -> None:
     """Show a version of USE_CASE with its run's parameters; the champion when no VERSION is given."""
     from ml_modeling.registry import NoModelError, champion_version
     from ml_modeling.registry.versions import get_version
-    from ml_modeling.tracking import existing_run
+    from ml_modeling.tracking.runs import existing_run
 
     settings = load_settings()
     wanted = version or champion_version(settings, use_case)

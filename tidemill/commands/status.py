@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from tidemill.stack.status import ServiceStatus, StackStatus
-    from tidemill.stack.stream_progress import QueryProgress
+    from tidemill.stack.stream.progress import QueryProgress
     from tidemill.tables import Cell
 
 SERVICE_COLUMNS = ("service", "state", "pid", "memory", "up", "restarts", "address")

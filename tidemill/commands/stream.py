@@ -60,7 +60,7 @@ def new_generation_(topic: str, yes: bool, who: str, as_json: bool) -> None:
     """
     from data_lake.topic_starts import SameTopicError, compare, new_generation
     from tidemill.contracts.registry import contract
-    from tidemill.stack.stream_stopped import require_query_ended
+    from tidemill.stack.stream.stopped import require_query_ended
 
     settings, name = load_settings(), contract(topic).topic
     difference = compare(settings, name)

@@ -21,7 +21,7 @@ from tidemill.config.user import own_home
 KEPT = (
     *("PATH", "HOME", "USER", "LOGNAME", "SHELL", "TMPDIR", "JAVA_HOME", "LD_LIBRARY_PATH"),
     *(f"{ENV_PREFIX}*", XDG_VARIABLE),
-    # What marks a process as one of the stack; `tidemill.stack.processes` looks for it.
+    # What marks a process as one of the stack; `tidemill.stack.supervision.processes` looks for it.
     "SUPERVISED_FROM",
     # Who one is to an object store, a Kafka with Kerberos and a tracking server that asks.
     *("AWS_*", "AZURE_*", "GOOGLE_APPLICATION_CREDENTIALS", "KRB5_CONFIG", "KRB5CCNAME"),

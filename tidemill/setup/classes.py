@@ -14,7 +14,7 @@ from tidemill.config.environment import process_environment
 from tidemill.config.installation import POMS, SETUP, digest
 from tidemill.config.settings import Settings
 from tidemill.setup.lock import SetupFailedError, alone
-from tidemill.stack.java import java_binary, java_major
+from tidemill.stack.machine.java import java_binary, java_major
 
 WORKLOAD = SETUP / "workload.py"
 QUIETLY = "-Xlog:cds=error -Xlog:cds+dynamic=error"

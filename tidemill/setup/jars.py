@@ -11,7 +11,7 @@ from tidemill.config.installation import POMS
 from tidemill.config.settings import Settings
 from tidemill.setup.lock import SetupFailedError, alone
 from tidemill.setup.shell import callers_environment
-from tidemill.stack.java import checked_java
+from tidemill.stack.machine.java import checked_java
 from tidemill.stack.service import MissingPrerequisiteError
 
 PLUGIN = "org.apache.maven.plugins:maven-dependency-plugin:2.8:copy-dependencies"

@@ -9,12 +9,12 @@ from tidemill.config.errors import TerminalError
 from tidemill.config.settings import REPO, Settings
 from tidemill.config.user import own_home
 from tidemill.stack.catalog import catalog, check_known, waves
-from tidemill.stack.daemon import end_leftovers, has_processes, leftovers
 from tidemill.stack.folders import Folders
 from tidemill.stack.lock import locked
-from tidemill.stack.processes import wait_gone
 from tidemill.stack.service import Service
-from tidemill.stack.supervisor import Supervisor
+from tidemill.stack.supervision.daemon import end_leftovers, has_processes, leftovers
+from tidemill.stack.supervision.processes import wait_gone
+from tidemill.stack.supervision.supervisor import Supervisor
 from tidemill.stack.up import ALIVE
 
 POLL_S = 0.2

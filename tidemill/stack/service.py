@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tidemill.config.errors import TerminalError, TransientError
-from tidemill.stack.temporary import TEMPORARY
+from tidemill.stack.supervision.temporary import TEMPORARY
 
 
 class MissingPrerequisiteError(TerminalError):

@@ -15,12 +15,12 @@ from ingestion_layer.kafka.open_transactions import open_transactions
 from tidemill.config.settings import Settings
 from tidemill.contracts.registry import topics_called
 from tidemill.stack.catalog import catalog
-from tidemill.stack.daemon import service_record
 from tidemill.stack.folders import Folders
-from tidemill.stack.processes import Record, memory_bytes, tree
 from tidemill.stack.service import NotReadyError, Service
-from tidemill.stack.stream_progress import QueryProgress, stream_progress
-from tidemill.stack.supervisor import Program, Supervisor
+from tidemill.stack.stream.progress import QueryProgress, stream_progress
+from tidemill.stack.supervision.daemon import service_record
+from tidemill.stack.supervision.processes import Record, memory_bytes, tree
+from tidemill.stack.supervision.supervisor import Program, Supervisor
 
 
 @dataclass(frozen=True)

@@ -10,17 +10,17 @@ from enum import StrEnum
 
 from tidemill.config.settings import Settings
 from tidemill.stack.catalog import catalog, check_known, select
-from tidemill.stack.daemon import ensure_supervisor, service_record
 from tidemill.stack.folders import Folders
-from tidemill.stack.launch import record_path
 from tidemill.stack.lock import locked
 from tidemill.stack.logs import last_lines
-from tidemill.stack.ports import check_free
-from tidemill.stack.processes import Record
-from tidemill.stack.running import StartFailedError, runner
+from tidemill.stack.machine.ports import check_free
 from tidemill.stack.service import Launch, NotReadyError, Service
-from tidemill.stack.supervisor import Supervisor
-from tidemill.stack.temporary import sweep
+from tidemill.stack.supervision.daemon import ensure_supervisor, service_record
+from tidemill.stack.supervision.launch import record_path
+from tidemill.stack.supervision.processes import Record
+from tidemill.stack.supervision.running import StartFailedError, runner
+from tidemill.stack.supervision.supervisor import Supervisor
+from tidemill.stack.supervision.temporary import sweep
 
 POLL_S = 1.0
 RUNNING = {"STARTING", "RUNNING"}

@@ -12,7 +12,7 @@ from pyspark.sql import SparkSession
 from batch_processing import customer_daily, daily, daily_product_sales
 from data_lake.delta_tables import ensure_table
 from data_lake.tables import silver, table
-from feature_store.training import snapshot
+from feature_store.offline.training import snapshot
 from tidemill.config import Settings
 from tidemill.config.settings import REPO
 from use_cases.churn.features import SERVICE

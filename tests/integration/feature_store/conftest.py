@@ -7,8 +7,8 @@ import pytest
 
 from tests.integration.conftest import settings_on_free_ports
 from tidemill.config import Settings
-from tidemill.stack.running import running
 from tidemill.stack.services import redis as redis_service
+from tidemill.stack.supervision.running import running
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from tests.cases.online_retail import row, write_csv
 from tidemill.config import Settings
 from tidemill.config.environment import settings_environment
 from tidemill.config.settings import REPO
-from tidemill.stack.running import stop_group
+from tidemill.stack.supervision.running import stop_group
 
 ROWS = 200_000
 EVERY_TENTH_FREE = 10

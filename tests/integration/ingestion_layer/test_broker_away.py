@@ -14,8 +14,8 @@ from tests.integration.ingestion_layer.replay_process import (
     write_file,
 )
 from tidemill.config import Settings
-from tidemill.stack.running import running
 from tidemill.stack.services import kafka as kafka_service
+from tidemill.stack.supervision.running import running
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from ingestion_layer.kafka.offsets import MissingTopicError, Offsets, topic_offs
 from ingestion_layer.kafka.open_transactions import OpenTransaction, open_transactions
 from ingestion_layer.kafka.reading import range_reader
 from tidemill.config import Settings
-from tidemill.stack.ports import free_ports
+from tidemill.stack.machine.ports import free_ports
 
 TOPIC = "tests.reading"
 ABORTED = 25

@@ -8,7 +8,7 @@ from ingestion_layer.kafka.client import BrokerRefusedError, BrokerUnavailableEr
 from ingestion_layer.kafka.topics import ensure_topics, topic_states
 from tidemill.config import Settings
 from tidemill.contracts import contracts
-from tidemill.stack.ports import free_ports
+from tidemill.stack.machine.ports import free_ports
 
 
 def described(servers: str, topic: str) -> dict[str, str]:

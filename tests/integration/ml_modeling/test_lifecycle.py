@@ -14,14 +14,13 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from ml_modeling import tracking
-from ml_modeling.cutoffs import CutoffSplit
 from ml_modeling.evaluation.report import EvaluationReport
-from ml_modeling.event_range import EventRange
-from ml_modeling.examples import TrainingFrame
-from ml_modeling.frames import SplitFrame
+from ml_modeling.frames.cutoffs import CutoffSplit
+from ml_modeling.frames.event_range import EventRange
+from ml_modeling.frames.examples import TrainingFrame
+from ml_modeling.frames.frame import SplitFrame
+from ml_modeling.frames.leakage import LeakageError
 from ml_modeling.gates import GateReport
-from ml_modeling.leakage import LeakageError
 from ml_modeling.lifecycle import evaluate_run, gate_run, train
 from ml_modeling.registry import CHAMPION, ModelCache, alias_version, tags
 from ml_modeling.registry.answers import answer
@@ -30,12 +29,13 @@ from ml_modeling.registry.promotion import promote, retire
 from ml_modeling.registry.served import UnreadableModelError
 from ml_modeling.registry.versions import GateNotPassedError, Version, list_versions, register
 from ml_modeling.specification import BinaryFairness
-from ml_modeling.tracking import UnusableRunError, existing_run
-from ml_modeling.training import TrainedModel
+from ml_modeling.tracking import runs
+from ml_modeling.tracking.runs import UnusableRunError, existing_run
+from ml_modeling.training.train import TrainedModel
 from ml_modeling.use_case import UseCase, load_use_case
 from tests.cases.groups import groups_by_lot
-from tidemill.stack.ports import free_ports
-from tidemill.stack.running import stop_group
+from tidemill.stack.machine.ports import free_ports
+from tidemill.stack.supervision.running import stop_group
 
 pytestmark = pytest.mark.usefixtures("mlflow_server")
 
@@ -50,7 +50,7 @@ class Promoted:
     """The first champion of a use case, and what each step of its life gave."""
 
     use_case: UseCase
-    run: tracking.TrainingRun
+    run: runs.TrainingRun
     trained: TrainedModel
     report: EvaluationReport
     verdict: GateReport
@@ -216,8 +216,8 @@ def test_the_run_holds_lineage_plots_and_the_model_card(settings, champion):
 def test_the_same_data_trains_the_same_model(settings, champion):
     run, trained = train(settings, champion.use_case, data, quiet)
     assert trained.serving == champion.trained.serving
-    runs = [connect(settings).get_run(run_id).data for run_id in (run.run_id, champion.run.run_id)]
-    assert len({found.params["frame.sha256"] for found in runs}) == 1
+    logged = [connect(settings).get_run(run_id).data for run_id in (run.run_id, champion.run.run_id)]
+    assert len({found.params["frame.sha256"] for found in logged}) == 1
 
 
 def test_a_model_of_noise_is_not_registered_and_its_run_says_why(settings, use_case):
@@ -289,9 +289,9 @@ def test_files_changed_after_training_are_noticed_at_the_gate_and_by_the_server(
 def test_what_was_overwritten_in_a_run_is_told_and_no_traceback(settings, use_case):
     run_id = passed_run(settings, use_case)
     overwritten = [
-        (gate_run, tracking.EVALUATION, "no JSON"),
-        (gate_run, tracking.EVALUATION, "{}"),
-        (evaluate_run, tracking.TEST_EXAMPLES, "no parquet"),
+        (gate_run, runs.EVALUATION, "no JSON"),
+        (gate_run, runs.EVALUATION, "{}"),
+        (evaluate_run, runs.TEST_EXAMPLES, "no parquet"),
     ]
     for step, path, content in overwritten:
         connect(settings).log_text(run_id, content, path)
@@ -356,5 +356,5 @@ def test_groups_that_lie_too_far_apart_are_brought_closer_by_a_model_like_any_ot
 
 
 def test_the_test_part_is_kept_without_names(settings, champion):
-    rows = existing_run(settings, champion.use_case.name, champion.run.run_id).read_rows(tracking.TEST_EXAMPLES)
+    rows = existing_run(settings, champion.use_case.name, champion.run.run_id).read_rows(runs.TEST_EXAMPLES)
     assert sorted(rows["entity"]) == list(range(500))

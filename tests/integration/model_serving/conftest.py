@@ -17,10 +17,10 @@ from tests.integration.model_serving.registered import register
 from tests.integration.model_serving.rows import write_states
 from tidemill.config import Settings
 from tidemill.config.environment import settings_environment
-from tidemill.stack.ports import free_ports
-from tidemill.stack.running import running
+from tidemill.stack.machine.ports import free_ports
 from tidemill.stack.service import Service
 from tidemill.stack.services import kafka, mlflow, redis
+from tidemill.stack.supervision.running import running
 
 SERVICES: dict[str, Callable[[Settings], tuple[Service, ...]]] = {
     "redis": redis.services,

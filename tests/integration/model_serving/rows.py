@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
+from feature_store.columns.events import Column, Events
 from feature_store.definitions import FeatureGroup
-from feature_store.events import Column, Events
+from feature_store.definitions.windows import micros
 from feature_store.tiles import Layout, apply
-from feature_store.windows import micros
 from tests.cases.states import EPOCH, put_states
 from tidemill.config import Settings
 from use_cases.churn.features import PURCHASES, RETURNS

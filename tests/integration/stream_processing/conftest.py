@@ -18,8 +18,8 @@ from tests.integration.own_broker import OwnBroker, own_broker
 from tests.integration.stream_processing.shop import Shop, forget_all
 from tidemill.config import Settings
 from tidemill.contracts import contract, event
-from tidemill.stack.running import running
 from tidemill.stack.services import redis as redis_service
+from tidemill.stack.supervision.running import running
 
 TOPIC = "shop.transaction.v1"
 BROKER_TIME = datetime(2024, 5, 2, 12, 0, 0)

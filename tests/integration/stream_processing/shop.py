@@ -9,10 +9,10 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
 from data_lake.tables import silver
-from feature_store.bootstrap import state_keeper
 from feature_store.definitions import FeatureGroup
-from feature_store.online import FeatureRow, OnlineReader
-from feature_store.online_store import connect, connection_string
+from feature_store.online.connection import connect, connection_string
+from feature_store.online.reader import FeatureRow, OnlineReader
+from feature_store.stream.bootstrap import state_keeper
 from stream_processing.spark_streaming.features import batch_applier, start_features
 from tests.cases.lake import append_rows
 from tests.cases.naive_windows import Happened, naive_value

@@ -10,9 +10,9 @@ from data_lake import commits
 from data_lake.delta_rs import open_table
 from data_lake.delta_tables import ensure_table
 from data_lake.tables import silver
-from feature_store import bootstrap as bootstrapping
-from feature_store.bootstrap import bootstrap
 from feature_store.states import StateStore
+from feature_store.stream import bootstrap as bootstrapping
+from feature_store.stream.bootstrap import bootstrap
 from feature_store.tiles import Status
 from stream_processing.spark_streaming.features import FeatureQuery
 from tests.cases.lake import forget_commits

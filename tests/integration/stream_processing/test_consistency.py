@@ -10,8 +10,8 @@ import pytest
 from data_lake.delta_rs import open_table
 from data_lake.delta_tables import ensure_table
 from data_lake.tables import silver, table
-from feature_store.consistency import CommitsGoneError, Consistency, measure
-from feature_store.online import FeatureRow
+from feature_store.consistency.check import CommitsGoneError, Consistency, measure
+from feature_store.online.reader import FeatureRow
 from feature_store.states import StateStore
 from feature_store.states.applied import ALL_BUCKETS
 from model_serving.prediction_events import prediction_events

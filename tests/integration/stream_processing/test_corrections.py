@@ -15,10 +15,10 @@ from pyspark.sql.streaming.query import StreamingQuery
 
 from data_lake.delta_rs import open_table
 from data_lake.tables import silver
-from feature_store import correcting
-from feature_store.corrections import newest
+from feature_store.consistency.corrections import newest
 from feature_store.judge.corrected import affected
 from feature_store.states import StateStore
+from feature_store.stream import correcting
 from feature_store.tiles import REBUILDING_MARK, Status
 from tests.cases.transactions import Line, silver_row
 from tests.integration.stream_processing.shop import TOPIC, Shop, recent_lines

@@ -8,14 +8,14 @@ import pytest
 from pyspark.sql import functions as F  # noqa: N812
 
 from data_lake import tables
-from feature_store import repository
-from feature_store.bootstrap import bootstrap
 from feature_store.catalog import REQUEST_TIME, state_feature_name, state_view_name
-from feature_store.keeping import BootstrapRunningError
-from feature_store.silver import event_columns
+from feature_store.feast import repository
+from feature_store.lake.silver import event_columns
+from feature_store.offline.training import SpineError, training_frame
 from feature_store.states import StateStore
+from feature_store.stream.bootstrap import bootstrap
+from feature_store.stream.keeping import BootstrapRunningError
 from feature_store.tiles import Status
-from feature_store.training import SpineError, training_frame
 from tests.cases.states import replace_state
 from tests.integration.stream_processing.shop import TOPIC, Shop, forget_all, micros, recent_lines
 from use_cases.churn.features import PURCHASES, SERVICE

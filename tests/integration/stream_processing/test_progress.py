@@ -22,7 +22,7 @@ from stream_processing.spark_streaming.silver.batch import start_silver
 from stream_processing.spark_streaming.silver.parse import parse
 from tests.integration.stream_processing.conftest import TOPIC, encode, transaction
 from tidemill.config import Settings
-from tidemill.stack.stream_progress import parse_progress
+from tidemill.stack.stream.progress import parse_progress
 
 QUERY = f"silver/{TOPIC}"
 

@@ -9,7 +9,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
-from feature_store.online_store import OnlineStoreUnavailableError
+from feature_store.online.connection import OnlineStoreUnavailableError
 from stream_processing.spark_streaming.queries.restarts import QueryRunner, RestartPolicy, SparkEndedError
 from stream_processing.spark_streaming.queries.states import QueryState, QueryStates, State
 from tidemill.config.errors import TerminalError, TidemillError

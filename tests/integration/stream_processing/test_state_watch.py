@@ -10,7 +10,7 @@ import pytest
 
 from data_lake.delta_tables import ensure_table
 from data_lake.tables import silver
-from feature_store.online import FeatureRow
+from feature_store.online.reader import FeatureRow
 from feature_store.tiles import Status
 from stream_processing.spark_streaming import state_watch
 from stream_processing.spark_streaming.features import FeatureQuery

@@ -14,8 +14,8 @@ from tests.integration.conftest import settings_on_free_ports
 from tidemill.config import Settings
 from tidemill.config.environment import settings_environment
 from tidemill.config.settings import REPO
-from tidemill.stack.running import running
 from tidemill.stack.services import kafka, mlflow, redis
+from tidemill.stack.supervision.running import running
 
 NAME = "Höme mit Leerzeichen 家"
 JOB = """
@@ -33,7 +33,7 @@ spark.stop()
 
 BROKER = """
 from tidemill.config import load_settings
-from tidemill.stack.running import running
+from tidemill.stack.supervision.running import running
 from tidemill.stack.services import kafka
 settings = load_settings()
 for start in range(2):

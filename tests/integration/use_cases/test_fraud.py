@@ -10,10 +10,10 @@ from pyspark.sql import SparkSession
 
 from data_lake.delta_tables import ensure_table
 from data_lake.tables import bronze, quarantine, silver
-from feature_store.derived import service_features
-from feature_store.events import Features, Queries
+from feature_store.columns.derived import service_features
+from feature_store.columns.events import Features, Queries
 from feature_store.kernel import compute
-from feature_store.training import EVENT_TIMESTAMP, training_frame
+from feature_store.offline.training import EVENT_TIMESTAMP, training_frame
 from ingestion_layer.sources.card_simulator.events import TRANSACTIONS, VERDICTS, transactions, verdicts
 from stream_processing.spark_streaming.silver.batch import batch_writer
 from tests.cases.card_payments import CARDS, Tables, tables

@@ -19,10 +19,10 @@ import pytest
 
 from data_lake.delta_tables import create_table
 from data_lake.tables import silver
-from feature_store.consistency import Consistency, measure
+from feature_store.columns.derived import service_features
+from feature_store.columns.events import Column, Events, Ints, Queries
+from feature_store.consistency.check import Consistency, measure
 from feature_store.definitions import FeatureGroup
-from feature_store.derived import service_features
-from feature_store.events import Column, Events, Ints, Queries
 from feature_store.kernel import compute
 from feature_store.tiles import Layout, apply
 from ingestion_layer.sources.card_simulator.cards import Cards
@@ -30,7 +30,7 @@ from ingestion_layer.sources.card_simulator.events import TRANSACTIONS, VERDICTS
 from ingestion_layer.sources.card_simulator.ledger import Ledger
 from ingestion_layer.sources.card_simulator.payments import Payments
 from ingestion_layer.sources.card_simulator.scenarios import GENUINE
-from ml_modeling.candidates import build
+from ml_modeling.candidates.pipelines import build
 from ml_modeling.registry import ModelIdentity, ServedModel, ServingSpec
 from model_serving.answers import cold_answer
 from model_serving.app import create_app

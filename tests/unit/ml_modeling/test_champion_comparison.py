@@ -9,7 +9,7 @@ import pytest
 
 from ml_modeling import lifecycle
 from ml_modeling.registry import MlflowMissingError, ModelIdentity, ServingSpec, UnreadableModelError
-from ml_modeling.tracking import TrainingRun
+from ml_modeling.tracking.runs import TrainingRun
 from ml_modeling.use_case import load_use_case
 from tidemill.config import Settings, load_settings
 

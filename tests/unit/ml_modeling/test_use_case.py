@@ -8,9 +8,9 @@ import pytest
 from feature_store import catalog
 from feature_store.definitions import Absence, Entity, Outcome, Product, Source, column, days
 from ml_modeling import use_case
+from ml_modeling.evaluation.wording import asked, proven_on
 from ml_modeling.specification import Columns, SpecificationError
 from ml_modeling.use_case import load_use_case, use_case_names
-from ml_modeling.wording import asked, proven_on
 from tidemill.config.errors import TerminalError
 
 CUSTOMER = Entity("customer", "customer_id")

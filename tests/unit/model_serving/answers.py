@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from feature_store.definitions import Task
-from feature_store.online import FeatureRow
+from feature_store.online.reader import FeatureRow
 from feature_store.tiles import Status
 from ml_modeling.registry import ModelIdentity, ServedModel, ServingSpec
 from model_serving.answers import cold_answer

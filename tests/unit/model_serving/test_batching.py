@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from feature_store.online import FeatureRow
+from feature_store.online.reader import FeatureRow
 from feature_store.tiles import Status
 from model_serving.asked import Instance
 from model_serving.batching import Batcher

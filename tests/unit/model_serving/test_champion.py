@@ -15,7 +15,7 @@ import skops.io
 import yaml
 
 from feature_store.definitions import Task
-from ml_modeling.candidates import build
+from ml_modeling.candidates.pipelines import build
 from ml_modeling.registry import MlflowUnavailableError, cache
 from ml_modeling.registry.served import METADATA_KEY, Serving
 from model_serving import champion

@@ -19,7 +19,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from feature_store.definitions import Task
-from feature_store.online import FeatureRow
+from feature_store.online.reader import FeatureRow
 from feature_store.tiles import Status
 from ml_modeling.registry import ServedModel, ServingSpec
 from ml_modeling.registry.served import MulticlassServing, RegressionServing, Serving, ValueInterval

@@ -5,7 +5,7 @@ import pytest
 from rich.console import Console
 
 from tidemill.commands.status import duration, mebibytes, stream_table
-from tidemill.stack.stream_progress import QueryProgress
+from tidemill.stack.stream.progress import QueryProgress
 
 
 @pytest.mark.parametrize(

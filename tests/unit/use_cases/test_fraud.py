@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from data_lake.tables import table
+from feature_store.columns.derived import evaluate
+from feature_store.columns.events import Column, Events, Queries
 from feature_store.definitions import FeatureGroup
-from feature_store.derived import evaluate
-from feature_store.events import Column, Events, Queries
 from feature_store.kernel import compute
 from tests.cases.card_payments import Tables, tables
 from tests.cases.naive_windows import naive_value

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from feature_store.columns.derived import service_features
+from feature_store.columns.events import Queries
 from feature_store.definitions import Feature, FeatureGroup, FeatureService, Function
-from feature_store.derived import service_features
-from feature_store.events import Queries
 from feature_store.judge.naive import Happened, naive_expression, naive_value, naive_window
 from feature_store.kernel import compute
-from feature_store.merging import merge_service
+from feature_store.online.merging import merge_service
 from feature_store.tiles import Layout, Status, apply
 from feature_store.tiles.merge import Plan, merge
 from tidemill.projects.testing.given import History

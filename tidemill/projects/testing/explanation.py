@@ -5,8 +5,8 @@ from datetime import timedelta
 
 from feature_store.definitions import LIFETIME, Feature, Filter
 from feature_store.definitions.spelling import spell
+from feature_store.definitions.windows import tail
 from feature_store.judge.naive import Happened, counted, is_covered, passes
-from feature_store.windows import tail
 from tidemill.projects.testing.given import History, moment
 
 MOST = 6

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from feature_store.columns.events import Column, Events
 from feature_store.definitions import FeatureGroup
-from feature_store.events import Column, Events
 from feature_store.judge.hashing import identity_hash
 from feature_store.judge.naive import Happened
 from tidemill.config.errors import TerminalError

@@ -9,8 +9,8 @@ from typing import Any
 
 from feature_store.definitions import LIFETIME, FeatureGroup
 from feature_store.definitions.filters import Comparison, Filter
+from feature_store.definitions.windows import hop, micros
 from feature_store.judge.naive import counted, passes
-from feature_store.windows import hop, micros
 from tidemill.contracts.registry import Contract, contracts
 from tidemill.projects.testing.answers import Difference, differences, states
 from tidemill.projects.testing.explanation import spelled

@@ -6,8 +6,8 @@ from functools import partial
 from tidemill.config.installation import SET_UP
 from tidemill.config.settings import Settings
 from tidemill.config.user import check_named
-from tidemill.stack.addresses import endpoint
-from tidemill.stack.http import get
+from tidemill.stack.machine.addresses import endpoint
+from tidemill.stack.machine.http import get
 from tidemill.stack.service import Launch, MissingPrerequisiteError, NotReadyError, Run, Service
 
 API_SERVER = "api-server"

@@ -9,9 +9,9 @@ from pathlib import Path
 from tidemill.config.errors import TerminalError
 from tidemill.config.installation import SET_UP
 from tidemill.config.settings import Settings
-from tidemill.stack.addresses import first_endpoint
 from tidemill.stack.folders import Folders
-from tidemill.stack.java import java_binary
+from tidemill.stack.machine.addresses import first_endpoint
+from tidemill.stack.machine.java import java_binary
 from tidemill.stack.service import Endpoint, Launch, MissingPrerequisiteError, NotReadyError, Run, Service
 
 LOGGING = Path(__file__).resolve().parent / "kafka-log4j2.properties"

@@ -4,8 +4,8 @@ from functools import partial
 
 from tidemill.config.installation import SET_UP
 from tidemill.config.settings import Settings
-from tidemill.stack.addresses import endpoint
-from tidemill.stack.http import get
+from tidemill.stack.machine.addresses import endpoint
+from tidemill.stack.machine.http import get
 from tidemill.stack.service import Endpoint, Launch, MissingPrerequisiteError, NotReadyError, Service
 
 

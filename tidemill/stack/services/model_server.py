@@ -7,9 +7,9 @@ import httpx
 from tidemill.config.environment import settings_environment
 from tidemill.config.installation import SET_UP
 from tidemill.config.settings import Settings
-from tidemill.stack.addresses import endpoint
 from tidemill.stack.definitions import definitions_environment
-from tidemill.stack.http import get
+from tidemill.stack.machine.addresses import endpoint
+from tidemill.stack.machine.http import get
 from tidemill.stack.service import Launch, MissingPrerequisiteError, NotReadyError, Service
 
 

@@ -7,11 +7,11 @@ from tidemill.config.environment import settings_environment
 from tidemill.config.installation import SET_UP
 from tidemill.config.settings import REPO, Settings
 from tidemill.config.user import check_named
-from tidemill.stack.addresses import endpoint
 from tidemill.stack.definitions import definitions_environment
-from tidemill.stack.java import java_binary
+from tidemill.stack.machine.addresses import endpoint
+from tidemill.stack.machine.java import java_binary
 from tidemill.stack.service import Launch, MissingPrerequisiteError, NotReadyError, Service
-from tidemill.stack.stream_progress import (
+from tidemill.stack.stream.progress import (
     TROUBLES,
     QueryProgress,
     exposition,

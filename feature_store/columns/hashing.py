@@ -1,0 +1,22 @@
+"""A hash of 64 bits that is the same on every machine and in every run."""
+
+import numpy as np
+from numpy.typing import NDArray
+from pandas.util import hash_array
+
+from feature_store.columns.events import Column
+
+
+def stable_hash(column: Column) -> NDArray[np.uint64]:
+    """The hash of each value; of a null, anything.
+
+    A column is hashed by its type: the integer 1 and the float 1.0 differ, so a column must come with one type always.
+    """
+    values = column.values
+    if values.dtype.kind == "f":
+        values = values.astype(np.float64) + 0.0  # -0.0 becomes 0.0
+    elif values.dtype.kind in "iub":
+        values = values.astype(np.int64)
+    else:
+        values = np.where(column.valid, values, "").astype(object)
+    return hash_array(values, categorize=False)

@@ -1,0 +1,1 @@
+"""Were the features that were answered those of the lake, and what was corrected since?"""

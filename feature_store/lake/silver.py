@@ -1,0 +1,58 @@
+"""The events of a group: from silver's rows to the columns that kernel and tiles read."""
+
+import numpy as np
+import pyarrow as pa
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F  # noqa: N812
+from pyspark.sql.types import DecimalType
+
+from data_lake.tables import table
+from feature_store.columns.arrow import column_of
+from feature_store.columns.events import Events, Ints
+from feature_store.definitions import FeatureGroup, Source
+from feature_store.lake.spans import ENTITY, TIME
+from tidemill.config.settings import Settings
+
+KNOWN, TIE = "__tidemill_known", "__tidemill_tie"
+
+
+def silver_events(
+    spark: SparkSession, settings: Settings, group: FeatureGroup, version: int | None = None
+) -> DataFrame:
+    """All events of ``group`` in silver, now or at ``version``."""
+    reader = spark.read.format("delta")
+    if version is not None:
+        reader = reader.option("versionAsOf", version)
+    return event_columns(reader.load(table(group.source.table).path(settings)), group)
+
+
+def event_columns(rows: DataFrame, group: FeatureGroup, *kept: Column) -> DataFrame:
+    """Silver's ``rows`` that have an entity, under the names that :func:`as_events` reads, and the columns ``kept``."""
+    source = group.source
+    return rows.where(F.col(group.entity_column).isNotNull()).select(
+        F.col(group.entity_column).cast("string").alias(ENTITY),
+        F.unix_micros(source.event_time).alias(TIME),
+        F.unix_micros(source.known_time).alias(KNOWN),
+        F.xxhash64(*source.tie_breaker).alias(TIE),
+        *(source_column(rows, source, name).alias(name) for name in group.columns),
+        *kept,
+    )
+
+
+def as_events(rows: pa.Table, group: FeatureGroup, entity: Ints) -> Events:
+    """The events of an Arrow table of :func:`event_columns`; ``entity`` has the number of each row's entity."""
+    return Events(
+        entity=entity,
+        time=rows[TIME].to_numpy(),
+        tie=rows[TIE].to_numpy().view(np.uint64),
+        columns={name: column_of(rows[name]) for name in group.columns},
+        known_time=rows[KNOWN].to_numpy(),
+    )
+
+
+def source_column(rows: DataFrame, source: Source, name: str) -> Column:
+    """The column called ``name`` of the ``rows`` of a source; one that is computed or a decimal is a float64."""
+    for product in source.computed:
+        if product.name == name:
+            return (F.col(product.left) * F.col(product.right)).cast("double")
+    return F.col(name).cast("double") if isinstance(rows.schema[name].dataType, DecimalType) else F.col(name)

@@ -1,0 +1,1 @@
+"""From a split frame to a fitted model: search, threshold, final fit."""

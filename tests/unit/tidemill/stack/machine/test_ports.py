@@ -1,0 +1,32 @@
+import os
+import socket
+
+import pytest
+
+from tidemill.stack.machine.ports import PortInUseError, check_free, free_ports
+from tidemill.stack.service import Endpoint
+
+
+def test_free_ports_differ_and_can_be_listened_on() -> None:
+    ports = free_ports(20)
+    assert len(set(ports)) == 20
+    check_free("any", [Endpoint("127.0.0.1", port, "any.port") for port in ports])
+
+
+def test_a_busy_port_is_refused_naming_its_holder_and_the_setting_that_moves_it() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        with pytest.raises(PortInUseError) as caught:
+            check_free("redis", [Endpoint("127.0.0.1", port, "redis.port")])
+    message = str(caught.value)
+    assert f"redis cannot start: 127.0.0.1:{port} is already in use by process {os.getpid()} " in message
+    assert "TIDEMILL_REDIS__PORT" in message
+    assert "\n" not in message
+
+
+def test_a_port_that_was_just_closed_is_free() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = server.getsockname()
+        with socket.create_connection(address), server.accept()[0]:
+            pass
+    check_free("any", [Endpoint(address[0], address[1], "any.port")])

@@ -1,0 +1,116 @@
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tidemill.stack.supervision.processes import MARKER, Record, end, group, is_alive, marked, tree
+
+SLEEP = "import time; time.sleep(600)"
+IGNORE_TERM = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); {SLEEP}"
+CHILD = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {SLEEP!r}]); print(flush=True); {SLEEP}"
+
+
+@contextmanager
+def python(code: str, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdout=subprocess.PIPE,
+        env=os.environ | environment,
+        start_new_session=True,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def recorded(process: subprocess.Popen[bytes]) -> Record:
+    return Record(process.pid, psutil.Process(process.pid).create_time())
+
+
+def test_a_record_finds_its_process_until_it_ends(tmp_path: Path) -> None:
+    with python(SLEEP) as process:
+        recorded(process).write(tmp_path / "x.pid.json")
+        record = Record.read(tmp_path / "x.pid.json")
+        assert record is not None
+        found = record.process()
+        assert found is not None
+        assert found.pid == process.pid
+    assert record.process() is None
+
+
+def test_a_record_does_not_find_another_process_with_its_pid() -> None:
+    with python(SLEEP) as process:
+        now = recorded(process)
+        assert Record(now.pid, now.create_time - 60).process() is None
+
+
+def test_a_zombie_is_not_alive() -> None:
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    try:
+        entry = psutil.Process(process.pid)
+        deadline = time.monotonic() + 60
+        while entry.status() != psutil.STATUS_ZOMBIE and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert not is_alive(entry)
+    finally:
+        process.wait()
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"pid": 1}', "null"])
+def test_a_broken_record_is_no_record(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "x.pid.json"
+    path.write_text(text)
+    assert Record.read(path) is None
+
+
+def test_a_process_that_ignores_the_polite_signal_is_killed() -> None:
+    with python(IGNORE_TERM) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        end([psutil.Process(process.pid)], grace_s=0.3)
+        assert process.wait(10) == -9
+
+
+def test_the_caller_and_its_parents_are_never_ended() -> None:
+    parent = os.getppid()
+    end([psutil.Process(), psutil.Process(parent)], grace_s=0.1)
+    assert psutil.pid_exists(parent)
+
+
+def test_a_tree_holds_the_children() -> None:
+    with python(CHILD) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        family = tree(psutil.Process(process.pid))
+        assert len(family) == 2
+        end(family, grace_s=5)
+
+
+def test_the_group_of_a_killed_leader_is_found() -> None:
+    with python(CHILD) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        record = recorded(process)
+        process.kill()
+        process.wait()
+        survivors = group(record)
+        assert len(survivors) == 1
+        end(survivors, grace_s=5)
+        assert group(record) == []
+
+
+def test_marked_processes_are_found_by_what_they_inherited(tmp_path: Path) -> None:
+    with python(SLEEP, **{MARKER: str(tmp_path / "kafka.json")}) as process:
+        deadline = time.monotonic() + 30  # until exec has replaced the environment of the fork
+        while not marked(str(tmp_path)) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert [found.pid for found in marked(str(tmp_path))] == [process.pid]
+        assert marked(str(tmp_path / "other")) == []
