@@ -96,7 +96,7 @@ soak: setup ## run the whole stack under requests, events and kills for HOURS, j
 test-airflow: setup ## tests of the DAGs and plugins in the real Airflow
 	.venv-airflow/bin/pytest tests/airflow_orchestration
 
-test-e2e: setup ## run the loop and kill things
+test-e2e: setup ## kill things and count; run a project of a user's from a wheel, as its page says
 	.venv/bin/pytest tests/e2e
 
 test-troubles: setup ## replay people's troubles on one running stack, as a person would

@@ -95,7 +95,10 @@ class AirflowClient:
         deadline = time.monotonic() + timeout_s
         while not self._is_parsed(dag_id):
             if time.monotonic() > deadline:
-                raise AirflowUnavailableError(f"DAG {dag_id} did not show up in {timeout_s:.0f} s at {self._api.url}")
+                broken = "".join(f"; {file} does not import: {why}" for file, why in self._import_errors())
+                raise AirflowUnavailableError(
+                    f"DAG {dag_id} did not show up in {timeout_s:.0f} s at {self._api.url}{broken}"
+                )
             time.sleep(1.0)
 
     def unpause(self, dag_id: str) -> None:
@@ -152,10 +155,15 @@ class AirflowClient:
         dags = self._api.listed("/dags", "dags", "dag_id", dag_id_pattern=dag_id)
         if any(dag["dag_id"] == dag_id for dag in dags):
             return True
-        for error in self._api.listed("/importErrors", "import_errors", "id"):
-            if str(error["filename"]).endswith(f"{dag_id}.py"):
-                raise AirflowRefusedError(f"{error['filename']} does not import:\n{error['stack_trace']}")
+        for file, trace in self._import_errors():
+            if file.endswith(f"{dag_id}.py"):
+                raise AirflowRefusedError(f"{file} does not import:\n{trace}")
         return False
+
+    def _import_errors(self) -> list[tuple[str, str]]:
+        """Each file that Airflow cannot import, with the trace."""
+        errors = self._api.listed("/importErrors", "import_errors", "id")
+        return [(str(error["filename"]), str(error["stack_trace"])) for error in errors]
 
     def _failure(self, instance: Mapping[str, Any]) -> Failure:
         dag_id, run_id, task_id = instance["dag_id"], instance["dag_run_id"], instance["task_id"]

@@ -11,7 +11,7 @@ import psutil
 
 from tidemill.config.environment import is_kept
 from tidemill.config.errors import TidemillError
-from tidemill.config.installation import POMS, SET_UP
+from tidemill.config.installation import INSTALL, POMS, SET_UP
 from tidemill.config.settings import Settings
 from tidemill.config.user import check_named, user_name
 from tidemill.setup.jars import is_whole
@@ -65,7 +65,7 @@ def python(settings: Settings) -> Check:
 
 
 def java(_settings: Settings) -> Check:
-    advice = "run `make bootstrap`, or install Java 17 or 21 and set JAVA_HOME to it"
+    advice = f"{INSTALL} Java 17 or 21 and set JAVA_HOME to it"
     try:
         binary = java_binary()
         major = java_major(binary)
@@ -80,7 +80,7 @@ def maven(settings: Settings) -> Check:
         return Check("maven", True, program)
     if all(check.is_ok for check in jars(settings)):
         return Check("maven", True, "not found, and not needed: the jars are here")
-    return Check("maven", False, "no mvn on PATH", "run `make bootstrap`, or install Maven: it fetches the jars")
+    return Check("maven", False, "no mvn on PATH", f"{INSTALL} Maven: it fetches the jars")
 
 
 def memory(settings: Settings) -> Check:

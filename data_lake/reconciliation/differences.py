@@ -51,7 +51,7 @@ def find_differences(
     sent = SENT.format(first=FIRST_GENERATION, columns=_named(compared, "sent"))
     for batch in batches(bronze, COLUMNS, ROWS_A_BATCH):
         connection.register("batch", pa.Table.from_batches([batch]))
-        messages = connection.execute(OF_BRONZE, [FIRST_GENERATION]).to_arrow_table()
+        messages = connection.sql(OF_BRONZE, params=[FIRST_GENERATION]).to_arrow_table()
         connection.unregister("batch")
         if not len(messages):
             continue

@@ -197,7 +197,7 @@ def _index_said(connection: duckdb.DuckDBPyConnection, bronze: DeltaTable) -> No
     connection.execute(REPEATED)
     for batch in batches(bronze, ["generation", "partition", "offset", "value"], ROWS_A_BATCH):
         connection.register("batch", pa.Table.from_batches([batch]))
-        repeated = connection.execute(SAYING, [FIRST_GENERATION]).to_arrow_table()
+        repeated = connection.sql(SAYING, params=[FIRST_GENERATION]).to_arrow_table()
         connection.unregister("batch")
         if len(repeated):
             said = pa.array([content(value) for value in repeated.column("value").to_pylist()], pa.string())

@@ -1,4 +1,7 @@
-"""Runs the commands the pages show (``console`` blocks, lines after ``$``) against the stack a demo left running."""
+"""Runs the commands the pages show (``console`` blocks, lines after ``$``) against the stack a demo left running.
+
+What stands on several pages is run once. Blocks ``console project`` are another test's: tests/e2e/test_project.py.
+"""
 
 import os
 import re
@@ -12,14 +15,18 @@ PAGES = [REPO / "README.md", *sorted((REPO / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
+COMMENT = re.compile(r"\s+#.*$")
+
+
 def _commands() -> list[tuple[str, str]]:
-    return [
-        (page.name, line.removeprefix("$ "))
-        for page in PAGES
-        for block in BLOCK.findall(page.read_text(encoding="utf-8"))
-        for line in block.replace("\\\n", " ").splitlines()
-        if line.startswith("$ ")
-    ]
+    """Each command, with the first page that shows it."""
+    pages: dict[str, str] = {}
+    for page in PAGES:
+        for block in BLOCK.findall(page.read_text(encoding="utf-8")):
+            for line in block.replace("\\\n", " ").splitlines():
+                if line.startswith("$ "):
+                    pages.setdefault(COMMENT.sub("", line.removeprefix("$ ")), page.name)
+    return [(page, command) for command, page in pages.items()]
 
 
 @pytest.mark.parametrize(("page", "command"), _commands(), ids=lambda value: value[:60])

@@ -27,6 +27,12 @@ class Model:
         scores = np.asarray(self.predict.predict(table))[:, 1].tolist()
         return [(score, self.metadata["decisions"][int(score >= self.metadata["threshold"])]) for score in scores]
 
+    def value(self, row: Mapping[str, float | None]) -> float:
+        """The number that a regression answers."""
+        names = self.predict.metadata.signature.inputs.input_names()
+        table = pd.DataFrame([[row[name] for name in names]], columns=names, dtype=np.float64)
+        return float(np.asarray(self.predict.predict(table)).ravel()[0])
+
 
 def load_models(tracking_uri: str, name: str) -> dict[str, Model]:
     """Every version of ``name``, by its model id."""

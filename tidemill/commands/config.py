@@ -1,10 +1,11 @@
-"""``tidemill config show``."""
+"""``tidemill config``."""
 
 import json
 
 import click
 from pydantic import SecretStr
 
+from tidemill.config.errors import ConfigError, nearest
 from tidemill.config.origin import HIDDEN, flatten, shown
 from tidemill.config.secrets import NAMES, secret_path
 from tidemill.config.settings import load_with_origin
@@ -32,6 +33,18 @@ def show(as_json: bool) -> None:
         return
     cells = ([str(cell) for cell in row.values()] for row in rows)
     print_table(table(("key", "value", "origin"), cells))
+
+
+@command.command()
+@click.argument("key")
+def get(key: str) -> None:
+    """Print the value of KEY, such as serving.url, for a script; a list or a table as JSON, a secret hidden."""
+    settings, _ = load_with_origin()
+    values = flatten(settings.model_dump())
+    if key not in values:
+        raise ConfigError(f"there is no setting {key!r}{nearest(key, values)}")
+    value = shown(key, _plain(values[key]))
+    click.echo(value if isinstance(value, str) else json.dumps(value))
 
 
 def _plain(value: object) -> object:

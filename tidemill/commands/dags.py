@@ -9,6 +9,8 @@ from tidemill.airflow_client import AirflowClient, DagRun
 from tidemill.config import load_settings
 
 TIMEOUT_S = 7200.0
+KEEPING = "keep_champion"
+"""The task of a training that has run when a gate refused the new model; it returns the reasons."""
 
 
 @click.group(name="dags")
@@ -28,7 +30,8 @@ def command() -> None:
 def run(dag_id: str, pairs: tuple[str, ...], timeout_s: float, as_json: bool) -> None:
     """Start DAG_ID, such as train_churn, and wait for its end; a failure is told with the end of the task's log.
 
-    The DAG is unpaused. Ctrl-C ends the waiting, not the run.
+    The DAG is unpaused. Ctrl-C ends the waiting, not the run. A training whose model did not pass a gate has not
+    failed: the reasons are printed, and the champion stays.
     """
     shown: dict[str, str | None] = {}
 
@@ -40,11 +43,14 @@ def run(dag_id: str, pairs: tuple[str, ...], timeout_s: float, as_json: bool) ->
 
     with AirflowClient(load_settings()) as airflow:
         ended = airflow.run(dag_id, _conf(pairs), progress=show, timeout_s=timeout_s)
-    ended.raise_for_failure()
+        ended.raise_for_failure()
+        refused = airflow.returned(ended, KEEPING) if ended.tasks.get(KEEPING) == "success" else []
     if as_json:
         document = {"dag_id": dag_id, "run_id": ended.run_id, "state": ended.state, "tasks": dict(ended.tasks)}
-        click.echo(json.dumps(document | {"url": ended.url}, indent=2))
+        click.echo(json.dumps(document | {"url": ended.url, "refused": refused}, indent=2))
     else:
+        for reason in refused:
+            click.echo(f"not promoted: {reason}")
         click.echo(f"{dag_id} {ended.state}: {ended.url}")
 
 

@@ -1,6 +1,7 @@
 """``tidemill features apply | bootstrap | get | consistency | corrections``."""
 
 import re
+import time
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -15,10 +16,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from feature_store.consistency.check import Consistency
+    from feature_store.definitions import FeatureService
     from feature_store.stream.bootstrap import Bootstrapped
+    from tidemill.config import Settings
 
 TIME = click.DateTime(["%Y-%m-%d", *(f"%Y-%m-%dT%H:%M:%S{end}" for end in ("", "Z", ".%f", ".%fZ"))])
 TIMEOUT_S = 10.0
+POLL_S = 2.0
 
 
 class NothingToCompareError(TerminalError):
@@ -113,9 +117,18 @@ def get(instances: tuple[str, ...], service_name: str | None, as_json: bool) -> 
 @click.option("--to", "end", type=TIME, help="Fetches before this time, UTC. [default: now]")
 @click.option("--allowed", type=click.FloatRange(0, 1), default=0.0, show_default=True, help="Share of wrong values.")
 @click.option("--at-least", type=click.IntRange(min=0), default=1, show_default=True, help="Fetches to compare.")
+@click.option(
+    "--wait", "wait_s", type=click.FloatRange(min=0), default=0, metavar="SECONDS", help="Wait for so many in the lake."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def consistency(  # noqa: PLR0913, PLR0917 - click hands over every option
-    service_name: str | None, begin: datetime | None, end: datetime | None, allowed: float, at_least: int, as_json: bool
+    service_name: str | None,
+    begin: datetime | None,
+    end: datetime | None,
+    allowed: float,
+    at_least: int,
+    wait_s: float,
+    as_json: bool,
 ) -> None:
     """Compare the features of logged predictions with those of the lake; exit 1 above the allowed share.
 
@@ -128,6 +141,9 @@ def consistency(  # noqa: PLR0913, PLR0917 - click hands over every option
     since = begin.replace(tzinfo=UTC) if begin else until - timedelta(days=1)
     settings = load_settings()
     service = catalog.service(service_name or settings.serving.first)
+    deadline = time.monotonic() + wait_s
+    while time.monotonic() < deadline and _logged(settings, service, since, until) < at_least:
+        time.sleep(POLL_S)
     found = measure(settings, service, since, until)
     if as_json:
         click.echo(strict_json.dumps(asdict(found) | {"rate": found.rate}, default=str))
@@ -177,6 +193,15 @@ def corrections(limit: int, days: int, predictions: int, as_json: bool) -> None:
         click.echo(strict_json.dumps(rows, default=str))
     else:
         _print_corrections(rows)
+
+
+def _logged(settings: "Settings", service: "FeatureService", since: datetime, until: datetime) -> int:
+    """How many fetches the lake has that could be compared."""
+    from feature_store.judge.fetches import load_fetches
+    from feature_store.judge.values import workspace
+
+    with workspace() as connection:
+        return load_fetches(connection, settings, service, since, until)
 
 
 def _print_corrections(rows: "Sequence[Mapping[str, object]]") -> None:

@@ -26,6 +26,8 @@ PACKAGES = (
 """What the platform installs."""
 SET_UP = "make setup" if IS_CLONE else "tidemill setup"
 """What a person runs to have environments and jars made."""
+INSTALL = "run `make bootstrap`, or install" if IS_CLONE else "install"
+"""How a person gets Java and Maven."""
 CACHE_VARIABLE = "TIDEMILL_CACHE"
 XDG_VARIABLE = "XDG_CACHE_HOME"
 CACHED = ("spark.jars", "airflow.environment")

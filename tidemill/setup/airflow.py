@@ -1,4 +1,7 @@
-"""Airflow's own Python environment, from the requirements that were locked when the platform was built."""
+"""Airflow's own Python environment, from the requirements that were locked when the platform was built.
+
+uv makes it where it is on ``PATH``, in a third of the time that pip takes, which Python has.
+"""
 
 import shutil
 import subprocess
@@ -48,12 +51,20 @@ def _make(environment: Path, requirements: Path) -> None:
         raise SetupFailedError(f"airflow.environment = {environment} is not set-up's: remove it, or name another")
     shutil.rmtree(environment, ignore_errors=True)
     log = environment.with_name(f"{environment.name}.log")
-    python = str(environment / "bin" / "python")
-    pip = [python, "-m", "pip", "install", "--disable-pip-version-check", "--no-deps", "--require-hashes"]
     with log.open("wb") as output:
-        for command in ([sys.executable, "-m", "venv", str(environment)], [*pip, "--requirement", str(requirements)]):
+        for command in _commands(environment, requirements):
             variables = callers_environment()
             done = subprocess.run(command, env=variables, stdout=output, stderr=subprocess.STDOUT, check=False)
             if done.returncode:
                 end = "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-20:])
                 raise SetupFailedError(f"Airflow's environment could not be made; {log} ends with:\n{end}")
+
+
+def _commands(environment: Path, requirements: Path) -> tuple[list[str], list[str]]:
+    """What makes the environment, and what installs into it exactly what is locked, compiled."""
+    python, locked = str(environment / "bin" / "python"), ["--no-deps", "--require-hashes", "--requirement"]
+    if uv := shutil.which("uv"):
+        install = [uv, "pip", "install", "--python", python, "--compile-bytecode"]
+        return [uv, "venv", "--python", sys.executable, str(environment)], [*install, *locked, str(requirements)]
+    install = [python, "-m", "pip", "install", "--disable-pip-version-check"]
+    return [sys.executable, "-m", "venv", str(environment)], [*install, *locked, str(requirements)]

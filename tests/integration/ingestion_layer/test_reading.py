@@ -7,6 +7,7 @@ import pytest
 from confluent_kafka import KafkaException, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from ingestion_layer.kafka import identity, offsets
 from ingestion_layer.kafka.client import BrokerUnavailableError
 from ingestion_layer.kafka.identity import topic_identity
 from ingestion_layer.kafka.offsets import MissingTopicError, Offsets, topic_offsets
@@ -82,7 +83,9 @@ def test_a_topic_made_anew_is_another_one_of_the_same_cluster(settings: Settings
     assert (after.cluster_id, after.topic_id != before.topic_id) == (before.cluster_id, True)
 
 
-def test_a_broker_that_is_away_is_a_transient_error(settings: Settings) -> None:
+def test_a_broker_that_is_away_is_a_transient_error(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (identity, offsets):
+        monkeypatch.setattr(module, "TIMEOUT_S", 1.0)
     (port,) = free_ports(1)
     kafka = settings.kafka.model_copy(update={"bootstrap_servers": f"127.0.0.1:{port}"})
     away = settings.model_copy(update={"kafka": kafka})

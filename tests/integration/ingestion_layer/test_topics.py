@@ -3,6 +3,7 @@
 import pytest
 from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
 
+from ingestion_layer.kafka import topics
 from ingestion_layer.kafka.client import BrokerRefusedError, BrokerUnavailableError
 from ingestion_layer.kafka.topics import ensure_topics, topic_states
 from tidemill.config import Settings
@@ -46,7 +47,8 @@ def test_topics_are_listed_as_they_are(settings: Settings, kafka: str) -> None:
     assert states == dict.fromkeys(contracts(), (settings.kafka.partitions, 1))
 
 
-def test_a_broker_that_is_away_is_a_transient_error(settings: Settings) -> None:
+def test_a_broker_that_is_away_is_a_transient_error(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(topics, "TIMEOUT_S", 1.0)
     (port,) = free_ports(1)
     kafka = settings.kafka.model_copy(update={"bootstrap_servers": f"127.0.0.1:{port}"})
     with pytest.raises(BrokerUnavailableError, match=f":{port}"):

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tidemill.airflow_api import AirflowApi, AirflowRefusedError
+from tidemill.airflow_api import AirflowApi, AirflowRefusedError, AirflowUnavailableError
 from tidemill.airflow_client import AirflowClient
 from tidemill.config import load_settings
 
@@ -53,6 +53,11 @@ def test_a_dag_behind_a_hundred_others_is_found(client: AirflowClient) -> None:
 def test_an_import_error_behind_a_hundred_others_is_told(client: AirflowClient) -> None:
     with pytest.raises(AirflowRefusedError, match=r"dag_149\.py does not import:\nerror 149"):
         client.wait_for_dag("dag_149", timeout_s=0)
+
+
+def test_what_does_not_import_is_told_of_a_dag_that_does_not_show_up(client: AirflowClient) -> None:
+    with pytest.raises(AirflowUnavailableError, match=r"did not show up .*; dag_149\.py does not import: error 149"):
+        client.wait_for_dag("train_next_visits", timeout_s=0)
 
 
 def test_every_task_of_a_wide_run_is_seen_and_the_failed_one_named(client: AirflowClient) -> None:

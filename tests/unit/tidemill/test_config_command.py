@@ -25,6 +25,27 @@ def test_config_show_names_the_origin_and_hides_secrets(tmp_path: Path, monkeypa
     assert rows["secret.airflow_password"]["value"] == "********"
 
 
+def test_config_get_prints_one_value_for_a_script(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TIDEMILL_SERVING__URL", "http://127.0.0.1:8123")
+    monkeypatch.setenv("TIDEMILL_REDIS__PASSWORD", "hunter2")
+    values = {
+        key: CliRunner().invoke(cli, ["config", "get", key]).output
+        for key in ("serving.url", "redis.port", "stream.topics", "redis.password")
+    }
+    assert values == {
+        "serving.url": "http://127.0.0.1:8123\n",
+        "redis.port": "6379\n",
+        "stream.topics": "[]\n",
+        "redis.password": "********\n",
+    }
+
+
+def test_config_get_says_what_a_wrong_key_may_be_meant_for() -> None:
+    result = CliRunner().invoke(cli, ["config", "get", "serving.uri"])
+    assert result.exit_code == 1
+    assert "there is no setting 'serving.uri'; did you mean 'serving.url'?" in str(result.exception)
+
+
 def test_help_lists_every_command_without_importing_it() -> None:
     result = CliRunner().invoke(cli, ["--help"])
     assert result.exit_code == 0

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from tidemill.config.installation import INSTALL
 from tidemill.stack.service import MissingPrerequisiteError
 
 SUPPORTED = (17, 21)
@@ -21,7 +22,7 @@ def java_binary() -> str:
     found = shutil.which(str(Path(home) / "bin" / "java")) if home else shutil.which("java")
     if not found:
         place = f"JAVA_HOME ({home})" if home else "PATH"
-        raise MissingPrerequisiteError(f"no java on {place}: run `make bootstrap`, or install Java 17 or 21")
+        raise MissingPrerequisiteError(f"no java on {place}: {INSTALL} Java 17 or 21")
     return found
 
 

@@ -1,15 +1,18 @@
 """What set-up makes: whole or not at all, once, and nothing of somebody else's."""
 
+import hashlib
 import json
 import os
+import subprocess
 import threading
+import zipfile
 from pathlib import Path
 
 import pytest
 
 from tidemill.config import Settings, installation, load_settings
 from tidemill.config.errors import ConfigError
-from tidemill.config.installation import POMS, cache_folder
+from tidemill.config.installation import POMS, REPO, cache_folder
 from tidemill.setup import airflow, jars, packages
 from tidemill.setup.lock import SetupFailedError
 
@@ -21,6 +24,15 @@ done
 [ -e "$(dirname "$0")/broken" ] && { echo "no route to host" >&2; exit 1; }
 echo jar > "$folder/a.jar"
 """
+
+AIRFLOW = {
+    "airflow_of_a_test.py": "def main(): print('airflow 3.3.2')\n",
+    "apache_airflow-3.3.2.dist-info/METADATA": "Metadata-Version: 2.1\nName: apache-airflow\nVersion: 3.3.2\n",
+    "apache_airflow-3.3.2.dist-info/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    "apache_airflow-3.3.2.dist-info/entry_points.txt": "[console_scripts]\nairflow = airflow_of_a_test:main\n",
+    "apache_airflow-3.3.2.dist-info/RECORD": "",
+}
+"""The files of a wheel in Airflow's place: it has its name and its program."""
 
 
 @pytest.fixture
@@ -114,6 +126,35 @@ def test_an_environment_of_somebody_elses_is_left_alone(
     with pytest.raises(SetupFailedError, match="is not set-up's: remove it, or name another"):
         airflow.make_airflow(settings, lambda _: None)
     assert mine.exists()
+
+
+@pytest.mark.parametrize("installer", ["uv", "pip"])
+def test_the_environment_has_what_is_locked_and_is_made_once(
+    installer: str, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wheel = tmp_path / "apache_airflow-3.3.2-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as file:
+        for name, text in AIRFLOW.items():
+            file.writestr(name, text)
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    requirement = f"apache-airflow @ file://{wheel} --hash=sha256:{digest}\n"
+    (tmp_path / "airflow.txt").write_text(requirement, encoding="utf-8")
+    monkeypatch.setattr(airflow, "IS_CLONE", False)
+    monkeypatch.setattr(airflow, "REQUIREMENTS", tmp_path)
+    places = [place for place in os.environ["PATH"].split(os.pathsep) if not (Path(place) / "uv").exists()]
+    own = [str(REPO / ".tools" / "bin")] if installer == "uv" else []
+    monkeypatch.setenv("PATH", os.pathsep.join([*own, *places]))
+
+    said: list[str] = []
+    for _ in range(2):
+        environment = airflow.make_airflow(settings, said.append)
+    assert len(said) == 1
+    done = subprocess.run([environment / "bin" / "airflow"], capture_output=True, text=True, check=True)
+    assert done.stdout == "airflow 3.3.2\n"
+
+    (tmp_path / "airflow.txt").write_text(requirement.replace(digest, "0" * 64), encoding="utf-8")
+    with pytest.raises(SetupFailedError, match=r"(?is)airflow\.log ends with:.*hash"):
+        airflow.make_airflow(settings, said.append)
 
 
 def test_a_clone_without_airflow_says_what_makes_it(settings: Settings) -> None:

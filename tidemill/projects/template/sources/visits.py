@@ -11,7 +11,7 @@ from typing import Any
 
 from tidemill.contracts import contract, event
 
-USERS = 300
+USERS = 400
 DAYS = 180
 PAGES = ("home", "search", "article", "settings", "help")
 
@@ -28,7 +28,7 @@ def events() -> Iterator[dict[str, Any]]:
 def _visits(day: datetime) -> Iterator[tuple[datetime, dict[str, Any]]]:
     for number in range(USERS):
         user = Random(f"user {number}")
-        habit, lost_after = user.uniform(0.05, 0.6), user.expovariate(1 / 400)
+        habit, lost_after = user.uniform(0.1, 0.35), user.expovariate(1 / 1000)
         joined = datetime(2024, 1, 1, tzinfo=UTC) + timedelta(days=user.uniform(0, 600))
         today = Random(f"user {number} on {day.date()}")
         # Who is lost comes back after a while, as another user would join: so the users stay as many.
