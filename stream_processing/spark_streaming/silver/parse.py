@@ -144,6 +144,5 @@ def _months(days: pa.Array) -> pa.Array:
 
 def _text(micros: Any) -> str:
     """A time as SQL writes it."""
-    time = EPOCH + timedelta(microseconds=int(micros))
-    whole = time.strftime("%Y-%m-%d %H:%M:%S")
-    return f"{whole}.{time.microsecond:06}".rstrip("0") if time.microsecond else whole
+    text = (EPOCH + timedelta(microseconds=int(micros))).replace(tzinfo=None).isoformat(sep=" ")
+    return text.rstrip("0") if "." in text else text
