@@ -1,6 +1,6 @@
 """What a contract more costs the streaming application: memory, idle work, the way from broker to lake, the start.
 
-    python benchmarks/contracts.py [--contracts 5 20 50] [--rate 50] [--seconds 60]
+    python benchmarks/many_contracts.py [--contracts 5 20 50] [--rate 50] [--seconds 60]
 
 For each number it makes a project with so many contracts in a temporary folder, starts a broker of its own and the
 whole streaming application as `tidemill up` does. After the start it waits, idle, and then events come, spread evenly

@@ -1,6 +1,6 @@
 """What a use case more costs the streaming application, when it reads the features that others read too.
 
-    python benchmarks/use_cases.py [--use-cases 1 3 10] [--rate 50] [--seconds 60]
+    python benchmarks/many_use_cases.py [--use-cases 1 3 10] [--rate 50] [--seconds 60]
 
 For each number it makes a project of `tidemill new` with so many use cases over its visits in a temporary folder, all
 of which read one feature group; then the same with a group of its own for each (other windows), for comparison. It
