@@ -67,17 +67,19 @@ class BronzeTable:
         news = {partition: end for partition, end in ends.items() if end > self.position.get(partition, 0)}
         taken = sum(end - self.position.get(partition, 0) for partition, end in news.items())
         if files or news:
-            noted = [Transaction(application_id(self.begun, partition), end) for partition, end in sorted(news.items())]
-            self._append([_action(file) for file in files], noted)
-            self.position |= news
+            self._append([_action(file) for file in files], news)
             self._small.committed(self._delta)
+        self.position |= ends
         return taken
 
-    def _append(self, files: list[AddAction | RemoveAction], noted: list[Transaction]) -> None:
+    def _append(self, files: list[AddAction | RemoveAction], news: Mapping[int, int]) -> None:
+        """Delta refuses a note that another made since the look; one made before the look is seen here."""
         metadata = {"userMetadata": json.dumps(note(self.begun))}
+        noted = [Transaction(application_id(self.begun, partition), end) for partition, end in sorted(news.items())]
         properties = CommitProperties(custom_metadata=metadata, app_transactions=noted)
         for attempt in range(1, ATTEMPTS + 1):
             self._delta.update_incremental()
+            self._require_own_position(news)
             try:
                 self._delta.create_write_transaction(
                     files,
@@ -95,6 +97,12 @@ class BronzeTable:
                 time.sleep(attempt / 5)
             else:
                 return
+
+    def _require_own_position(self, partitions: Iterable[int]) -> None:
+        for partition in partitions:
+            noted = self._delta.transaction_version(application_id(self.begun, partition)) or 0
+            if noted > self.position.get(partition, 0):
+                raise self._other_writer(f"partition {partition} up to offset {noted - 1}")
 
     def _other_writer(self, what: str) -> OtherWriterError:
         return OtherWriterError(

@@ -110,18 +110,25 @@ def test_a_start_goes_on_where_the_table_says(settings: Settings) -> None:
         assert positions(settings, SALES, other, range(3)) == {}
 
 
-def test_of_two_that_write_the_same_messages_one_fails_and_each_is_there_once(settings: Settings) -> None:
+@pytest.mark.parametrize("when", ["before the look", "between the look and the commit"])
+def test_of_two_that_write_the_same_messages_one_fails_and_each_is_there_once(settings: Settings, when: str) -> None:
     first, second = (BronzeTable(settings, start(SALES), {}) for _ in range(2))
     one, two = (written(settings, messages(SALES, 0, (0, 1)))[SALES] for _ in range(2))
     first.commit(one, {0: 2})
-    second._delta.load_as_version(0)
-    with pytest.MonkeyPatch.context() as patched:  # as if the first had committed after the look
-        patched.setattr(DeltaTable, "update_incremental", lambda self: None)
+    with pytest.MonkeyPatch.context() as patched:
+        if when != "before the look":
+            patched.setattr(DeltaTable, "update_incremental", lambda self: None)
         with pytest.raises(OtherWriterError, match="another stream application writes it too"):
             second.commit(two, {0: 2})
     assert places(settings, SALES) == [(1, 0, 0), (1, 0, 1)]
     with pytest.raises(OtherWriterError, match="offset 1 of partition 0"):
         first.commit(written(settings, messages(SALES, 0, (1, 2)))[SALES], {0: 3})
+
+
+def test_where_a_topic_goes_on_is_known_of_partitions_without_messages_too(settings: Settings) -> None:
+    bronze = BronzeTable(settings, start(SALES), {0: 0})
+    assert bronze.commit([], {0: 0, 1: 0}) == 0
+    assert bronze.position == {0: 0, 1: 0}
 
 
 def test_a_commit_of_maintenance_in_between_does_not_matter(settings: Settings) -> None:
