@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import DeltaTable
 from deltalake.exceptions import TableNotFoundError
+from deltalake.fs import DeltaStorageHandler
 
 from data_lake.arrow import count, has_deletion_vectors
 from data_lake.tables import Table, tables
@@ -45,7 +46,15 @@ def open_table(table: Table, settings: Settings) -> DeltaTable:
 
 def location(table: Table, settings: Settings) -> str:
     """The address of ``table`` as delta-rs spells it: ``s3://`` where Hadoop says ``s3a://``."""
-    path = table.path(settings)
+    return _spelled(table.path(settings))
+
+
+def checkpoint_storage(settings: Settings) -> DeltaStorageHandler:
+    """The folder of all checkpoints, with the lake's own way to its store: no JVM is asked."""
+    return DeltaStorageHandler(_spelled(settings.checkpoints), settings.lake.storage_options or None)
+
+
+def _spelled(path: str) -> str:
     return f"s3://{path.removeprefix('s3a://')}" if path.startswith("s3a://") else path
 
 

@@ -3,9 +3,9 @@
 import json
 from pathlib import Path
 
-from deltalake.fs import DeltaStorageHandler
 from pyarrow import fs
 
+from data_lake.delta_rs import checkpoint_storage
 from tidemill.config.settings import Settings
 
 
@@ -13,17 +13,10 @@ def read_checkpoint(settings: Settings, name: str, topic: str) -> dict[int, int]
     """Where the last finished batch of checkpoint ``name`` ended in ``topic``, by partition; empty without one."""
     if "://" not in settings.checkpoints and not Path(settings.checkpoints).is_dir():
         return {}
-    files = _files(settings)
+    files = fs.PyFileSystem(checkpoint_storage(settings))
     noted, finished = _batches(files, f"{name}/offsets"), _batches(files, f"{name}/commits")
     ended = [batch for batch in finished if batch in noted]
     return _offsets(files, f"{name}/offsets/{max(ended)}", topic) if ended else {}
-
-
-def _files(settings: Settings) -> fs.PyFileSystem:
-    """The folder of all checkpoints, with the lake's own way to its store."""
-    root = settings.checkpoints
-    uri = f"s3://{root.removeprefix('s3a://')}" if root.startswith("s3a://") else root
-    return fs.PyFileSystem(DeltaStorageHandler(uri, settings.lake.storage_options or None))
 
 
 def _batches(files: fs.PyFileSystem, folder: str) -> set[int]:
