@@ -94,8 +94,12 @@ def needs_engine(delta: DeltaTable) -> bool:
     Column mapping in its oldest form is told by a property of the table only.
     """
     features = set(delta.protocol().reader_features or ())
-    is_mapped = delta.metadata().configuration.get(COLUMN_MAPPING, "none") != "none"
-    return is_mapped or not features <= SUPPORTED_READER_FEATURES
+    return has_mapped_columns(delta) or not features <= SUPPORTED_READER_FEATURES
+
+
+def has_mapped_columns(delta: DeltaTable) -> bool:
+    """Whether columns have other names in the files of ``delta``."""
+    return bool(delta.metadata().configuration.get(COLUMN_MAPPING, "none") != "none")
 
 
 def has_deletion_vectors(delta: DeltaTable) -> bool:

@@ -94,16 +94,13 @@ class Progress:
         log = Path(tables.silver(TOPIC).path(settings)) / "_delta_log"
         versions = [int(path.stem) for path in log.glob("*.json")]
         own = _last(folder / TOPIC / "offsets") > _last(folder / TOPIC / "commits")
-        taken = _noted(folder / TOPIC / "taken", {"version": -1})["version"]
-        return cls(own or TOPIC in _noted(folder / "round", []), taken, max(versions, default=-1))
+        note = folder / TOPIC / "taken"
+        taken = json.loads(note.read_text(encoding="utf-8")) if note.exists() else {"is_begun": False, "version": -1}
+        return cls(own or taken["is_begun"], taken["version"], max(versions, default=-1))
 
     def has_moved(self, before: "Progress") -> bool:
         """Whether a batch has begun since."""
         return self.is_in_a_batch or self.taken > before.taken
-
-
-def _noted(file: Path, otherwise: Any) -> Any:
-    return json.loads(file.read_text(encoding="utf-8")) if file.exists() else otherwise
 
 
 def _last(folder: Path) -> int:

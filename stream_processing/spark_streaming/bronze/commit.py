@@ -17,17 +17,22 @@ from deltalake.exceptions import CommitFailedError
 from deltalake.transaction import AddAction, RemoveAction
 
 from data_lake import tables
+from data_lake.arrow import has_mapped_columns
 from data_lake.delta_rs import open_table
 from data_lake.maintenance import SmallFiles
 from data_lake.topic_starts import TopicStart
 from data_lake.topic_starts.positions import application_id
 from stream_processing.spark_streaming.bronze.files import INGEST_DATE
-from tidemill.config.errors import TransientError
+from tidemill.config.errors import TerminalError, TransientError
 from tidemill.config.settings import Settings
 
 ATTEMPTS = 5
 SAME_TRANSACTION = "Concurrent transaction"
 logger = logging.getLogger("tidemill.stream")
+
+
+class MappedColumnsError(TerminalError):
+    """The table's columns have other names in its files than those that are written."""
 
 
 class OtherWriterError(TransientError):
@@ -79,6 +84,11 @@ class BronzeTable:
         properties = CommitProperties(custom_metadata=metadata, app_transactions=noted)
         for attempt in range(1, ATTEMPTS + 1):
             self._delta.update_incremental()
+            if has_mapped_columns(self._delta):
+                raise MappedColumnsError(
+                    f"the columns of bronze/{self.begun.topic} have other names in its files; it is written by files: "
+                    f"ALTER TABLE delta.`{self._delta.table_uri}` DROP FEATURE columnMapping"
+                )
             self._require_own_position(news)
             try:
                 self._delta.create_write_transaction(

@@ -16,9 +16,9 @@ from pyspark.sql.streaming.query import StreamingQuery
 from data_lake.hadoop_files import remove
 from stream_processing.spark_streaming.bronze.commit import BronzeTable
 from stream_processing.spark_streaming.bronze.landing import RUNS, Landing, prepare
-from stream_processing.spark_streaming.queries.member import Member
+from stream_processing.spark_streaming.queries.member import Member, OwnQuery
 from stream_processing.spark_streaming.queries.query import BRONZE, checkpoint
-from stream_processing.spark_streaming.queries.restarts import IDLE, wait_for_batch, works
+from stream_processing.spark_streaming.queries.restarts import wait_for_batch, works
 from tidemill.config.settings import Settings
 
 GATHER_S = 15.0
@@ -40,15 +40,6 @@ class Part:
 
 
 @dataclass
-class Own:
-    """A topic with a query of its own for the time of its backlog."""
-
-    part: Part
-    query: StreamingQuery
-    idle_since: float | None = None
-
-
-@dataclass
 class SharedBronze:
     """Runs the shared query until ``stop`` is set, and starts it again when topics come or go.
 
@@ -64,7 +55,7 @@ class SharedBronze:
     _parts: dict[str, Part] = field(default_factory=dict, init=False)
     _joining: dict[str, Part] = field(default_factory=dict, init=False)
     _flooded: set[str] = field(default_factory=set, init=False)
-    _own: dict[str, Own] = field(default_factory=dict, init=False)
+    _own: dict[str, tuple[Part, OwnQuery]] = field(default_factory=dict, init=False)
     _alone: set[str] = field(default_factory=set, init=False)
     _preparing: int = field(default=0, init=False)
     _gathered_at: float = field(default=0.0, init=False)
@@ -85,7 +76,8 @@ class SharedBronze:
             if topic in self._alone or self._failures >= TRIES:
                 return self._landing(f"{BRONZE}/{topic}", {topic: bronze}).start()
             part = Part(Member(topic), bronze)
-            self._joining[topic] = part
+            with self._changed:
+                self._joining[topic] = part
             return part.member
 
     def run(self) -> None:
@@ -99,7 +91,7 @@ class SharedBronze:
                 self._fail_all(error)
             with self._changed:
                 self._changed.wait(LOOK_S)
-        for one in (query, *(own.query for own in self._own.values())):
+        for one in (query, *(own.query for _, own in self._own.values())):
             if one is not None:
                 wait_for_batch(one)
                 one.stop()
@@ -153,7 +145,9 @@ class SharedBronze:
     def _fail(self, topic: str, error: Exception | None) -> None:
         """What the query tells of a topic that it can land no more."""
         self._alone.add(topic)
-        self._parts[topic].member.end(error)
+        part = self._parts.get(topic)  # a query that was stopped may still tell
+        if part is not None:
+            part.member.end(error)
 
     def _end_all(self, query: StreamingQuery) -> None:
         self._failures = 0 if query.lastProgress is not None else self._failures + 1
@@ -174,22 +168,20 @@ class SharedBronze:
             part.member.end(error)
             return
         part.member.own = query
-        self._own[topic] = Own(part, query)
+        self._own[topic] = part, OwnQuery(query)
 
     def _look_after_own(self) -> None:
-        for topic, own in list(self._own.items()):
+        for topic, (part, own) in list(self._own.items()):
             if not own.query.isActive:
                 del self._own[topic]
-                own.part.member.end(own.query.exception())
-            elif own.query.status["message"] not in IDLE or own.query.lastProgress is None:
-                own.idle_since = None
-            elif own.idle_since is None:
-                own.idle_since = time.monotonic()
-            elif time.monotonic() - own.idle_since >= BACK_S:
+                part.member.end(own.query.exception())
+            elif own.has_waited(BACK_S):
                 del self._own[topic]
+                wait_for_batch(own.query)
                 own.query.stop()
-                own.part.member.own = None
-                self._joining[topic] = own.part
+                part.member.own = None
+                with self._changed:
+                    self._joining[topic] = part
 
     @contextmanager
     def _prepared(self, topic: str) -> Iterator[BronzeTable]:

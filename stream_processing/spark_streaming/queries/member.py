@@ -1,6 +1,7 @@
 """A topic whose work a shared query does, or for a time a query of its own: seen from outside it is one query."""
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from typing import Any
 
 from stream_processing.spark_streaming.queries.restarts import IDLE, Running
@@ -37,3 +38,19 @@ class Member:
 
     def end(self, error: Exception | None) -> None:
         self.error, self.isActive = error, False
+
+
+@dataclass
+class OwnQuery:
+    """The query that a topic has of its own for a time."""
+
+    query: Running
+    _idle_since: float | None = field(default=None, init=False)
+
+    def has_waited(self, seconds: float) -> bool:
+        """Whether it has been seen to wait for news for so long."""
+        if self.query.status["message"] not in IDLE or self.query.lastProgress is None:
+            self._idle_since = None
+            return False
+        self._idle_since = self._idle_since or time.monotonic()
+        return time.monotonic() - self._idle_since >= seconds

@@ -17,30 +17,23 @@ import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 
 from data_lake import commits, tables
-from data_lake.delta_rs import location
+from data_lake.arrow import UnreadableTableError, needs_engine
+from data_lake.delta_rs import location, open_table
 from data_lake.delta_tables import ensure_table
 from data_lake.hadoop_files import names, remove
 from data_lake.log import Added, added_since
 from stream_processing.spark_streaming.queries.checkpoints import is_in_a_batch, read_up_to
 from stream_processing.spark_streaming.queries.diagnosis import start_over
-from stream_processing.spark_streaming.queries.member import Member
+from stream_processing.spark_streaming.queries.member import Member, OwnQuery
 from stream_processing.spark_streaming.queries.query import SILVER, checkpoint
-from stream_processing.spark_streaming.queries.restarts import IDLE, Running, wait_for_batch
+from stream_processing.spark_streaming.queries.restarts import wait_for_batch
 from stream_processing.spark_streaming.queries.states import QueryStates
 from stream_processing.spark_streaming.silver.batch import start_silver, write_messages
-from stream_processing.spark_streaming.silver.conflicts import SilverIdentities
+from stream_processing.spark_streaming.silver.conflicts import USER_METADATA, SilverIdentities
 from stream_processing.spark_streaming.silver.judging import FileJudge, judge_files
 from stream_processing.spark_streaming.silver.parse import Parser, TimeRule
 from stream_processing.spark_streaming.silver.small import NeedsSparkError, SmallWrites
-from stream_processing.spark_streaming.silver.taken import (
-    NOTE,
-    Taken,
-    clear_round,
-    read_round,
-    read_taken,
-    write_round,
-    write_taken,
-)
+from stream_processing.spark_streaming.silver.taken import NOTE, Taken, read_taken, write_taken
 from tidemill.config.errors import TerminalError
 from tidemill.config.settings import Settings
 from tidemill.contracts.registry import contract
@@ -48,6 +41,8 @@ from tidemill.contracts.registry import contract
 SMALL_BYTES = 2 * 2**20
 """Of files, compressed, that a topic brings into a round."""
 SMALL_ROWS = 5_000
+ROUND_BYTES = 16 * 2**20
+"""Of files that a round takes in: what is made of them is in the driver's memory."""
 LIMIT_S = 30.0
 """A round whose messages are not judged by then is cut off, and its topics are looked at one by one."""
 LOOK_S = 5.0
@@ -77,12 +72,11 @@ class Topic:
 
 @dataclass
 class Own:
-    """A topic with a query of its own; ``idle_since`` is when that was first seen to wait for news."""
+    """A topic with a query of its own."""
 
     member: Member
-    query: Running
     known: SilverIdentities
-    idle_since: float | None = None
+    own: OwnQuery
 
 
 @dataclass
@@ -101,12 +95,8 @@ class SharedSilver:
     _own: dict[str, Own] = field(default_factory=dict, init=False)
     _told: set[str] = field(default_factory=set, init=False)
     _heard: threading.Event = field(default_factory=threading.Event, init=False, repr=False)
-    _suspects: set[str] = field(default_factory=set, init=False)
     _round: int = field(default=0, init=False)
     _in_round: tuple[str, ...] = field(default=(), init=False)
-
-    def __post_init__(self) -> None:
-        self._suspects = set(read_round(self.settings))
 
     def hear(self, topic: str) -> None:
         """There is news of ``topic`` in bronze."""
@@ -129,11 +119,10 @@ class SharedSilver:
         member, name = Member(topic), f"{SILVER}/{topic}"
         taken = self._taken(topic)
         known = SilverIdentities(topic, self.settings)
-        if topic in self._suspects:
-            self._suspects.discard(topic)
-            self._leave(member, known, taken)
-        elif is_in_a_batch(self.spark, self.settings, name):
+        if is_in_a_batch(self.spark, self.settings, name):
             self._run_own(member, known, None)
+        elif taken.is_begun or self._is_for_spark(topic):
+            self._leave(member, known, taken)
         else:
             self._join(member, known, taken)
         return member
@@ -148,9 +137,9 @@ class SharedSilver:
                     self._step(pool)
                 except Exception as error:  # noqa: BLE001 - whatever it is, who keeps the topics starts them again
                     self._end_all(error)
-        for own in self._own.values():
-            wait_for_batch(own.query)
-            own.query.stop()
+        for one in self._own.values():
+            wait_for_batch(one.own.query)
+            one.own.query.stop()
 
     def _step(self, pool: ThreadPoolExecutor) -> None:
         self._look_after_own()
@@ -159,33 +148,47 @@ class SharedSilver:
             self._take_in(news, pool)
 
     def _end_all(self, error: Exception) -> None:
-        for topic in self._topics.values():
-            topic.member.end(error)
-        self._topics = {}
+        for name in list(self._topics):
+            self._topics.pop(name).member.end(error)
 
     # What has news.
 
     def _news(self) -> dict[str, Added]:
-        """The topics of the next round; one that has more than fits gets a query of its own."""
-        found, now = {}, time.monotonic()
+        """The topics of the next round, as many as fit; one that has more than its part gets a query of its own."""
+        found: dict[str, Added] = {}
+        room, now = ROUND_BYTES, time.monotonic()
         for name, topic in list(self._topics.items()):
             if not topic.member.isActive:
                 del self._topics[name]
             elif name in self._told or now >= topic.looks_at:
-                was_told = name in self._told
-                self._told.discard(name)
-                topic.looks_at = now + LOOK_S
-                news = added_since(tables.bronze(name), self.settings, topic.taken.version, SMALL_BYTES)
-                if not news.is_plain or news.bytes > SMALL_BYTES or news.rows > SMALL_ROWS or news.has_more:
-                    self._leave(topic.member, topic.known, topic.taken)
-                elif news.paths:
+                news = self._news_of(topic)
+                if news is not None and news.bytes > room:
+                    self.hear(name)
+                elif news is not None:
                     found[name] = news
-                elif was_told and commits.current_version(tables.bronze(name), self.settings) > news.version:
-                    self._leave(topic.member, topic.known, topic.taken)  # the next commit is gone from the log
-                else:
-                    topic.taken = replace(topic.taken, version=news.version)
-                    topic.member.has_worked = True
+                    room -= news.bytes
         return found
+
+    def _news_of(self, topic: Topic) -> Added | None:
+        """What the topic brings into a round; None for one that has no news, or that leaves the rounds."""
+        name, bronze = topic.member.topic, tables.bronze(topic.member.topic)
+        was_told = name in self._told
+        self._told.discard(name)
+        topic.looks_at = time.monotonic() + LOOK_S
+        try:
+            news = added_since(bronze, self.settings, topic.taken.version, SMALL_BYTES)
+        except UnreadableTableError:
+            news = Added(topic.taken.version, (), 0, 0, is_plain=False)
+        if not news.is_plain or news.has_more or news.bytes > SMALL_BYTES or news.rows > SMALL_ROWS:
+            self._leave(topic.member, topic.known, topic.taken)
+        elif news.paths:
+            return news
+        elif was_told and commits.current_version(bronze, self.settings) > news.version:
+            self._leave(topic.member, topic.known, topic.taken)  # the next commit is gone from the log
+        else:
+            topic.taken = replace(topic.taken, version=news.version)
+            topic.member.has_worked = True
+        return None
 
     # A round.
 
@@ -193,14 +196,16 @@ class SharedSilver:
         begun = time.monotonic()
         self._round += 1
         self._in_round = tuple(news)
-        write_round(self.settings, self._in_round)
         try:
+            for name in news:
+                topic = self._topics[name]
+                topic.taken = replace(topic.taken, is_begun=True)
+                write_taken(self.settings, name, topic.taken)
             parsed = self._judged(news, pool)
             if parsed is not None:
                 self._write_all(news, parsed, pool, begun)
         finally:
             self._in_round = ()
-            clear_round(self.settings)
 
     def _judged(self, news: Mapping[str, Added], pool: ThreadPoolExecutor) -> Mapping[str, pa.Table] | None:
         """What is made of the messages, by topic; None when that failed or took too long."""
@@ -250,7 +255,7 @@ class SharedSilver:
             logger.info("%s/%s: %s", SILVER, name, why)
             topic.session.sparkContext.setLocalProperty("spark.scheduler.pool", f"{SILVER}/{name}")
             write_messages(self._messages(topic, news), topic.known)
-        topic.taken = replace(topic.taken, version=news.version)
+        topic.taken = replace(topic.taken, version=news.version, is_begun=False)
         write_taken(self.settings, name, topic.taken)
 
     def _messages(self, topic: Topic, news: Added) -> DataFrame:
@@ -277,28 +282,32 @@ class SharedSilver:
             member.end(error)
             return
         member.own = query
-        self._own[member.topic] = Own(member, query, known)
+        self._own[member.topic] = Own(member, known, OwnQuery(query))
 
     def _look_after_own(self) -> None:
-        for name, own in list(self._own.items()):
-            if not own.query.isActive:
+        for name, one in list(self._own.items()):
+            if not one.own.query.isActive:
                 del self._own[name]
-                own.member.end(own.query.exception())
-            elif own.query.status["message"] not in IDLE:
-                own.idle_since = None
-            elif own.idle_since is None:
-                own.idle_since = time.monotonic()
-            elif time.monotonic() - own.idle_since >= BACK_S:
-                self._come_back(own)
+                one.member.end(one.own.query.exception())
+            elif one.own.has_waited(BACK_S) and not self._is_for_spark(name):
+                self._come_back(one)
 
-    def _come_back(self, own: Own) -> None:
-        del self._own[own.member.topic]
-        own.query.stop()
-        if own.query.exception() is not None:
-            own.member.end(own.query.exception())
-            return
-        own.member.own, own.member.has_worked = None, True
-        self._join(own.member, own.known, self._taken(own.member.topic))
+    def _come_back(self, one: Own) -> None:
+        member, query = one.member, one.own.query
+        del self._own[member.topic]
+        wait_for_batch(query)
+        query.stop()
+        if query.exception() is not None:
+            member.end(query.exception())
+        elif is_in_a_batch(self.spark, self.settings, f"{SILVER}/{member.topic}"):
+            self._run_own(member, one.known, None)  # news came while it was stopped
+        else:
+            member.own, member.has_worked = None, True
+            self._join(member, one.known, replace(self._taken(member.topic), is_begun=False))
+
+    def _is_for_spark(self, topic: str) -> bool:
+        """Whether files of bronze do not tell its rows by themselves."""
+        return needs_engine(open_table(tables.bronze(topic), self.settings))
 
     def _join(self, member: Member, known: SilverIdentities, taken: Taken) -> None:
         topic = member.topic
@@ -306,6 +315,7 @@ class SharedSilver:
         parser = Parser(contract(topic), TimeRule.of(self.settings))
         # A session of its own: what it commits is marked as this query's.
         session = self.spark.newSession()
+        session.conf.set(USER_METADATA, known.token)
         self._topics[topic] = Topic(member, taken, parser, known, SmallWrites(known), session)
         self.hear(topic)
 

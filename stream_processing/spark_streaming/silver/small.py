@@ -16,8 +16,8 @@ from deltalake import CommitProperties, DeltaTable, write_deltalake
 from deltalake.exceptions import DeltaError
 from pyspark.sql import SparkSession
 
-from data_lake import tables
-from data_lake.arrow import UnreadableTableError, dataset
+from data_lake import commits, tables
+from data_lake.arrow import UnreadableTableError, dataset, needs_engine
 from data_lake.delta_rs import open_table
 from data_lake.maintenance import SmallFiles
 from data_lake.tables import NO_DIGEST, Table
@@ -55,7 +55,7 @@ class SmallWrites:
         Raises:
             NeedsSparkError: nothing may be repeated here; what was written does not harm a MERGE.
         """
-        self._quarantine.delta.update_incremental()
+        self._quarantine.require_own()
         accepted = pc.is_null(parsed[REASON])
         valid, rejected = parsed.filter(accepted), parsed.filter(pc.invert(accepted))
         if len(valid):
@@ -117,8 +117,17 @@ class Target:
     def __post_init__(self) -> None:
         self.small = SmallFiles(self.table)
 
+    def require_own(self) -> None:
+        """Look at the table anew; nobody else may have written it since."""
+        before = self.delta.version()
+        self.delta.update_incremental()
+        if commits.changed_by_others(self.delta, before, self.known.token):
+            raise NeedsSparkError(f"another has written {self.table.name}")
+
     def append(self, rows: pa.Table) -> None:
         """In one commit, upon the version that ``delta`` is at and no other."""
+        if needs_engine(self.delta):
+            raise NeedsSparkError(f"{self.table.name} has a feature that delta-rs does not write")
         properties = CommitProperties(custom_metadata={"userMetadata": self.known.token}, max_commit_retries=0)
         try:
             write_deltalake(self.delta, self._aligned(rows), mode="append", commit_properties=properties)

@@ -4,75 +4,51 @@ Silver's writes may be repeated, so the note may lag behind the tables, and neve
 """
 
 import json
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import pyarrow as pa
-from deltalake.fs import DeltaStorageHandler
 from pyarrow import fs
 
+from data_lake.delta_rs import checkpoint_storage
 from stream_processing.spark_streaming.queries.query import SILVER
 from tidemill.config.settings import Settings
 
 NOTE, BUFFER = "taken", 2**16
-ROUND = f"{SILVER}/round"
 
 
 @dataclass(frozen=True)
 class Taken:
-    """All commits of the bronze table ``table_id`` up to ``version`` are in silver; -1 before the first."""
+    """All commits of the bronze table ``table_id`` up to ``version`` are in silver; -1 before the first.
+
+    ``is_begun`` when a round has touched what comes next: it is not to be taken for the first time again.
+    """
 
     table_id: str
     version: int
+    is_begun: bool = False
 
 
 def read_taken(settings: Settings, topic: str) -> Taken | None:
-    """What is noted of ``topic``; None before the first note, or when it was killed while it was written."""
+    """What is noted of ``topic``; None before the first note."""
+    if "://" not in settings.checkpoints and not Path(settings.checkpoints).is_dir():
+        return None
     try:
-        return Taken(**json.loads(_read(settings, f"{SILVER}/{topic}/{NOTE}")))
-    except (FileNotFoundError, ValueError, TypeError):
+        with fs.PyFileSystem(checkpoint_storage(settings)).open_input_file(_path(topic)) as file:
+            return Taken(**json.loads(file.read()))
+    except FileNotFoundError:
         return None
 
 
 def write_taken(settings: Settings, topic: str, taken: Taken) -> None:
-    """Replace the note of ``topic``."""
-    _write(settings, f"{SILVER}/{topic}/{NOTE}", json.dumps(asdict(taken)))
-
-
-def read_round(settings: Settings) -> list[str]:
-    """The topics of the round that ran when the process ended; none when it was in none."""
-    try:
-        return [str(topic) for topic in json.loads(_read(settings, ROUND))]
-    except (FileNotFoundError, ValueError):
-        return []
-
-
-def write_round(settings: Settings, topics: Sequence[str]) -> None:
-    """Note, before their messages are touched, the topics of a round."""
-    _write(settings, ROUND, json.dumps(list(topics)))
-
-
-def clear_round(settings: Settings) -> None:
-    """The round has ended, well or not."""
-    write_round(settings, ())
-
-
-def _read(settings: Settings, path: str) -> bytes:
-    with fs.PyFileSystem(_files(settings)).open_input_file(path) as file:
-        return bytes(file.read())
-
-
-def _write(settings: Settings, path: str, text: str) -> None:
+    """Replace the note of ``topic``, in one step."""
+    if "://" not in settings.checkpoints:
+        Path(settings.checkpoints).mkdir(parents=True, exist_ok=True)
+    stream = fs.PyFileSystem(checkpoint_storage(settings)).open_output_stream(_path(topic))
     # Buffered, for delta-rs' file takes Python's bytes, which pyarrow makes of its buffers only for a stream above it.
-    with pa.BufferedOutputStream(fs.PyFileSystem(_files(settings)).open_output_stream(path), BUFFER) as file:
-        file.write(text.encode())
+    with pa.BufferedOutputStream(stream, BUFFER) as file:
+        file.write(json.dumps(asdict(taken)).encode())
 
 
-def _files(settings: Settings) -> DeltaStorageHandler:
-    """The folder of all checkpoints, with the lake's own way to its store: no JVM is asked."""
-    root = settings.checkpoints
-    uri = f"s3://{root.removeprefix('s3a://')}" if root.startswith("s3a://") else root
-    if "://" not in uri:
-        Path(uri).mkdir(parents=True, exist_ok=True)
-    return DeltaStorageHandler(uri, settings.lake.storage_options or None)
+def _path(topic: str) -> str:
+    return f"{SILVER}/{topic}/{NOTE}"

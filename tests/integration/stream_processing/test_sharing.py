@@ -11,6 +11,7 @@ from deltalake import DeltaTable
 from pyspark.sql import SparkSession
 
 from data_lake import tables
+from data_lake.commits import table_id
 from data_lake.reconciliation import wait_until_it_holds
 from stream_processing.spark_streaming.bronze import landing
 from stream_processing.spark_streaming.bronze.sharing import SharedBronze
@@ -18,7 +19,7 @@ from stream_processing.spark_streaming.queries.query import checkpoint
 from stream_processing.spark_streaming.queries.states import QueryStates
 from stream_processing.spark_streaming.silver import sharing
 from stream_processing.spark_streaming.silver.sharing import SharedSilver
-from stream_processing.spark_streaming.silver.taken import read_round, read_taken, write_round
+from stream_processing.spark_streaming.silver.taken import Taken, read_taken, write_taken
 from tests.integration.stream_processing.conftest import TOPIC, encode, transaction
 from tests.integration.stream_processing.test_one_tables_trouble import OTHER, PATIENCE_S, produce
 from tidemill.config import Settings
@@ -111,7 +112,7 @@ def test_a_round_that_fails_leaves_each_topic_to_a_query_of_its_own_and_the_well
 def test_a_process_that_died_in_a_round_leaves_its_topics_to_queries_of_their_own(
     spark: SparkSession, lake: Settings, kafka: str
 ) -> None:
-    write_round(lake, [TOPIC])
+    write_taken(lake, TOPIC, Taken(table_id(tables.bronze(TOPIC), lake), -1, is_begun=True))
     with shared(spark, lake) as (bronze, silver):
         suspect, other = (silver.start(topic) for topic in BOTH)
         assert suspect.own is not None
@@ -121,10 +122,8 @@ def test_a_process_that_died_in_a_round_leaves_its_topics_to_queries_of_their_ow
         produce(kafka, TOPIC, [encode(transaction("suspected"))])
         held(lake, *BOTH)
         eventually(lambda: suspect.own is None, "it did not come back")
-    assert read_round(lake) == []
-    taken = read_taken(lake, TOPIC)
-    assert taken is not None
-    assert taken.version == DeltaTable(tables.bronze(TOPIC).path(lake)).version()
+    version = DeltaTable(tables.bronze(TOPIC).path(lake)).version()
+    assert read_taken(lake, TOPIC) == Taken(table_id(tables.bronze(TOPIC), lake), version)
 
 
 def test_a_round_that_takes_too_long_is_cut_off(
@@ -173,3 +172,29 @@ def test_a_topic_that_cannot_be_landed_leaves_the_shared_query_alone(
         silver.start(TOPIC)
         held(lake, *BOTH)
     assert list(Path(checkpoint(lake, landing.RUNS)).iterdir())
+
+
+def test_a_batch_that_failed_after_its_writes_is_not_taken_for_the_first_time_again(
+    spark: SparkSession, lake: Settings, kafka: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with shared(spark, lake) as (bronze, silver):
+        bronze.start(TOPIC)
+        member = silver.start(TOPIC)
+        held(lake, TOPIC)
+        with monkeypatch.context() as patched:
+
+            def fail(settings: Settings, topic: str, taken: Taken) -> None:
+                if not taken.is_begun:
+                    raise OSError("the disk is full")
+                write_taken(settings, topic, taken)
+
+            patched.setattr(sharing, "write_taken", fail)
+            produce(kafka, TOPIC, [encode(transaction("written")), b"bad"])
+            eventually(lambda: not member.isActive, "the failure is not told")
+        assert str(member.exception()) == "the disk is full"
+        again = silver.start(TOPIC)  # as who keeps it running does
+        assert again.own is not None
+        held(lake, TOPIC)
+        eventually(lambda: again.own is None, "it did not come back")
+        produce(kafka, TOPIC, [b"worse"])
+        held(lake, TOPIC)

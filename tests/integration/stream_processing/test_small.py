@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from deltalake import DeltaTable, write_deltalake
+from deltalake import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
 
 from data_lake import tables
@@ -106,20 +106,17 @@ def test_small_appends_and_merges_make_the_same_tables(
         assert found
 
 
-def test_a_batch_that_was_written_by_half_is_ended_by_the_merge(
-    spark: SparkSession, lake: Settings, messages: Messages, monkeypatch: pytest.MonkeyPatch
+def test_another_writer_of_quarantine_is_noticed_and_the_merge_ends_what_was_begun(
+    spark: SparkSession, lake: Settings, messages: Messages
 ) -> None:
     batch = messages([encode(transaction("half")), b"bad"])
-    files = land(lake, batch)
+    table = parsed(spark, lake, land(lake, batch))
     known = SilverIdentities(TOPIC, lake)
-    small = SmallWrites(known)
-    write_deltalake(QUARANTINE.path(lake), DeltaTable(QUARANTINE.path(lake)).to_pyarrow_table(), mode="append")
-    with monkeypatch.context() as patched:
-        patched.setattr(DeltaTable, "update_incremental", lambda self: None)
-        known.delta.load_as_version(0)
-        with pytest.raises(NeedsSparkError, match="quarantine"):
-            small.write(spark, parsed(spark, lake, files))
-    write_messages(batch, SilverIdentities(TOPIC, lake))
+    small, other = SmallWrites(known), SmallWrites(SilverIdentities(TOPIC, lake))
+    other.write(spark, table)  # as an application that was thought dead
+    with pytest.raises(NeedsSparkError, match="another has written quarantine/"):
+        small.write(spark, table)
+    write_messages(batch, known)
     assert [row["event_id"] for row in rows(lake, SILVER)] == [transaction("half")["id"]]
     assert [row["value"] for row in rows(lake, QUARANTINE)] == [b"bad"]
 

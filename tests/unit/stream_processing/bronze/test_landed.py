@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -14,7 +15,7 @@ from data_lake.delta_tables import create_table
 from data_lake.topic_starts import TopicStart
 from data_lake.topic_starts.positions import application_id, positions
 from ingestion_layer.kafka.identity import TopicIdentity
-from stream_processing.spark_streaming.bronze.commit import BronzeTable, OtherWriterError
+from stream_processing.spark_streaming.bronze.commit import BronzeTable, MappedColumnsError, OtherWriterError
 from stream_processing.spark_streaming.bronze.files import FileWriter, Target
 from stream_processing.spark_streaming.silver.judging import MESSAGE_SCHEMA
 from tidemill.config import Settings, load_settings
@@ -160,3 +161,15 @@ def test_a_lake_of_before_goes_on_from_sparks_checkpoint(settings: Settings, tmp
     assert positions(settings, SALES, begun, range(2)) == {0: 40, 1: 2}
     BronzeTable(settings, begun, {0: 40, 1: 2}).commit(written(settings, messages(SALES, 0, (40,)))[SALES], {0: 41})
     assert positions(settings, SALES, begun, range(2)) == {0: 41, 1: 2}
+
+
+def test_columns_with_other_names_in_the_files_are_refused(settings: Settings) -> None:
+    log = Path(tables.bronze(SALES).path(settings)) / "_delta_log" / f"{0:020}.json"
+    mapped = log.read_text(encoding="utf-8").replace(
+        '"configuration":{', '"configuration":{"delta.columnMapping.mode":"name",'
+    )
+    log.write_text(mapped, encoding="utf-8")
+    files = written(settings, messages(SALES, 0, (0,)))[SALES]
+    with pytest.raises(MappedColumnsError, match=r"DROP FEATURE columnMapping$"):
+        BronzeTable(settings, start(SALES), {}).commit(files, {0: 1})
+    assert len(list(log.parent.glob("*.json"))) == 1
