@@ -1,6 +1,6 @@
 """Airflow's own Python environment, from the requirements that were locked when the platform was built.
 
-uv makes it where it is on ``PATH``, in a third of the time that pip takes, which Python has.
+uv makes it where it is on ``PATH``, quicker than pip, which Python has.
 """
 
 import shutil

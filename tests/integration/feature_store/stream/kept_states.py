@@ -1,5 +1,6 @@
 """States kept upon a lake in memory and a real Redis, without Spark: every step of the keeper by hand, or cut off."""
 
+import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
@@ -18,7 +19,7 @@ from feature_store.stream.applying import COMMIT, Anew, Counts, Upon, Writer
 from feature_store.stream.batches import apply_batch
 from feature_store.stream.correcting import ChangedCommit, each_older, forget, leave, mark
 from feature_store.stream.keeping import StateKeeper
-from feature_store.tiles import Layout
+from feature_store.tiles import Layout, Status
 from tests.cases.naive_windows import Happened, naive_value
 from tests.cases.states import redis_of
 from tidemill.config import Settings
@@ -26,6 +27,8 @@ from tidemill.stack.services import redis as redis_service
 from tidemill.stack.supervision.running import running
 from use_cases.churn.features import PURCHASES, SERVICE
 
+SECOND, HOUR, DAY = 1_000_000, 3_600_000_000, 86_400_000_000
+PURCHASES_COUNT = [one.name for one in PURCHASES.features].index("purchases__order_id_count_distinct_365d")
 CHUNK = 3
 SCHEMA = pa.schema(
     [
@@ -351,3 +354,16 @@ class Kept:
 
     def applied(self) -> Applied | None:
         return self.store.applied()
+
+
+def now() -> int:
+    return time.time_ns() // 1000
+
+
+def statuses(kept: Kept, *customers: str) -> list[Status]:
+    return [row.status["purchases"] for row in kept.read(customers)]
+
+
+def applied_more(kept: Kept) -> None:
+    kept.arrive([("c0", now() - SECOND)])
+    kept.apply()

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,44 +19,26 @@ from feature_store.states.keys import entity_key, epoch_key, known_key, state_fi
 from feature_store.states.ledger import Ledger
 from feature_store.states.store import LockLostError
 from feature_store.stream import keeping
-from feature_store.stream.keeping import LakeWentBackError
 from feature_store.tiles import Status, apply
 from tests.cases.states import lose_state
 from tests.integration.conftest import settings_on_free_ports
-from tests.integration.feature_store.stream.kept_states import Kept, KilledError, OwnRedis, killed_at
-from tidemill.config import Settings
+from tests.integration.feature_store.stream.kept_states import (
+    DAY,
+    HOUR,
+    PURCHASES_COUNT,
+    SECOND,
+    Kept,
+    KilledError,
+    OwnRedis,
+    applied_more,
+    killed_at,
+    now,
+    statuses,
+)
 from tidemill.config.environment import settings_environment
 from tidemill.stack.services import redis as redis_service
 from tidemill.stack.supervision.running import running
 from use_cases.churn.features import PURCHASES
-
-SECOND, HOUR, DAY = 1_000_000, 3_600_000_000, 86_400_000_000
-PURCHASES_COUNT = [one.name for one in PURCHASES.features].index("purchases__order_id_count_distinct_365d")
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
-    own = settings_on_free_ports(tmp_path_factory.mktemp("kept"))
-    patient = own.model_copy(update={"serving": own.serving.model_copy(update={"feature_timeout_s": 20.0})})
-    with running(redis_service.services(patient)[0], patient):
-        yield patient
-
-
-def now() -> int:
-    return time.time_ns() // 1000
-
-
-@pytest.fixture
-def kept(home: Settings) -> Kept:
-    """Two customers with a purchase each, in states."""
-    made = Kept(home)
-    made.arrive([("c0", now() - HOUR), ("c1", now() - HOUR)])
-    made.apply()
-    return made
-
-
-def statuses(kept: Kept, *customers: str) -> list[Status]:
-    return [row.status["purchases"] for row in kept.read(customers)]
 
 
 def flipped(value: bytes) -> bytes:
@@ -65,11 +47,6 @@ def flipped(value: bytes) -> bytes:
 
 
 FORMS = ["a bit", "too short", "too long"]
-
-
-def applied_more(kept: Kept) -> None:
-    kept.arrive([("c0", now() - SECOND)])
-    kept.apply()
 
 
 def applied_to_another(kept: Kept) -> None:
@@ -251,61 +228,6 @@ def test_a_bootstrap_beside_that_was_killed_is_done_by_who_keeps_the_states(kept
     assert statuses(kept, "c0") == [Status.REBUILDING]
     kept.keeper.look()
     assert statuses(kept, "c0", "nobody") == [Status.OK, Status.NO_STATE]
-
-
-def test_a_table_that_went_back_or_was_made_again_has_its_states_made_anew(kept: Kept) -> None:
-    applied_more(kept)
-    assert not kept.keeper.has_other_table()
-    kept.lake.versions.pop()
-    assert kept.keeper.has_other_table()
-    kept.restart()
-    (row,) = kept.read(["c0"])
-    assert (row.status["purchases"], row.values[PURCHASES_COUNT]) == (Status.OK, 1)
-    kept.lake.name, kept.lake.versions = "another", [()]
-    assert kept.keeper.has_other_table()
-    kept.restart()
-    assert statuses(kept, "c0", "c1") == [Status.NO_STATE] * 2
-
-
-def test_a_table_that_went_back_and_grew_past_where_it_was_has_its_states_made_anew(kept: Kept) -> None:
-    applied_more(kept)
-    kept.lake.versions.pop()
-    for number in range(3):
-        kept.arrive([("c1", now() - HOUR - number)])
-    assert kept.keeper.has_other_table()
-    with pytest.raises(LakeWentBackError, match="version 2 of the table that the states of purchases are made from"):
-        kept.apply()
-    kept.restart()
-    kept.apply()
-    rows = kept.read(["c0", "c1"])
-    assert [row.status["purchases"] for row in rows] == [Status.OK] * 2
-    assert [row.values[PURCHASES_COUNT] for row in rows] == [1, 4]
-
-
-def test_a_table_that_goes_back_and_grows_in_the_middle_of_a_batch_is_not_believed(kept: Kept) -> None:
-    def grow(step: str) -> None:
-        if step == "half":
-            kept.lake.versions[1:] = []
-            for number in range(3):
-                kept.arrive([("c2", now() - HOUR - number)])
-
-    kept.arrive([("c0", now() - SECOND)])
-    with pytest.raises(LakeWentBackError):
-        kept.apply(meanwhile=grow)
-    kept.restart()
-    kept.apply()
-    assert statuses(kept, "c0", "c2") == [Status.NO_STATE, Status.OK]
-    assert kept.read(["c2"])[0].values[PURCHASES_COUNT] == 3
-
-
-def test_a_log_that_no_longer_has_the_commit_of_the_states_says_nothing_against_them(kept: Kept) -> None:
-    kept.lake.oldest = kept.lake.version() + 1
-    epoch = kept.applied().epoch  # type: ignore[union-attr]
-    applied_more(kept)
-    kept.restart()
-    assert not kept.keeper.has_other_table()
-    assert kept.applied().epoch == epoch  # type: ignore[union-attr]
-    assert statuses(kept, "c0", "c1") == [Status.OK] * 2
 
 
 @pytest.mark.parametrize("damaged", [flipped, lambda value: value[:-1], lambda value: value + b"x"], ids=FORMS)
