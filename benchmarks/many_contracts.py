@@ -71,16 +71,20 @@ def growth(few: Figures, many: Figures) -> Figures:
 
 
 def in_a_process(number: int, options: argparse.Namespace) -> Figures:
-    """Contracts are read once a process, so each number has a process of its own."""
     with tempfile.TemporaryDirectory(prefix="tidemill-contracts-") as folder:
         project = make_project(Path(folder) / "project", number)
-        command = [sys.executable, __file__, "--project", str(project)]
-        command += ["--rate", str(options.rate), "--seconds", str(options.seconds)]
-        environment = os.environ | {"TIDEMILL_PROJECT": str(project), "TIDEMILL_HOME": f"{folder}/home"}
-        done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True)
-        figures: Figures = {"contracts": number} | json.loads(done.stdout.splitlines()[-1])
-        sys.stderr.write(f"{json.dumps(figures)}\n")
-        return figures
+        return apart(__file__, project, options, {"contracts": number})
+
+
+def apart(script: str, project: Path, options: argparse.Namespace, run: Figures) -> Figures:
+    """``run`` with the figures of ``script`` in a process of its own: definitions are read once a process."""
+    command = [sys.executable, script, "--project", str(project)]
+    command += ["--rate", str(options.rate), "--seconds", str(options.seconds)]
+    environment = os.environ | {"TIDEMILL_PROJECT": str(project), "TIDEMILL_HOME": str(project.parent / "home")}
+    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True)
+    figures: Figures = run | json.loads(done.stdout.splitlines()[-1])
+    sys.stderr.write(f"{json.dumps(figures)}\n")
+    return figures
 
 
 def make_project(root: Path, number: int) -> Path:

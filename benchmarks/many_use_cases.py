@@ -11,15 +11,12 @@ application takes a second while they come. A group is computed once, however ma
 import argparse
 import json
 import os
-import subprocess
-import sys
 import tempfile
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-import psutil
+from many_contracts import Figures, apart, processor_s
 
 from feature_store import catalog
 from ingestion_layer.kafka.producer import Event, EventProducer
@@ -33,7 +30,6 @@ from tidemill.stack.supervision.running import running
 
 TOPIC, TEMPLATE = "app.visit.v1", "next_visits"
 SHARED, OWN = "shared", "own"
-Figures = dict[str, Any]
 
 
 def main() -> None:
@@ -54,16 +50,9 @@ def main() -> None:
 
 
 def in_a_process(number: int, groups: str, options: argparse.Namespace) -> Figures:
-    """Definitions are read once a process, so each number has a process of its own."""
     with tempfile.TemporaryDirectory(prefix="tidemill-use-cases-") as folder:
         project = make_project(Path(folder) / "project", number, groups)
-        command = [sys.executable, __file__, "--project", str(project)]
-        command += ["--rate", str(options.rate), "--seconds", str(options.seconds)]
-        environment = os.environ | {"TIDEMILL_PROJECT": str(project), "TIDEMILL_HOME": f"{folder}/home"}
-        done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True)
-        figures: Figures = {"use_cases": number, "groups": groups} | json.loads(done.stdout.splitlines()[-1])
-        sys.stderr.write(f"{json.dumps(figures)}\n")
-        return figures
+        return apart(__file__, project, options, {"use_cases": number, "groups": groups})
 
 
 def make_project(root: Path, number: int, groups: str) -> Path:
@@ -124,12 +113,6 @@ def visit() -> Event:
     now = time.monotonic_ns()
     data = {"user_id": f"u{now % 1000}", "page": "start", "platform": "web", "seconds": 1.5}
     return event(contract(TOPIC), "urn:benchmark", str(now), datetime.now(UTC), data)
-
-
-def processor_s(pid: int) -> float:
-    """Seconds of processor time that the application's processes have taken so far."""
-    processes = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
-    return sum(one.cpu_times().user + one.cpu_times().system for one in processes)
 
 
 if __name__ == "__main__":
