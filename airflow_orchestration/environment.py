@@ -1,11 +1,11 @@
 """Airflow's configuration, derived from the settings: the only place that knows an ``AIRFLOW__*`` variable."""
 
 import json
-import os
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from tidemill.config.environment import settings_environment
+from tidemill.config.files import replace_file
 from tidemill.config.secrets import secret
 from tidemill.config.settings import Settings
 
@@ -83,10 +83,6 @@ def _logging(settings: Settings) -> dict[str, str]:
 
 def _passwords_file(settings: Settings) -> Path:
     path = airflow_home(settings) / "passwords.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        json.dump({settings.airflow.user: secret(settings, "airflow_password").get_secret_value()}, file)
-    partial.replace(path)
+    passwords = {settings.airflow.user: secret(settings, "airflow_password").get_secret_value()}
+    replace_file(path, json.dumps(passwords).encode())
     return path

@@ -1,7 +1,6 @@
 """How far a source has been sent, kept so that a run that was killed goes on where the broker had everything."""
 
 import fcntl
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -11,6 +10,7 @@ from typing import Any, Self
 import orjson
 
 from tidemill.config.errors import TerminalError, TransientError
+from tidemill.config.files import replace_file
 from tidemill.config.settings import Settings
 
 
@@ -69,12 +69,5 @@ class ProgressFile:
             raise ProgressError(f"{self.path} is damaged ({error}): delete it to send the source again") from error
 
     def save(self, progress: Progress) -> None:
-        """Replace the file in one step, on disk before it counts."""
-        partial = self.path.with_suffix(".partial")
-        with partial.open("wb") as file:
-            file.write(
-                orjson.dumps(asdict(replace(progress, counts=dict(progress.counts))), option=orjson.OPT_INDENT_2)
-            )
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(self.path)
+        noted = asdict(replace(progress, counts=dict(progress.counts)))
+        replace_file(self.path, orjson.dumps(noted, option=orjson.OPT_INDENT_2))

@@ -7,7 +7,6 @@ downloaded.
 import hashlib
 import json
 import logging
-import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -19,6 +18,7 @@ from ml_modeling.registry.aliases import CHAMPION
 from ml_modeling.registry.background import read_background
 from ml_modeling.registry.identity import ModelIdentity, digest_of, identity_of
 from ml_modeling.registry.served import ServedModel, check_digest, download, read_model
+from tidemill.config.files import replace_file
 from tidemill.config.settings import Settings
 
 if TYPE_CHECKING:
@@ -142,13 +142,7 @@ class ModelCache:
             return ()
 
     def _write_notes(self, notes: tuple[Registered, ...]) -> None:
-        self._home.mkdir(parents=True, exist_ok=True)
-        descriptor, partial = tempfile.mkstemp(prefix=".served-", dir=self._home)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(NOTES.dump_json(notes, indent=1))
-            file.flush()
-            os.fsync(file.fileno())
-        Path(partial).replace(self._notes)
+        replace_file(self._notes, NOTES.dump_json(notes, indent=1))
 
     def _prune(self) -> None:
         """Remove copies beyond the newest few that no note needs."""

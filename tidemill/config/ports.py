@@ -1,7 +1,6 @@
 """Ports of the local stack that are a project's own: each default moved by one offset."""
 
 import json
-import os
 import random
 import re
 import socket
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tidemill.config.errors import ConfigError, TransientError
+from tidemill.config.files import write_once
 
 ORIGIN = "ports.offset"
 DEFAULTS: Mapping[str, str | int] = {
@@ -86,21 +86,10 @@ def _unusable(file: Path, why: str) -> ConfigError:
 
 
 def _keep(file: Path, offset: int) -> None:
-    """Write it once: of two processes that choose at the same time, the first has its way."""
-    partial = file.with_name(f".{file.name}.{os.getpid()}")
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        write_once(file, json.dumps({"offset": offset}).encode())
     except OSError as error:
         raise ConfigError(f"ports.offset = 'auto': {file} cannot be written: {error.strerror}") from error
-    with os.fdopen(descriptor, "w", encoding="utf-8") as output:
-        json.dump({"offset": offset}, output)
-    try:
-        os.link(partial, file)
-    except FileExistsError:
-        return
-    finally:
-        partial.unlink()
 
 
 def _free_offset() -> int:

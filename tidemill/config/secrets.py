@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from tidemill.config.files import write_once
 from tidemill.config.origin import SECRET_PREFIX
 from tidemill.config.settings import Settings
 
@@ -31,13 +32,4 @@ def secret_path(settings: Settings, name: str) -> Path:
 def _create(path: Path) -> None:
     """Write 32 random bytes in URL-safe base64, padding kept: the form a Fernet key must have."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(urlsafe_b64encode(secrets.token_bytes(32)).decode())
-    try:
-        os.link(partial, path)
-    except FileExistsError:
-        return
-    finally:
-        partial.unlink()
+    write_once(path, urlsafe_b64encode(secrets.token_bytes(32)))

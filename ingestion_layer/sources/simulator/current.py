@@ -1,6 +1,5 @@
 """Which shop this home's history came from, so that live events go on with its customers."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import orjson
 
 from ingestion_layer.sources.simulator.shop import Shop
 from tidemill.config.errors import TerminalError
+from tidemill.config.files import replace_file
 from tidemill.config.settings import Settings
 
 
@@ -48,16 +48,8 @@ def current_shop(settings: Settings) -> CurrentShop:
 
 
 def save_current(settings: Settings, current: CurrentShop) -> None:
-    path = _path(settings)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    partial.write_bytes(
-        orjson.dumps(
-            {"shop": current.shop.to_dict(), "faults": current.faults, "live_day": current.live_day},
-            option=orjson.OPT_INDENT_2,
-        )
-    )
-    partial.replace(path)
+    noted = {"shop": current.shop.to_dict(), "faults": current.faults, "live_day": current.live_day}
+    replace_file(_path(settings), orjson.dumps(noted, option=orjson.OPT_INDENT_2))
 
 
 def _path(settings: Settings) -> Path:

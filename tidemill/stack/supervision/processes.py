@@ -10,6 +10,8 @@ from pathlib import Path
 
 import psutil
 
+from tidemill.config.files import replace_file
+
 MARKER = "SUPERVISED_FROM"
 """Variable every process of the stack inherits; its value is the path of the launch file it was started from."""
 
@@ -28,9 +30,7 @@ class Record:
     starts: int = 1
 
     def write(self, path: Path) -> None:
-        partial = path.with_name(f".{path.name}.{os.getpid()}")
-        partial.write_text(json.dumps(asdict(self)), encoding="utf-8")
-        partial.replace(path)
+        replace_file(path, json.dumps(asdict(self)).encode())
 
     @classmethod
     def read(cls, path: Path) -> "Record | None":
