@@ -107,5 +107,6 @@ _NOT_READY = frozenset(
         KafkaError._UNKNOWN_PARTITION,
         KafkaError._WAIT_COORD,
         KafkaError._WAIT_CACHE,
+        KafkaError._NOENT,  # the partitions of a topic just made have no leader yet
     }
 )

@@ -98,6 +98,7 @@ def test_a_broker_that_is_not_ready_is_asked_again_and_one_that_refuses_or_is_aw
 ) -> None:
     monkeypatch.setattr(client, "PAUSE_S", 0.0)
     assert ask(SETTINGS, "asking", answers(*RETRIABLE.values())) == "well"
+    assert ask(SETTINGS, "waiting for leaders", answers(KafkaError._NOENT)) == "well"
     with pytest.raises(BrokerRefusedError, match=r"^asking: "):
         ask(SETTINGS, "asking", answers(KafkaError.TOPIC_AUTHORIZATION_FAILED))
     with pytest.raises(BrokerUnavailableError, match="no Kafka broker"):
