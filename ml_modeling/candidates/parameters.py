@@ -1,7 +1,7 @@
 """Whether a candidate's library takes the parameters that ``model.yaml`` gives it: asked of the library itself.
 
 XGBoost and LightGBM take any name and leave out what they do not know, so that a training with a misspelt parameter
-succeeds and its run says that it was used.
+succeeds and its run says that it was used. So it does with one that another leaves without effect.
 """
 
 import difflib
@@ -17,7 +17,16 @@ from ml_modeling.candidates.pipelines import Recipe, build, fixed_parameters
 from ml_modeling.specification.parts import Choice, Range, SearchSpace
 
 FEW_TREES = 3
-NOT_USED = "are not used"  # XGBoost's warning of parameters that the others leave without effect
+NOT_USED = re.compile(r"Parameters: .* are not used|'\w+' has no effect")
+"""What XGBoost and scikit-learn warn of: parameters that the others, or the version, leave without effect."""
+_NO_DART = ("boosting_type", "gbdt")
+LEFT_OUT: Mapping[str, Mapping[str, tuple[str, Any]]] = {
+    "lightgbm": {
+        "subsample": ("subsample_freq", 0),
+        **dict.fromkeys(("drop_rate", "max_drop", "skip_drop", "uniform_drop", "xgboost_dart_mode"), _NO_DART),
+    }
+}
+"""Parameters that a library leaves out in silence where another one, which is its default, has this value."""
 SEED = 0
 
 Values = Mapping[str, Sequence[Any]]
@@ -56,7 +65,15 @@ def problems(candidate: str, values: Values, recipe: Recipe) -> list[tuple[str, 
     known = _names(candidate, recipe)
     unknown = [(name, f"{candidate} has no such parameter; {_nearest(candidate, name, known)}") for name in values]
     unknown = [(name, why) for name, why in unknown if name not in known]
-    return unknown or list(_refusals(candidate, values, recipe))
+    return unknown or _without_effect(candidate, values) or list(_refusals(candidate, values, recipe))
+
+
+def _without_effect(candidate: str, values: Values) -> list[tuple[str, str]]:
+    return [
+        (name, f"has no effect where {other} is {without!r}, as it is unless you say otherwise")
+        for name, (other, without) in LEFT_OUT.get(candidate, {}).items()
+        if name in values and without in values.get(other, [without])
+    ]
 
 
 def _names(candidate: str, recipe: Recipe) -> set[str]:
@@ -104,6 +121,8 @@ def _refusal(candidate: str, parameters: Mapping[str, Any], recipe: Recipe) -> s
     """What the library says against parameters, in one line; None when it takes them."""
     x = np.random.default_rng(SEED).normal(size=(64, 8))
     trees = parameters.get("n_estimators")
+    if isinstance(trees, int | float) and trees < 1:  # XGBoost makes a model that answers everybody the same
+        return "n_estimators below 1 leaves no tree"
     quick = {"n_estimators": min(trees, FEW_TREES)} if isinstance(trees, int | float) else {}
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -112,7 +131,7 @@ def _refusal(candidate: str, parameters: Mapping[str, Any], recipe: Recipe) -> s
         except Exception as error:  # noqa: BLE001 - each library has its own; all are told
             return str(error).strip().splitlines()[0]
     told = [" ".join(str(warning.message).split()) for warning in caught]
-    return next((text[text.find("Parameters:") :] for text in told if NOT_USED in text), None)
+    return next((found[0] for found in map(NOT_USED.search, told) if found), None)
 
 
 def _label(values: Any, task: Task) -> Any:

@@ -11,6 +11,7 @@ from tidemill.config import cron
 from tidemill.config.project import Project
 
 _HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?")
+_EXECUTOR = re.compile(r"(\w+:)?(LocalExecutor|CeleryExecutor|KubernetesExecutor|\w+(\.\w+)+)", re.ASCII)
 _MASTER = re.compile(r"local(\[(\*|[1-9]\d*)(,[1-9]\d*)?\])?|yarn|(spark|k8s)://\S+")
 
 
@@ -85,6 +86,18 @@ def master(text: str) -> str:
     return text
 
 
+def executor(text: str) -> str:
+    """``text``, which is one of Airflow's executors or several with commas between them.
+
+    Each is one that Airflow knows by name, or the import path of a class; before it may stand a name and a colon.
+    """
+    for one in text.split(","):
+        if not _EXECUTOR.fullmatch(one.strip()):
+            known = "LocalExecutor, CeleryExecutor, KubernetesExecutor"
+            raise ValueError(f"{one.strip()!r} is no executor: give {known}, or the import path of a class")
+    return text
+
+
 def use_cases(names: list[str], info: ValidationInfo) -> list[str]:
     """``names``, each of which is a use case of the platform or the project; none only where none can be trained."""
     known = _check_use_cases(names, info)
@@ -140,6 +153,7 @@ HttpUrl = Annotated[str, AfterValidator(http_url)]
 DatabaseUrl = Annotated[str, AfterValidator(database_url)]
 Place = Annotated[str, AfterValidator(place)]
 Master = Annotated[str, AfterValidator(master)]
+Executor = Annotated[str, AfterValidator(executor)]
 Cron = Annotated[str, AfterValidator(cron.checked)]
 UseCaseSchedules = Annotated[dict[str, Cron], AfterValidator(schedules)]
 UseCases = Annotated[list[str], AfterValidator(use_cases)]

@@ -18,6 +18,7 @@ from tidemill.config.errors import ConfigError, nearest
 from tidemill.config.formats import (
     Cron,
     DatabaseUrl,
+    Executor,
     Host,
     HostPort,
     HostPorts,
@@ -126,7 +127,7 @@ class Airflow(Section):
         default_factory=installation.airflow_environment, description="folder of Airflow's own Python environment"
     )
     user: str = "admin"
-    executor: str = "LocalExecutor"
+    executor: Executor = "LocalExecutor"
     parallelism: int = Field(3, ge=1, description="tasks that run at once")
     spark_slots: int = Field(1, ge=1, description="slots of the pool `spark`: batch jobs on Spark that run at once")
     retry_delay_s: float = Field(30.0, gt=0, description="before a failed task's second try; then doubled each time")

@@ -100,6 +100,11 @@ def test_a_bad_value_is_named_with_its_key_and_file(changed, path, value, messag
         ),
         ("xgboost", {"max_depth": {"low": 2.0, "high": 6.0}}, "candidates.xgboost.max_depth: 2.0 is refused"),
         ("random_forest", {"max_features": ["sqrt", "all"]}, "random_forest.max_features: 'all' is refused by the lib"),
+        ("lightgbm", {"subsample": 0.8}, "lightgbm.subsample: has no effect where subsample_freq is 0"),
+        ("lightgbm", {"subsample": 0.8, "subsample_freq": [0, 1]}, "lightgbm.subsample: has no effect where"),
+        ("lightgbm", {"drop_rate": 0.2}, "lightgbm.drop_rate: has no effect where boosting_type is 'gbdt'"),
+        ("xgboost", {"n_estimators": 0}, "xgboost.n_estimators: 0 is refused by the library: n_estimators below 1"),
+        ("logistic_regression", {"n_jobs": 2}, "logistic_regression.n_jobs: 2 is refused by the library: 'n_jobs' has"),
         ("logistic_regression", {"C": -1.0}, "candidates.logistic_regression.C: -1.0 is refused by the library"),
     ],
 )

@@ -101,6 +101,10 @@ def test_a_bad_password_is_not_printed() -> None:
         *[("lake.root", text) for text in ("lake", "", "{hoem}/lake", "{home}lake", "{home}/{profile}")],
         *[(key, "here") for key in ("stream.checkpoints", "feast.registry", "airflow.database")],
         *[("spark.master", text) for text in ("local[]", "local[0]", "loacl[2]", "127.0.0.1:7077", "")],
+        *[
+            ("airflow.executor", text)
+            for text in ("", "LocalExcutor", "SequentialExecutor", "CeleryExecutor,", "a b.C")
+        ],
         *[("serving.reload_s", text) for text in ("inf", "nan")],
         *[(f"airflow.schedules.{dag}", "every day") for dag in Schedules.model_fields],
         ("airflow.schedules.train", '{"nope": "@daily"}'),
@@ -132,6 +136,7 @@ def test_the_schedule_of_a_use_case_is_named_when_it_is_wrong() -> None:
         *[("lake.root", text) for text in ("/data/lake", "s3a://bucket/lake", "{home}", "abfss://a@b.example.com/c")],
         *[("airflow.database", text) for text in ("sqlite:////a.db", "postgresql+psycopg2://me:pw@db/airflow")],
         *[("spark.master", text) for text in ("local", "local[*]", "local[4,2]", "spark://a:7077,b:7077", "yarn")],
+        *[("airflow.executor", text) for text in ("CeleryExecutor", "LocalExecutor, big:my.code.Executor")],
         ("stream.topics", '["shop.click.v1"]'),
     ],
 )
