@@ -216,11 +216,8 @@ def test_each_commit_of_bronze_says_where_its_rows_come_from(
     broker.send(TOPIC, *sales("one", 0))
     run(spark, own)
     identity = topic_identity(own, TOPIC)
-    (written,) = (
-        commit
-        for commit in DeltaTable(tables.bronze(TOPIC).path(own)).history()
-        if commit["operation"] == "STREAMING UPDATE"
-    )
+    history = DeltaTable(tables.bronze(TOPIC).path(own)).history()
+    (written,) = (commit for commit in history if commit["operation"] == "WRITE")
     assert json.loads(written["userMetadata"]) == {
         "topic": TOPIC,
         "cluster_id": identity.cluster_id,
