@@ -3,7 +3,6 @@
 import json
 import threading
 from collections.abc import Iterator, Mapping
-from typing import cast
 
 from deltalake import DeltaTable, Schema
 from pyspark.sql import SparkSession
@@ -95,7 +94,7 @@ def missing_columns(table: Table, actual: StructType) -> list[StructField]:
 
 
 def _declared(table: Table) -> StructType:
-    return cast("StructType", StructType.fromDDL(table.ddl))
+    return StructType.fromJson(schema_json(table.columns))
 
 
 def create_table(table: Table, settings: Settings) -> DeltaTable:

@@ -29,7 +29,12 @@ def client_config(settings: Settings, **options: Any) -> dict[str, Any]:
 
     librdkafka writes nothing to stderr by itself: what goes wrong reaches the caller as an error.
     """
-    own = {"bootstrap.servers": settings.kafka.bootstrap_servers, "log_level": 0, "reconnect.backoff.ms": 250}
+    own = {
+        "bootstrap.servers": settings.kafka.bootstrap_servers,
+        "log_level": 0,
+        # A new client waits half of this before it connects to the broker that it has just heard of.
+        "reconnect.backoff.ms": 20,
+    }
     return {**own, **options, **settings.kafka.client}
 
 

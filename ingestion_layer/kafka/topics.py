@@ -56,7 +56,7 @@ def ensure_topics(settings: Settings, names: Collection[str] | None = None) -> t
         BrokerRefusedError: the broker refused.
     """
     admin = AdminClient(client_config(settings))
-    states = [state for state in topic_states(settings, admin) if names is None or state.name in names]
+    states = _asked_states(settings, admin, list(contracts()) if names is None else names)
     missing = [state.name for state in states if not state.partitions]
     wanted = topic_config(settings)
     differing = [state.name for state in states if state.partitions and dict(state.config) != wanted]
@@ -66,15 +66,18 @@ def ensure_topics(settings: Settings, names: Collection[str] | None = None) -> t
     return (*missing, *differing)
 
 
-def topic_states(settings: Settings, admin: AdminClient | None = None) -> tuple[TopicState, ...]:
+def topic_states(settings: Settings) -> tuple[TopicState, ...]:
     """Every contract's topic as the broker has it, in the order of the contracts."""
-    admin = admin or AdminClient(client_config(settings))
-    return ask(settings, "reading the topics", partial(_states, settings, admin))
+    return _asked_states(settings, AdminClient(client_config(settings)), list(contracts()))
 
 
-def _states(settings: Settings, admin: AdminClient) -> tuple[TopicState, ...]:
+def _asked_states(settings: Settings, admin: AdminClient, names: Collection[str]) -> tuple[TopicState, ...]:
+    return ask(settings, "reading the topics", partial(_states, settings, admin, names))
+
+
+def _states(settings: Settings, admin: AdminClient, names: Collection[str]) -> tuple[TopicState, ...]:
     metadata = admin.list_topics(timeout=TIMEOUT_S).topics
-    there = [name for name in contracts() if name in metadata and is_there(metadata[name])]
+    there = [name for name in names if name in metadata and is_there(metadata[name])]
     present = {name: metadata[name].partitions for name in there}
     configs = _configs(settings, admin, there)
     return tuple(
@@ -84,7 +87,7 @@ def _states(settings: Settings, admin: AdminClient) -> tuple[TopicState, ...]:
             max((len(partition.replicas) for partition in present.get(name, {}).values()), default=0),
             configs.get(name, {}),
         )
-        for name in contracts()
+        for name in names
     )
 
 
