@@ -4,8 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from airflow_orchestration.declarations import UNREADABLE, content, text
 from tidemill.config.cron import checked
 from tidemill.config.project import current_project
 from tidemill.config.settings import load_settings
@@ -39,42 +38,28 @@ def trainings() -> list[Training]:
 def _training(file: Path, schedule: str | None) -> Training:
     name = file.parent.name
     try:
-        content = _content(file)
+        declared = content(file)
         return Training(
             use_case=name,
-            description=_text(content, "description"),
-            schedule=schedule or _schedule(content),
-            owner=_text(content, "owner", Training.owner),
-            tags=_tags(content),
+            description=text(declared, "description"),
+            schedule=schedule or _schedule(declared),
+            owner=text(declared, "owner", Training.owner),
+            tags=_tags(declared),
         )
-    except (OSError, ValueError, yaml.YAMLError) as error:
+    except UNREADABLE as error:
         return Training(name, trouble=f"{file}: {error}")
 
 
-def _content(file: Path) -> dict[str, Any]:
-    content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    if not isinstance(content, dict):
-        raise ValueError("a mapping is wanted")  # noqa: TRY004 - what is wrong is a file's content
-    return content
-
-
-def _schedule(content: dict[str, Any]) -> str | None:
-    text = _text(content, "schedule")
+def _schedule(declared: dict[str, Any]) -> str | None:
+    expression = text(declared, "schedule")
     try:
-        return checked(text) if text else None
+        return checked(expression) if expression else None
     except ValueError as error:
-        raise ValueError(f"schedule = {text!r}: {error}") from error
+        raise ValueError(f"schedule = {expression!r}: {error}") from error
 
 
-def _text(content: dict[str, Any], key: str, default: str = "") -> str:
-    value = content.get(key, default)
-    if not isinstance(value, str):
-        raise ValueError(f"{key} = {value!r}: a text is wanted")  # noqa: TRY004 - what is wrong is a file's content
-    return value
-
-
-def _tags(content: dict[str, Any]) -> tuple[str, ...]:
-    value = content.get("tags", [])
-    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+def _tags(declared: dict[str, Any]) -> tuple[str, ...]:
+    value = declared.get("tags", [])
+    if not isinstance(value, list) or not all(isinstance(tag, str) for tag in value):
         raise ValueError(f"tags = {value!r}: a list of texts is wanted")
     return tuple(value)

@@ -1,1 +1,1 @@
-"""Silver to gold: one job a file, each runnable by spark-submit."""
+"""Silver to gold: one job, run by spark-submit, for every table that a use case declares."""

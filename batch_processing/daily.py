@@ -1,47 +1,52 @@
-"""A gold table with one group of rows a day of transactions: the days that changed in silver are recomputed."""
+"""Brings a gold table up to silver: the days of its source that changed are recomputed.
 
-from collections.abc import Callable
-from dataclasses import dataclass
+Run by spark-submit, as ``tidemill lake refresh TABLE [--full]`` does; from a clone also as
+``tidemill submit batch_processing/daily.py TABLE [--full]``.
+"""
 
-from pyspark.sql import DataFrame, SparkSession
+import click
+from pyspark.sql import SparkSession
 
 from batch_processing.gold_table import replace
 from batch_processing.incremental import Derivation, in_dates, pending, read_source
 from batch_processing.outcome import Outcome, outcome
+from batch_processing.query import query_rows, refusals
 from data_lake.delta_tables import ensure_table
-from data_lake.tables import silver, table
+from data_lake.gold import DAY, GoldTable, gold_table
+from data_lake.job import run
+from data_lake.tables import silver, table_of
 from tidemill.config.settings import Settings
 
-TRANSACTIONS = "shop.transaction.v1"
 
-
-@dataclass(frozen=True)
-class Daily:
-    """A gold table whose rows of a day come from the transactions of that day alone.
-
-    ``revision`` is raised when ``compute`` changes its meaning: the next run then recomputes every day.
-    """
-
-    table: str
-    revision: int
-    compute: Callable[[DataFrame], DataFrame]
-
-
-def refresh(spark: SparkSession, settings: Settings, daily: Daily, full: bool) -> Outcome:
-    """Bring ``daily`` up to silver's transactions; commits nothing when no day changed.
+def refresh(spark: SparkSession, settings: Settings, declared: GoldTable, full: bool) -> Outcome:
+    """Bring the gold table up to its source; commits nothing when no day changed.
 
     Raises:
+        GoldTableError: Spark refuses the query, or what it gives is not what is declared; nothing is committed.
         SourceMissingError: silver does not exist yet.
         ConcurrentRunError: another run wrote the table meanwhile.
     """
-    source, target = silver(TRANSACTIONS), table(daily.table)
-    work = pending(spark, settings, Derivation(source, target, {"revision": daily.revision}), full)
+    source, target = silver(declared.source), table_of(declared)
+    work = pending(spark, settings, Derivation(source, target, {"revision": declared.revision}), full)
     if work.is_nothing:
-        return outcome(daily.table, work, rows=0, dates=0)
-    transactions = read_source(spark, settings, source, work)
-    where = None if work.dates is None else in_dates("event_date", work.dates)
-    if where is not None:
-        transactions = transactions.where(where)
+        return outcome(target.name, work, rows=0, dates=0)
+    events = read_source(spark, settings, source, work)
+    where = None if work.dates is None else in_dates(DAY, work.dates)
+    rows = query_rows(declared, target, events if where is None else events.where(where))
     ensure_table(spark, target, settings)
-    rows = replace(settings, target, daily.compute(transactions), where, work.note)
-    return outcome(daily.table, work, rows, None if work.dates is None else len(work.dates))
+    with refusals(declared):
+        written = replace(settings, target, rows, where, work.note)
+    return outcome(target.name, work, written, None if work.dates is None else len(work.dates))
+
+
+@click.command()
+@click.argument("table")
+@click.option("--full", is_flag=True, help="Recompute every day, not only those that changed in silver.")
+def main(table: str, full: bool) -> None:
+    """Bring the gold table TABLE up to silver; the last line printed is a JSON object."""
+    name = f"gold/{table.removeprefix('gold/')}"
+    run(name, lambda spark, settings: refresh(spark, settings, gold_table(table), full))
+
+
+if __name__ == "__main__":
+    main()

@@ -20,6 +20,11 @@ NESTED = re.compile(r"(ARRAY|MAP|STRUCT)<(.*)>")
 DECIMAL = re.compile(r"DECIMAL\((\d+), ?(\d+)\)")
 
 
+def column(name: str, kind: str) -> Column:
+    """A column as declarations write it: ``TYPE`` when it always has a value, ``TYPE?`` when it may be null."""
+    return Column(name, kind.removesuffix("?"), kind.endswith("?"))
+
+
 def schema_json(columns: tuple[Column, ...]) -> dict[str, Any]:
     """The schema of ``columns``; what is inside of an array, a map or a struct may be null.
 

@@ -2,9 +2,11 @@
 
 import logging
 import os
+import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NoReturn
 from urllib.parse import urlsplit
 
 import pyspark
@@ -67,6 +69,16 @@ def submit_command(
     conf = spark_conf(settings) | ({"spark.driver.memory": f"{driver_memory_mb}m"} if driver_memory_mb else {})
     options = [part for key, value in conf.items() for part in ("--conf", f"{key}={value}")]
     return [str(settings.platform_environment / "bin" / "spark-submit"), *options, str(script), *arguments]
+
+
+def become_spark_submit(
+    settings: Settings, script: Path, arguments: Sequence[str] = (), driver_memory_mb: int | None = None
+) -> NoReturn:
+    """Run ``script`` in this process's place, so that its exit status and its signals are the job's."""
+    line = submit_command(settings, script, arguments, driver_memory_mb)
+    os.environ.update(spark_environment(settings))
+    sys.stdout.flush()
+    os.execv(line[0], line)  # noqa: S606
 
 
 def spark_environment(settings: Settings) -> dict[str, str]:

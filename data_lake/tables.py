@@ -1,14 +1,19 @@
 """The registry of Delta tables: each is declared once here and created from its declaration."""
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 
+from data_lake.gold import MONTH, GoldTable, GoldTableError, read_gold_table
+from data_lake.schema import column
 from tidemill.config.errors import TerminalError
+from tidemill.config.project import current_project
 from tidemill.config.settings import Settings
 from tidemill.contracts.columns import Column, data_columns
 from tidemill.contracts.registry import Contract, contract, contracts
 
+LOGGER = logging.getLogger(__name__)
 CHANGE_FEED = {"delta.enableChangeDataFeed": "true"}
 # A commit every few seconds: small files are merged as part of a commit when 50 have gathered, and the log, which a
 # reader of changes needs only as far back as its own last version, is kept for a week.
@@ -52,7 +57,10 @@ class Table:
 
 
 def tables() -> Mapping[str, Table]:
-    """Every table, by name, in the order of the flow."""
+    """Every table, by name, in the order of the flow.
+
+    A gold table whose file cannot be used is left out, so that all others go on; :func:`table` says why.
+    """
     return _tables()
 
 
@@ -61,11 +69,15 @@ def table(name: str) -> Table:
 
     Raises:
         UnknownTableError: the registry has no such table.
+        GoldTableError: it is declared, and its file cannot be used.
     """
-    try:
+    if name in tables():
         return tables()[name]
-    except KeyError:
-        raise UnknownTableError(f"no table {name!r}; known: {', '.join(tables())}") from None
+    layer, _, noun = name.partition("/")
+    file = current_project().gold_files().get(noun)
+    if layer == "gold" and file is not None:
+        return table_of(read_gold_table(file))
+    raise UnknownTableError(f"no table {name!r}; known: {', '.join(tables())}")
 
 
 def bronze(topic: str) -> Table:
@@ -82,8 +94,7 @@ def quarantine(topic: str) -> Table:
 
 def _columns(*ddl: str) -> tuple[Column, ...]:
     """``"name TYPE"`` for a column that always has a value, ``"name TYPE?"`` for one that may be null."""
-    split = (item.split(" ", 1) for item in ddl)
-    return tuple(Column(name, kind.removesuffix("?"), kind.endswith("?")) for name, kind in split)
+    return tuple(column(*item.split(" ", 1)) for item in ddl)
 
 
 _MESSAGE = _columns(
@@ -152,46 +163,18 @@ def _silver(source: Contract) -> Table:
     )
 
 
-_GOLD = (
-    Table(
-        name="gold/daily_product_sales",
-        description="what each product sold and got back a day, guests included",
-        columns=_columns(
-            "event_date DATE",
-            "product_id STRING",
-            "currency STRING",
-            "orders BIGINT",
-            "customers BIGINT",
-            "units_sold BIGINT",
-            "units_returned BIGINT",
-            "gross_revenue DECIMAL(38,4)",
-            "returned_value DECIMAL(38,4)",
-            "net_revenue DECIMAL(38,4)",
-            "event_month STRING",
-        ),
-        keys=("event_date", "product_id", "currency"),
-        partition_by=("event_month",),
-    ),
-    Table(
-        name="gold/customer_daily",
-        description="what each known customer bought and returned a day",
-        columns=_columns(
-            "event_date DATE",
-            "customer_id STRING",
-            "currency STRING",
-            "order_ids ARRAY<STRING>",
-            "product_ids ARRAY<STRING>",
-            "units_bought BIGINT",
-            "units_returned BIGINT",
-            "gross_value DECIMAL(38,4)",
-            "returned_value DECIMAL(38,4)",
-            "net_value DECIMAL(38,4)",
-            "event_month STRING",
-        ),
-        keys=("event_date", "customer_id", "currency"),
-        partition_by=("event_month",),
-        properties=CHANGE_FEED,
-    ),
+def table_of(declared: GoldTable) -> Table:
+    return Table(
+        name=f"gold/{declared.name}",
+        description=declared.description,
+        columns=(*declared.columns, column(MONTH, "STRING")),
+        keys=declared.keys,
+        partition_by=(MONTH,),
+        properties=CHANGE_FEED if declared.has_change_feed else {},
+    )
+
+
+OWN_GOLD = (
     Table(
         name="gold/feature_consistency",
         description="how often the features of logged predictions were those of the lake, a feature and period",
@@ -256,5 +239,13 @@ TOPIC_STARTS = Table(
 @cache
 def _tables() -> Mapping[str, Table]:
     topics = list(contracts().values())
-    declared = [layer(source) for layer in (_bronze, _silver, _quarantine) for source in topics]
-    return {declaration.name: declaration for declaration in (*declared, *_GOLD, TOPIC_STARTS)}
+    of_topics = [layer(source) for layer in (_bronze, _silver, _quarantine) for source in topics]
+    return {declared.name: declared for declared in (*of_topics, *_declared_gold(), *OWN_GOLD, TOPIC_STARTS)}
+
+
+def _declared_gold() -> Iterator[Table]:
+    for file in current_project().gold_files().values():
+        try:
+            yield table_of(read_gold_table(file))
+        except GoldTableError as error:
+            LOGGER.warning("left out: %s", error)

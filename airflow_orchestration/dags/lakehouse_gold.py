@@ -1,67 +1,76 @@
 """
 ### Silver to gold
 
-Every 15 minutes: when silver has commits that no earlier run has handled, the batch jobs recompute the gold tables'
-dates that those commits touched, late events included. Without new commits the run is skipped.
+Every 15 minutes: when silver has commits that no earlier run has handled, a task a gold table recomputes the dates that
+those commits touched, late events included. Without new commits the run is skipped.
 
-A run you trigger by hand goes on at once. Running it again changes nothing: each job remembers in its own last commit
-which silver version it has read.
+A gold table is a file `use_cases/<folder>/gold/<table>.yaml`. A run you trigger by hand goes on at once. Running it
+again changes nothing: each table remembers in its own last commit which silver version it was made from, and has
+nothing to do when its own source is no further.
 
-**When a task fails**: read its log, mend the cause, and clear the task; the next run would also do the same work.
+**When a task fails**: read its log, mend the cause, and clear the task; the next run would also do the same work. The
+tables of the other tasks are kept up meanwhile.
 """
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from airflow.sdk import DAG
 
 from airflow_orchestration.defaults import DEFAULT_ARGS
+from airflow_orchestration.gold_tables import GoldTable, gold_tables
 from airflow_orchestration.plugins.operators.platform_command import PlatformCommandOperator
 from airflow_orchestration.plugins.operators.record_handled import RecordHandledOperator
 from airflow_orchestration.plugins.sensors.delta_commit import DeltaCommitSensor
 from airflow_orchestration.processes import SPARK_POOL
 from airflow_orchestration.schedules import schedule
-from tidemill.config.project import current_project
+
+TROUBLE = "**{trouble}**\n\nUntil that is mended, the task fails with the reason."
 
 
-def spark_job(name: str, doc: str) -> PlatformCommandOperator:
-    """The task that runs ``batch_processing/<name>.py`` with spark-submit."""
+def refresh(table: GoldTable) -> PlatformCommandOperator:
+    """The task that brings ``table`` up to its source."""
     return PlatformCommandOperator(
-        task_id=name,
-        command=["tidemill", "submit", f"batch_processing/{name}.py"],
+        task_id=table.name,
+        command=["tidemill", "lake", "refresh", table.name],
+        owner=table.owner,
         pool=SPARK_POOL,
         execution_timeout=timedelta(minutes=30),
-        doc_md=doc,
+        doc_md=TROUBLE.format(trouble=table.trouble) if table.trouble else f"`gold/{table.name}`: {table.description}.",
     )
 
 
-if current_project().builtin:
+def gold_dag(tables: Sequence[GoldTable]) -> DAG:
+    """The DAG of all ``tables``; on demand only when no source of theirs is known."""
+    sources = sorted({table.silver for table in tables if table.silver})
     with DAG(
         dag_id="lakehouse_gold",
         description="New silver commits become gold tables",
-        schedule=schedule("lakehouse_gold"),
+        schedule=schedule("lakehouse_gold") if sources else None,
         catchup=False,
         max_active_runs=1,
         dagrun_timeout=timedelta(hours=2),
         default_args=DEFAULT_ARGS,
-        tags=["lakehouse", "spark"],
+        tags=["lakehouse", "spark", *(["trouble"] if any(table.trouble for table in tables) else [])],
         doc_md=__doc__,
-    ):
-        new_silver_commits = DeltaCommitSensor(
-            task_id="new_silver_commits",
-            tables=["silver/transactions"],
-            poke_interval=5,
-            timeout=60,
-            doc_md="Waits a minute for a commit of `silver/transactions` that this DAG has not handled, else skips.",
-        )
-        daily_product_sales = spark_job(
-            "daily_product_sales", "What each product sold and got back a day: `gold/daily_product_sales`."
-        )
-        customer_daily = spark_job(
-            "customer_daily", "What each known customer bought and returned a day: `gold/customer_daily`."
-        )
-        record_handled = RecordHandledOperator(
-            task_id="record_handled",
-            sensor="new_silver_commits",
-            doc_md="Notes the silver versions seen at the start of the run as handled, as all jobs have succeeded.",
-        )
-        new_silver_commits >> [daily_product_sales, customer_daily] >> record_handled
+    ) as dag:
+        refreshes = [refresh(table) for table in tables]
+        if sources:
+            new_silver_commits = DeltaCommitSensor(
+                task_id="new_silver_commits",
+                tables=sources,
+                poke_interval=5,
+                timeout=60,
+                doc_md=f"Waits a minute for a commit of `{'`, `'.join(sources)}` that was not handled, else skips.",
+            )
+            record_handled = RecordHandledOperator(
+                task_id="record_handled",
+                sensor="new_silver_commits",
+                doc_md="Notes the silver versions seen at the start of the run as handled, as every task succeeded.",
+            )
+            new_silver_commits >> refreshes >> record_handled
+    return dag
+
+
+if declared := gold_tables():
+    lakehouse_gold = gold_dag(declared)

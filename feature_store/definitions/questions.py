@@ -185,7 +185,7 @@ def task_of(question: Question) -> Task:
 
 def _check_asked(kind: str, entity: Entity, source: Source, filters: tuple[Filter, ...]) -> None:
     if not isinstance(entity, Entity):
-        raise DefinitionError(f'{kind}.entity: {entity!r} is no Entity: write Entity("customer", "customer_id")')
+        raise DefinitionError(f'{kind}.entity: {entity!r} is no Entity: write Entity("user", "user_id")')
     if not isinstance(source, Source):
         raise DefinitionError(f'{kind}: {source!r} is no Source: write Source("silver/<noun>")')
     if not isinstance(filters, tuple) or not all(isinstance(one, Filter) for one in filters):

@@ -14,22 +14,12 @@ from ml_modeling.specification.model import ModelSpec
 from ml_modeling.specification.multiclass import MulticlassSpec
 from ml_modeling.specification.parts import Part
 from ml_modeling.specification.regression import RegressionSpec
+from tidemill.config import strict_yaml
 from tidemill.config.errors import TerminalError
 
 
 class SpecificationError(TerminalError):
     """A ``model.yaml`` that cannot be used; the message names the file, the key and the value."""
-
-
-class _Loader(yaml.SafeLoader):
-    """Refuses a key that is given twice, of which YAML would take the last."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [key.value for key, _ in node.value]
-        for number, (key, _) in enumerate(node.value):
-            if key.value in keys[:number]:
-                raise yaml.constructor.ConstructorError(None, None, f"key {key.value!r} is there twice", key.start_mark)
-        return super().construct_mapping(node, deep)
 
 
 SPECIFICATIONS: Mapping[Task, type[ModelSpec]] = {
@@ -54,8 +44,7 @@ def read_specification(
     from ml_modeling.candidates.pipelines import Recipe  # these read parts of a specification themselves
 
     try:
-        content = yaml.load(file.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a safe one
-        spec = SPECIFICATIONS[task].model_validate(content)
+        spec = SPECIFICATIONS[task].model_validate(strict_yaml.read(file))
     except OSError as error:
         raise SpecificationError(f"{file}: cannot be read: {error.strerror}") from error
     except yaml.YAMLError as error:

@@ -72,12 +72,13 @@ def test_tasks_that_start_spark_share_the_pool_of_one_slot(dag_bag: DagBag) -> N
     }
 
 
-def test_a_job_is_a_script_that_exists(dag_bag: DagBag, repository: Path) -> None:
-    scripts = [
-        task.command[2]
-        for dag in dag_bag.dags.values()
-        for task in dag.tasks
-        if task.task_type == "PlatformCommandOperator" and task.command[1] == "submit"
-    ]
-    assert scripts
-    assert [script for script in scripts if not (repository / script).is_file()] == []
+def test_each_gold_table_has_a_task_between_the_sensor_and_the_record(dag_bag: DagBag) -> None:
+    dag = dag_bag.dags["lakehouse_gold"]
+    names = {file.stem for file in (REPO / "use_cases").glob("*/gold/*.yaml")}
+    assert names == {"customer_daily", "daily_product_sales"}
+    assert set(dag.task_ids) == names | {"new_silver_commits", "record_handled"}
+    assert dag.get_task("new_silver_commits").tables == ("silver/transactions",)
+    for name in names:
+        task = dag.get_task(name)
+        assert task.command == ["tidemill", "lake", "refresh", name]
+        assert (task.upstream_task_ids, task.downstream_task_ids) == ({"new_silver_commits"}, {"record_handled"})

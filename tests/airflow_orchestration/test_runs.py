@@ -21,8 +21,8 @@ from tidemill.airflow_client import AirflowClient, DagRun, DagRunFailedError
 from tidemill.commands import dags
 from tidemill.config.settings import REPO, Settings
 
-GOLD_JOBS = ["daily_product_sales", "customer_daily"]
-SUBMIT = "submit batch_processing/{}.py"
+GOLD_TABLES = ["daily_product_sales", "customer_daily"]
+REFRESH = "lake refresh {}"
 # The schedule's newest time (``conftest`` sets it to yearly): after an older one, Airflow would make a run of this one.
 NEW_YEAR = f"{datetime.now(UTC).year}-01-01T00:00:00Z"
 
@@ -44,8 +44,8 @@ def test_gold_runs_its_jobs_one_at_a_time_and_records_what_it_handled(
 ) -> None:
     ended = run(client, "lakehouse_gold")
     ended.raise_for_failure()
-    calls = [call for call in platform.calls() if call.arguments[0] == "submit"]
-    assert sorted(call.arguments[1] for call in calls) == sorted(f"batch_processing/{job}.py" for job in GOLD_JOBS)
+    calls = [call for call in platform.calls() if call.arguments[:2] == ["lake", "refresh"]]
+    assert sorted(call.arguments[2] for call in calls) == sorted(GOLD_TABLES)
     by_start = sorted(calls, key=lambda call: call.started)
     assert all(first.ended <= second.started for first, second in pairwise(by_start))
     handled = json.loads(handled_commits(api, "lakehouse_gold"))
@@ -62,7 +62,7 @@ def test_the_command_follows_a_run_and_tells_its_end(
     told = json.loads(done.stdout)
     assert (told["state"], told["tasks"]["record_handled"]) == ("success", "success")
     assert "customer_daily: success" in done.stderr.splitlines()
-    platform.answer({SUBMIT.format("customer_daily"): [{"exit": 1, "stderr": ["tidemill: no column unit_price"]}]})
+    platform.answer({REFRESH.format("customer_daily"): [{"exit": 1, "stderr": ["tidemill: no column unit_price"]}]})
     with pytest.raises(DagRunFailedError, match="no column unit_price"):
         CliRunner().invoke(dags.command, ["run", "lakehouse_gold"], catch_exceptions=False)
 
@@ -81,7 +81,7 @@ def test_a_command_gets_the_settings_and_nothing_of_airflow(
 def test_a_job_that_says_try_again_is_tried_again_in_the_same_run(
     silver: Path, platform: PlatformDouble, client: AirflowClient
 ) -> None:
-    command = SUBMIT.format("customer_daily")
+    command = REFRESH.format("customer_daily")
     platform.answer({command: [{"exit": 75, "stderr": ["the lake is away"]}, {}]})
     ended = run(client, "lakehouse_gold")
     ended.raise_for_failure()
@@ -91,7 +91,7 @@ def test_a_job_that_says_try_again_is_tried_again_in_the_same_run(
 def test_a_job_that_says_stop_is_not_tried_again_and_nothing_is_recorded(
     silver: Path, platform: PlatformDouble, client: AirflowClient, api: AirflowApi, settings: Settings
 ) -> None:
-    command = SUBMIT.format("customer_daily")
+    command = REFRESH.format("customer_daily")
     platform.answer({command: [{"exit": 1, "stderr": ["tidemill: no column unit_price"]}]})
     ended = run(client, "lakehouse_gold")
     assert ended.state == "failed"
@@ -189,7 +189,7 @@ def test_a_conf_out_of_range_is_refused_with_the_reason(client: AirflowClient) -
 def test_marking_a_running_task_as_failed_ends_its_processes(
     silver: Path, platform: PlatformDouble, client: AirflowClient, api: AirflowApi
 ) -> None:
-    platform.answer({SUBMIT.format("daily_product_sales"): [{"sleep_s": 600}]})
+    platform.answer({REFRESH.format("daily_product_sales"): [{"sleep_s": 600}]})
     client.wait_for_dag("lakehouse_gold")
     client.unpause("lakehouse_gold")
     run_id = client.trigger("lakehouse_gold")

@@ -83,11 +83,3 @@ def test_each_use_case_has_a_dag_of_its_own(folder: Path, database: None) -> Non
     assert "schedule = 5: a text is wanted" in (wrong.doc_md or "")
     assert "trouble" in wrong.tags
     assert not wrong.timetable.can_be_scheduled
-
-
-def test_a_project_without_the_platforms_own_has_no_dag_of_the_shops_gold(folder: Path, database: None) -> None:
-    bag = DagBag(dag_folder=str(DAGS / "lakehouse_gold.py"), bundle_name="dags-folder")
-    assert (bag.import_errors, bag.dag_ids) == ({}, [])
-    (folder.parent / "tidemill.toml").write_text("[project]\nbuiltin = true\n", encoding="utf-8")
-    current_project.cache_clear()
-    assert DagBag(dag_folder=str(DAGS / "lakehouse_gold.py"), bundle_name="dags-folder").dag_ids == ["lakehouse_gold"]

@@ -141,7 +141,7 @@ def assert_states_sum_what_was_sent(stream: StreamApp) -> None:
 
 def gold_job(settings: Settings) -> "subprocess.Popen[bytes]":
     tidemill = str(settings.platform_environment / "bin" / "tidemill")
-    command = [tidemill, "submit", "batch_processing/customer_daily.py"]
+    command = [tidemill, "lake", "refresh", GOLD]
     return subprocess.Popen(command, env=os.environ | settings_environment(settings), cwd=REPO, start_new_session=True)
 
 

@@ -21,7 +21,7 @@ UNBOUNDED = 1_000_000
 
 @click.group(name="lake")
 def command() -> None:
-    """List, describe, query and keep up the lake's tables; only `rejudge` starts a JVM."""
+    """List, describe, query and keep up the lake's tables; only `refresh` and `rejudge` start a JVM."""
 
 
 @command.command(name="tables")
@@ -107,6 +107,24 @@ def maintain(names: tuple[str, ...], vacuum_hours: int, as_json: bool) -> None:
         _print_table(["name", "rows_expired", "files_merged", "files_written", "files_removed"], done)
     if refused:
         raise UnreadableTableError("\n".join(refused))
+
+
+@command.command()
+@click.argument("table")
+@click.option("--full", is_flag=True, help="Recompute every day, not only those that changed in silver.")
+def refresh(table: str, full: bool) -> None:
+    """Bring the gold table TABLE, such as customer_daily, up to silver; the last line printed is a JSON object.
+
+    It is declared in use_cases/*/gold/TABLE.yaml. The process becomes spark-submit, so that its exit status and its
+    signals are the job's.
+    """
+    from data_lake.gold import gold_table
+    from data_lake.spark import become_spark_submit
+    from tidemill.config.installation import REPO
+
+    declared = gold_table(table)
+    job = REPO / "batch_processing" / "daily.py"
+    become_spark_submit(load_settings(), job, [declared.name, *(["--full"] if full else [])])
 
 
 @command.command()

@@ -1,7 +1,5 @@
 """``tidemill submit``."""
 
-import os
-import sys
 from pathlib import Path
 
 import click
@@ -23,12 +21,8 @@ def command(script: Path, arguments: tuple[str, ...], driver_memory_mb: int | No
 
     The process becomes spark-submit, so that its exit status and its signals are the job's.
     """
-    from data_lake.spark import spark_environment, submit_command
+    from data_lake.spark import become_spark_submit
 
     if not script.is_file():
         raise ScriptNotFoundError(f"{script} is not a file: give the path of a Python script to submit")
-    settings = load_settings()
-    line = submit_command(settings, script, arguments, driver_memory_mb)
-    os.environ.update(spark_environment(settings))
-    sys.stdout.flush()
-    os.execv(line[0], line)  # noqa: S606
+    become_spark_submit(load_settings(), script, arguments, driver_memory_mb)

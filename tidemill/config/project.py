@@ -64,7 +64,7 @@ class Project:
         """
         built_in = [path for path in schemas.glob("*.*.json") if self.builtin or path.name.startswith(OWN_TOPICS)]
         own = [path for folder in self.own("contracts") for path in folder.glob("*.json")]
-        return sorted(_apart("contract", [*built_in, *own]).values(), key=lambda path: path.stem)
+        return sorted(self._apart("contract", [*built_in, *own]).values(), key=lambda path: path.stem)
 
     def use_cases(self) -> Mapping[str, Path]:
         """The folder of each use case, by name.
@@ -74,23 +74,36 @@ class Project:
         """
         places = self.folders("use_cases", REPO / "use_cases")
         found = [file.parent for place in places for file in sorted(place.glob("*/features.py"))]
-        return dict(sorted(_apart("use case", found).items()))
+        return dict(sorted(self._apart("use case", found).items()))
+
+    def gold_files(self) -> Mapping[str, Path]:
+        """The file that declares each gold table, ``use_cases/<folder>/gold/<table>.yaml``, by the table's name.
+
+        Raises:
+            ConfigError: two files are for one name.
+        """
+        places = self.folders("use_cases", REPO / "use_cases")
+        files = [file for place in places for file in sorted(place.glob("*/gold/*.yaml"))]
+        return dict(sorted(self._apart("gold table", files).items()))
 
     def trained(self) -> list[str]:
         """The use cases that have all that a model needs."""
         return [name for name, folder in self.use_cases().items() if all((folder / file).is_file() for file in TRAINED)]
 
-
-def _apart(kind: str, paths: list[Path]) -> dict[str, Path]:
-    found: dict[str, Path] = {}
-    for path in paths:
-        name = path.name.removesuffix(".json")
-        if (other := found.setdefault(name, path)) != path:
+    def _apart(self, kind: str, paths: list[Path]) -> dict[str, Path]:
+        """By name; of two with the same, those of the platform come first."""
+        there: dict[str, Path] = {}
+        for path in paths:
+            name = path.name.removesuffix(".json").removesuffix(".yaml")
+            if (other := there.setdefault(name, path)) == path:
+                continue
+            if self.root is None or other.is_relative_to(self.root):
+                raise ConfigError(f"{kind} {name!r} is there twice: {other} and {path}: rename one of them")
             raise ConfigError(
                 f"{kind} {name!r} is there twice: {other} is the platform's own, and {path}: rename the second, or "
                 f"write `builtin = false` under [project] of {FILE} to leave the platform's out"
             )
-    return found
+        return there
 
 
 def find_project(environ: Mapping[str, str]) -> Path | None:

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from tidemill.airflow_client import AirflowClient, DagRun
+from tidemill.config.project import current_project
 from tidemill.config.settings import Settings
 from tidemill.demo.plan import Plan
 from tidemill.demo.predictions import ask_for_predictions, ask_meanwhile
@@ -84,10 +85,11 @@ def _dag(plan: Plan, dag_id: str, conf: Mapping[str, Any] | None = None) -> Call
             )
             done.raise_for_failure()
             succeeded = [task for task, state in done.tasks.items() if state == "success"]
+            returning = {*RETURNING, *current_project().gold_files()}
             returned = {
                 task: airflow.returned(done, task)
                 for task in succeeded
-                if task in RETURNING or task.startswith(COMPARING)
+                if task in returning or task.startswith(COMPARING)
             }
         return {"dag_run": done.run_id, "tasks": dict(done.tasks), "url": done.url, "returned": returned}
 
@@ -96,8 +98,6 @@ def _dag(plan: Plan, dag_id: str, conf: Mapping[str, Any] | None = None) -> Call
 
 COMPARING = "compare_"
 RETURNING = (
-    "daily_product_sales",
-    "customer_daily",
     "evaluate",
     "gate",
     "register",

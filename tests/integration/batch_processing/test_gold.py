@@ -1,4 +1,4 @@
-"""The gold jobs against plain Python, before and after late events."""
+"""The shop's gold tables against plain Python, before and after late events."""
 
 import random
 import threading
@@ -11,14 +11,15 @@ from pathlib import Path
 
 import pytest
 from delta.tables import DeltaTable
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
-from batch_processing import customer_daily, daily, daily_product_sales
+from batch_processing import daily
 from batch_processing.gold_table import ConcurrentRunError
 from batch_processing.incremental import SourceMissingError
 from batch_processing.outcome import Outcome
 from data_lake import commits
+from data_lake.gold import gold_table
 from data_lake.tables import silver, table
 from tests.cases.lake import forget_commits
 from tests.cases.transactions import Line, random_lines
@@ -30,14 +31,14 @@ FIRST = date(2010, 12, 1)
 
 def run_all(spark: SparkSession, lake: Settings, full: bool = False) -> list[Outcome]:
     return [
-        daily.refresh(spark, lake, daily_product_sales.DAILY, full),
-        daily.refresh(spark, lake, customer_daily.DAILY, full),
+        daily.refresh(spark, lake, gold_table("daily_product_sales"), full),
+        daily.refresh(spark, lake, gold_table("customer_daily"), full),
     ]
 
 
 def refresh(spark: SparkSession, lake: Settings) -> Outcome:
     """One table is enough where it is about when and what to recompute: both share that."""
-    return daily.refresh(spark, lake, customer_daily.DAILY, full=False)
+    return daily.refresh(spark, lake, gold_table("customer_daily"), full=False)
 
 
 def versions(lake: Settings) -> list[int]:
@@ -233,13 +234,13 @@ def test_a_run_that_fails_halfway_leaves_rows_and_note_as_they_were(
     refresh(spark, lake)
     append([line("2011-01-04", "b"), line("2011-01-05", "broken")])
 
-    def break_halfway(transactions: DataFrame) -> DataFrame:
-        broken = F.when(F.col("customer_id") == "broken", F.raise_error(F.lit("no such customer")))
-        return customer_daily.customer_daily(transactions).withColumn("currency", F.coalesce(broken, F.col("currency")))
+    declared = gold_table("customer_daily")
+    broken = "if(customer_id = 'broken', raise_error('no such customer'), currency) AS currency"
+    breaks_halfway = f"SELECT * EXCEPT (currency), {broken} FROM ({declared.query})"  # noqa: S608
 
     before = rows(spark, lake, "gold/customer_daily")
     with pytest.raises(Exception, match="no such customer"):
-        daily.refresh(spark, lake, replace(customer_daily.DAILY, compute=break_halfway), full=False)
+        daily.refresh(spark, lake, replace(declared, query=breaks_halfway), full=False)
     assert rows(spark, lake, "gold/customer_daily") == before
     assert refresh(spark, lake).dates == 2
     assert [row["customer_id"] for row in rows(spark, lake, "gold/customer_daily")] == ["a", "b", "broken"]
@@ -270,7 +271,7 @@ def test_runs_at_the_same_time_leave_the_right_rows(spark: SparkSession, lake: S
 def test_another_revision_recomputes_every_day(spark: SparkSession, lake: Settings, append: AppendLines) -> None:
     append([line("2011-01-03", "a"), line("2011-01-20", "a")])
     refresh(spark, lake)
-    revised = replace(customer_daily.DAILY, revision=customer_daily.DAILY.revision + 1)
+    revised = replace(gold_table("customer_daily"), revision=2)
     done = daily.refresh(spark, lake, revised, full=False)
     assert (done.rows, done.dates) == (2, None)
     assert "parameters changed" in done.reason

@@ -9,8 +9,9 @@ import pytest
 from deltalake import DeltaTable
 from pyspark.sql import SparkSession
 
-from batch_processing import customer_daily, daily, daily_product_sales
+from batch_processing import daily
 from data_lake.delta_tables import ensure_table
+from data_lake.gold import gold_table
 from data_lake.tables import silver, table
 from feature_store.offline.training import snapshot
 from tidemill.config import Settings
@@ -75,8 +76,8 @@ def test_gold_and_features_of_online_retail_equal_duckdb(spark: SparkSession, la
     ensure_table(spark, target, lake)
     spark.read.parquet(str(tmp_path / "silver.parquet")).write.format("delta").mode("append").save(target.path(lake))
 
-    daily.refresh(spark, lake, daily_product_sales.DAILY, full=False)
-    daily.refresh(spark, lake, customer_daily.DAILY, full=False)
+    daily.refresh(spark, lake, gold_table("daily_product_sales"), full=False)
+    daily.refresh(spark, lake, gold_table("customer_daily"), full=False)
 
     sales = gold(lake, "gold/daily_product_sales")
     assert (

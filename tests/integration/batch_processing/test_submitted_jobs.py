@@ -1,4 +1,4 @@
-"""The job files as a person or Airflow runs them: exit status and standard output."""
+"""The job as a person or Airflow runs it: exit status and standard output."""
 
 import json
 import os
@@ -15,10 +15,10 @@ from tidemill.config.environment import settings_environment
 from tidemill.config.settings import REPO
 
 
-def submit(lake: Settings, job: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    tidemill = Path(sys.executable).with_name("tidemill")
+def tidemill(lake: Settings, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    program = Path(sys.executable).with_name("tidemill")
     return subprocess.run(
-        [tidemill, "submit", f"batch_processing/{job}.py", *arguments],
+        [program, *arguments],
         env=os.environ | settings_environment(lake),
         cwd=REPO,
         capture_output=True,
@@ -27,22 +27,24 @@ def submit(lake: Settings, job: str, *arguments: str) -> "subprocess.CompletedPr
     )
 
 
-def test_a_job_prints_one_json_line_last(spark: SparkSession, lake: Settings, append: AppendLines) -> None:
+def test_a_refresh_prints_one_json_line_last(spark: SparkSession, lake: Settings, append: AppendLines) -> None:
     append([line("2011-01-03", "a"), line("2011-01-03", "b")])
-    done = submit(lake, "customer_daily")
+    done = tidemill(lake, "lake", "refresh", "customer_daily")
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout.splitlines()[-1])
     assert (report["table"], report["rows"], report["dates"]) == ("gold/customer_daily", 2, None)
 
 
-def test_a_job_without_its_source_asks_to_be_tried_again(lake: Settings) -> None:
-    done = submit(lake, "daily_product_sales")
+def test_a_submitted_job_without_its_source_asks_to_be_tried_again(lake: Settings) -> None:
+    done = tidemill(lake, "submit", "batch_processing/daily.py", "daily_product_sales")
     assert done.returncode == 75
     # spark-submit joins a Python program's standard error to its standard output.
     assert "gold/daily_product_sales: silver/transactions does not exist" in done.stdout
 
 
-def test_help_documents_the_arguments(lake: Settings) -> None:
-    done = submit(lake, "customer_daily", "--help")
-    assert done.returncode == 0
-    assert "--full" in done.stdout
+def test_a_table_that_nobody_declares_is_refused_before_spark_starts(lake: Settings) -> None:
+    done = tidemill(lake, "lake", "refresh", "customer_dayly")
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert "no gold table 'customer_dayly'" in done.stderr
+    assert "did you mean 'customer_daily'?" in done.stderr

@@ -8,6 +8,7 @@ from tidemill.config.project import Project, current_project
 from tidemill.config.settings import load_with_origin
 from tidemill.projects.checking.contracts import contract_problems
 from tidemill.projects.checking.features import service_problems, shared_problems
+from tidemill.projects.checking.gold import gold_problems
 from tidemill.projects.checking.models import label_problems, model_problems
 from tidemill.projects.checking.problems import Problem
 from tidemill.projects.checking.sources import source_problems
@@ -17,10 +18,10 @@ def check() -> list[Problem]:
     """What is wrong with the definitions of this process's project, sorted by file; empty when nothing is."""
     try:
         project = current_project()
-        use_cases, contracts = project.use_cases(), project.contract_files()
+        use_cases, contracts, gold = project.use_cases(), project.contract_files(), project.gold_files()
     except ConfigError as error:
         return [Problem("tidemill.toml", 0, str(error))]
-    del use_cases, contracts
+    del use_cases, contracts, gold
     return sorted(dict.fromkeys(_problems(project)))
 
 
@@ -33,6 +34,7 @@ def _problems(project: Project) -> Iterator[Problem]:
     of_contracts, contracts = contract_problems(project)
     yield from of_contracts
     yield from source_problems(project)
+    yield from gold_problems(project, contracts, has_all=not of_contracts)
     services = {}
     for name, folder in project.use_cases().items():
         of_service = list(service_problems(name, folder, contracts, has_all=not of_contracts))

@@ -93,7 +93,7 @@ def test_a_question_says_which_columns_it_reads_of_which_table() -> None:
         (lambda: absence(active=hours(36)), r"Absence\.active: 1 day, 12:00:00 is not whole days, and cutoffs are"),
         (lambda: absence(horizon=timedelta(0)), r"Absence\.horizon: 0:00:00 is not whole days"),
         (lambda: absence(filters=BOUGHT[0]), r"Absence\.filters: .* is no tuple of filters"),
-        (lambda: absence(entity="customer_id"), r'Absence\.entity: .* write Entity\("customer", "customer_id"\)'),
+        (lambda: absence(entity="customer_id"), r'Absence\.entity: .* write Entity\("user", "user_id"\)'),
         (lambda: absence(source="silver/lines"), r"is no Source: write Source\("),
         (lambda: future(aggregation=amount), r'is no aggregation: write column\("amount"\)\.sum\(\)'),
         (lambda: future(aggregation=amount.sum(windows=(days(7),))), "its only one is the horizon: leave out"),

@@ -175,3 +175,39 @@ def test_two_groups_of_one_name_are_told_apart(run: Run, project: Path) -> None:
     (other / "features.py").write_text(changed, encoding="utf-8")
     (line,) = problems(run)
     assert line.endswith("FeatureGroup 'visits' is not that of use case 'next_visits': give it another name")
+
+
+GOLD = """
+description: visits a day
+source: app.visits.v1
+revision: 1
+keys: [event_date]
+columns: {event_date: DATE, visits: BIGINT}
+query: SELECT event_date, count(*) AS visits FROM events GROUP BY event_date
+"""
+
+
+def test_gold_tables_are_held_against_the_contracts(run: Run, project: Path) -> None:
+    file = project / "use_cases" / "pages" / "gold" / "visits_daily.yaml"
+    file.parent.mkdir(parents=True)
+    file.write_text(GOLD, encoding="utf-8")
+    file.with_name("visits.yml").touch()
+    place = "use_cases/pages/gold"
+    assert problems(run) == [
+        f"{place}/visits.yml: it declares no gold table: a file that does is called <table>.yaml",
+        f"{place}/visits_daily.yaml:3: source = 'app.visits.v1': no contract has this topic; "
+        "did you mean 'app.visit.v1'?",
+    ]
+    file.with_name("visits.yml").unlink()
+    edit(file, "app.visits.v1", "app.visit.v1")
+    done = run("check")
+    assert done.stdout == "mine: 2 contracts, 1 use cases, 1 gold tables: nothing wrong\n", done.stdout
+    edit(file, "BIGINT", "LONG")
+    edit(file, "revision: 1", "revison: 1")
+    said = "\n".join(problems(run))
+    assert f"{place}/visits_daily.yaml: columns: visits: 'LONG' is no type of a column" in said
+    assert f"{place}/visits_daily.yaml: revison is no key of a gold table; did you mean 'revision'?" in said
+    (file.parents[2] / "more" / "gold").mkdir(parents=True)
+    (file.parents[2] / "more" / "gold" / file.name).write_text(GOLD, encoding="utf-8")
+    (said,) = problems(run)
+    assert said.startswith("tidemill.toml: gold table 'visits_daily' is there twice: ")

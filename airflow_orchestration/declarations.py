@@ -1,0 +1,25 @@
+"""What a declaration in YAML says to Airflow; all else in it is not Airflow's affair."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tidemill.config import strict_yaml
+
+UNREADABLE = (OSError, ValueError, yaml.YAMLError)
+"""What reading a declaration raises; the message says what is wrong in it."""
+
+
+def content(file: Path) -> dict[str, Any]:
+    read = strict_yaml.read(file)
+    if not isinstance(read, dict):
+        raise ValueError("a mapping is wanted")  # noqa: TRY004 - what is wrong is a file's content
+    return read
+
+
+def text(content: dict[str, Any], key: str, default: str = "") -> str:
+    value = content.get(key, default)
+    if not isinstance(value, str):
+        raise ValueError(f"{key} = {value!r}: a text is wanted")  # noqa: TRY004 - what is wrong is a file's content
+    return value
