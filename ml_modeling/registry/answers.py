@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ml_modeling.registry.scorer import Floats, positive_probability
+from ml_modeling.registry.scorer import Floats, numbers, probabilities
 from ml_modeling.registry.served import MulticlassServing, RegressionServing, Serving, ServingSpec
 
 
@@ -39,14 +39,14 @@ def answer(spec: Serving, pipeline: Any, matrix: Floats) -> Scores | ClassScores
     """The answers of a fitted pipeline; ``matrix`` (n, features) is ordered like ``spec.features``, nan is missing."""
     match spec:
         case ServingSpec():
-            scores = positive_probability(pipeline, matrix)
+            scores = probabilities(pipeline, matrix)[:, 1]
             return Scores(scores, tuple(spec.decisions[score >= spec.threshold] for score in scores.tolist()))
         case MulticlassServing():
-            probabilities = pipeline.predict_proba(matrix).astype(np.float64)
-            chosen = tuple(spec.classes[number] for number in probabilities.argmax(axis=1).tolist())
-            return ClassScores(spec.classes, probabilities, chosen)
+            of_classes = probabilities(pipeline, matrix)
+            chosen = tuple(spec.classes[number] for number in of_classes.argmax(axis=1).tolist())
+            return ClassScores(spec.classes, of_classes, chosen)
         case RegressionServing():
-            return _values(spec, pipeline.predict(matrix).astype(np.float64))
+            return _values(spec, numbers(pipeline, matrix))
 
 
 def cold_start(spec: Serving) -> Scores | ClassScores | Values:
