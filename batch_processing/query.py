@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import cast
 from uuid import uuid4
 
+from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped]
 from pyspark.errors import (
     AnalysisException,
     ArithmeticException,
@@ -87,17 +88,21 @@ def refusals(declared: GoldTable) -> Iterator[None]:
     """
     try:
         yield
-    except OF_THE_QUERY as error:
-        raise GoldTableError(f"{declared.file}: {_sentence(error)}") from error
+    except (PySparkException, Py4JJavaError) as error:
+        text = str(error)
+        if NO_VALUE in text or isinstance(error, OF_THE_QUERY):
+            raise GoldTableError(f"{declared.file}: {_sentence(text)}") from error
+        raise
 
 
-def _sentence(error: PySparkException) -> str:
-    text = str(error)
+def _sentence(text: str) -> str:
+    """Of Spark's message and the trace behind it; Delta tells a null in days to replace as a row of other days."""
+    if NO_VALUE in text:
+        reason = text[text.index(f"[{NO_VALUE}") :].splitlines()[0].strip()
+        return f"a column is null that is declared without a ?: {reason}"
     reason = next(line for line in text.splitlines() if line.strip()).strip()
     if REPLACED_OTHERS in text:
         return (
             f"the query gives rows of other days than those of its events: {DAY} must be that of the events: {reason}"
         )
-    if NO_VALUE in text:
-        return f"a column is null that is declared without a ?: {reason}"
     return f"Spark refuses the query: {reason}"

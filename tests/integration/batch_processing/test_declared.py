@@ -181,9 +181,10 @@ def test_what_spark_says_against_a_query_is_one_sentence_and_nothing_is_committe
     daily.refresh(spark, lake, declared, full=False)
     append([line("2011-01-04", "b")])
     before = commits.current_version(target, lake)
-    for case, (query, why) in WRONG.items():
+    for case, full in [*((case, False) for case in WRONG), ("null", True), ("values", True)]:
+        query, why = WRONG[case]
         with pytest.raises(GoldTableError) as raised:
-            daily.refresh(spark, lake, replace(declared, query=query.format(query=declared.query)), full=False)
+            daily.refresh(spark, lake, replace(declared, query=query.format(query=declared.query)), full)
         assert str(raised.value).startswith(f"{declared.file}: "), case
         assert why in str(raised.value), case
         assert "\n" not in str(raised.value), case
