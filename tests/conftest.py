@@ -4,7 +4,11 @@ import signal
 import sys
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
+
+hypothesis.settings.register_profile("tidemill", deadline=None)  # how long an example takes is the machine's affair
+hypothesis.settings.load_profile("tidemill")
 
 
 def pytest_configure() -> None:

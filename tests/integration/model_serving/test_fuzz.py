@@ -18,7 +18,7 @@ def test_every_answer_is_one_the_schema_promises_and_none_is_the_servers_fault(
     for operation in operations:
 
         @given(case=operation.as_strategy())
-        @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck))
+        @settings(max_examples=examples, suppress_health_check=list(HealthCheck))
         def answers(case: Case) -> None:
             response = case.call_and_validate()
             assert response.status_code < 500

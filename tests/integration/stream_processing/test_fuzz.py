@@ -60,7 +60,7 @@ nested = st.integers(1, 3000).map(lambda depth: b'{"a":' * depth + b"1" + b"}" *
 values = st.one_of(st.none(), st.binary(max_size=200), nested, json_values.map(as_json), nearly_valid())
 
 
-@settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=4, suppress_health_check=list(HealthCheck))
 @given(st.lists(values, min_size=150, max_size=300))
 def test_no_message_is_lost_and_none_stops_the_stream(
     write: Callable[[DataFrame, int], None],

@@ -357,7 +357,7 @@ lakes = st.builds(
 )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(lakes)
 def test_it_holds_exactly_when_the_naive_version_says_so(lake: Lake) -> None:
     assert report(lake).holds == naively_holds(lake), [str(finding) for finding in report(lake).findings]

@@ -275,7 +275,6 @@ def run(server: OwnRedis, examples: int, phases: Sequence[Phase] = tuple(Phase))
         max_examples=examples,
         phases=phases,
         stateful_step_count=20,
-        deadline=None,
         database=None,
         suppress_health_check=list(HealthCheck),
         print_blob=True,

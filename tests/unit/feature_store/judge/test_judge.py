@@ -94,7 +94,7 @@ def judged(
 
 
 @pytest.mark.parametrize("group", [GROUP, RICH, UNFILTERED], ids=lambda group: group.name)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(data=st.data())
 def test_the_judge_agrees_with_the_loop(connection: duckdb.DuckDBPyConnection, group: FeatureGroup, data: Any) -> None:
     history = data.draw(histories())

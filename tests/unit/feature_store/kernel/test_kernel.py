@@ -33,7 +33,7 @@ NO_MEASUREMENTS = (1.0, math.nan, math.inf, -math.inf, 1e101, 2.0)
 
 @pytest.mark.parametrize("as_known", [False, True], ids=["all events", "as known"])
 @pytest.mark.parametrize("group", [GROUP, RICH, UNFILTERED], ids=lambda group: group.name)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(data=st.data())
 def test_the_kernel_agrees_with_the_judge(group: FeatureGroup, as_known: bool, data: Any) -> None:
     history = data.draw(histories())

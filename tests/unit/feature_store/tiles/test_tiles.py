@@ -63,7 +63,7 @@ def committed(
 
 
 @pytest.mark.parametrize("group", [GROUP, RICH, UNFILTERED], ids=lambda group: group.name)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(data=st.data())
 def test_tiles_agree_with_the_judge(group: FeatureGroup, data: Any) -> None:
     history = data.draw(histories())
@@ -158,7 +158,6 @@ EVENT = Happened(0, 10 * DAY, 1, {"amount": 5.0, "kind": "card", "item": 1}, 10 
 STATE = apply(LAYOUT, [None], as_columns([EVENT]), np.array([3]), 11 * DAY)[0]
 
 
-@settings(deadline=None)  # the first merge of a process loads its compiled loops
 @given(st.binary(max_size=400).filter(lambda state: state != REBUILDING_MARK))
 def test_random_bytes_are_unreadable(state: bytes) -> None:
     merged = merge(PLAN, [state, STATE], np.array([11 * DAY, 11 * DAY]))
@@ -271,7 +270,7 @@ def test_what_was_folded_early_is_not_asked_about_before_its_time() -> None:
     )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(data=st.data())
 def test_what_is_answered_as_right_is_what_the_judge_computes_at_any_bound(data: Any) -> None:
     history = data.draw(histories())

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import f1_score
@@ -26,7 +26,6 @@ def test_a_score_at_the_threshold_is_a_positive_decision():
     assert measure(np.array([1, 0]), np.array([0.5, 0.1]), threshold=0.5).accuracy == 1.0
 
 
-@settings(deadline=None)
 @given(scored)
 def test_the_threshold_has_the_highest_f1_of_all_scores(rows):
     y, scores = np.array([label for label, _ in rows]), np.array([score / 8 for _, score in rows])

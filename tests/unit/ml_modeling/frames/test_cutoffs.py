@@ -2,7 +2,7 @@ from datetime import date, timedelta
 from itertools import pairwise
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from ml_modeling.frames.cutoffs import HistoryTooShortError, split_cutoffs
@@ -13,7 +13,6 @@ HORIZON = timedelta(days=90)
 RULE = Cutoffs(spacing_days=7, min_history_days=30, train=2, validation=1, test=1)
 
 
-@settings(deadline=None)
 @given(
     days=st.integers(200, 900),
     horizon=st.integers(1, 120),

@@ -59,7 +59,7 @@ def test_a_shop_that_closes_on_sundays_and_at_christmas_is_one_range():
     assert (found.first, found.end, found.left_out) == (FIRST, day(399), "")
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(
     counts=st.lists(st.integers(80, 120), min_size=60, max_size=400),
     wrong=st.dictionaries(st.integers(-9000, 9000), st.integers(1, 5), max_size=8),

@@ -3,7 +3,7 @@ from datetime import date, datetime, timedelta
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from ml_modeling.frames.examples import TrainingFrame
@@ -26,7 +26,6 @@ def test_the_weeks_of_the_fraud_detection_handbook():
     assert str(split.train) == "2018-07-11..2018-07-17"
 
 
-@settings(deadline=None)
 @given(
     days=st.integers(10, 400),
     gap=st.integers(0, 40),

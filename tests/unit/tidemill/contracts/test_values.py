@@ -58,7 +58,7 @@ def from_micros(stored: Any, of: dict[str, Any]) -> Any:
     return EPOCH + timedelta(microseconds=stored) if of.get("format") == "date-time" else stored
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.randoms(use_true_random=False))
 def test_what_is_accepted_has_the_value_that_was_sent_and_what_is_not_does_not_fit(rng: random.Random) -> None:
     contract = json_documents.contract_of(rng, json_documents.NAMES[:4])
