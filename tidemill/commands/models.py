@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tidemill.commands.replaying import replay
 from tidemill.config import load_settings, strict_json
 from tidemill.config.user import user_name
 from tidemill.tables import print_table, table
@@ -33,6 +34,9 @@ def command() -> None:
     logging.getLogger("mlflow").setLevel(logging.WARNING)
     logging.getLogger("ml_modeling").setLevel(logging.INFO)
     logging.getLogger("urllib3").setLevel(logging.ERROR)  # its retries end in an error of ours
+
+
+command.add_command(replay)
 
 
 @command.command()
