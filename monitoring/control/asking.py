@@ -8,7 +8,7 @@ from sqlalchemy import Connection, func, insert, select, update
 
 from monitoring.control import schema
 from monitoring.control.records import Ask, Limits, RetrainRequest, Suppressed
-from monitoring.control.rows import NO_LEASE, add, hold, move, request_of
+from monitoring.control.rows import NO_LEASE, add, move, request_of
 from monitoring.control.states import OPEN, WORKED, State
 from monitoring.control.values import checked_json, checked_name, checked_reason
 
@@ -34,8 +34,10 @@ def checked(ask: Ask) -> Ask:
 
 
 def ask_for(connection: Connection, ask: Ask, limits: Limits, now: datetime) -> RetrainRequest | Suppressed:
-    """The open request of this key, else a new one, else the record of why there is none."""
-    hold(connection, ask.use_case)
+    """The open request of this key, else a new one, else the record of why there is none.
+
+    The caller holds the use case: what is counted here stays as it is.
+    """
     same = (requests.c.use_case == ask.use_case) & (requests.c.key == ask.key) & requests.c.state.in_(OPEN)
     row = connection.execute(select(requests).where(same).with_for_update()).one_or_none()
     if row is not None:

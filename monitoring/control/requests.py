@@ -11,8 +11,8 @@ from monitoring.control.asking import ask_for, checked
 from monitoring.control.database import Database
 from monitoring.control.errors import LeaseLostError, StateConflictError, UnusableRecordError
 from monitoring.control.records import Ask, Json, Lease, Limits, RetrainRequest, Suppressed, Transition
-from monitoring.control.rows import NO_LEASE, locked, move, read, request_of, trail
-from monitoring.control.states import BY_HOLDER, OPEN, State
+from monitoring.control.rows import NO_LEASE, hold, locked, move, read, request_of, trail
+from monitoring.control.states import BY_HOLDER, NEXT, OPEN, State
 from monitoring.control.values import checked_json, checked_name, checked_reason
 
 requests = schema.requests
@@ -35,6 +35,7 @@ class RetrainRequests:
         """
         ask = checked(ask)
         with self._database.writing() as connection:
+            hold(connection, ask.use_case)
             return ask_for(connection, ask, limits or Limits(), self._database.now(connection))
 
     def claim(self, holder: str, duration: timedelta, use_case: str | None = None) -> RetrainRequest | None:
@@ -109,11 +110,11 @@ class RetrainRequests:
             UnusableRecordError: JSON cannot hold ``detail``.
         """
         kept = checked_json("the detail", detail or {})
-        if to not in BY_HOLDER:
-            raise StateConflictError(f"nobody who holds a request makes it {to}: claim, give back or cancel it")
+        if to not in BY_HOLDER & NEXT[expected]:
+            raise StateConflictError(f"no request that is {expected} is made {to} by who holds it")
         with self._database.writing() as connection:
             request = locked(connection, lease.request_id)
-            if request.state is to and _is_done(trail(connection, request)[-1], lease, expected, kept):
+            if request.state is to and _is_done(trail(connection, request), lease, expected, to, kept):
                 return request
             request = _held(request, lease)
             if request.state is not expected:
@@ -205,8 +206,10 @@ def _held(request: RetrainRequest, lease: Lease) -> RetrainRequest:
     return request
 
 
-def _is_done(last: Transition, lease: Lease, expected: State, detail: Json) -> bool:
-    return (last.token, last.from_state, last.detail) == (lease.token, expected, detail)
+def _is_done(entries: Sequence[Transition], lease: Lease, expected: State, to: State, detail: Json) -> bool:
+    """Whether that very move is in the trail; a person who asked again may have left a note behind it."""
+    move_asked = (lease.token, expected, to, detail)
+    return any((entry.token, entry.from_state, entry.to_state, entry.detail) == move_asked for entry in entries)
 
 
 def _check(duration: timedelta) -> None:
