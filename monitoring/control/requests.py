@@ -12,7 +12,7 @@ from monitoring.control.database import Database
 from monitoring.control.errors import LeaseLostError, StateConflictError, UnusableRecordError
 from monitoring.control.records import Ask, Json, Lease, Limits, RetrainRequest, Suppressed, Transition
 from monitoring.control.rows import NO_LEASE, hold, locked, move, read, request_of, trail
-from monitoring.control.states import BY_HOLDER, NEXT, OPEN, State
+from monitoring.control.states import OPEN, State, by_holder
 from monitoring.control.values import checked_json, checked_name, checked_reason
 
 requests = schema.requests
@@ -110,7 +110,7 @@ class RetrainRequests:
             UnusableRecordError: JSON cannot hold ``detail``.
         """
         kept = checked_json("the detail", detail or {})
-        if to not in BY_HOLDER & NEXT[expected]:
+        if to not in by_holder(expected):
             raise StateConflictError(f"no request that is {expected} is made {to} by who holds it")
         with self._database.writing() as connection:
             request = locked(connection, lease.request_id)

@@ -54,8 +54,11 @@ Rejected is what a gate, a guard of the rollout or a person said no to; expired 
 OPEN = tuple(state for state in State if not state.is_finished)
 WORKED = (State.PROMOTED, State.REJECTED, State.FAILED)
 """Ends after which automatic sources are asked to wait; a request that expired was never looked at."""
-BY_HOLDER = frozenset({State.TRAINED, State.GATED, State.CANARY, *WORKED})
-"""What the holder of a lease may move a request to; the others follow from claims, time and persons."""
+
+
+def by_holder(state: State) -> frozenset[State]:
+    """What who holds a request in ``state`` may move it to; claims, time and persons do the rest."""
+    return frozenset() if state is State.REQUESTED else NEXT[state] - {State.REQUESTED}
 
 
 class Policy(StrEnum):

@@ -124,6 +124,16 @@ def test_the_same_move_again_is_known_behind_a_persons_note(store: ControlStore)
     assert (again.id, again.state, again.progress) == (done.id, done.state, done.progress)
 
 
+@pytest.mark.parametrize("end", [State.REJECTED, State.EXPIRED, State.CLAIMED])
+def test_who_held_it_once_ends_no_request_that_waits(store: ControlStore, end: State) -> None:
+    made(store)
+    held = claimed(store)
+    free = store.requests.give_back(held.lease, "stopping")
+    with pytest.raises(StateConflictError, match=f"no request that is requested is made {end} by who holds it"):
+        store.requests.advance(held.lease, State.REQUESTED, end)
+    assert store.requests.get(held.id) == free
+
+
 def test_a_move_from_where_it_is_no_more_is_refused(store: ControlStore) -> None:
     held = moved_to(store, State.TRAINED)
     with pytest.raises(StateConflictError, match="is trained, expected was claimed"):

@@ -155,7 +155,13 @@ class Rules(RuleBasedStateMachine):
             assert refusal is None
 
 
-def test_the_store_keeps_the_rules(new_url: Callable[[], str]) -> None:
+def hold_the_rules(new_url: Callable[[], str], examples: int) -> None:
     machine = type("OnThisDatabase", (Rules,), {"new_url": staticmethod(new_url)})
-    few = settings(max_examples=10, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck))
-    run_state_machine_as_test(machine, settings=few)
+    some = settings(
+        max_examples=examples, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+    )
+    run_state_machine_as_test(machine, settings=some)
+
+
+def test_the_store_keeps_the_rules(new_url: Callable[[], str]) -> None:
+    hold_the_rules(new_url, 10)
