@@ -1,8 +1,7 @@
 """A process of its own at a control store: it says ``ready``, and begins when it is told to.
 
-``claim URL NAME``: two threads claim until nothing is left; prints what each got.
+``claim URL NAME``: four threads claim until nothing is left; prints what each got.
 ``ask URL COUNT``: so many threads ask for the same at once.
-``prepare URL``: makes the tables.
 ``hang URL``: claims, says ``in transaction`` instead of committing, and waits for its end.
 """
 
@@ -17,7 +16,7 @@ from sqlalchemy import Connection, Engine, event
 from monitoring.control import ControlStore
 from tests.cases.control_stores import NO_LIMITS, ask
 
-THREADS = 2
+THREADS = 4
 
 
 def claim(url: str, name: str) -> None:
@@ -39,12 +38,6 @@ def ask_often(url: str, count: str) -> None:
         _begin()
         for asked in pool.map(lambda _: store.requests.ask(ask(), NO_LIMITS), range(int(count))):
             _say(str(asked.number))
-
-
-def prepare(url: str) -> None:
-    with ControlStore(url) as store:
-        _begin()
-        store.prepare()
 
 
 def hang(url: str) -> None:
@@ -70,7 +63,7 @@ def _say(*lines: str) -> None:
     sys.stdout.flush()
 
 
-COMMANDS: Mapping[str, Callable[..., None]] = {"claim": claim, "ask": ask_often, "prepare": prepare, "hang": hang}
+COMMANDS: Mapping[str, Callable[..., None]] = {"claim": claim, "ask": ask_often, "hang": hang}
 
 if __name__ == "__main__":
     COMMANDS[sys.argv[1]](*sys.argv[2:])
