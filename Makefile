@@ -14,7 +14,7 @@ JARS := .jars/.fetched
 CLASSES := .jars/spark.jsa
 UV := .tools/bin/uv
 PACKAGES := airflow_orchestration batch_processing data_lake feature_store ingestion_layer \
-            ml_modeling model_serving stream_processing tidemill use_cases
+            ml_modeling model_serving monitoring stream_processing tidemill use_cases
 
 SOURCE ?= simulator
 FILE ?=

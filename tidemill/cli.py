@@ -31,6 +31,7 @@ COMMANDS = {
     "new": "Make a project: contracts, use cases, sources and tests of your own.",
     "produce": "Send events to Kafka: a simulated shop, or a real file.",
     "reconcile": "Check that the broker and the lake hold the same events.",
+    "retrain": "Ask for a new model, and follow what becomes of it.",
     "setup": "Make Airflow's environment and fetch the jars, once for all projects.",
     "status": "Show each service, its memory, and the stream's progress.",
     "stream": "Show and decide from where on bronze reads a topic.",

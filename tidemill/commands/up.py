@@ -9,12 +9,15 @@ from tidemill.config import load_settings
 @click.argument("services", nargs=-1)
 def command(services: tuple[str, ...]) -> None:
     """Start SERVICES and those they need, or the whole stack; return when each is ready."""
+    from monitoring.control import control_store
     from tidemill.stack.progress import StartProgress
     from tidemill.stack.up import up
 
     settings = load_settings()
     with StartProgress() as progress:
         started = up(settings, services, progress.report)
+    with control_store(settings) as store:
+        store.prepare()
     if set(started.already_running) == set(started.ready):
         click.echo("already running: " + ", ".join(started.ready), err=True)
         return

@@ -66,6 +66,17 @@ def database_url(text: str) -> str:
     return _template(text)
 
 
+def control_url(text: str) -> str:
+    """``text``, which is a SQLAlchemy URL of one of the two databases that the control store can be in."""
+    wrong = "must be sqlite:///{home}/control.db, another absolute file, or postgresql+psycopg://user@host/database"
+    if text.startswith("sqlite:///"):
+        if not re.match(r"(/|\{home\}/)[^?]*[^?/]$", text.removeprefix("sqlite:///")):
+            raise ValueError(wrong)
+    elif not re.fullmatch(r"postgresql\+psycopg://[^/\s]*/[^/\s?]+(\?\S+)?", text):
+        raise ValueError(wrong)
+    return _template(text)
+
+
 def place(text: str) -> str:
     """``text``, which is an absolute path or a URI; ``{home}`` at its begin is the home folder."""
     if not re.match(r"/|\{home\}(/|$)|[a-z][a-z0-9+.-]*://", text):
@@ -151,6 +162,7 @@ HostPort = Annotated[str, AfterValidator(host_port)]
 HostPorts = Annotated[str, AfterValidator(host_ports)]
 HttpUrl = Annotated[str, AfterValidator(http_url)]
 DatabaseUrl = Annotated[str, AfterValidator(database_url)]
+ControlUrl = Annotated[str, AfterValidator(control_url)]
 Place = Annotated[str, AfterValidator(place)]
 Master = Annotated[str, AfterValidator(master)]
 Executor = Annotated[str, AfterValidator(executor)]

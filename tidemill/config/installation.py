@@ -21,7 +21,7 @@ REQUIREMENTS = SETUP / "requirements"
 """The locked requirements of each environment, which are part of the installed package only."""
 PACKAGES = (
     *("airflow_orchestration", "batch_processing", "data_lake", "feature_store", "ingestion_layer", "ml_modeling"),
-    *("model_serving", "stream_processing", "tidemill", "use_cases"),
+    *("model_serving", "monitoring", "stream_processing", "tidemill", "use_cases"),
 )
 """What the platform installs."""
 SET_UP = "make setup" if IS_CLONE else "tidemill setup"

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from tidemill.config import installation, ports
 from tidemill.config.errors import ConfigError, nearest
 from tidemill.config.formats import (
+    ControlUrl,
     Cron,
     DatabaseUrl,
     Executor,
@@ -135,6 +136,15 @@ class Airflow(Section):
     schedules: Schedules = Schedules()
 
 
+class Control(Section):
+    """Where retrain requests and rollouts are kept."""
+
+    url: ControlUrl = Field(
+        "sqlite:///{home}/control.db", description="SQLite's file, or postgresql+psycopg://user@host/database"
+    )
+    password: SecretStr | None = Field(None, description="of the user that the URL names")
+
+
 class Feast(Section):
     registry: Place = Field("{home}/feast/registry.db", description="path or URI; Feast picks the store by its scheme")
     write_chunk_rows: int = Field(2_000, ge=1, description="rows sent to the online store at a time")
@@ -198,6 +208,7 @@ class Settings(Section):
     spark: Spark = Spark()
     stream: Stream = Stream()
     airflow: Airflow = Airflow()
+    control: Control = Control()
     feast: Feast = Feast()
     serving: Serving = Serving()
 

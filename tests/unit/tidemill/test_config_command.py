@@ -80,6 +80,13 @@ def test_help_lists_every_command_without_importing_it() -> None:
             "airflow.database",
             "postgresql://me:********@db/airflow",
         ),
+        (
+            "CONTROL__URL",
+            "postgresql+psycopg://me:x@db/tidemill",
+            "control.url",
+            "postgresql+psycopg://me:********@db/tidemill",
+        ),
+        ("CONTROL__PASSWORD", "x", "control.password", "*" * 8),
         ("KAFKA__CLIENT", '{"sasl.username": "me"}', "kafka.client.sasl.username", "me"),
     ],
 )

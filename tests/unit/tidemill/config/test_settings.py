@@ -100,6 +100,15 @@ def test_a_bad_password_is_not_printed() -> None:
         *[("stream.topics", text) for text in ('["shop.clicks.v1"]', '["cloudevent"]')],
         *[("lake.root", text) for text in ("lake", "", "{hoem}/lake", "{home}lake", "{home}/{profile}")],
         *[(key, "here") for key in ("stream.checkpoints", "feast.registry", "airflow.database")],
+        *[
+            ("control.url", text)
+            for text in ("here", "sqlite://", "sqlite:///", "sqlite:///control.db", "sqlite:////a/")
+        ],
+        *[
+            ("control.url", text)
+            for text in ("sqlite:////a.db?mode=ro", "postgresql://me@db/a", "postgresql+psycopg://db")
+        ],
+        *[("control.url", text) for text in ("mysql://me@db/a", "sqlite:///{hoem}/a", "postgresql+psycopg2://me@db/a")],
         *[("spark.master", text) for text in ("local[]", "local[0]", "loacl[2]", "127.0.0.1:7077", "")],
         *[
             ("airflow.executor", text)
@@ -135,6 +144,14 @@ def test_the_schedule_of_a_use_case_is_named_when_it_is_wrong() -> None:
         *[("serving.url", text) for text in ("http://0.0.0.0:8000", "http://[::]:8000", "https://scores.example.com")],
         *[("lake.root", text) for text in ("/data/lake", "s3a://bucket/lake", "{home}", "abfss://a@b.example.com/c")],
         *[("airflow.database", text) for text in ("sqlite:////a.db", "postgresql+psycopg2://me:pw@db/airflow")],
+        *[
+            ("control.url", text)
+            for text in ("sqlite:////a/b c.db", "sqlite:///{home}/c.db", "postgresql+psycopg://db/a")
+        ],
+        *[
+            ("control.url", f"postgresql+psycopg://{text}")
+            for text in ("me:p%40w@db:6432/a?sslmode=require", "@/a?host=/run")
+        ],
         *[("spark.master", text) for text in ("local", "local[*]", "local[4,2]", "spark://a:7077,b:7077", "yarn")],
         *[("airflow.executor", text) for text in ("CeleryExecutor", "LocalExecutor, big:my.code.Executor")],
         ("stream.topics", '["shop.click.v1"]'),

@@ -1,0 +1,54 @@
+"""The control store as its users see it."""
+
+from typing import Self
+
+from sqlalchemy import URL, make_url
+
+from monitoring.control.clock import Clock, database_clock
+from monitoring.control.database import Database
+from monitoring.control.requests import RetrainRequests
+from monitoring.control.rollouts import Rollouts
+from tidemill.config.settings import Settings
+
+SQLITE = "sqlite:///"
+
+
+class ControlStore:
+    """Requests and rollouts in one database: SQLite of this machine, or PostgreSQL.
+
+    It may be shared by threads; a process makes one of its own. ``clock`` is for tests.
+    """
+
+    def __init__(self, url: str | URL, clock: Clock = database_clock) -> None:
+        self._database = Database(make_url(url), clock)
+        self.requests = RetrainRequests(self._database)
+        self.rollouts = Rollouts(self._database)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def prepare(self) -> None:
+        """Makes the tables or migrates them, which otherwise the first use does.
+
+        Raises:
+            ControlStoreAwayError: the database does not answer.
+            ControlStoreRefusedError: it may not be used.
+            ControlStoreNewerError: a later version of the platform has migrated it.
+        """
+        self._database.prepare()
+
+    def close(self) -> None:
+        """Ends the connections; the next use makes new ones."""
+        self._database.close()
+
+
+def control_store(settings: Settings) -> ControlStore:
+    """The store that ``settings.control`` names."""
+    text, password = settings.control.url, settings.control.password
+    if text.startswith(SQLITE):  # a folder's name may hold what a URL ends at
+        return ControlStore(URL.create("sqlite", database=settings.expand(text.removeprefix(SQLITE))))
+    url = make_url(settings.expand(text))
+    return ControlStore(url if password is None else url.set(password=password.get_secret_value()))

@@ -1,0 +1,46 @@
+"""Processes at a control store that begin at once."""
+
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+
+from tidemill.config.installation import REPO
+
+Process = subprocess.Popen[str]
+
+
+@contextmanager
+def at_store(*arguments: str) -> Iterator[Process]:
+    """A process of `control_process` that is ready; it is killed at the end, if it has not ended."""
+    command = [sys.executable, "-m", "tests.cases.control_process", *arguments]
+    process = subprocess.Popen(command, cwd=REPO, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def begin(process: Process) -> None:
+    assert process.stdin is not None
+    process.stdin.write("begin\n")
+    process.stdin.flush()
+
+
+def wait_for(process: Process, line: str) -> None:
+    assert process.stdout is not None
+    assert process.stdout.readline() == f"{line}\n"
+
+
+def all_at_once(commands: Sequence[Sequence[str]]) -> list[str]:
+    """The lines that they printed; all were ready before the first began."""
+    with ExitStack() as stack:
+        processes = [stack.enter_context(at_store(*arguments)) for arguments in commands]
+        for process in processes:
+            wait_for(process, "ready")
+        for process in processes:
+            begin(process)
+        outputs = [process.communicate(timeout=120)[0] for process in processes]
+        assert [process.returncode for process in processes] == [0] * len(processes)
+    return [line for output in outputs for line in output.splitlines()]

@@ -1,0 +1,159 @@
+import math
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from monitoring.control import ControlStore, Limits, Source, State, Suppressed, UnusableRecordError
+from tests.cases.control_stores import HOUR, NO_LIMITS, SetClock, ask, request
+
+LIMITS = Limits(cool_down=6 * HOUR, per_day=2)
+
+
+def end(store: ControlStore, *, by: str = "ann") -> None:
+    """Reject the oldest open request."""
+    held = request(store.requests.claim("worker", HOUR))
+    store.requests.cancel(held.id, by, "not now")
+
+
+def test_a_request_says_who_asked_for_what_and_why(store: ControlStore, clock: SetClock) -> None:
+    evidence = {"feature": "spend_30d", "psi": 0.31, "months": [1, 2], "Übergröße": None}
+    made = request(store.requests.ask(ask(evidence=evidence, policy={"window": "rolling"})))
+    again = store.requests.get(made.id)
+    assert made == again
+    assert (again.use_case, again.source, again.actor) == ("churn", Source.DRIFT, "monitor_churn")
+    assert again.evidence == evidence
+    assert (again.state, again.requested_at, again.asked) == (State.REQUESTED, clock.now, 1)
+    assert [(entry.actor, entry.from_state, entry.to_state) for entry in store.requests.trail(made.id)] == [
+        ("monitor_churn", None, State.REQUESTED)
+    ]
+
+
+def test_asking_again_while_it_is_open_counts(store: ControlStore, clock: SetClock) -> None:
+    first = request(store.requests.ask(ask()))
+    clock.jump(HOUR)
+    second = request(store.requests.ask(ask(reason="psi of spend_30d is 0.35"), LIMITS))
+    assert (second.id, second.asked, second.last_asked_at) == (first.id, 2, clock.now)
+    assert second.requested_at == clock.now - HOUR
+    assert len(store.requests.trail(first.id)) == 1
+
+
+def test_what_a_second_person_says_is_in_the_trail(store: ControlStore) -> None:
+    first = request(store.requests.ask(ask(source=Source.PERSON, actor="ann", reason="prices changed")))
+    store.requests.ask(ask(source=Source.PERSON, actor="bob", reason="and a new shop"))
+    said = [(entry.actor, entry.detail) for entry in store.requests.trail(first.id)]
+    assert said == [("ann", {"reason": "prices changed"}), ("bob", {"asked_again": "and a new shop"})]
+
+
+@pytest.mark.parametrize("other", [{"key": "performance"}, {"use_case": "fraud"}], ids=["key", "use_case"])
+def test_another_key_or_use_case_is_another_request(store: ControlStore, other: dict[str, Any]) -> None:
+    assert request(store.requests.ask(ask())).id != request(store.requests.ask(ask(**other))).id
+
+
+def test_after_the_end_the_same_key_is_a_new_request(store: ControlStore) -> None:
+    first = request(store.requests.ask(ask(), NO_LIMITS))
+    end(store)
+    assert request(store.requests.ask(ask(), NO_LIMITS)).id != first.id
+
+
+def test_after_an_end_automatic_sources_wait(store: ControlStore, clock: SetClock) -> None:
+    store.requests.ask(ask(), LIMITS)
+    end(store)
+    clock.jump(6 * HOUR - timedelta(seconds=1))
+    refused = store.requests.ask(ask(key="another", evidence={"psi": 0.4}), LIMITS)
+    assert isinstance(refused, Suppressed)
+    assert (refused.why, refused.at, refused.evidence) == ("cool_down", clock.now, {"psi": 0.4})
+    assert "until 2026-03-01 18:00:00" in refused.detail
+    assert request(store.requests.ask(ask(use_case="fraud"), LIMITS)).use_case == "fraud"
+    clock.jump(timedelta(seconds=1))
+    assert request(store.requests.ask(ask(), LIMITS)).asked == 1
+    assert store.requests.suppressed("churn") == [refused]
+    assert store.requests.suppressed("fraud") == []
+
+
+def test_a_person_waits_for_nothing(store: ControlStore) -> None:
+    store.requests.ask(ask(), LIMITS)
+    end(store)
+    assert request(store.requests.ask(ask(source=Source.PERSON, actor="ann"), LIMITS)).state is State.REQUESTED
+
+
+def test_what_expired_was_never_looked_at_and_nothing_waits_for_it(store: ControlStore, clock: SetClock) -> None:
+    store.requests.ask(ask(), LIMITS)
+    clock.jump(HOUR)
+    assert [old.state for old in store.requests.expire(HOUR, "monitor_churn")] == [State.EXPIRED]
+    assert request(store.requests.ask(ask(), LIMITS)).state is State.REQUESTED
+
+
+def test_a_days_requests_are_limited_and_a_persons_count(store: ControlStore, clock: SetClock) -> None:
+    store.requests.ask(ask(key="1"), LIMITS)
+    store.requests.ask(ask(key="2", source=Source.PERSON), LIMITS)
+    refused = store.requests.ask(ask(key="3"), LIMITS)
+    assert isinstance(refused, Suppressed)
+    assert (refused.why, refused.detail) == ("budget", "churn had 2 requests within 24 hours, 2 are allowed")
+    assert request(store.requests.ask(ask(key="4", source=Source.PERSON), LIMITS)).asked == 1
+    assert request(store.requests.ask(ask(key="1"), LIMITS)).asked == 2
+    clock.jump(timedelta(hours=24))
+    assert request(store.requests.ask(ask(key="3"), LIMITS)).asked == 1
+
+
+@pytest.mark.parametrize("years", [-5, 5])
+def test_a_clock_that_was_wrong_for_a_moment_stops_nothing_for_longer(
+    store: ControlStore, clock: SetClock, years: int
+) -> None:
+    clock.jump(timedelta(days=365 * years))
+    store.requests.ask(ask(), LIMITS)
+    end(store)
+    clock.jump(timedelta(days=-365 * years))
+    assert request(store.requests.ask(ask(), LIMITS)).state is State.REQUESTED
+
+
+def test_a_clock_set_back_a_little_ends_no_rest(store: ControlStore, clock: SetClock) -> None:
+    store.requests.ask(ask(), LIMITS)
+    end(store)
+    clock.jump(timedelta(minutes=-5))
+    assert isinstance(store.requests.ask(ask(), LIMITS), Suppressed)
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"reason": " \n"}, "the reason is empty"),
+        ({"reason": "a\0b"}, "the reason has a character that no database keeps"),
+        ({"reason": "\ud800"}, "the reason has a character that no database keeps"),
+        ({"reason": "x" * 10_001}, "the reason has 10001 characters, 10000 are kept"),
+        ({"key": "k" * 201}, "the key has 201 characters, 200 are kept"),
+        ({"use_case": ""}, "the use case is empty"),
+        ({"actor": ""}, "who asks is empty"),
+        ({"evidence": {"at": {1, 2}}}, "the evidence cannot be kept as JSON"),
+    ],
+)
+def test_what_cannot_be_kept_is_named(store: ControlStore, changed: dict[str, Any], message: str) -> None:
+    with pytest.raises(UnusableRecordError, match=message):
+        store.requests.ask(ask(**changed))
+    assert store.requests.newest() == []
+
+
+@pytest.mark.parametrize(
+    "text", ["'; drop table retrain_requests; --", "\U0001f525 %s {x} \\", "a\n\tb", "\u202e", "日本" * 90]
+)
+def test_a_text_comes_back_as_typed(store: ControlStore, text: str) -> None:
+    made = request(store.requests.ask(ask(reason=text, key=text, actor=text, evidence={text: text})))
+    again = store.requests.get(made.id)
+    assert (again.reason, again.key, again.actor, again.evidence) == (text, text, text, {text: text})
+
+
+def test_numbers_come_back_as_given_and_those_without_a_value_as_null(store: ControlStore) -> None:
+    numbers = {"tenth": 0.1, "least": 5e-324, "large": 2**80, "none": math.nan, "endless": math.inf, "nul": "\0"}
+    kept = request(store.requests.ask(ask(evidence=numbers))).evidence
+    assert kept == numbers | {"none": None, "endless": None}
+
+
+def test_requests_are_listed_newest_first(store: ControlStore, clock: SetClock) -> None:
+    for key in ("1", "2", "3"):
+        store.requests.ask(ask(key=key), NO_LIMITS)
+        clock.jump(-HOUR)  # their order is not that of the clock
+    store.requests.ask(ask(use_case="fraud"))
+    end(store)
+    assert [made.key for made in store.requests.newest("churn")] == ["3", "2", "1"]
+    assert [made.key for made in store.requests.newest(is_open=True)] == ["drift", "3", "2"]
+    assert [made.key for made in store.requests.newest(limit=2)] == ["drift", "3"]

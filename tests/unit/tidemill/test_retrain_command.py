@@ -1,0 +1,123 @@
+"""``tidemill retrain``, on a store in a home folder of its own."""
+
+import json
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from monitoring.control import Ask, ControlStore, Lease, LeaseLostError, Limits, Source, State
+from tests.cases.control_stores import ask
+from tidemill.cli import cli
+from tidemill.config.errors import TidemillError
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ControlStore:
+    """What the commands read and write."""
+    monkeypatch.setenv("TIDEMILL_HOME", str(tmp_path))
+    monkeypatch.setenv("COLUMNS", "200")
+    return ControlStore(f"sqlite:///{tmp_path}/control.db")
+
+
+def retrain(*arguments: str) -> Result:
+    return CliRunner().invoke(cli, ["retrain", *arguments])
+
+
+def told(*arguments: str) -> Any:
+    """The JSON document that a command printed."""
+    done = retrain(*arguments, "--json")
+    assert done.exit_code == 0, done.output
+    return json.loads(done.stdout)
+
+
+def refusal(*arguments: str) -> TidemillError:
+    error = retrain(*arguments).exception
+    assert isinstance(error, TidemillError), error
+    return error
+
+
+def test_a_person_asks_and_is_told_which_request_it_is(store: ControlStore) -> None:
+    first = told("request", "churn", "--reason", "prices changed", "--by", "ann")
+    assert (first["use_case"], first["source"], first["actor"]) == ("churn", "person", "ann")
+    assert (first["reason"], first["state"], first["asked"]) == ("prices changed", "requested", 1)
+    again = retrain("request", "churn", "--reason", "and a new shop", "--by", "bob")
+    assert again.stdout == f"request {first['id']} of churn is requested, asked for 2 times\n"
+    assert told("request", "fraud", "--reason", "prices changed")["id"] != first["id"]
+
+
+def test_a_reason_is_needed(store: ControlStore) -> None:
+    assert retrain("request", "churn").exit_code == 2
+    assert "the reason is empty" in str(refusal("request", "churn", "--reason", " "))
+
+
+@pytest.mark.parametrize("command", [["request", "--reason", "x"], ["list"], ["suppressed"]], ids=lambda c: c[0])
+def test_an_unknown_use_case_is_named(store: ControlStore, command: list[str]) -> None:
+    text = str(refusal(*command, "chrun"))
+    assert text == "there is no use case 'chrun' that can be trained; did you mean 'churn'?"
+
+
+def test_requests_are_listed(store: ControlStore) -> None:
+    told("request", "churn", "--reason", "[bold]prices[/bold] changed")
+    fraud = told("request", "fraud", "--reason", "a new kind of card")
+    told("cancel", fraud["id"], "--reason", "not yet")
+    assert [made["use_case"] for made in told("list")] == ["fraud", "churn"]
+    assert [made["use_case"] for made in told("list", "churn")] == ["churn"]
+    assert [made["use_case"] for made in told("list", "--open")] == ["churn"]
+    assert [made["use_case"] for made in told("list", "--limit", "1")] == ["fraud"]
+    assert "[bold]prices[/bold] changed" in retrain("list").stdout
+
+
+def test_a_request_is_shown_with_its_trail(store: ControlStore) -> None:
+    made = told("request", "churn", "--reason", "prices changed", "--by", "ann")
+    held = store.requests.claim("worker-1", HOUR)
+    assert held is not None
+    store.requests.advance(held.lease, State.CLAIMED, State.TRAINED, {"run_id": "4f"})
+    shown = told("show", made["id"])
+    assert (shown["state"], shown["holder"], shown["progress"]) == (
+        "trained",
+        "worker-1",
+        {"trained": {"run_id": "4f"}},
+    )
+    assert [(entry["actor"], entry["from_state"], entry["to_state"]) for entry in shown["trail"]] == [
+        ("ann", None, "requested"),
+        ("worker-1", "requested", "claimed"),
+        ("worker-1", "claimed", "trained"),
+    ]
+    printed = retrain("show", made["id"]).stdout
+    assert "claimed -> trained" in printed
+    assert "worker-1 until" in printed
+
+
+def test_a_person_cancels_and_who_works_on_it_is_told(store: ControlStore) -> None:
+    made = told("request", "churn", "--reason", "prices changed")
+    held = store.requests.claim("worker-1", HOUR)
+    assert held is not None
+    done = retrain("cancel", made["id"], "--reason", "wrong data", "--by", "ann")
+    assert done.stdout == f"request {made['id']} is rejected\n"
+    with pytest.raises(LeaseLostError):
+        store.requests.renew(Lease(held.id, held.token), HOUR)
+    assert "is rejected since" in str(refusal("cancel", made["id"], "--reason", "again"))
+
+
+def test_an_unknown_request_is_named(store: ControlStore) -> None:
+    nobody = "00000000-0000-0000-0000-000000000007"
+    for command in (["show", nobody], ["cancel", nobody, "--reason", "no"]):
+        assert f"there is no request {nobody}: `tidemill retrain list`" in str(refusal(*command))
+    assert retrain("show", "churn").exit_code == 2
+
+
+def test_what_was_refused_is_listed_with_the_reason(store: ControlStore) -> None:
+    for key in ("1", "2"):
+        store.requests.ask(ask(key=key), Limits(per_day=1))
+    store.requests.ask(Ask("fraud", Source.DRIFT, "1", "psi", "monitor_fraud"), Limits(per_day=0))
+    assert [(refused["use_case"], refused["key"], refused["why"]) for refused in told("suppressed")] == [
+        ("fraud", "1", "budget"),
+        ("churn", "2", "budget"),
+    ]
+    assert [refused["use_case"] for refused in told("suppressed", "churn")] == ["churn"]
+    assert "churn had 1 requests within 24 hours, 1 are allowed" in retrain("suppressed", "churn").stdout
