@@ -8,7 +8,7 @@ statistic's limit is what it shows of that shift.
 import math
 from dataclasses import dataclass
 
-from scipy.stats import norm
+from scipy.special import ndtr, ndtri
 
 from tidemill.config.errors import TerminalError
 
@@ -35,7 +35,7 @@ class EffectLimits:
     @property
     def kolmogorov_smirnov(self) -> float:
         """Between N(0, 1) and N(shift, 1)."""
-        return float(2 * norm.cdf(self.shift / 2) - 1)
+        return float(2 * ndtr(self.shift / 2) - 1)
 
     @property
     def psi(self) -> float:
@@ -50,11 +50,11 @@ class EffectLimits:
     @property
     def auc(self) -> float:
         """Of the best classifier between N(0, 1) and N(shift, 1)."""
-        return float(norm.cdf(self.shift / math.sqrt(2)))
+        return float(ndtr(self.shift / math.sqrt(2)))
 
 
 def shift_of_kolmogorov_smirnov(distance: float) -> float:
-    return float(2 * norm.ppf(min((1 + distance) / 2, 1 - 1e-9)))
+    return float(2 * ndtri(min((1 + distance) / 2, 1 - 1e-9)))
 
 
 def shift_of_psi(psi: float) -> float:
@@ -62,7 +62,7 @@ def shift_of_psi(psi: float) -> float:
 
 
 def shift_of_auc(auc: float) -> float:
-    return float(math.sqrt(2) * norm.ppf(min(max(auc, 1e-9), 1 - 1e-9)))
+    return float(math.sqrt(2) * ndtri(min(max(auc, 1e-9), 1 - 1e-9)))
 
 
 def cohens_h(share: float, reference: float) -> float:

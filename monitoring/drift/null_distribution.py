@@ -11,7 +11,7 @@ from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import kstwobign
+from scipy.special import kolmogi
 
 from monitoring.profiles.moments import Floats
 from monitoring.profiles.quantiles import Quantiles
@@ -28,7 +28,7 @@ def ks_at_chance(inverse_rows: float, alpha: float) -> float:
 
     From the asymptotic law, which is too careful for a column of few values.
     """
-    return float(kstwobign.isf(alpha) * math.sqrt(inverse_rows))
+    return float(kolmogi(alpha) * math.sqrt(inverse_rows))
 
 
 def wasserstein_at_chance(reference: Quantiles, inverse_rows: float, alpha: float) -> float:

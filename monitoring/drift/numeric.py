@@ -10,7 +10,7 @@ that of N rows: its null distribution is Kolmogorov's at sqrt(N) D (Smirnov 1939
 import math
 
 import numpy as np
-from scipy.stats import kstwobign
+from scipy.special import kolmogorov
 
 from monitoring.drift.cells import Cells, homogeneity_p_value, psi, psi_at_chance
 from monitoring.drift.limits import EffectLimits, shift_of_kolmogorov_smirnov, shift_of_psi
@@ -68,7 +68,7 @@ def ks_distance(one: Quantiles, other: Quantiles) -> float:
 
 def ks_p_value(distance: float, inverse_rows: float) -> float:
     """The probability of such a distance when nothing has changed, asymptotically; too high when values repeat."""
-    return float(kstwobign.sf(distance / math.sqrt(inverse_rows)))
+    return float(kolmogorov(distance / math.sqrt(inverse_rows)))
 
 
 def wasserstein_distance(one: Quantiles, other: Quantiles) -> float:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import numpy as np
-from scipy.special import gammaln
-from scipy.stats import hypergeom, norm, t
+from scipy.special import gammaln, ndtri
+from scipy.stats import hypergeom, t
 
 from monitoring.drift.limits import EffectLimits, cohens_h
 from monitoring.drift.verdict import Aspect, Finding, Statistic
@@ -95,8 +95,9 @@ def two_proportions_p_value(before: Share, now: Share) -> float:
     """Fisher's exact test that two shares are one, twice its smaller tail."""
     if not before.rows or not now.rows:
         return 1.0
-    by_chance = hypergeom(now.rows + before.rows, now.hits + before.hits, now.rows)
-    return float(min(1.0, 2 * min(by_chance.cdf(now.hits), by_chance.sf(now.hits - 1))))
+    by_chance = (now.rows + before.rows, now.hits + before.hits, now.rows)
+    tails = hypergeom.cdf(now.hits, *by_chance), hypergeom.sf(now.hits - 1, *by_chance)
+    return float(min(1.0, 2 * min(tails)))
 
 
 def beyond_p_value(beyond: int, rows: int, reference_rows: int) -> float:
@@ -118,5 +119,5 @@ def _difference(name: str, before: Share, now: Share, limits: EffectLimits, alph
     if not before.rows or not now.rows:
         return Statistic(name, 0.0, limits.cohens_h, 0.0)
     effect = cohens_h(now.hits / now.rows, before.hits / before.rows)
-    by_chance = float(norm.isf(alpha / 2)) * math.sqrt(1 / now.rows + 1 / before.rows)
+    by_chance = -float(ndtri(alpha / 2)) * math.sqrt(1 / now.rows + 1 / before.rows)
     return Statistic(name, effect, max(limits.cohens_h, by_chance), effect)
