@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import chdtrc, chdtri
 
+from monitoring.drift.proportions import Share, two_proportions_p_value
 from monitoring.profiles.moments import Floats
 
 SMOOTHING = 0.5
@@ -51,37 +52,60 @@ def psi_at_chance(cells: Cells, alpha: float) -> float:
 
 
 def homogeneity_p_value(cells: Cells) -> float:
-    """Pearson's chi-square test that both sides have the same shares; small cells are pooled first.
+    """Pearson's chi-square test that both sides have the same shares.
 
-    The variance that sketches add stands beside that of each difference, which makes the test a little too careful.
+    Cells that are too small are pooled (``pool``). If they are too small even together, Fisher's exact test judges
+    them, and chi-square the others (Bonferroni): a category that was rare and no longer is must not be lost in a
+    larger one. The variance that sketches add stands beside that of each difference: a little too careful.
     """
     pooled = pool(cells)
-    count = len(pooled.reference)
-    if count < 2:
-        return 1.0
-    total = pooled.reference + pooled.current
-    expected = total / total.sum()
-    difference = pooled.current / pooled.current.sum() - pooled.reference / pooled.reference.sum()
-    statistic = (difference**2 / (expected * pooled.inverse_rows + pooled.share_variance)).sum()
-    return float(chdtrc(count - 1, statistic))
+    if pooled.small is None:
+        return _pearson(pooled.large)
+    exact = two_proportions_p_value(*pooled.small)
+    return exact if len(pooled.large.reference) < 2 else min(1.0, 2 * min(_pearson(pooled.large), exact))
 
 
-def pool(cells: Cells) -> Cells:
-    """The same rows, with the cells that are too small put together, smallest first, until none is."""
+@dataclass(frozen=True)
+class Pooled:
+    """``small`` are the shares, before and now, of all cells that are too small even together."""
+
+    large: Cells
+    small: tuple[Share, Share] | None = None
+
+
+def pool(cells: Cells) -> Pooled:
+    """The same rows, with the cells put together that are too small.
+
+    Of sketches no cell is exact, so what is too small even together joins the next larger cell.
+    """
     total = cells.reference + cells.current
     lesser = min(cells.reference.sum(), cells.current.sum()) / total.sum()
     order = np.argsort(total, kind="stable")
-    together = np.cumsum(total[order]) * lesser
-    small = total[order] * lesser < LEAST_EXPECTED
-    if not small.any():
-        return cells
-    last = max(int(small.sum()), int(np.searchsorted(together, LEAST_EXPECTED)) + 1)
-    reference, current = (_first_together(side[order], last) for side in (cells.reference, cells.current))
-    return Cells(reference, current, cells.share_variance)
+    count = int((total * lesser < LEAST_EXPECTED).sum())
+    before, now = cells.reference[order], cells.current[order]
+    if total[order[:count]].sum() * lesser < LEAST_EXPECTED:
+        if not cells.share_variance:
+            small = tuple(Share(round(side[:count].sum()), round(side.sum())) for side in (before, now))
+            return Pooled(Cells(before[count:], now[count:]), (small[0], small[1]) if count else None)
+        count = count + 1 if count else 0
+    if not count:
+        return Pooled(cells)
+    return Pooled(Cells(_first_together(before, count), _first_together(now, count), cells.share_variance))
 
 
 def _first_together(rows: Floats, count: int) -> Floats:
     return np.append(rows[:count].sum(), rows[count:])
+
+
+def _pearson(cells: Cells) -> float:
+    count = len(cells.reference)
+    if count < 2:
+        return 1.0
+    total = cells.reference + cells.current
+    expected = total / total.sum()
+    difference = cells.current / cells.current.sum() - cells.reference / cells.reference.sum()
+    statistic = (difference**2 / (expected * cells.inverse_rows + cells.share_variance)).sum()
+    return float(chdtrc(count - 1, statistic))
 
 
 def _smoothed(rows: Floats) -> Floats:

@@ -1,13 +1,13 @@
 """How large distances become by chance alone: the thresholds of effects, calibrated on the reference itself.
 
-Resampling the reference, n rows at a time, and measuring each sample's distance from it costs n draws a sample and
-feature, again at every sample size. The difference of the two distribution functions, times the root of the rows, tends
-to a Brownian bridge over ranks (Donsker 1952), one for all columns: it is drawn once, and a column's quantiles turn it
-into that column's distance. A test compares what comes out with resampling row by row.
+Resampling each column of the reference costs as many draws as the window has rows, hundreds of times, for each column.
+But a column's values are its quantiles at ranks that are uniform, whatever the column: so windows of ranks are drawn,
+as counts between ``RANKS``, once for all columns of so many rows, and a column's quantiles turn them into its own
+distances. A test compares what comes out with resampling row by row.
 """
 
 import math
-from functools import cache
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,11 +16,11 @@ from scipy.special import kolmogi
 from monitoring.profiles.moments import Floats
 from monitoring.profiles.quantiles import Quantiles
 
-PATHS = 4000
+WINDOWS = 2000
 SEED = 20
 _TAIL = np.geomspace(1e-5, 1e-2, 25)
 RANKS: NDArray[np.float64] = np.concatenate(([0.0], _TAIL, np.linspace(0.01, 0.99, 197)[1:-1], 1 - _TAIL[::-1], [1.0]))
-"""Between these a bridge is taken as constant; the tails are finer, since a heavy one is a long way."""
+"""The tails are finer, since a heavy one is a long way."""
 
 
 def ks_at_chance(inverse_rows: float, alpha: float) -> float:
@@ -32,20 +32,25 @@ def ks_at_chance(inverse_rows: float, alpha: float) -> float:
 
 
 def wasserstein_at_chance(reference: Quantiles, inverse_rows: float, alpha: float) -> float:
-    """The same for the distance of Wasserstein, in units of the column.
+    """The same for the distance of Wasserstein, in units of the column, from ``WINDOWS`` drawn windows.
 
-    ``alpha`` below 1 / ``PATHS`` gives the largest distance that was drawn.
+    ``alpha`` below 1 / ``WINDOWS`` gives the largest distance that was drawn.
     """
-    widths = np.diff(reference.quantile(RANKS))
+    rows = _two_digits(1 / inverse_rows)
     # Not a product by BLAS: its threads wait for each other longer than one takes.
-    distances = np.einsum("ij,j->i", _bridges(), widths)
-    return float(np.quantile(distances, 1 - alpha) * math.sqrt(inverse_rows))
+    distances = np.einsum("ij,j->i", _windows(rows), np.diff(reference.quantile(RANKS)))
+    return float(np.quantile(distances, 1 - alpha) * math.sqrt(inverse_rows * rows))
 
 
-@cache
-def _bridges() -> Floats:
-    """Absolute values of Brownian bridges in the middle of each interval between ``RANKS``: (PATHS, intervals)."""
-    middles = (RANKS[1:] + RANKS[:-1]) / 2
-    steps = np.sqrt(np.diff(np.concatenate(([0.0], middles, [1.0]))))
-    motion = np.cumsum(np.random.default_rng(SEED).normal(size=(PATHS, len(steps))) * steps, axis=1)
-    return np.abs(motion[:, :-1] - motion[:, -1:] * middles)
+def _two_digits(rows: float) -> int:
+    """Windows of nearly as many rows share what was drawn; distances differ by the root of the rows."""
+    return max(1, int(float(f"{rows:.1e}")))
+
+
+@lru_cache(maxsize=32)
+def _windows(rows: int) -> Floats:
+    """How far the ranks of ``rows`` uniform draws are from uniform, between ``RANKS``: (WINDOWS, intervals)."""
+    random = np.random.default_rng([SEED, rows])
+    counts = random.multinomial(rows, np.diff(RANKS), size=WINDOWS)
+    apart = np.abs(np.cumsum(counts, axis=1) / rows - RANKS[1:])
+    return (apart + np.concatenate((np.zeros((WINDOWS, 1)), apart[:, :-1]), axis=1)) / 2

@@ -2,28 +2,20 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import numpy as np
 from scipy.special import gammaln, ndtri
-from scipy.stats import hypergeom, t
+from scipy.stats import t
 
 from monitoring.drift.limits import EffectLimits, cohens_h
+from monitoring.drift.proportions import Share, two_proportions_p_value
 from monitoring.drift.verdict import Aspect, Finding, Statistic
 from monitoring.profiles.numeric import NumericProfile
 from monitoring.profiles.table import ColumnProfile, TableProfile
 
 LEAST_WINDOWS = 8
 """Windows of the past that a rate of rows is learnt from."""
-
-
-@dataclass(frozen=True)
-class Share:
-    """``hits`` of ``rows``."""
-
-    hits: int
-    rows: int
 
 
 def missing(name: str, reference: ColumnProfile, current: ColumnProfile, limits: EffectLimits, alpha: float) -> Finding:
@@ -89,15 +81,6 @@ def freshness(current: TableProfile, until: datetime, most: timedelta) -> Findin
     age_s = (until - current.latest).total_seconds()
     limit_s = most.total_seconds()
     return Finding(None, Aspect.FRESHNESS, (Statistic("age_s", age_s, limit_s, age_s / limit_s),))
-
-
-def two_proportions_p_value(before: Share, now: Share) -> float:
-    """Fisher's exact test that two shares are one, twice its smaller tail."""
-    if not before.rows or not now.rows:
-        return 1.0
-    by_chance = (now.rows + before.rows, now.hits + before.hits, now.rows)
-    tails = hypergeom.cdf(now.hits, *by_chance), hypergeom.sf(now.hits - 1, *by_chance)
-    return float(min(1.0, 2 * min(tails)))
 
 
 def beyond_p_value(beyond: int, rows: int, reference_rows: int) -> float:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ml_modeling.frames.examples import Floats
 from monitoring.drift.domain_classifier import Separation
-from monitoring.drift.quality import Share, two_proportions_p_value
+from monitoring.drift.proportions import Share, two_proportions_p_value
 from monitoring.estimates.result import CannotKnow
 
 TAIL = 0.001

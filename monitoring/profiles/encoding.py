@@ -46,6 +46,10 @@ class OtherProfileVersionError(UnreadableProfileError):
     """A profile of another version of the format."""
 
 
+class _ContradictionError(ValueError):
+    """Found while reading; ``from_bytes`` tells of it."""
+
+
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", ser_json_inf_nan="constants")
 
@@ -200,7 +204,8 @@ def _cut(sketches: bytes, header: _Header) -> Iterator[tuple[bytes, bytes]]:
     """The hashes and the sketch of each column."""
     lengths = [(8 * part.distinct, part.quantiles if isinstance(part, _Numeric) else 0) for part in header.columns]
     if sum(map(sum, lengths)) != len(sketches):
-        raise UnreadableProfileError(f"its header tells of {sum(map(sum, lengths))} bytes, there are {len(sketches)}")
+        told = sum(map(sum, lengths))
+        raise _ContradictionError(f"its header tells of {told} bytes, there are {len(sketches)}")
     start = 0
     for hashes, sketch in lengths:
         middle, end = start + hashes, start + hashes + sketch
@@ -211,7 +216,7 @@ def _cut(sketches: bytes, header: _Header) -> Iterator[tuple[bytes, bytes]]:
 def _numeric_profile(part: _Numeric, distinct: Distinct, sketch: bytes) -> NumericProfile:
     quantiles = Quantiles.from_bytes(sketch)
     if quantiles.count != part.count:
-        raise UnreadableProfileError(f"column {part.name} counts {part.count}, its sketch {quantiles.count}")
+        raise _ContradictionError(f"column {part.name} counts {part.count}, its sketch {quantiles.count}")
     return NumericProfile(
         part.low,
         part.high,
