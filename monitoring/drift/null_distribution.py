@@ -53,4 +53,5 @@ def _windows(rows: int) -> Floats:
     random = np.random.default_rng([SEED, rows])
     counts = random.multinomial(rows, np.diff(RANKS), size=WINDOWS)
     apart = np.abs(np.cumsum(counts, axis=1) / rows - RANKS[1:])
-    return (apart + np.concatenate((np.zeros((WINDOWS, 1)), apart[:, :-1]), axis=1)) / 2
+    before = np.concatenate((np.zeros((WINDOWS, 1)), apart[:, :-1]), axis=1)
+    return np.asarray((apart + before) / 2)

@@ -5,25 +5,21 @@ confusion matrix is Poisson-binomial, and every metric has a distribution before
 confidence-based performance estimation, as in Guillory et al., "Predicting with confidence on unseen distributions",
 2021, and NannyML's CBPE). It is drawn from here: each draw takes one bootstrapped calibration, since that is learnt
 from finitely many labels too, and then labels by its probabilities.
-
-Calibration is Kull, Silva Filho and Flach, "Beta calibration", 2017: three parameters. An isotonic curve follows the
-noise of small samples, which makes a model look better than it is.
 """
 
 import math
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression
 
 from ml_modeling.evaluation.estimate import Estimate
 from ml_modeling.frames.examples import Floats, Integers
+from monitoring.estimates import beta_calibration
 from monitoring.estimates.result import CalibrationError, CannotKnow, LabelFree
 
 DRAWS = 200
 LEAST_LABELS = 30
 SEED = 0
-_EDGE = 1e-6
 
 ACCURACY, PRECISION, RECALL, F1 = "accuracy", "precision", "recall", "f1"
 ROC_AUC, AVERAGE_PRECISION = "roc_auc", "average_precision"
@@ -38,7 +34,7 @@ _UNDEFINED = {
 
 @dataclass(frozen=True)
 class ScoreCalibration:
-    """``coefficients`` (draws, 3): weights of log(s) and -log(1 - s), and the intercept; each of one bootstrap."""
+    """``coefficients`` (draws, 3) are of ``beta_calibration``, each of one bootstrap."""
 
     coefficients: Floats
 
@@ -52,21 +48,7 @@ class ScoreCalibration:
         least = min(int((y == 1).sum()), int((y == 0).sum()))
         if least < LEAST_LABELS:
             raise CalibrationError(f"{least} examples of one of the labels; {LEAST_LABELS} of each calibrate a score")
-        random = np.random.default_rng(seed)
-        by_label = [np.flatnonzero(y == label) for label in (0, 1)]
-        features = _features(scores)
-        fitted = []
-        for _ in range(draws):
-            chosen = random.integers(0, len(y), len(y))
-            if len(np.unique(y[chosen])) < len(by_label):
-                chosen = np.concatenate([random.choice(rows, len(rows)) for rows in by_label])
-            fitted.append(_fit(features[chosen], y[chosen]))
-        return cls(np.array(fitted))
-
-    def probabilities(self, scores: Floats) -> Floats:
-        """How likely the positive label is by each draw: shape (draws, n)."""
-        logits = _features(scores) @ self.coefficients[:, :2].T + self.coefficients[:, 2]
-        return np.asarray(1 / (1 + np.exp(-logits.T)))
+        return cls(beta_calibration.bootstrapped(scores, y, draws, np.random.default_rng(seed)))
 
     def estimate(self, scores: Floats, threshold: float, confidence: float = 0.95, seed: int = SEED) -> LabelFree:
         """The metrics of scores (n,) that are decided to be positive from ``threshold`` on.
@@ -77,13 +59,10 @@ class ScoreCalibration:
         ranking = _Ranking.of(scores)
         decided = scores >= threshold
         draws = []
-        for probabilities in self._each(scores):
-            labels = random.random(len(scores)) < probabilities
+        for coefficients in self.coefficients:
+            labels = random.random(len(scores)) < beta_calibration.probabilities(coefficients, scores)
             draws.append({**_confusion(decided, labels), **ranking.metrics(labels)})
         return {name: _summary(name, np.array([draw[name] for draw in draws]), confidence) for name in draws[0]}
-
-    def _each(self, scores: Floats) -> "list[Floats]":
-        return [ScoreCalibration(row[None]).probabilities(scores)[0] for row in self.coefficients]
 
 
 @dataclass(frozen=True)
@@ -131,14 +110,3 @@ def _summary(name: str, draws: Floats, confidence: float) -> Estimate | CannotKn
     tail = (1 - confidence) / 2
     low, high = np.nanquantile(draws, (tail, 1 - tail))
     return Estimate(value=float(np.nanmean(draws)), low=float(low), high=float(high))
-
-
-def _features(scores: Floats) -> Floats:
-    within = np.clip(scores, _EDGE, 1 - _EDGE)
-    return np.column_stack((np.log(within), -np.log1p(-within)))
-
-
-def _fit(features: Floats, y: Integers) -> Floats:
-    """The three coefficients; a weak penalty keeps those of separated labels finite."""
-    fitted = LogisticRegression(C=100.0).fit(features, y)
-    return np.append(fitted.coef_[0], fitted.intercept_[0])

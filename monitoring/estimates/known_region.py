@@ -37,8 +37,9 @@ class KnownRegion:
     @classmethod
     def of(cls, x: Floats, most_outside: float = MOST_OUTSIDE) -> "KnownRegion":
         """Of the calibration's rows, shape (n, features), nan where missing."""
-        filled = np.where(np.isnan(x).all(axis=0), np.inf, x)
-        low, high = np.nanquantile(filled, (TAIL, 1 - TAIL), axis=0)
+        never = np.isnan(x).all(axis=0)
+        low, high = np.nanquantile(np.where(never, 0.0, x), (TAIL, 1 - TAIL), axis=0)
+        low, high = np.where(never, np.inf, low), np.where(never, -np.inf, high)
         may_miss = np.asarray(np.isnan(x).any(axis=0), dtype=np.bool_)
         region = cls(low, high, may_miss, len(x), 0, most_outside)
         return replace(region, outside=int(region.is_outside(x).sum()))

@@ -1,8 +1,11 @@
 """The expected error of predicted numbers, from a model of the loss (DLE).
 
 How far off a prediction is likely to be is learnt from the inputs and the prediction, on rows whose outcomes are known;
-the mean over new rows is what their error is expected to be (direct loss estimation, as in NannyML's DLE). How far the
-loss itself lies from its model is measured on rows that the model of the fold has not seen, and gives the interval.
+the mean over new rows is what their error is expected to be (direct loss estimation, as in NannyML's DLE). Two things
+make it unsure, and both depend on where the new rows lie. The loss of a row is not its expectation: how far it lies
+around it is learnt as well, from rows that the model of their fold has not seen. And the model is learnt from finitely
+many rows: what it says of the new ones with each fold left out gives the jackknife's variance (Efron and Stein 1981;
+Shao and Wu 1989 for groups).
 """
 
 import math
@@ -10,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import norm
+from scipy.stats import t
 from sklearn.ensemble import HistGradientBoostingRegressor
 from threadpoolctl import threadpool_limits
 
@@ -18,7 +21,7 @@ from ml_modeling.evaluation.estimate import Estimate
 from ml_modeling.frames.examples import Floats
 from monitoring.estimates.result import CalibrationError, LabelFree
 
-FOLDS = 5
+FOLDS = 6
 LEAST_ROWS = 200
 SEED = 0
 
@@ -27,25 +30,27 @@ MAE, RMSE = "mae", "rmse"
 
 @dataclass(frozen=True)
 class _Loss:
-    """A model of one loss; ``variance`` is of the loss around what models expect of rows they have not seen."""
+    """``without`` are models of all folds but one each; ``spread`` is one of how far a loss lies from them, squared."""
 
-    model: HistGradientBoostingRegressor
-    variance: float
-    rows: int
+    without: tuple[HistGradientBoostingRegressor, ...]
+    spread: HistGradientBoostingRegressor
 
     @classmethod
     def fit(cls, inputs: Floats, losses: Floats, random: np.random.Generator) -> "_Loss":
         fold = random.permutation(len(losses)) % FOLDS
+        models = tuple(_regressor().fit(inputs[fold != left], losses[fold != left]) for left in range(FOLDS))
         apart = np.empty(len(losses))
-        for held_out in range(FOLDS):
-            unseen = fold == held_out
-            apart[unseen] = losses[unseen] - _regressor().fit(inputs[~unseen], losses[~unseen]).predict(inputs[unseen])
-        return cls(_regressor().fit(inputs, losses), float(np.square(apart).mean()), len(losses))
+        for left, model in enumerate(models):
+            apart[fold == left] = losses[fold == left] - model.predict(inputs[fold == left])
+        return cls(models, _regressor().fit(inputs, apart**2))
 
     def estimate(self, inputs: Floats, confidence: float) -> tuple[float, float, float]:
-        value = float(self.model.predict(inputs).mean())
-        reach = float(norm.isf((1 - confidence) / 2)) * math.sqrt(self.variance * (1 / len(inputs) + 1 / self.rows))
-        return value, value - reach, value + reach
+        """The mean loss of the rows, and its interval."""
+        means = np.array([model.predict(inputs).mean() for model in self.without])
+        of_model = (FOLDS - 1) / FOLDS * float(np.square(means - means.mean()).sum())
+        of_rows = max(float(self.spread.predict(inputs).mean()), 0.0) / len(inputs)
+        reach = float(t.isf((1 - confidence) / 2, FOLDS - 1)) * math.sqrt(of_model + of_rows)
+        return float(means.mean()), float(means.mean()) - reach, float(means.mean()) + reach
 
 
 @dataclass(frozen=True)
