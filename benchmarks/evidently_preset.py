@@ -2,7 +2,8 @@
 
     PYTHON benchmarks/evidently_preset.py FOLDER [--time]
 
-The last line is JSON: for each pair in the folder its drifted columns, or with ``--time`` the seconds it took.
+The last line is JSON: for each pair in the folder its drifted columns, or with ``--time`` the seconds that passed
+and those of the processor.
 """
 
 import argparse
@@ -27,9 +28,9 @@ def main() -> None:
     answers: dict[str, Any] = {}
     for reference in sorted(arguments.folder.glob("*.reference")):
         before, now = pd.read_parquet(reference), pd.read_parquet(reference.with_suffix(".current"))
-        began = time.perf_counter()
+        began, worked = time.perf_counter(), time.process_time()
         result = Report([DataDriftPreset()]).run(current_data=now, reference_data=before).dict()
-        seconds = time.perf_counter() - began
+        seconds = [time.perf_counter() - began, time.process_time() - worked]
         answers[reference.stem] = seconds if arguments.time else drifted(result)
     print(json.dumps(answers))
 
