@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -46,9 +47,7 @@ def main() -> None:
     if not arguments.small:
         shapes += [(rows * 10, columns), (rows, columns * 10)]
     look(10_000, 2)  # what is made once a process
-    print(
-        "| rows | columns | profile (processor s) | verdicts | together | times the first | passed (s) | ns a value |"
-    )
+    print("| rows | columns | profile (processor s) | verdicts | both | times the first | passed (s) | ns a value |")
     print("|---|---|---|---|---|---|---|---|")
     first = 0.0
     for shape in shapes:
@@ -90,7 +89,7 @@ def look(rows: int, columns: int) -> tuple[Seconds, Seconds]:
     now = TableProfile.empty(before.definition_to_compare())
     profiling = Seconds()
     for piece in pieces(rows, columns, seed=2):
-        profile, seconds = timed(lambda piece=piece: profile_table(piece, now.definition))  # type: ignore[misc]
+        profile, seconds = timed(partial(profile_table, piece, now.definition))
         now, profiling = now.merge(profile), profiling + seconds
     _, judging = timed(lambda: judge(Reference(before), Current(now, NOON)))
     return profiling, judging

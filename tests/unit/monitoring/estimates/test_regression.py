@@ -13,14 +13,13 @@ def draw(random: np.random.Generator, size: int, centre: float = 0.5) -> tuple[n
     return x, predictions, predictions + random.normal(size=size) * (0.2 + x[:, 0])
 
 
-@pytest.mark.parametrize("centre", [0.5, 0.7])
-def test_intervals_hold_the_error_also_when_inputs_shift(centre: float) -> None:
+def test_intervals_hold_the_error_also_when_inputs_shift() -> None:
     random = np.random.default_rng(0)
     held = {"mae": 0, "rmse": 0}
     runs = 10
     for _ in range(runs):
         model = LossModel.fit(*draw(random, 2000))
-        x, predictions, y = draw(random, 800, centre)
+        x, predictions, y = draw(random, 800, 0.7)
         estimates = model.estimate(x, predictions)
         true = {"mae": np.abs(predictions - y).mean(), "rmse": np.sqrt(np.square(predictions - y).mean())}
         for name in held:
