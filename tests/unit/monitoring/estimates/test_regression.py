@@ -40,3 +40,17 @@ def test_an_error_that_grows_with_the_inputs_is_expected_to() -> None:
 def test_few_rows_teach_nothing() -> None:
     with pytest.raises(CalibrationError, match="199 rows"):
         LossModel.fit(np.zeros((199, 1)), np.zeros(199), np.zeros(199))
+
+
+def test_a_model_of_few_rows_is_unsure_however_many_it_is_asked_about() -> None:
+    random = np.random.default_rng(2)
+    widths, held, runs = [], 0, 3
+    for _ in range(runs):
+        model = LossModel.fit(*draw(random, 400))
+        x, predictions, y = draw(random, 10_000, 0.7)
+        estimate = model.estimate(x, predictions)["mae"]
+        widths.append(estimate.high - estimate.low)
+        held += estimate.low <= np.abs(predictions - y).mean() <= estimate.high
+    # 10,000 rows alone would leave it unsure by 0.02.
+    assert np.median(widths) > 0.08
+    assert held >= runs - 1
