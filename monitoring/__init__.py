@@ -1,1 +1,1 @@
-"""What watches models in use, and the record of what is to be done about them."""
+"""What watches models in use, what it finds, and the record of what is to be done about it."""
