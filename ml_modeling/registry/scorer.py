@@ -115,7 +115,7 @@ def _mean_of_trees(forest: Any, rows: Floats) -> Floats:
 
 
 def _expit(values: Floats) -> Floats:
-    from scipy.special import expit  # type: ignore[import-untyped]
+    from scipy.special import expit
 
     found: Floats = expit(values)
     return found
