@@ -22,15 +22,14 @@ def probabilities(pipeline: Any, matrix: Floats) -> Floats:
     from sklearn.neural_network import MLPClassifier
 
     final = final_step(pipeline)
-    match final:
-        case RandomForestClassifier():
-            return _mean_of_trees(final, _before(pipeline, matrix))
-        case LogisticRegression():
-            margins = row_products(_before(pipeline, matrix), final.coef_.T) + final.intercept_
-            return _of_margins(margins)
-        case MLPClassifier():
-            outputs = _forward(final, _before(pipeline, matrix))
-            return outputs if outputs.shape[1] > 1 else np.hstack([1.0 - outputs, outputs])
+    kind = _known_kind(pipeline)
+    if kind is RandomForestClassifier:
+        return _mean_of_trees(final, _before(pipeline, matrix))
+    if kind is LogisticRegression and (final.solver != "liblinear" or len(final.classes_) == 2):
+        return _of_margins(row_products(_before(pipeline, matrix), final.coef_.T) + final.intercept_)
+    if kind is MLPClassifier:
+        outputs = _forward(final, _before(pipeline, matrix))
+        return outputs if outputs.shape[1] > 1 else np.hstack([1.0 - outputs, outputs])
     found: Floats = pipeline.predict_proba(matrix).astype(np.float64)
     return found
 
@@ -42,14 +41,14 @@ def numbers(pipeline: Any, matrix: Floats) -> Floats:
     from sklearn.neural_network import MLPRegressor
 
     final = final_step(pipeline)
-    match final:
-        case RandomForestRegressor():
-            return _mean_of_trees(final, _before(pipeline, matrix))[:, 0]
-        case Ridge():
-            weights = final.coef_.reshape(-1, 1)
-            return row_products(_before(pipeline, matrix), weights)[:, 0] + float(final.intercept_)
-        case MLPRegressor():
-            return _forward(final, _before(pipeline, matrix))[:, 0]
+    kind = _known_kind(pipeline)
+    if kind is RandomForestRegressor:
+        return _mean_of_trees(final, _before(pipeline, matrix))[:, 0]
+    if kind is Ridge:
+        weights = final.coef_.reshape(-1, 1)
+        return row_products(_before(pipeline, matrix), weights)[:, 0] + float(final.intercept_)
+    if kind is MLPRegressor:
+        return _forward(final, _before(pipeline, matrix))[:, 0]
     found: Floats = pipeline.predict(matrix).astype(np.float64)
     return found
 
@@ -59,6 +58,14 @@ def final_step(model: Any) -> Any:
     from sklearn.pipeline import Pipeline
 
     return model[-1] if isinstance(model, Pipeline) else model
+
+
+def _known_kind(pipeline: Any) -> type | None:
+    """The class of the estimator; None in a pipeline of somebody's own class, which may answer otherwise."""
+    from sklearn.pipeline import Pipeline
+
+    final = final_step(pipeline)
+    return type(final) if final is pipeline or type(pipeline) is Pipeline else None
 
 
 def row_products(left: Floats, right: Floats) -> Floats:

@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline
 
 from feature_store.definitions import Task
 from ml_modeling.candidates.pipelines import Recipe, build
@@ -72,3 +74,20 @@ def test_products_follow_from_their_row_alone(shape: tuple[int, int]) -> None:
     for row in range(shape[0]):
         np.testing.assert_array_equal(row_products(left[row : row + 1], right)[0], product[row])
     np.testing.assert_array_equal(row_products(np.asfortranarray(left), right), product)
+
+
+def test_what_somebodys_own_class_says_is_what_is_answered() -> None:
+    class Halved(LogisticRegression):
+        def predict_proba(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+            positive = super().predict_proba(matrix)[:, 1] / 2
+            return np.column_stack([1 - positive, positive])
+
+    class Whole(Pipeline):
+        def predict_proba(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+            return Halved.predict_proba(self[-1], matrix)
+
+    x = np.random.default_rng(2).normal(size=(50, 3))
+    for model in (Halved(), Pipeline([("model", Halved())]), Whole([("model", Halved())])):
+        model.fit(x, (x[:, 0] > 0).astype(int))
+        np.testing.assert_array_equal(probabilities(model, x), model.predict_proba(x))
+        assert probabilities(model, x)[:, 1].max() <= 0.5
