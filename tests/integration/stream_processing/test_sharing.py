@@ -42,6 +42,7 @@ def shared(spark: SparkSession, lake: Settings) -> Iterator[tuple[SharedBronze, 
         stop.set()
         for thread in threads:
             thread.join()
+    assert not spark.streams.active
 
 
 def held(lake: Settings, *topics: str) -> None:
@@ -177,9 +178,11 @@ def test_a_topic_that_cannot_be_landed_leaves_the_shared_query_alone(
         held(lake, OTHER)
         assert well.isActive
         monkeypatch.undo()
-        assert bronze.start(TOPIC).isActive  # as who keeps it running does
+        own = bronze.start(TOPIC)  # as who keeps it running does, and stops it
         silver.start(TOPIC)
         held(lake, *BOTH)
+        assert own.isActive
+        own.stop()
     assert list(Path(checkpoint(lake, landing.RUNS)).iterdir())
 
 
