@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from deltalake import DeltaTable
@@ -57,6 +58,12 @@ def eventually(holds: Callable[[], bool], what: str) -> None:
         time.sleep(0.1)
 
 
+def settled(lake: Settings, *members: Any) -> None:
+    """What other tests have sent is taken in, and each topic is back from the query of its own that a backlog gets."""
+    held(lake, *{member.topic for member in members})
+    eventually(lambda: all(member.own is None for member in members), "a topic that had a backlog did not come back")
+
+
 def operations(lake: Settings, table: tables.Table) -> list[str]:
     return [commit["operation"] for commit in DeltaTable(table.path(lake)).history()]
 
@@ -99,8 +106,7 @@ def test_a_round_that_fails_leaves_each_topic_to_a_query_of_its_own_and_the_well
 ) -> None:
     with shared(spark, lake) as (bronze, silver):
         ill, well = (silver.start(topic) for topic in BOTH)
-        for topic in BOTH:
-            bronze.start(topic)
+        settled(lake, ill, well, *(bronze.start(topic) for topic in BOTH))
         produce(kafka, TOPIC, [encode(transaction("read"))])
         held(lake, *BOTH)
         version = DeltaTable(tables.bronze(TOPIC).path(lake)).version()
@@ -145,11 +151,11 @@ def test_a_round_that_takes_too_long_is_cut_off(
         spark.range(1).selectExpr("java_method('java.lang.Thread', 'sleep', 600000L)").collect()
         judged.set()
 
-    monkeypatch.setattr(sharing, "judge_files", slow)
-    monkeypatch.setattr(sharing, "LIMIT_S", 1.0)
     with shared(spark, lake) as (bronze, silver):
         member = silver.start(TOPIC)
-        bronze.start(TOPIC)
+        settled(lake, member, bronze.start(TOPIC))
+        monkeypatch.setattr(sharing, "judge_files", slow)
+        monkeypatch.setattr(sharing, "LIMIT_S", 1.0)
         produce(kafka, TOPIC, [encode(transaction("slow"))])
         eventually(lambda: member.own is not None, "it waits for ever")
         held(lake, TOPIC)
@@ -190,9 +196,8 @@ def test_a_batch_that_failed_after_its_writes_is_not_taken_for_the_first_time_ag
     spark: SparkSession, lake: Settings, kafka: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with shared(spark, lake) as (bronze, silver):
-        bronze.start(TOPIC)
         member = silver.start(TOPIC)
-        held(lake, TOPIC)
+        settled(lake, member, bronze.start(TOPIC))
         with monkeypatch.context() as patched:
 
             def fail(settings: Settings, topic: str, taken: Taken) -> None:
