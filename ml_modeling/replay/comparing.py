@@ -65,6 +65,7 @@ class Comparing:
     _absolute: float = 0.0
     _changes: Counter[str] = field(default_factory=Counter)
     _examples: list[tuple[float, int, Example]] = field(default_factory=list)
+    _told: int = 0
     _keys: Floats = field(default_factory=lambda: np.empty(0))
     _differences: Floats = field(default_factory=lambda: np.empty(0))
     _rows: Floats | None = None
@@ -92,7 +93,7 @@ class Comparing:
     def result(self) -> Differences | None:
         if not self._answers:
             return None
-        found = sorted(self._examples, key=lambda kept: (-kept[0], kept[1]))
+        found = sorted(self._examples, key=lambda kept: (-kept[0], -kept[1]))
         return Differences(
             answers=self._answers,
             mean=self._sum / self._answers,
@@ -106,7 +107,8 @@ class Comparing:
         )
 
     def _keep(self, size: float, example: Example) -> None:
-        heapq.heappush(self._examples, (size, -len(self._examples), example))
+        self._told -= 1  # of equal sizes the first told stays
+        heapq.heappush(self._examples, (size, self._told, example))
         if len(self._examples) > EXAMPLES:
             heapq.heappop(self._examples)
 

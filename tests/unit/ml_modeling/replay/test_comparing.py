@@ -118,3 +118,15 @@ def test_a_share_is_one_where_ranges_tell_all_and_none_where_a_feature_has_one_v
     assert (told.low, told.low_range, told.high) == (-1.0, "missing", 3.0)
     assert behind("age", np.ones(30), np.arange(30.0)) is None
     assert behind("age", np.full(30, np.nan), np.arange(30.0)) is None
+
+
+@pytest.mark.parametrize("sizes", [(0.25, 0.25, 0.25), (0.25, 0.5, 0.5)])
+def test_of_differences_of_one_size_the_first_are_shown(sizes: tuple[float, ...]) -> None:
+    found = Comparing(FEATURES)
+    for size in sizes:
+        now = replayed(np.full((20, 1), size), ["no"] * 20)
+        found.add(logged(np.zeros((20, 2)), np.zeros((20, 1)), ["no"] * 20), now)
+    result = found.result()
+    assert result is not None
+    assert [one.request_id for one in result.examples] == [f"r{row}" for row in range(comparing.EXAMPLES)]
+    assert {one.replayed for one in result.examples} == {(max(sizes),)}
