@@ -192,7 +192,7 @@ def latencies(settings: Settings, topic: str, since: datetime) -> Iterator[float
     delta = DeltaTable(table.path(settings))
     for commit in delta.history():
         log = Path(table.path(settings)) / "_delta_log" / f"{commit['version']:020}.json"
-        adds = [line["add"] for line in map(json.loads, log.read_text().splitlines()) if "add" in line]
+        adds = [line["add"] for line in map(json.loads, log.read_bytes().splitlines()) if "add" in line]
         for add in adds:
             if not add["dataChange"]:
                 continue

@@ -26,5 +26,5 @@ def _batches(files: fs.PyFileSystem, folder: str) -> set[int]:
 
 def _offsets(files: fs.PyFileSystem, path: str, topic: str) -> dict[int, int]:
     """A note of Spark: a version, then JSON of the batch, then of each source where the batch ends in it."""
-    *_, source = files.open_input_file(path).read().decode().splitlines()
+    *_, source = files.open_input_file(path).read().splitlines()
     return {int(partition): offset for partition, offset in json.loads(source).get(topic, {}).items()}

@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -45,17 +45,11 @@ class OwnBroker:
         admin = AdminClient({"bootstrap.servers": self.servers})
         with contextlib.suppress(KafkaException):  # there was none
             admin.delete_topics([topic], operation_timeout=30)[topic].result()
+        # The controller has answered, and the broker hears of it a moment later.
+        _until(lambda: topic not in admin.list_topics(timeout=10).topics, f"{topic} is gone")
         new = NewTopic(topic, partitions, 1, config={**topic_config(self.settings), **(config or {})})
-        deadline = time.monotonic() + 60
-        while True:
-            try:
-                admin.create_topics([new])[topic].result()
-            except KafkaException:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.2)
-            else:
-                return
+        admin.create_topics([new])[topic].result()
+        _until(lambda: _is_led(admin, topic, partitions), f"{topic} is led")
 
     def configure(self, topic: str, config: Mapping[str, str]) -> None:
         entries = [
@@ -92,6 +86,18 @@ def own_broker(home: Path) -> Iterator[OwnBroker]:
         yield broker
     finally:
         broker.stop()
+
+
+def _is_led(admin: AdminClient, topic: str, partitions: int) -> bool:
+    there = admin.list_topics(timeout=10).topics.get(topic)
+    return there is not None and [each.leader >= 0 for each in there.partitions.values()] == [True] * partitions
+
+
+def _until(holds: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.05)
 
 
 def _acknowledged(error: object, _: Message) -> None:

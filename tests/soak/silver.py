@@ -48,7 +48,7 @@ class Silver:
     def read(self) -> None:
         """Take in the commits that came since."""
         while (commit := self._folder / "_delta_log" / f"{self._next:020}.json").exists():
-            actions = [json.loads(line) for line in commit.read_text(encoding="utf-8").splitlines() if line]
+            actions = [json.loads(line) for line in commit.read_bytes().splitlines() if line]
             for action in actions:
                 self._take(action)
             self._next += 1

@@ -51,7 +51,7 @@ def test_sigterm_finishes_the_request_in_flight_and_sends_what_was_logged(backen
     assert [response.status_code for response in found] == [200]
     assert found[0].json()["predictions"][0]["degraded"] == ["feature_store_unavailable"]
     assert len([value for _, value in messages(backends.settings) if b"in-flight" in value]) == 1
-    lines = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+    lines = [json.loads(line) for line in log.read_bytes().splitlines()]
     assert any(line.get("request_id") == "in-flight" and line.get("status") == 200 for line in lines)
 
 
@@ -96,7 +96,12 @@ def test_a_request_is_one_line_in_the_log_and_a_health_check_that_succeeds_none(
     for method in ("GET", "HEAD"):
         assert server.client.request(method, "/healthz", headers={"x-request-id": "a-health-check"}).status_code == 200
 
-    lines = [json.loads(line) for line in server.log.read_text(encoding="utf-8").splitlines()]
+    # A path holds what the caller likes, also what is a line's end to text and not to JSON.
+    server.client.get("/model-info/a%C2%85b%E2%80%A8c", headers={"x-request-id": "the-end-of-a-line"})
+    lines = [json.loads(line) for line in server.log.read_bytes().splitlines()]
+    assert [line["path"] for line in lines if line.get("request_id") == "the-end-of-a-line"] == [
+        "/model-info/a\u0085b\u2028c"
+    ]
     mine = [line for line in lines if line.get("request_id") == "logged-by-one-line"]
     assert [(line["method"], line["path"], line["status"]) for line in mine] == [("POST", "/predict/churn", 200)]
     assert not [line for line in lines if line.get("request_id") == "a-health-check"]

@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 from deltalake import DeltaTable
@@ -21,11 +20,25 @@ from stream_processing.spark_streaming.queries.states import QueryStates
 from stream_processing.spark_streaming.silver import sharing
 from stream_processing.spark_streaming.silver.sharing import SharedSilver
 from stream_processing.spark_streaming.silver.taken import Taken, read_taken, write_taken
+from tests.integration.own_broker import OwnBroker
 from tests.integration.stream_processing.conftest import TOPIC, encode, transaction
 from tests.integration.stream_processing.test_one_tables_trouble import OTHER, PATIENCE_S, produce
 from tidemill.config import Settings
 
 BOTH = (TOPIC, OTHER)
+
+
+@pytest.fixture
+def lake(own: Settings, broker: OwnBroker) -> Settings:
+    """The settings of two empty topics and of an empty lake: what other tests have sent would be a flood."""
+    broker.make_anew(OTHER)
+    return own
+
+
+@pytest.fixture
+def kafka(broker: OwnBroker) -> str:
+    """The ``bootstrap.servers`` of the broker of the module's own."""
+    return broker.servers
 
 
 @contextmanager
@@ -58,12 +71,6 @@ def eventually(holds: Callable[[], bool], what: str) -> None:
         time.sleep(0.1)
 
 
-def settled(lake: Settings, *members: Any) -> None:
-    """What other tests have sent is taken in, and each topic is back from the query of its own that a backlog gets."""
-    held(lake, *{member.topic for member in members})
-    eventually(lambda: all(member.own is None for member in members), "a topic that had a backlog did not come back")
-
-
 def operations(lake: Settings, table: tables.Table) -> list[str]:
     return [commit["operation"] for commit in DeltaTable(table.path(lake)).history()]
 
@@ -80,8 +87,7 @@ def test_two_topics_share_a_query_and_a_round_and_a_flood_has_a_query_of_its_own
                 "bronze"
             }
 
-        held(few, *BOTH)  # what other tests have sent is a flood as well
-        eventually(share, "a topic that had a backlog did not come back")
+        eventually(share, "the query of all did not begin")
         before = len(operations(few, tables.silver(TOPIC)))
         produce(kafka, TOPIC, [encode(transaction("first")), b"bad"])
         produce(kafka, OTHER, [b"bad too"])
@@ -106,7 +112,8 @@ def test_a_round_that_fails_leaves_each_topic_to_a_query_of_its_own_and_the_well
 ) -> None:
     with shared(spark, lake) as (bronze, silver):
         ill, well = (silver.start(topic) for topic in BOTH)
-        settled(lake, ill, well, *(bronze.start(topic) for topic in BOTH))
+        for topic in BOTH:
+            bronze.start(topic)
         produce(kafka, TOPIC, [encode(transaction("read"))])
         held(lake, *BOTH)
         version = DeltaTable(tables.bronze(TOPIC).path(lake)).version()
@@ -153,7 +160,7 @@ def test_a_round_that_takes_too_long_is_cut_off(
 
     with shared(spark, lake) as (bronze, silver):
         member = silver.start(TOPIC)
-        settled(lake, member, bronze.start(TOPIC))
+        bronze.start(TOPIC)
         monkeypatch.setattr(sharing, "judge_files", slow)
         monkeypatch.setattr(sharing, "LIMIT_S", 1.0)
         produce(kafka, TOPIC, [encode(transaction("slow"))])
@@ -197,7 +204,7 @@ def test_a_batch_that_failed_after_its_writes_is_not_taken_for_the_first_time_ag
 ) -> None:
     with shared(spark, lake) as (bronze, silver):
         member = silver.start(TOPIC)
-        settled(lake, member, bronze.start(TOPIC))
+        bronze.start(TOPIC)
         with monkeypatch.context() as patched:
 
             def fail(settings: Settings, topic: str, taken: Taken) -> None:
