@@ -30,7 +30,7 @@ class ReasonDesk:
     """One thread, so that reasons take no more than their share of the machine from predictions."""
 
     def __init__(self, timeout_s: float) -> None:
-        self._timeout_s = timeout_s
+        self.timeout_s = timeout_s
         self._pool = ThreadPoolExecutor(1, "reasons")
 
     def stop(self) -> None:
@@ -44,7 +44,7 @@ class ReasonDesk:
             UnexplainableModelError: this model has no reasons.
         """
         loop = asyncio.get_running_loop()
-        async with asyncio.timeout(self._timeout_s):
+        async with asyncio.timeout(self.timeout_s):
             return await loop.run_in_executor(self._pool, reasoned, champion, instance, standing)
 
 

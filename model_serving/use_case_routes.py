@@ -100,7 +100,7 @@ def _explain(server: Server, schemas: UseCaseSchemas) -> Endpoint:
             version = f"version {champion.model.version} of {asked.use_case!r}"
             raise ProblemError(400, f"{version} cannot be explained: {error}") from None
         except TimeoutError:
-            limit = server.settings.serving.explain_timeout_s
+            limit = server.reasons.timeout_s
             detail = f"no reasons within {limit} s: others are before it, or the model is slow to explain"
             raise ProblemError(503, detail, headers={"retry-after": str(math.ceil(limit))}) from None
         return Response(
