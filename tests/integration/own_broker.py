@@ -1,8 +1,7 @@
 """A broker that belongs to one test module: it may be stopped, and its topics deleted and its data exchanged."""
 
 import contextlib
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from confluent_kafka import KafkaException, Message, Producer
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic, ResourceType
 
 from ingestion_layer.kafka.topics import topic_config
+from tests.integration import topics
 from tests.integration.conftest import settings_on_free_ports
 from tidemill.config import Settings
 from tidemill.stack.folders import Folders
@@ -44,12 +44,8 @@ class OwnBroker:
         """Delete ``topic`` if it is there, and create it, empty."""
         admin = AdminClient({"bootstrap.servers": self.servers})
         with contextlib.suppress(KafkaException):  # there was none
-            admin.delete_topics([topic], operation_timeout=30)[topic].result()
-        # The controller has answered, and the broker hears of it a moment later.
-        _until(lambda: topic not in admin.list_topics(timeout=10).topics, f"{topic} is gone")
-        new = NewTopic(topic, partitions, 1, config={**topic_config(self.settings), **(config or {})})
-        admin.create_topics([new])[topic].result()
-        _until(lambda: _is_led(admin, topic, partitions), f"{topic} is led")
+            topics.delete(admin, topic)
+        topics.make(admin, NewTopic(topic, partitions, 1, config={**topic_config(self.settings), **(config or {})}))
 
     def configure(self, topic: str, config: Mapping[str, str]) -> None:
         entries = [
@@ -86,18 +82,6 @@ def own_broker(home: Path) -> Iterator[OwnBroker]:
         yield broker
     finally:
         broker.stop()
-
-
-def _is_led(admin: AdminClient, topic: str, partitions: int) -> bool:
-    there = admin.list_topics(timeout=10).topics.get(topic)
-    return there is not None and [each.leader >= 0 for each in there.partitions.values()] == [True] * partitions
-
-
-def _until(holds: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + 60
-    while not holds():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.05)
 
 
 def _acknowledged(error: object, _: Message) -> None:

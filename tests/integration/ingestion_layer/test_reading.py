@@ -13,6 +13,7 @@ from ingestion_layer.kafka.identity import topic_identity
 from ingestion_layer.kafka.offsets import MissingTopicError, Offsets, topic_offsets
 from ingestion_layer.kafka.open_transactions import OpenTransaction, open_transactions
 from ingestion_layer.kafka.reading import range_reader
+from tests.integration import topics
 from tidemill.config import Settings
 from tidemill.stack.machine.ports import free_ports
 
@@ -24,10 +25,10 @@ ABORTED = 25
 def topic(kafka: str) -> Iterator[str]:
     """An empty topic of one partition."""
     admin = AdminClient({"bootstrap.servers": kafka})
-    admin.create_topics([NewTopic(TOPIC, 1, 1)])[TOPIC].result()
+    topics.make(admin, NewTopic(TOPIC, 1, 1))
     yield TOPIC
     with contextlib.suppress(KafkaException):  # the test deleted it
-        admin.delete_topics([TOPIC], operation_timeout=30)[TOPIC].result()
+        topics.delete(admin, TOPIC)
 
 
 def transactional(kafka: str) -> Producer:
@@ -75,10 +76,10 @@ def test_a_topic_made_anew_is_another_one_of_the_same_cluster(settings: Settings
     before = topic_identity(settings, topic)
     assert topic_identity(settings, topic) == before
     admin = AdminClient({"bootstrap.servers": kafka})
-    admin.delete_topics([topic], operation_timeout=30)[topic].result()
+    topics.delete(admin, topic)
     with pytest.raises(MissingTopicError, match=r"no topic tests\.reading"):
         topic_identity(settings, topic)
-    admin.create_topics([NewTopic(topic, 1, 1)])[topic].result()
+    topics.make(admin, NewTopic(topic, 1, 1))
     after = topic_identity(settings, topic)
     assert (after.cluster_id, after.topic_id != before.topic_id) == (before.cluster_id, True)
 

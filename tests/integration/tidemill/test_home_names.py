@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from tests.integration import topics
 from tests.integration.conftest import settings_on_free_ports
 from tidemill.config import Settings
 from tidemill.config.environment import settings_environment
@@ -55,7 +56,7 @@ def test_kafka_finds_its_topics_after_a_second_start(home: Settings) -> None:
     service = kafka.services(home)[0]
     with running(service, home):
         admin = AdminClient({"bootstrap.servers": home.kafka.bootstrap_servers})
-        admin.create_topics([NewTopic("things", 1, 1)])["things"].result()
+        topics.make(admin, NewTopic("things", 1, 1))
     assert {path.name for path in home.home.parent.iterdir()} == {NAME}
     assert (home.home / "kafka" / "data" / "things-0").is_dir()
     with running(service, home):
