@@ -22,7 +22,7 @@ from tidemill.contracts import contract, event
 from tidemill.stack.services import redis as redis_service
 from tidemill.stack.supervision.running import running
 
-TOPIC = "shop.transaction.v1"
+TOPIC, OTHER = "shop.transaction.v1", "shop.click.v1"
 BROKER_TIME = datetime(2024, 5, 2, 12, 0, 0)
 Rows = Callable[[str], list[dict[str, Any]]]
 Write = Callable[[Iterable[bytes | None]], DataFrame]
@@ -48,8 +48,9 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnBroker]:
 
 @pytest.fixture
 def own(broker: OwnBroker, tmp_path: Path, spark: SparkSession) -> Settings:
-    """The settings of a topic made anew in ``broker`` and of an empty lake."""
-    broker.make_anew(TOPIC)
+    """The settings of two topics made anew in ``broker`` and of an empty lake."""
+    for topic in (TOPIC, OTHER):
+        broker.make_anew(topic)
     stream = {"checkpoints": str(tmp_path / "checkpoints"), "trigger_s": 0.2, "poll_s": 0.2, "topic_watch_s": 0.5}
     settings = broker.settings.model_copy(
         update={

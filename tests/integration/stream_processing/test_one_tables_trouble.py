@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from pyspark.sql import SparkSession
 
@@ -20,21 +20,20 @@ from stream_processing.spark_streaming.queries.restarts import QueryRunner, Rest
 from stream_processing.spark_streaming.queries.states import QueryState, QueryStates, State
 from stream_processing.spark_streaming.silver.sharing import SharedSilver
 from stream_processing.spark_streaming.starts import query_starts
-from tests.integration.stream_processing.conftest import TOPIC, Rows, encode, transaction
+from tests.integration.own_broker import OwnBroker
+from tests.integration.stream_processing.conftest import OTHER, TOPIC, Rows, encode, transaction
 from tests.integration.stream_processing.shop import Shop, recent_lines
 from tests.integration.stream_processing.test_features import assert_as_judged
 from tidemill.config import Settings
 
-OTHER = "shop.click.v1"
 PATIENCE_S = 120
 LAYERS: tuple[Callable[[str], Table], ...] = (tables.bronze, tables.silver, tables.quarantine)
 
 
-def produce(kafka: str, topic: str, values: list[bytes]) -> None:
-    producer = Producer({"bootstrap.servers": kafka})
-    for value in values:
-        producer.produce(topic, value=value, partition=0)
-    assert producer.flush(60) == 0
+@pytest.fixture
+def lake(own: Settings) -> Settings:
+    """Topics that no other test has sent to."""
+    return own
 
 
 @contextmanager
@@ -71,18 +70,18 @@ def held(lake: Settings, topic: str) -> None:
 
 
 def test_columns_that_others_add_are_null_in_our_rows_and_stop_nothing(
-    spark: SparkSession, lake: Settings, kafka: str, rows: Rows
+    spark: SparkSession, lake: Settings, broker: OwnBroker, rows: Rows
 ) -> None:
     with running(spark, lake, (TOPIC,)) as states:
         becomes(states, f"silver/{TOPIC}", State.RUNNING)
-        produce(kafka, TOPIC, [encode(transaction("before")), b"bad"])
+        broker.send(TOPIC, encode(transaction("before")), b"bad")
         held(lake, TOPIC)
         for layer in LAYERS:
             spark.sql(f"ALTER TABLE delta.`{layer(TOPIC).path(lake)}` ADD COLUMNS (note STRING, seen STRUCT<at: DATE>)")
-        produce(kafka, TOPIC, [encode(transaction("after")), b"worse"])
+        broker.send(TOPIC, encode(transaction("after")), b"worse")
         held(lake, TOPIC)
     with running(spark, lake, (TOPIC,)) as states:
-        produce(kafka, TOPIC, [encode(transaction("after a restart"))])
+        broker.send(TOPIC, encode(transaction("after a restart")))
         held(lake, TOPIC)
         assert becomes(states, f"silver/{TOPIC}", State.RUNNING).sentence == ""
     found = {row["event_id"]: row["note"] for row in rows(tables.silver(TOPIC).name)}
@@ -103,7 +102,7 @@ def test_states_go_on_over_a_column_that_others_added_to_silver(shop: Shop) -> N
 
 
 def test_a_column_that_cannot_be_filled_fails_its_query_alone_until_the_sentence_was_followed(
-    spark: SparkSession, lake: Settings, kafka: str
+    spark: SparkSession, lake: Settings, broker: OwnBroker
 ) -> None:
     path = tables.silver(TOPIC).path(lake)
     spark.sql(f"DROP TABLE IF EXISTS delta.`{path}`")
@@ -115,8 +114,8 @@ def test_a_column_that_cannot_be_filled_fails_its_query_alone_until_the_sentence
     with running(spark, lake, (TOPIC, OTHER)) as states:
         failed = becomes(states, f"silver/{TOPIC}", State.FAILED)
         assert failed.sentence.startswith(f"{tables.silver(TOPIC).name} at {path} differs from its declaration: ")
-        produce(kafka, TOPIC, [encode(transaction("waits"))])
-        produce(kafka, OTHER, [b"goes on"])
+        broker.send(TOPIC, encode(transaction("waits")))
+        broker.send(OTHER, b"goes on")
         held(lake, OTHER)
         assert states.of(f"silver/{TOPIC}") == failed
         for query in (f"bronze/{TOPIC}", f"silver/{OTHER}"):
@@ -127,14 +126,14 @@ def test_a_column_that_cannot_be_filled_fails_its_query_alone_until_the_sentence
 
 
 def test_messages_that_the_broker_lost_unread_are_named_and_stop_their_topic_alone(
-    spark: SparkSession, lake: Settings, kafka: str
+    spark: SparkSession, lake: Settings, broker: OwnBroker
 ) -> None:
     with running(spark, lake, (TOPIC,)) as states:
-        produce(kafka, TOPIC, [encode(transaction("read"))])
+        broker.send(TOPIC, encode(transaction("read")))
         held(lake, TOPIC)
-    first = _end(kafka)
-    produce(kafka, TOPIC, [encode(transaction(f"lost {number}")) for number in range(5)])
-    _delete_before(kafka, first + 3)
+    first = _end(broker)
+    broker.send(TOPIC, *(encode(transaction(f"lost {number}")) for number in range(5)))
+    _delete_before(broker, first + 3)
     with running(spark, lake, (TOPIC, OTHER)) as states:
         failed = becomes(states, f"bronze/{TOPIC}", State.FAILED)
         assert failed.sentence == (
@@ -142,30 +141,30 @@ def test_messages_that_the_broker_lost_unread_are_named_and_stop_their_topic_alo
             f"offsets {first} to {first + 2} (3); run `tidemill stream accept-loss {TOPIC}` to put the loss on record "
             "and go on after it"
         )
-        produce(kafka, OTHER, [b"goes on"])
+        broker.send(OTHER, b"goes on")
         held(lake, OTHER)
         becomes(states, f"silver/{TOPIC}", State.RUNNING)
 
 
-def _end(kafka: str) -> int:
-    consumer = Consumer({"bootstrap.servers": kafka, "group.id": "test"})
+def _end(broker: OwnBroker) -> int:
+    consumer = Consumer({"bootstrap.servers": broker.servers, "group.id": "test"})
     try:
         return int(consumer.get_watermark_offsets(TopicPartition(TOPIC, 0), timeout=30)[1])
     finally:
         consumer.close()
 
 
-def _delete_before(kafka: str, offset: int) -> None:
-    admin = AdminClient({"bootstrap.servers": kafka})  # the answers come as long as it lives
+def _delete_before(broker: OwnBroker, offset: int) -> None:
+    admin = AdminClient({"bootstrap.servers": broker.servers})  # the answers come as long as it lives
     for future in admin.delete_records([TopicPartition(TOPIC, 0, offset)], request_timeout=30).values():
         future.result()
 
 
 def test_a_bronze_table_made_anew_fails_silver_until_its_checkpoint_was_removed(
-    spark: SparkSession, lake: Settings, kafka: str
+    spark: SparkSession, lake: Settings, broker: OwnBroker
 ) -> None:
     with running(spark, lake, (TOPIC,)):
-        produce(kafka, TOPIC, [encode(transaction("old table"))])
+        broker.send(TOPIC, encode(transaction("old table")))
         held(lake, TOPIC)
     shutil.rmtree(tables.bronze(TOPIC).path(lake))
     with running(spark, lake, (TOPIC,)) as states:

@@ -21,24 +21,17 @@ from stream_processing.spark_streaming.silver import sharing
 from stream_processing.spark_streaming.silver.sharing import SharedSilver
 from stream_processing.spark_streaming.silver.taken import Taken, read_taken, write_taken
 from tests.integration.own_broker import OwnBroker
-from tests.integration.stream_processing.conftest import TOPIC, encode, transaction
-from tests.integration.stream_processing.test_one_tables_trouble import OTHER, PATIENCE_S, produce
+from tests.integration.stream_processing.conftest import OTHER, TOPIC, encode, transaction
+from tests.integration.stream_processing.test_one_tables_trouble import PATIENCE_S
 from tidemill.config import Settings
 
 BOTH = (TOPIC, OTHER)
 
 
 @pytest.fixture
-def lake(own: Settings, broker: OwnBroker) -> Settings:
-    """The settings of two empty topics and of an empty lake: what other tests have sent would be a flood."""
-    broker.make_anew(OTHER)
+def lake(own: Settings) -> Settings:
+    """What other tests have sent would be a flood."""
     return own
-
-
-@pytest.fixture
-def kafka(broker: OwnBroker) -> str:
-    """The ``bootstrap.servers`` of the broker of the module's own."""
-    return broker.servers
 
 
 @contextmanager
@@ -76,7 +69,7 @@ def operations(lake: Settings, table: tables.Table) -> list[str]:
 
 
 def test_two_topics_share_a_query_and_a_round_and_a_flood_has_a_query_of_its_own_for_its_time(
-    spark: SparkSession, lake: Settings, kafka: str, monkeypatch: pytest.MonkeyPatch
+    spark: SparkSession, lake: Settings, broker: OwnBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     few = lake.model_copy(update={"stream": lake.stream.model_copy(update={"max_offsets_per_trigger": 200})})
     with shared(spark, few) as (bronze, silver):
@@ -89,32 +82,32 @@ def test_two_topics_share_a_query_and_a_round_and_a_flood_has_a_query_of_its_own
 
         eventually(share, "the query of all did not begin")
         before = len(operations(few, tables.silver(TOPIC)))
-        produce(kafka, TOPIC, [encode(transaction("first")), b"bad"])
-        produce(kafka, OTHER, [b"bad too"])
+        broker.send(TOPIC, encode(transaction("first")), b"bad")
+        broker.send(OTHER, b"bad too")
         held(few, *BOTH)
         assert share()
         assert all(member.isActive for member in members)
         newest_first = operations(few, tables.silver(TOPIC))
         assert "MERGE" not in newest_first[: len(newest_first) - before]
 
-        produce(kafka, TOPIC, [encode(transaction(f"flood {number}")) for number in range(3_000)])
+        broker.send(TOPIC, *(encode(transaction(f"flood {number}")) for number in range(3_000)))
         eventually(lambda: members[0].own is not None, "the flood goes on in the query of all")
-        produce(kafka, OTHER, [b"goes on"])
+        broker.send(OTHER, b"goes on")
         held(few, *BOTH)
         eventually(share, "a topic did not come back, or another query goes on")
-        produce(kafka, TOPIC, [encode(transaction("last"))])
+        broker.send(TOPIC, encode(transaction("last")))
         held(few, *BOTH)
         assert all(member.isActive for member in members)
 
 
 def test_a_round_that_fails_leaves_each_topic_to_a_query_of_its_own_and_the_well_one_comes_back(
-    spark: SparkSession, lake: Settings, kafka: str
+    spark: SparkSession, lake: Settings, broker: OwnBroker
 ) -> None:
     with shared(spark, lake) as (bronze, silver):
         ill, well = (silver.start(topic) for topic in BOTH)
         for topic in BOTH:
             bronze.start(topic)
-        produce(kafka, TOPIC, [encode(transaction("read"))])
+        broker.send(TOPIC, encode(transaction("read")))
         held(lake, *BOTH)
         version = DeltaTable(tables.bronze(TOPIC).path(lake)).version()
         log = Path(tables.bronze(TOPIC).path(lake)) / "_delta_log" / f"{version:020}.json"
@@ -126,14 +119,14 @@ def test_a_round_that_fails_leaves_each_topic_to_a_query_of_its_own_and_the_well
         silver.hear(TOPIC)
         eventually(lambda: not ill.isActive, "the topic whose file is gone goes on")
         assert "gone-" in str(ill.exception())
-        produce(kafka, OTHER, [b"goes on"])
+        broker.send(OTHER, b"goes on")
         held(lake, OTHER)
         eventually(lambda: well.own is None, "the other did not come back")
         assert well.isActive
 
 
 def test_a_process_that_died_in_a_round_leaves_its_topics_to_queries_of_their_own(
-    spark: SparkSession, lake: Settings, kafka: str
+    spark: SparkSession, lake: Settings, broker: OwnBroker
 ) -> None:
     write_taken(lake, TOPIC, Taken(table_id(tables.bronze(TOPIC), lake), -1, is_begun=True))
     with shared(spark, lake) as (bronze, silver):
@@ -142,7 +135,7 @@ def test_a_process_that_died_in_a_round_leaves_its_topics_to_queries_of_their_ow
         assert other.own is None
         for topic in BOTH:
             bronze.start(topic)
-        produce(kafka, TOPIC, [encode(transaction("suspected"))])
+        broker.send(TOPIC, encode(transaction("suspected")))
         held(lake, *BOTH)
         eventually(lambda: suspect.own is None, "it did not come back")
     version = DeltaTable(tables.bronze(TOPIC).path(lake)).version()
@@ -150,7 +143,7 @@ def test_a_process_that_died_in_a_round_leaves_its_topics_to_queries_of_their_ow
 
 
 def test_a_round_that_takes_too_long_is_cut_off(
-    spark: SparkSession, lake: Settings, kafka: str, monkeypatch: pytest.MonkeyPatch
+    spark: SparkSession, lake: Settings, broker: OwnBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     judged = threading.Event()
 
@@ -163,14 +156,14 @@ def test_a_round_that_takes_too_long_is_cut_off(
         bronze.start(TOPIC)
         monkeypatch.setattr(sharing, "judge_files", slow)
         monkeypatch.setattr(sharing, "LIMIT_S", 1.0)
-        produce(kafka, TOPIC, [encode(transaction("slow"))])
+        broker.send(TOPIC, encode(transaction("slow")))
         eventually(lambda: member.own is not None, "it waits for ever")
         held(lake, TOPIC)
     assert not judged.is_set()
 
 
 def test_a_topic_that_cannot_be_landed_leaves_the_shared_query_alone(
-    spark: SparkSession, lake: Settings, kafka: str, monkeypatch: pytest.MonkeyPatch
+    spark: SparkSession, lake: Settings, broker: OwnBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with shared(spark, lake) as (bronze, silver):
         ill, well = (bronze.start(topic) for topic in BOTH)
@@ -184,10 +177,10 @@ def test_a_topic_that_cannot_be_landed_leaves_the_shared_query_alone(
             return commit(self, *arguments)  # type: ignore[arg-type]
 
         monkeypatch.setattr(landing.BronzeTable, "commit", fail)
-        produce(kafka, TOPIC, [encode(transaction("lost?"))])
+        broker.send(TOPIC, encode(transaction("lost?")))
         eventually(lambda: not ill.isActive, "it goes on")
         assert str(ill.exception()) == "no room for this one"
-        produce(kafka, OTHER, [b"goes on"])
+        broker.send(OTHER, b"goes on")
         held(lake, OTHER)
         assert well.isActive
         monkeypatch.undo()
@@ -200,7 +193,7 @@ def test_a_topic_that_cannot_be_landed_leaves_the_shared_query_alone(
 
 
 def test_a_batch_that_failed_after_its_writes_is_not_taken_for_the_first_time_again(
-    spark: SparkSession, lake: Settings, kafka: str, monkeypatch: pytest.MonkeyPatch
+    spark: SparkSession, lake: Settings, broker: OwnBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with shared(spark, lake) as (bronze, silver):
         member = silver.start(TOPIC)
@@ -213,12 +206,12 @@ def test_a_batch_that_failed_after_its_writes_is_not_taken_for_the_first_time_ag
                 write_taken(settings, topic, taken)
 
             patched.setattr(sharing, "write_taken", fail)
-            produce(kafka, TOPIC, [encode(transaction("written")), b"bad"])
+            broker.send(TOPIC, encode(transaction("written")), b"bad")
             eventually(lambda: not member.isActive, "the failure is not told")
         assert str(member.exception()) == "the disk is full"
         again = silver.start(TOPIC)  # as who keeps it running does
         assert again.own is not None
         held(lake, TOPIC)
         eventually(lambda: again.own is None, "it did not come back")
-        produce(kafka, TOPIC, [b"worse"])
+        broker.send(TOPIC, b"worse")
         held(lake, TOPIC)

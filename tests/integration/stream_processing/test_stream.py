@@ -15,11 +15,11 @@ from data_lake.delta_rs import open_table
 from data_lake.maintenance import maintain
 from data_lake.reconciliation import TopicReport, wait_until_it_holds
 from data_lake.reconciliation.reconcile import reconcile_topic
-from ingestion_layer.kafka.topics import ensure_topics
 from stream_processing.spark_streaming.app import CONF
 from stream_processing.spark_streaming.bronze.landing import start_bronze
 from stream_processing.spark_streaming.silver.batch import start_silver
 from stream_processing.spark_streaming.silver.conflicts import SilverIdentities
+from tests.integration.own_broker import OwnBroker
 from tests.integration.stream_processing.conftest import TOPIC, Rows, encode, transaction
 from tidemill.config import Settings
 
@@ -28,10 +28,15 @@ Send = Callable[[Iterable[Message]], None]
 
 
 @pytest.fixture
-def send(kafka: str, settings: Settings) -> Send:
+def lake(own: Settings) -> Settings:
+    """A topic that no other test has sent to."""
+    return own
+
+
+@pytest.fixture
+def send(broker: OwnBroker) -> Send:
     """Send messages (``value``, ``key``, ``headers``) and wait for the acknowledgements."""
-    ensure_topics(settings)
-    producer = Producer({"bootstrap.servers": kafka, "message.max.bytes": 8_000_000})
+    producer = Producer({"bootstrap.servers": broker.servers, "message.max.bytes": 8_000_000})
 
     def produce(messages: Iterable[Message]) -> None:
         for message in messages:
