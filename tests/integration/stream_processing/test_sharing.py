@@ -69,7 +69,7 @@ def operations(lake: Settings, table: tables.Table) -> list[str]:
 
 
 def test_two_topics_share_a_query_and_a_round_and_a_flood_has_a_query_of_its_own_for_its_time(
-    spark: SparkSession, lake: Settings, broker: OwnBroker, monkeypatch: pytest.MonkeyPatch
+    spark: SparkSession, lake: Settings, broker: OwnBroker
 ) -> None:
     few = lake.model_copy(update={"stream": lake.stream.model_copy(update={"max_offsets_per_trigger": 200})})
     with shared(spark, few) as (bronze, silver):
