@@ -22,6 +22,7 @@ from data_lake.spark import session
 from stream_processing.spark_streaming.bronze.sharing import SharedBronze
 from stream_processing.spark_streaming.queries.diagnosis import Diagnosis
 from stream_processing.spark_streaming.queries.ending import NotedEnding
+from stream_processing.spark_streaming.queries.heap import HeapGauges
 from stream_processing.spark_streaming.queries.lag import shares
 from stream_processing.spark_streaming.queries.progress import ProgressGauges, StateCollector
 from stream_processing.spark_streaming.queries.restarts import QueryRunner
@@ -68,7 +69,8 @@ def run(settings: Settings, stop: threading.Event) -> None:
     states = QueryStates()
     with held_shutdown(spark, stop):
         features = feature_queries(spark, settings)
-        gauges = export_progress(spark, settings, states)
+        registry = CollectorRegistry()
+        gauges = export_progress(spark, settings, states, registry)
         silver = SharedSilver(spark, settings, states, stop, gauges.took)
         bronze = SharedBronze(spark, settings, stop, silver.hear)
         starts = query_starts(topics_called(settings.stream.topics), bronze, silver, features)
@@ -77,7 +79,7 @@ def run(settings: Settings, stop: threading.Event) -> None:
         silent = SilentLag(spark, settings, states, gauges)
         looking_after = threading.Thread(target=StateWatch(settings, features).run, args=(stop,), daemon=True)
         looking_after.start()
-        for work in (watch.run, silent.run):
+        for work in (watch.run, silent.run, HeapGauges(spark, registry).run):
             threading.Thread(target=work, args=(stop,), daemon=True).start()
         shared = [threading.Thread(target=work.run, daemon=True) for work in (bronze, silver)]
         for thread in shared:
@@ -99,9 +101,10 @@ def is_alive(spark: SparkSession) -> bool:
         return False
 
 
-def export_progress(spark: SparkSession, settings: Settings, states: QueryStates) -> ProgressGauges:
-    """Serve the progress gauges for Prometheus on ``settings.stream.metrics_address``."""
-    registry = CollectorRegistry()
+def export_progress(
+    spark: SparkSession, settings: Settings, states: QueryStates, registry: CollectorRegistry
+) -> ProgressGauges:
+    """Serve ``registry`` for Prometheus on ``settings.stream.metrics_address``, with the progress gauges in it."""
     host, port = settings.stream.metrics_address.rsplit(":", 1)
     registry.register(StateCollector(states))
     start_http_server(int(port), addr=host.strip("[]"), registry=registry)

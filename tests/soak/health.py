@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import psutil
+from prometheus_client.parser import text_string_to_metric_families
 
 from tidemill.config import Settings
 from tidemill.stack.catalog import catalog
 from tidemill.stack.folders import Folders
 from tidemill.stack.service import NotReadyError, Service
+from tidemill.stack.stream.progress import PREFIX, exposition
 from tidemill.stack.supervision.daemon import service_record
 from tidemill.stack.supervision.processes import Record, memory_bytes, tree
 
@@ -26,7 +28,10 @@ FEWEST_SAMPLES = 6
 
 @dataclass(frozen=True)
 class Sample:
-    """The memory of a service's process tree, ``age_s`` after it started (``started``, Unix seconds)."""
+    """The memory of a service's process tree, ``age_s`` after it started (``started``, Unix seconds).
+
+    Of the stream's heap counts what collections left in use: it takes what it may, and a leak stays in use.
+    """
 
     at: float
     started: float
@@ -60,6 +65,7 @@ class Processes:
     """The services of one stack."""
 
     def __init__(self, settings: Settings) -> None:
+        self._settings = settings
         found = catalog(settings)
         self._folders = Folders.of(settings)
         self._services = {name: found[name] for name in SERVICES}
@@ -89,9 +95,21 @@ class Processes:
         for name in SERVICES:
             record = self.record(name)
             process = record.process() if record else None
-            if record and process:
-                samples[name] = Sample(time.time(), record.create_time, memory_bytes(tree(process)) / 2**20)
+            unused = self._unused_heap() if name == "stream" else 0.0
+            if record and process and unused is not None:
+                mb = (memory_bytes(tree(process)) - unused) / 2**20
+                samples[name] = Sample(time.time(), record.create_time, mb)
         return samples
+
+    def _unused_heap(self) -> float | None:
+        """Bytes of heap that the stream's JVM has taken beyond what is in use; None before it tells."""
+        try:
+            families = text_string_to_metric_families(exposition(self._settings))
+            told = {sample.name: sample.value for family in families for sample in family.samples}
+        except NotReadyError:
+            return None
+        committed, live = (told.get(f"{PREFIX}heap_{name}_bytes") for name in ("committed", "live"))
+        return committed - live if committed and live else None
 
     def _trouble(self, service: Service) -> str:
         record = self.record(service.name)
