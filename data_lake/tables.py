@@ -15,10 +15,12 @@ from tidemill.contracts.registry import Contract, contract, contracts
 
 LOGGER = logging.getLogger(__name__)
 CHANGE_FEED = {"delta.enableChangeDataFeed": "true"}
-# A commit every few seconds: small files are merged as part of a commit when 50 have gathered, and the log, which a
-# reader of changes needs only as far back as its own last version, is kept for a week.
+# A commit every few seconds: small files are merged as part of a commit when 50 have gathered; who commits reads the
+# log from its last checkpoint on, so there is one each 20 commits; and the log, which a reader of changes needs only as
+# far back as its own last version, is kept for a week.
 STREAMED = {
     "delta.autoOptimize.autoCompact": "true",
+    "delta.checkpointInterval": "20",
     "delta.logRetentionDuration": "interval 7 days",
     "delta.deletedFileRetentionDuration": "interval 7 days",
 }

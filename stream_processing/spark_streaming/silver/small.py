@@ -55,9 +55,10 @@ class SmallWrites:
         Raises:
             NeedsSparkError: nothing may be repeated here; what was written does not harm a MERGE.
         """
-        self._quarantine.require_own()
         accepted = pc.is_null(parsed[REASON])
         valid, rejected = parsed.filter(accepted), parsed.filter(pc.invert(accepted))
+        if len(rejected):
+            self._quarantine.require_own()
         if len(valid):
             identities = self.known.refreshed(spark)
             hashes = hashes_of(valid)
