@@ -59,7 +59,7 @@ class Scoring:
         window, identity = self.window, self.model.identity
         return (
             f"use_case = {_text(self.use_case)} "
-            f"AND scored_date BETWEEN DATE'{window.begin.date()}' AND DATE'{window.end.date()}' "
+            f"AND scored_date >= DATE'{window.begin.date()}' AND scored_date <= DATE'{window.end.date()}' "
             f"AND scored_at >= TIMESTAMP'{window.begin:%F %T.%f}+00:00' "
             f"AND scored_at < TIMESTAMP'{window.end:%F %T.%f}+00:00' "
             f"AND model_run_id = {_text(identity.run_id)} AND model_id = {_text(identity.model_id)}"
