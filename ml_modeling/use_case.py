@@ -17,6 +17,7 @@ from feature_store.definitions import (
     FeatureService,
     FutureAggregate,
     Outcome,
+    Own,
     Question,
     Source,
 )
@@ -118,6 +119,11 @@ def load_use_case(name: str) -> UseCase:
     own = own_estimators(name)
     spec = read_specification(folder / "model.yaml", question.answer.task, question.moments, own)
     _check_names(folder / "model.yaml", spec, service, question)
+    if spec.scoring is not None and isinstance(question, Own):
+        raise SpecificationError(
+            f"{folder / 'model.yaml'}: scoring: labels.py asks with a function of its own (Own), whose rows are there "
+            "only with their labels, so that nothing can be scored before it is known: leave it out"
+        )
     check_fairness(folder / "model.yaml", spec, service, question)
     baseline = getattr(spec, "baseline", None)
     if isinstance(baseline, FeatureBaseline) and baseline.feature not in service.names:
