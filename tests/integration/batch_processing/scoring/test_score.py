@@ -150,9 +150,7 @@ def test_what_cannot_be_scored_is_said_before_spark_starts(
     with pytest.raises(NoModelError, match="model 'fraud' has no champion: name a version with --version"):
         score(shop.settings, load_use_case("fraud"), Window(AT, AT + timedelta(days=1)), None, session)
     empty = shop.settings.model_copy(update={"home": tmp_path})
-    with pytest.raises(
-        NoDataError, match=r"no table silver/transactions at .*: start the stream"
-    ):
+    with pytest.raises(NoDataError, match=r"no table silver/transactions at .*: start the stream"):
         score_all(empty, "churn", session)
 
     other = serving("churn", feature_fingerprint="00ff")
