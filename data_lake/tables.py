@@ -221,7 +221,7 @@ OWN_GOLD = (
             "scored_at TIMESTAMP",
             "entity_id STRING",
             "entities MAP<STRING, STRING>",
-            "row_key STRING?",
+            "row_key STRING",
             "score DOUBLE?",
             "scores MAP<STRING, DOUBLE>?",
             "value DOUBLE?",
@@ -235,7 +235,7 @@ OWN_GOLD = (
             "feature_fingerprint STRING",
             "scoring_id STRING",
         ),
-        keys=("use_case", "scored_at", "model_run_id", "model_id", "entities", "row_key"),
+        keys=("use_case", "scored_at", "model_run_id", "model_id", "row_key"),
         partition_by=("use_case", "scored_date"),
     ),
 )

@@ -34,7 +34,7 @@ class Lake:
 
 
 def asked_rows(lake: Lake, use_case: UseCase, window: Window) -> DataFrame:
-    """A row's keys, inputs, ``event_timestamp`` and ``row_key`` (null of entities), and whether it ``is_known``.
+    """A row's keys, inputs, ``event_timestamp`` and ``row_key``, and whether it ``is_known``.
 
     Known is who had an event before the row's time, in any table that the features are made from: of nobody else does
     the online store have a state.
@@ -57,7 +57,7 @@ def _entities(lake: Lake, service: FeatureService, window: Window) -> DataFrame:
     seen = [_events_of(lake, group).where(F.col(TIME) < F.lit(moment)) for group in _readings(service)]
     entities = reduce(DataFrame.union, (events.select(F.col(ENTITY).alias(key)) for events in seen)).distinct()
     at = F.timestamp_micros(F.lit(moment)).alias(EVENT_TIMESTAMP)
-    return entities.select(key, at, F.lit(None).cast("string").alias(KEY), F.lit(True).alias(IS_KNOWN))
+    return entities.select(key, at, F.col(key).alias(KEY), F.lit(True).alias(IS_KNOWN))
 
 
 def _moment(window: Window) -> int:

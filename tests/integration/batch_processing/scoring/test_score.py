@@ -20,6 +20,7 @@ from batch_processing.scoring.model import ModelFeaturesError
 from batch_processing.scoring.score import Scored, score
 from batch_processing.scoring.window import Window
 from data_lake.delta_rs import open_table, rows
+from data_lake.delta_tables import create_table
 from data_lake.tables import silver, table
 from ml_modeling.questions.lake import NoDataError
 from ml_modeling.registry import MlflowMissingError, NoModelError, UnreadableModelError, tags
@@ -106,11 +107,13 @@ def test_a_run_that_is_killed_leaves_nothing_and_the_next_one_does_it_all(
     at, marker = AT - timedelta(days=7), tmp_path / "written"
     line = [sys.executable, killed_scoring.__file__, "churn", at.isoformat(), str(marker)]
     environment = os.environ | settings_environment(shop.settings)
-    process = subprocess.Popen(line, env=environment, start_new_session=True, stderr=subprocess.DEVNULL)
+    log = tmp_path / "log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(line, env=environment, start_new_session=True, stdout=output, stderr=output)
     deadline = time.monotonic() + PATIENCE_S
     while not marker.exists():
-        assert process.poll() is None, "the scoring ended before it wrote"
-        assert time.monotonic() < deadline, f"it wrote nothing within {PATIENCE_S} s"
+        assert process.poll() is None, log.read_text(encoding="utf-8")[-3000:]
+        assert time.monotonic() < deadline, log.read_text(encoding="utf-8")[-3000:]
         time.sleep(0.05)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
@@ -123,27 +126,31 @@ def test_a_run_that_is_killed_leaves_nothing_and_the_next_one_does_it_all(
 
 
 def test_what_came_late_replaces_the_scores_of_the_same_time_and_another_model_has_its_own(
-    shop: Shop, champions: dict[str, str], session: Session
+    shop: Shop, champions: dict[str, str], session: Session, tmp_path: Path
 ) -> None:
-    at = AT - timedelta(days=200)
-    first = score(shop.settings, load_use_case("churn"), Window.at(at), None, session)
-    late = replace(shop.lines[0], at=at - timedelta(days=1), customer_id="late", event_id="late")
-    append_rows(shop.settings, silver("shop.transaction.v1"), [silver_row(late)])
-    second = score(shop.settings, load_use_case("churn"), Window.at(at), None, session)
+    lake = shop.settings.model_copy(update={"home": tmp_path})
+    lines, transactions = shop.lines[:60], silver("shop.transaction.v1")
+    create_table(transactions, lake)
+    append_rows(lake, transactions, map(silver_row, lines))
+    first = score_all(lake, "churn", session)
+    late = replace(lines[0], at=AT - timedelta(days=1), customer_id="late", event_id="late")
+    append_rows(lake, transactions, [silver_row(late)])
+    second = score_all(lake, "churn", session)
     assert (second.is_new, second.rows) == (True, first.rows + 1)
-    there = [row for row in rows_of(shop.settings, "churn") if row["scored_at"] == at]
+    there = rows_of(lake, "churn")
     assert len(there) == second.rows
     assert {row["scoring_id"] for row in there} == {second.scoring_id}
 
-    other = register(shop.settings, "churn", serving("churn"), fitted("churn"), is_champion=False)
-    score(shop.settings, load_use_case("churn"), Window.at(at), other, session)
-    there = [row for row in rows_of(shop.settings, "churn") if row["scored_at"] == at]
+    other = register(lake, "churn", serving("churn"), fitted("churn"), is_champion=False)
+    score_all(lake, "churn", session, other)
+    there = rows_of(lake, "churn")
     assert sorted(row["model_version"] for row in there) == sorted([champions["churn"], other] * second.rows)
 
 
 def test_what_cannot_be_scored_is_said_before_spark_starts(
     shop: Shop, champions: dict[str, str], session: Session, tmp_path: Path
 ) -> None:
+    create_table(SCORES, shop.settings)
     before = rows(open_table(SCORES, shop.settings))
     with pytest.raises(MlflowMissingError, match="reading model 'churn' version 4711"):
         score_all(shop.settings, "churn", session, "4711")
