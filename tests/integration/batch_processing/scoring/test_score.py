@@ -37,7 +37,7 @@ from tidemill.config import Settings
 from tidemill.config.environment import settings_environment
 
 SCORES = table("gold/scores")
-PATIENCE_S = 240.0
+PATIENCE_S = 600.0  # a busy machine takes minutes for what else takes twenty seconds
 
 
 @pytest.fixture(scope="module")
@@ -110,13 +110,15 @@ def test_a_run_that_is_killed_leaves_nothing_and_the_next_one_does_it_all(
     log = tmp_path / "log"
     with log.open("wb") as output:
         process = subprocess.Popen(line, env=environment, start_new_session=True, stdout=output, stderr=output)
-    deadline = time.monotonic() + PATIENCE_S
-    while not marker.exists():
-        assert process.poll() is None, log.read_text(encoding="utf-8")[-3000:]
-        assert time.monotonic() < deadline, log.read_text(encoding="utf-8")[-3000:]
-        time.sleep(0.05)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    try:
+        deadline = time.monotonic() + PATIENCE_S
+        while not marker.exists():
+            assert process.poll() is None, log.read_text(encoding="utf-8")[-3000:]
+            assert time.monotonic() < deadline, log.read_text(encoding="utf-8")[-3000:]
+            time.sleep(0.05)
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
     assert at not in {row["scored_at"] for row in rows_of(shop.settings, "churn")}
     done = score(shop.settings, load_use_case("churn"), Window.at(at), None, session)

@@ -56,7 +56,7 @@ def changed(tmp_path):
         (
             "scoring",
             {"schedule": "every day"},
-            "scoring.schedule = 'every day': Value error, must be a cron expression",
+            "scoring.schedule = 'every day': Value error, must be",
         ),
     ],
 )
