@@ -84,9 +84,10 @@ def main() -> None:
         with running(mlflow_service.services(settings)[0], settings):
             register(settings, arguments.candidate)
             spark = session("benchmark", settings)
-            measured = [measure(spark, settings, size) for size in sizes]
+            for size in sizes:
+                measured = {"candidate": arguments.candidate, **measure(spark, settings, size)}
+                print(json.dumps(measured, indent=2), flush=True)
             spark.stop()
-    print(json.dumps({"candidate": arguments.candidate, "sizes": measured}, indent=2))
 
 
 def settings_in(home: Path) -> Settings:
