@@ -2,10 +2,8 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from airflow_orchestration.declarations import UNREADABLE, content, text
-from tidemill.config.cron import checked
+from airflow_orchestration.declarations import UNREADABLE, content, schedule_in, tags_in, text
 from tidemill.config.project import current_project
 from tidemill.config.settings import load_settings
 
@@ -42,24 +40,9 @@ def _training(file: Path, schedule: str | None) -> Training:
         return Training(
             use_case=name,
             description=text(declared, "description"),
-            schedule=schedule or _schedule(declared),
+            schedule=schedule or schedule_in(declared),
             owner=text(declared, "owner", Training.owner),
-            tags=_tags(declared),
+            tags=tags_in(declared),
         )
     except UNREADABLE as error:
         return Training(name, trouble=f"{file}: {error}")
-
-
-def _schedule(declared: dict[str, Any]) -> str | None:
-    expression = text(declared, "schedule")
-    try:
-        return checked(expression) if expression else None
-    except ValueError as error:
-        raise ValueError(f"schedule = {expression!r}: {error}") from error
-
-
-def _tags(declared: dict[str, Any]) -> tuple[str, ...]:
-    value = declared.get("tags", [])
-    if not isinstance(value, list) or not all(isinstance(tag, str) for tag in value):
-        raise ValueError(f"tags = {value!r}: a list of texts is wanted")
-    return tuple(value)

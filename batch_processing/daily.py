@@ -35,7 +35,7 @@ def refresh(spark: SparkSession, settings: Settings, declared: GoldTable, full: 
     rows = query_rows(declared, target, events if where is None else events.where(where))
     ensure_table(spark, target, settings)
     with refusals(declared):
-        written = replace(settings, target, rows, where, work.note)
+        written = replace(settings, target, rows, where, work.note.to_json())
     return outcome(target.name, work, written, None if work.dates is None else len(work.dates))
 
 

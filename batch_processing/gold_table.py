@@ -3,7 +3,6 @@
 from pyspark.sql import DataFrame, Observation
 from pyspark.sql import functions as F  # noqa: N812
 
-from batch_processing.incremental import Note
 from data_lake.commits import CONFLICTS
 from data_lake.tables import Table
 from tidemill.config.errors import TransientError
@@ -14,7 +13,7 @@ class ConcurrentRunError(TransientError):
     """Another run wrote the same table meanwhile; nothing of this one was committed."""
 
 
-def replace(settings: Settings, table: Table, rows: DataFrame, where: str | None, note: Note) -> int:
+def replace(settings: Settings, table: Table, rows: DataFrame, where: str | None, note: str) -> int:
     """Replace the rows for which the SQL condition ``where`` holds (None: every row). Returns how many were written.
 
     Raises:
@@ -23,7 +22,7 @@ def replace(settings: Settings, table: Table, rows: DataFrame, where: str | None
     """
     written = Observation()
     observed = rows.select(*(c.name for c in table.columns)).observe(written, F.count(F.lit(1)).alias("rows"))
-    writer = observed.write.format("delta").mode("overwrite").option("userMetadata", note.to_json())
+    writer = observed.write.format("delta").mode("overwrite").option("userMetadata", note)
     if where is not None:
         writer = writer.option("replaceWhere", where)
     try:

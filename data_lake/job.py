@@ -3,7 +3,8 @@
 import logging
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,17 @@ if TYPE_CHECKING:
 
 
 def run(name: str, work: "Callable[[SparkSession, Settings], DataclassInstance]") -> None:
-    """Run ``work`` in a session of its own and print what it returns and its ``seconds``.
+    """:func:`report` what ``work`` does in a session of its own."""
+
+    def in_session(settings: Settings) -> "DataclassInstance":
+        with stopped_session(name, settings) as spark:
+            return work(spark, settings)
+
+    report(name, in_session)
+
+
+def report(name: str, work: "Callable[[Settings], DataclassInstance]") -> None:
+    """Run ``work`` and print what it returns and its ``seconds``.
 
     An expected error is one sentence and ends the process with the error's status. What is written to stderr here,
     spark-submit puts on stdout, so the JSON line is the last, not the only one.
@@ -28,13 +39,18 @@ def run(name: str, work: "Callable[[SparkSession, Settings], DataclassInstance]"
     started = time.monotonic()
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
     try:
-        settings = load_settings()
-        spark = session(name, settings)
-        try:
-            done = work(spark, settings)
-        finally:
-            spark.stop()
+        done = work(load_settings())
     except TidemillError as error:
         click.echo(f"{name}: {error}", err=True)
         sys.exit(error.exit_status)
     click.echo(strict_json.dumps(asdict(done) | {"seconds": round(time.monotonic() - started, 1)}))
+
+
+@contextmanager
+def stopped_session(name: str, settings: Settings) -> Iterator[SparkSession]:
+    """A session that is stopped at the end."""
+    spark = session(name, settings)
+    try:
+        yield spark
+    finally:
+        spark.stop()

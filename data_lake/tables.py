@@ -214,6 +214,32 @@ OWN_GOLD = (
         ),
         keys=("fingerprint", "source_id", "version"),
     ),
+    Table(
+        name="gold/scores",
+        description="what a model says of every entity at a time, or of every event at its own; a partition a use case",
+        columns=_columns(
+            "use_case STRING",
+            "scored_date DATE",
+            "scored_at TIMESTAMP",
+            "entity_id STRING",
+            "entities MAP<STRING, STRING>",
+            "row_key STRING",
+            "score DOUBLE?",
+            "scores MAP<STRING, DOUBLE>?",
+            "value DOUBLE?",
+            "interval ARRAY<DOUBLE>?",
+            "decision STRING?",
+            "is_cold_start BOOLEAN",
+            "features_as_of TIMESTAMP?",
+            "model_version STRING",
+            "model_run_id STRING",
+            "model_id STRING",
+            "feature_fingerprint STRING",
+            "scoring_id STRING",
+        ),
+        keys=("use_case", "scored_at", "model_run_id", "model_id", "row_key"),
+        partition_by=("use_case", "scored_date"),
+    ),
 )
 
 

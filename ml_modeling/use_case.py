@@ -17,6 +17,7 @@ from feature_store.definitions import (
     FeatureService,
     FutureAggregate,
     Outcome,
+    Own,
     Question,
     Source,
 )
@@ -118,6 +119,7 @@ def load_use_case(name: str) -> UseCase:
     own = own_estimators(name)
     spec = read_specification(folder / "model.yaml", question.answer.task, question.moments, own)
     _check_names(folder / "model.yaml", spec, service, question)
+    _check_scoring(folder / "model.yaml", spec, question)
     check_fairness(folder / "model.yaml", spec, service, question)
     baseline = getattr(spec, "baseline", None)
     if isinstance(baseline, FeatureBaseline) and baseline.feature not in service.names:
@@ -146,6 +148,14 @@ def _check_names(file: Path, spec: ModelSpec, service: FeatureService, question:
     classes = question.answer.names if isinstance(question.answer, Classes) else ()
     if isinstance(weights, dict) and set(weights) != set(classes):
         raise SpecificationError(f"{file}: class_weights: a weight for each of {', '.join(classes)} is wanted")
+
+
+def _check_scoring(file: Path, spec: ModelSpec, question: Question) -> None:
+    if spec.scoring is not None and isinstance(question, Own):
+        raise SpecificationError(
+            f"{file}: scoring: labels.py asks with a function of its own (Own), whose rows are there only with their "
+            "labels, so that nothing can be scored before it is known: leave it out"
+        )
 
 
 def _question(module: ModuleType, service: FeatureService) -> Question:

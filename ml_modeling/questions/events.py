@@ -21,10 +21,21 @@ def labelled_events(tables: Tables, question: Outcome | Own, service: FeatureSer
     Raises:
         QuestionError: the events lack what the features need of them, or a label is of another type.
     """
-    needed = _needed(question.entity, service)
     if isinstance(question, Outcome):
-        return _outcomes(tables, question, service, needed)
-    return _own(tables, question, needed)
+        return _outcomes(tables, question, service)
+    return _own(tables, question, _needed(question.entity, service))
+
+
+def asked_events(tables: Tables, question: Outcome, service: FeatureService) -> DataFrame:
+    """One row an event that is asked about, whether or not it has a label: keys, inputs, time and ``row_key``.
+
+    Raises:
+        QuestionError: the events lack what the features need of them.
+    """
+    events = tables.rows(question.events)
+    columns = {name: _asked_with(events, question, service, name) for name in _needed(question.entity, service)}
+    asked = events.where(passing(question.filters, events, question.events) & F.col(question.entity_column).isNotNull())
+    return _first(asked, question.events, question.key, EVENT_TIMESTAMP, columns)
 
 
 def _needed(entity: Entity, service: FeatureService) -> list[str]:
@@ -38,14 +49,11 @@ def _needed(entity: Entity, service: FeatureService) -> list[str]:
     return names
 
 
-def _outcomes(tables: Tables, question: Outcome, service: FeatureService, needed: Sequence[str]) -> DataFrame:
-    events, verdicts = tables.rows(question.events), tables.rows(question.of)
-    columns = {name: _asked_with(events, question, service, name) for name in needed}
-    asked = events.where(passing(question.filters, events, question.events) & F.col(question.entity_column).isNotNull())
-    happened = _first(asked, question.events, question.key, EVENT_TIMESTAMP, columns)
+def _outcomes(tables: Tables, question: Outcome, service: FeatureService) -> DataFrame:
+    verdicts = tables.rows(question.of)
     label = answered(question.answer, F.col(question.label), verdicts.schema[question.label].dataType, _where(question))
     said = _first(verdicts, question.of, question.key, MATURED, {LABEL: label})
-    both = happened.join(said, KEY)
+    both = asked_events(tables, question, service).join(said, KEY)
     return both.where((F.col(MATURED) > F.col(EVENT_TIMESTAMP)) & F.col(LABEL).isNotNull())
 
 

@@ -71,9 +71,12 @@ class ModelCache:
             MlflowRequestError: there are no such files.
             UnreadableModelError: they are not those that were trained, or no model this project can serve.
         """
-        model = registered(version)
+        return self.obtain(settings, registered(version), str(version.source))
+
+    def obtain(self, settings: Settings, model: Registered, uri: str) -> ServedModel:
+        """``model``, whose files the registry has at ``uri``; as :meth:`load`, without asking which model that is."""
         if not self._has(model.identity):
-            self._download(settings, str(version.source), model.identity)
+            self._download(settings, uri, model.identity)
         return self.read(model)
 
     def read(self, model: Registered) -> ServedModel:

@@ -24,6 +24,7 @@ from ml_modeling.specification.parts import (
     Leakage,
     Periods,
     Range,
+    Scoring,
     Search,
     SearchSpace,
 )
@@ -60,6 +61,7 @@ __all__ = [
     "Range",
     "RegressionFairness",
     "RegressionSpec",
+    "Scoring",
     "Search",
     "SearchSpace",
     "SpecificationError",

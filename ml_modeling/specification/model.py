@@ -11,6 +11,7 @@ from ml_modeling.specification.parts import (
     Gates,
     Part,
     Periods,
+    Scoring,
     Search,
     SearchSpace,
 )
@@ -37,3 +38,4 @@ class ModelSpec(Part):
     bootstrap: Bootstrap
     gates: Gates
     fairness: Fairness | None = None
+    scoring: Scoring | None = None

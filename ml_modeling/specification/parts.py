@@ -4,6 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from tidemill.config.formats import Cron
+
 Scalar = bool | int | float | str | None
 Share = Annotated[float, Field(ge=0, le=1)]
 Amount = Annotated[float, Field(ge=0)]
@@ -120,6 +122,12 @@ class FeatureBaseline(Part):
     """A rule of one feature."""
 
     feature: str
+
+
+class Scoring(Part):
+    """When everybody is scored; without it, on demand."""
+
+    schedule: Cron
 
 
 class Bootstrap(Part):

@@ -1,6 +1,7 @@
 """Each DAG, run by the real scheduler and started over REST; the platform's commands are a stand-in (``conftest``)."""
 
 import json
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -282,3 +283,25 @@ def test_a_restart_that_does_not_help_fails_the_run_in_one_sentence(
     assert ended.failure is not None
     assert ended.failure.task_id == "confirm_stream"
     assert "the stream was restarted and is not healthy after 1 s" in ended.failure.log_tail[-1]
+
+
+def test_a_scoring_is_of_the_runs_own_time_also_when_its_task_is_cleared(
+    platform: PlatformDouble, client: AirflowClient, api: AirflowApi
+) -> None:
+    platform.answer({"models score churn": [{"stdout": ['{"rows": 12}']}]})
+    ended = run(client, "score_churn")
+    ended.raise_for_failure()
+    assert client.returned(ended, "score") == {"rows": 12}
+    body = {"dry_run": False, "dag_run_id": ended.run_id, "task_ids": ["score"], "only_failed": False}
+    api.request("POST", "/dags/score_churn/clearTaskInstances", json=body)
+    eventually(lambda: len(platform.calls()) == 2, "the cleared task")
+    first, second = platform.command_lines()
+    assert first == second
+    assert re.fullmatch(r"models score churn --json --at \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", first)
+
+
+def test_a_scoring_of_events_is_of_a_range(platform: PlatformDouble, client: AirflowClient) -> None:
+    conf = {"begin": "2026-01-01T00:00:00", "end": "2026-01-02T00:00:00", "version": "7"}
+    run(client, "score_fraud", conf).raise_for_failure()
+    (line,) = platform.command_lines()
+    assert line == "models score fraud --json --from 2026-01-01T00:00:00 --to 2026-01-02T00:00:00 --version 7"

@@ -10,6 +10,7 @@ import click
 
 from tidemill.config import load_settings, strict_json
 from tidemill.config.errors import TerminalError
+from tidemill.config.times import TIMES
 from tidemill.tables import print_table, table
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from feature_store.stream.bootstrap import Bootstrapped
     from tidemill.config import Settings
 
-TIME = click.DateTime(["%Y-%m-%d", *(f"%Y-%m-%dT%H:%M:%S{end}" for end in ("", "Z", ".%f", ".%fZ"))])
+TIME = click.DateTime(TIMES)
 TIMEOUT_S = 10.0
 POLL_S = 2.0
 

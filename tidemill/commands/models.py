@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tidemill.commands.replaying import replay
+from tidemill.commands.scoring import score
 from tidemill.config import load_settings, strict_json
 from tidemill.config.user import user_name
 from tidemill.tables import print_table, table
@@ -37,6 +38,7 @@ def command() -> None:
 
 
 command.add_command(replay)
+command.add_command(score)
 
 
 @command.command()

@@ -6,10 +6,10 @@ from types import ModuleType
 import pytest
 
 from feature_store import catalog
-from feature_store.definitions import Absence, Entity, Outcome, Product, Source, column, days
+from feature_store.definitions import Absence, Entity, Outcome, Own, Product, Source, YesNo, column, days
 from ml_modeling import use_case
 from ml_modeling.evaluation.wording import asked, proven_on
-from ml_modeling.specification import Columns, SpecificationError
+from ml_modeling.specification import Columns, Scoring, SpecificationError
 from ml_modeling.use_case import load_use_case, use_case_names
 from tidemill.config.errors import TerminalError
 
@@ -94,3 +94,12 @@ def test_a_role_of_what_is_not_there_is_named(columns, message):
     spec = churn.spec.model_copy(update={"columns": columns})
     with pytest.raises(SpecificationError, match=message):
         use_case._check_names(Path("model.yaml"), spec, churn.service, churn.question)
+
+
+def test_what_only_a_function_makes_is_not_scored_on_a_schedule():
+    churn = load_use_case("churn")
+    spec = churn.spec.model_copy(update={"scoring": Scoring(schedule="@daily")})
+    own = Own(CUSTOMER, (Source("silver/transactions"),), lambda rows: rows, YesNo())
+    with pytest.raises(SpecificationError, match=r"model\.yaml: scoring: .* leave it out"):
+        use_case._check_scoring(Path("model.yaml"), spec, own)
+    use_case._check_scoring(Path("model.yaml"), spec, churn.question)

@@ -52,6 +52,12 @@ def changed(tmp_path):
         ("decisions", ["none", "churns"], "two different names, neither of them none or threshold"),
         ("cold_start.decision", "churn", "decision 'churn' is none of none, threshold, stays, churns"),
         ("cold_start.score", 2, "cold_start.score"),
+        ("scoring", {}, "scoring.schedule is missing"),
+        (
+            "scoring",
+            {"schedule": "every day"},
+            "scoring.schedule = 'every day': Value error, must be",
+        ),
     ],
 )
 def test_a_bad_value_is_named_with_its_key_and_file(changed, path, value, message):

@@ -1,0 +1,233 @@
+"""Scoring everybody, against the same estimator's own ``predict`` on a pandas frame that is ready, in one process.
+
+    python benchmarks/scoring.py [--entities 20000] [--candidate lightgbm]
+
+It starts an MLflow of its own in a temporary folder and makes, for so many customers and for ten times as many, ten
+order lines each within a year, and a churn model of 200 trees (or another candidate). Measured are the frame's
+``predict_proba``, and the job in steps that are timed apart: the features alone, features and answers, and the whole
+with its commit; each step is run twice, and the quicker one counts. A ratio is the job's rows a second by the frame's.
+Of every figure the processor seconds stand beside it, of all processes that took part: a busy machine changes the
+clock's figures, and hardly these.
+"""
+
+import argparse
+import json
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import numpy as np
+import pandas as pd
+import psutil
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F  # noqa: N812
+
+from batch_processing.scoring.asked import Lake, asked_rows
+from batch_processing.scoring.model import StoredModel, stored_model
+from batch_processing.scoring.score import answered, score
+from batch_processing.scoring.window import Window
+from data_lake import commits
+from data_lake.delta_tables import ensure_table
+from data_lake.spark import session
+from data_lake.tables import silver
+from feature_store.offline.training import training_frame
+from ml_modeling.candidates.pipelines import build
+from ml_modeling.registry.connection import connect
+from ml_modeling.registry.served import METADATA_KEY, TRUSTED_TYPES, ServingSpec
+from ml_modeling.use_case import UseCase, load_use_case
+from tidemill.config import Settings, load_settings
+from tidemill.stack.machine.ports import free_ports
+from tidemill.stack.services import mlflow as mlflow_service
+from tidemill.stack.supervision.running import running
+
+AT = datetime(2026, 3, 1, tzinfo=UTC)
+LINES_EACH = 10
+YEAR_US = 365 * 86_400_000_000
+PARAMETERS: dict[str, dict[str, Any]] = {
+    "lightgbm": {"n_estimators": 200, "num_leaves": 31, "learning_rate": 0.05},
+    "logistic_regression": {"C": 0.1},
+    "random_forest": {"n_estimators": 100, "max_depth": 10},
+    "xgboost": {"n_estimators": 200, "max_depth": 6},
+}
+SPEC = {"threshold": 0.5, "decisions": ("stays", "churns"), "cold_start_score": 0.4}
+
+
+@dataclass(frozen=True)
+class Spent:
+    """Seconds by the clock, and of processors, of all processes that took part."""
+
+    clock_s: float
+    processor_s: float
+
+    def shown(self, rows: int) -> dict[str, float]:
+        return {
+            "seconds": round(self.clock_s, 2),
+            "processor_s": round(self.processor_s, 2),
+            "rows_a_second": round(rows / self.clock_s, 1),
+        }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--entities", type=int, default=20_000)
+    parser.add_argument("--candidate", choices=sorted(PARAMETERS), default="lightgbm")
+    arguments = parser.parse_args()
+    sizes = (arguments.entities, 10 * arguments.entities)
+    with tempfile.TemporaryDirectory() as folder:
+        settings = settings_in(Path(folder))
+        with running(mlflow_service.services(settings)[0], settings):
+            register(settings, arguments.candidate)
+            spark = session("benchmark", settings)
+            for size in sizes:
+                measured = {"candidate": arguments.candidate, **measure(spark, settings, size)}
+                print(json.dumps(measured, indent=2), flush=True)
+            spark.stop()
+
+
+def settings_in(home: Path) -> Settings:
+    (port,) = free_ports(1)
+    address = f"http://127.0.0.1:{port}"
+    return load_settings({"TIDEMILL_HOME": str(home), "TIDEMILL_MLFLOW__TRACKING_URI": address})
+
+
+def register(settings: Settings, candidate: str) -> None:
+    """A champion of churn, fitted on made-up features."""
+    use_case, random = load_use_case("churn"), np.random.default_rng(3)
+    x = random.lognormal(2, 2, size=(20_000, len(use_case.features)))
+    labels = (np.log1p(x).sum(axis=1) + random.normal(size=len(x)) > 27).astype(int)
+    model = build(candidate, PARAMETERS[candidate], 1, use_case.recipe).fit(x, labels)
+    spec = ServingSpec(
+        use_case="churn",
+        feature_service=use_case.service.name,
+        feature_fingerprint=use_case.service.fingerprint,
+        features=use_case.features,
+        **SPEC,
+    )
+    client = connect(settings)
+    mlflow.set_experiment("benchmark")
+    with mlflow.start_run():
+        logged = mlflow.sklearn.log_model(
+            model,
+            name="model",
+            serialization_format="skops",
+            skops_trusted_types=[*TRUSTED_TYPES],
+            pip_requirements=["scikit-learn"],
+            metadata={METADATA_KEY: spec.model_dump(mode="json")},
+            registered_model_name="churn",
+        )
+    client.set_registered_model_alias("churn", "champion", str(logged.registered_model_version))
+
+
+def measure(spark: SparkSession, settings: Settings, entities: int) -> dict[str, Any]:
+    """The frame's rate and the job's, over ``entities`` customers in a lake of their own."""
+    own = settings.model_copy(update={"home": settings.home / str(entities)})
+    write_lines(spark, own, entities)
+    use_case, stored, window = load_use_case("churn"), stored_model(own, "churn", None), Window.at(AT)
+    source = silver("shop.transaction.v1")
+    lake = Lake(spark, own, {source.name: commits.current_version(source, own)})
+    frame = features_of(lake, use_case, window)
+    ready = pd.DataFrame(frame.toPandas()[list(use_case.features)], dtype=np.float64)
+    predict = quickest(lambda: predicted(stored, ready))
+    features = quickest(lambda: discard(features_of(lake, use_case, window)))
+    answers = quickest(lambda: discard(answered(lake, use_case, window, stored)))
+    whole = spent(lambda: check(score(own, use_case, window, None, lambda: nullcontext(spark)).rows, entities))
+    return {
+        "entities": entities,
+        "events": entities * LINES_EACH,
+        "predict": predict.shown(entities),
+        "features": features.shown(entities),
+        "features_and_answers": answers.shown(entities),
+        "whole": whole.shown(entities),
+        "ratio": round(predict.clock_s / whole.clock_s, 3),
+        "ratio_by_processor": round(predict.processor_s / whole.processor_s, 3),
+        "ratio_without_features": round(predict.clock_s / max(whole.clock_s - features.clock_s, 1e-9), 3),
+    }
+
+
+def write_lines(spark: SparkSession, settings: Settings, entities: int) -> None:
+    """Order lines at random times of the year before, in silver's own columns."""
+    table = silver("shop.transaction.v1")
+    ensure_table(spark, table, settings)
+    path = table.path(settings)
+    before = F.timestamp_micros(F.lit(int(AT.timestamp()) * 1_000_000) - (F.rand(5) * YEAR_US).cast("bigint") - 1)
+    columns = {
+        "event_time": before,
+        "event_id": F.col("id").cast("string"),
+        "source": F.lit("benchmark"),
+        "order_id": F.concat(F.lit("o"), F.col("id") % 4),
+        "line": F.lit(1),
+        "customer_id": F.concat(F.lit("c"), F.col("id") % entities),
+        "product_id": F.concat(F.lit("p"), (F.rand(6) * 300).cast("int")),
+        "quantity": (F.rand(7) * 9 + 1).cast("int"),
+        "unit_price": (F.rand(8) * 90).cast("decimal(18,4)"),
+        "currency": F.lit("GBP"),
+        "country": F.lit("United Kingdom"),
+        "kind": F.when(F.rand(9) < 0.1, "return").otherwise("purchase"),
+        "_generation": F.lit(1),
+        "_digest": F.lit(0),
+        "_partition": F.lit(0),
+        "_offset": F.col("id"),
+    }
+    rows = spark.range(entities * LINES_EACH).withColumns(columns)
+    at = F.col("event_time")
+    rows = rows.withColumns(
+        {
+            "event_date": F.to_date(at),
+            "broker_time": at,
+            "ingested_at": at,
+            "event_month": F.date_format(at, "yyyy-MM"),
+            "description": F.lit(None),
+        }
+    )
+    schema = spark.read.format("delta").load(path).schema
+    typed = [F.col(field.name).cast(field.dataType) for field in schema]
+    rows.select(*typed).write.format("delta").mode("append").save(path)
+
+
+def features_of(lake: Lake, use_case: UseCase, window: Window) -> DataFrame:
+    return training_frame(asked_rows(lake, use_case, window), use_case.service, lake.settings, versions=lake.versions)
+
+
+def predicted(stored: StoredModel, ready: pd.DataFrame) -> None:
+    """What the estimator itself says of a frame that is ready."""
+    stored.load().pipeline.predict_proba(ready.to_numpy())
+
+
+def discard(rows: DataFrame) -> None:
+    rows.write.format("noop").mode("overwrite").save()
+
+
+def check(rows: int, expected: int) -> None:
+    if rows != expected:
+        raise SystemExit(f"{rows} rows were scored, of {expected}")
+
+
+def quickest(work: Callable[[], None]) -> Spent:
+    """The quicker of two runs, so that neither pays for what happens once."""
+    return min((spent(work) for _ in range(2)), key=lambda run: run.clock_s)
+
+
+def spent(work: Callable[[], None]) -> Spent:
+    before, began = processor_seconds(), time.perf_counter()
+    work()
+    return Spent(time.perf_counter() - began, processor_seconds() - before)
+
+
+def processor_seconds() -> float:
+    """Of this process and all that it started: the JVM, and Spark's Python workers, also those that have ended."""
+    here = psutil.Process()
+    total = 0.0
+    for process in (here, *here.children(recursive=True)):
+        times = process.cpu_times()
+        total += times.user + times.system + times.children_user + times.children_system
+    return total
+
+
+if __name__ == "__main__":
+    main()
