@@ -4,6 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from tidemill.config.formats import Cron
+
 Scalar = bool | int | float | str | None
 Share = Annotated[float, Field(ge=0, le=1)]
 Amount = Annotated[float, Field(ge=0)]
@@ -114,6 +116,13 @@ class Search(Part):
     trials: int = Field(ge=1)
     timeout_s: float = Field(gt=0)
     seed: int = Field(ge=0)
+
+
+class Monitor(Part):
+    """When a look at what the model is asked is taken, and how long a window it is of."""
+
+    schedule: Cron = "0 */6 * * *"
+    window_h: float = Field(default=24.0, gt=0)
 
 
 class FeatureBaseline(Part):

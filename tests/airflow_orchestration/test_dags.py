@@ -9,7 +9,9 @@ from airflow_orchestration.environment import DAGS
 from tidemill.config.settings import REPO
 
 TRAINED = sorted(path.parent.name for path in (REPO / "use_cases").glob("*/model.yaml"))
-FILES = {path.stem: [path.stem] for path in DAGS.glob("*.py")} | {"train": [f"train_{name}" for name in TRAINED]}
+FILES = {path.stem: [path.stem] for path in DAGS.glob("*.py")} | {
+    kind: [f"{kind}_{name}" for name in TRAINED] for kind in ("monitor", "train")
+}
 DAG_IDS = sorted(dag_id for ids in FILES.values() for dag_id in ids)
 
 

@@ -46,16 +46,18 @@ def command() -> None:
 @command.command()
 @click.argument("use_case")
 @click.option("--at", type=TIME, help="The window ends at this time, UTC.  [default: now]")
-@click.option("--window", type=Duration(), default="24h", show_default=True, help="How long it is: 24h, 90m, 7d.")
+@click.option("--window", type=Duration(), help="How long it is: 24h, 90m, 7d.  [default: as model.yaml says]")
 @click.option("--request", "may_request", is_flag=True, help="Ask for a new model when its inputs or answers drifted.")
 @as_json_option
-def look(use_case: str, at: datetime | None, window: timedelta, may_request: bool, as_json: bool) -> None:
+def look(use_case: str, at: datetime | None, window: timedelta | None, may_request: bool, as_json: bool) -> None:
     """Look at what the champion of USE_CASE was asked; the same look again says the same."""
+    from ml_modeling.use_case import load_use_case
     from monitoring.looks.look import look as look_at
     from monitoring.looks.served import Window
 
     end = (at or datetime.now(UTC)).replace(tzinfo=UTC)
-    seen = look_at(load_settings(), use_case, Window(end - window, end), may_request=may_request)
+    length = window or timedelta(hours=load_use_case(use_case).spec.monitor.window_h)
+    seen = look_at(load_settings(), use_case, Window(end - length, end), may_request=may_request)
     if as_json:
         click.echo(strict_json.dumps(_document(use_case, seen), default=str))
     elif seen is None:
