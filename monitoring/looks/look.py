@@ -15,7 +15,7 @@ from monitoring.looks.metrics import write_metrics
 from monitoring.looks.page import keep_page
 from monitoring.looks.requesting import request
 from monitoring.looks.results import OvertakenError, Record, Subject, Verdicts, commit, read_record
-from monitoring.looks.served import Served, Window, served
+from monitoring.looks.served import Counts, Served, Window, served
 from monitoring.looks.subject import Champion, champion_of
 from tidemill.config.errors import TerminalError
 from tidemill.config.settings import Drift, Settings
@@ -60,16 +60,19 @@ def look(
     champion = champion_of(settings, use_case)
     if champion is None:
         return None
-    seen = served(settings, champion.spec, champion.subject.identity, window, champion.profile.definition_to_compare())
+    profile = champion.reference()
+    seen = served(settings, champion.spec, champion.subject.identity, window, profile.definition_to_compare())
     if not seen.counts.answers and not any(seen.volumes):
         return Look(champion.subject, _unasked(champion.subject, window), is_newest=False, estimates={})
-    verdicts, is_newest = _recorded(settings, champion, seen, window)
+    importance, sample = champion.importance(), champion.sample(settings.drift.sample_rows)
+    reference = Reference(profile, importance, seen.volumes, sample)
+    verdicts, is_newest = _recorded(settings, champion.subject, reference, seen, window)
     estimates = label_free(champion.spec, champion.pipeline, champion.test_examples(), _asked(champion, seen))
     asked = None
     if is_newest:
         asked = request(settings, champion.subject, verdicts) if may_request else None
         write_metrics(settings, champion.subject, verdicts, estimates)
-    keep_page(champion, seen.profile, verdicts, estimates)
+    keep_page(champion, profile, seen.profile, verdicts, estimates)
     return Look(champion.subject, verdicts, is_newest, estimates, asked)
 
 
@@ -86,13 +89,11 @@ def look_id(subject: Subject, window: Window) -> str:
     return f"{window.end:%Y%m%dT%H%M%SZ}-{hashlib.sha256(content.encode()).hexdigest()[:8]}"
 
 
-def _recorded(settings: Settings, champion: Champion, seen: Served, window: Window) -> tuple[Verdicts, bool]:
+def _recorded(
+    settings: Settings, subject: Subject, reference: Reference, seen: Served, window: Window
+) -> tuple[Verdicts, bool]:
     """The verdicts on record, now or before, and whether no later look is."""
-    subject = champion.subject
     name = look_id(subject, window)
-    reference = Reference(
-        champion.profile, champion.importance(), seen.volumes, champion.sample(settings.drift.sample_rows)
-    )
     current = Current(seen.profile, window.end, seen.sample)
     for _ in range(ATTEMPTS):
         record = read_record(settings, subject, name)
@@ -123,8 +124,6 @@ def _verdicts(name: str, window: Window, seen: Served, judgement: Judgement) -> 
 
 
 def _unasked(subject: Subject, window: Window) -> Verdicts:
-    from monitoring.looks.served import Counts
-
     return Verdicts(look_id(subject, window), window, Counts(), 0.0, (), datetime.now(UTC))
 
 

@@ -23,11 +23,13 @@ def page_path(look_id: str) -> str:
     return f"{PAGES}/{look_id}.html"
 
 
-def keep_page(champion: Champion, current: TableProfile, look: Verdicts, estimates: LabelFree) -> None:
+def keep_page(
+    champion: Champion, reference: TableProfile, current: TableProfile, look: Verdicts, estimates: LabelFree
+) -> None:
     """Keeps the page of a look in the run, unless it is there."""
     path = page_path(look.look_id)
     if not champion.run.has(path):
-        champion.run.log_text(page(str(champion.subject), champion.profile, current, look, estimates), path)
+        champion.run.log_text(page(str(champion.subject), reference, current, look, estimates), path)
 
 
 def page(model: str, reference: TableProfile, current: TableProfile, look: Verdicts, estimates: LabelFree) -> str:

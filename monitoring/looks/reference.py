@@ -130,7 +130,7 @@ def _record(settings: Settings, use_case: str, model: ModelIdentity, kept: Kept)
     for attempt in range(1, ATTEMPTS + 1):
         try:
             create_table(target, settings)
-            _insert_new(open_table(target, settings), target.keys, row)
+            _upsert(open_table(target, settings), target.keys, row)
         except CommitFailedError as error:
             if attempt == ATTEMPTS:
                 raise ProfilesBusyError(f"{PROFILES} was written by others each time: {error}") from error
@@ -139,7 +139,9 @@ def _record(settings: Settings, use_case: str, model: ModelIdentity, kept: Kept)
             return
 
 
-def _insert_new(delta: DeltaTable, keys: tuple[str, ...], row: dict[str, Any]) -> None:
+def _upsert(delta: DeltaTable, keys: tuple[str, ...], row: dict[str, Any]) -> None:
     rows = pa.Table.from_pylist([row], schema=pa.schema(delta.schema().to_arrow()))
     same = " AND ".join(f"t.{key} = s.{key}" for key in ("use_case", *keys))
-    delta.merge(rows, same, source_alias="s", target_alias="t").when_not_matched_insert_all().execute()
+    merge = delta.merge(rows, same, source_alias="s", target_alias="t")
+    # Equal bytes are left alone, so that a retry writes nothing.
+    merge.when_matched_update_all("t.digest <> s.digest").when_not_matched_insert_all().execute()

@@ -26,13 +26,20 @@ SEED = 0
 
 @dataclass(frozen=True)
 class Champion:
-    """``profile`` is of the features it learnt from and of what it said of the test part."""
+    """A model, loaded, and the run that made it."""
 
     subject: Subject
     run: TrainingRun
     spec: Serving
     pipeline: Any
-    profile: TableProfile
+
+    def reference(self) -> TableProfile:
+        """Of the features it learnt from, and of what it said of the test part.
+
+        Raises:
+            NoReferenceError: the run has no profile, or a damaged one.
+        """
+        return read_reference(self.run, self.subject.use_case)
 
     def importance(self) -> Mapping[str, float]:
         """The mean absolute SHAP value of each feature; empty for a model that was never evaluated."""
@@ -42,12 +49,15 @@ class Champion:
         except MlflowMissingError:
             return {}
 
-    def sample(self, size: int) -> RowSample:
-        """Rows of features like those that it was fitted on, as the run keeps some."""
+    def examples(self) -> pa.Table:
+        """The features of some of the rows that it was fitted on, as the run keeps them."""
         with self.run.reading_back(runs.REFERENCE_EXAMPLES):
             rows = self.run.read_rows(runs.REFERENCE_EXAMPLES)[list(self.spec.features)].astype("float64")
-        table = pa.Table.from_pandas(rows, preserve_index=False)
-        return RowSample.of(table, size, np.random.default_rng(SEED))
+            return pa.Table.from_pandas(rows, preserve_index=False)
+
+    def sample(self, size: int) -> RowSample:
+        """At most so many of its examples."""
+        return RowSample.of(self.examples(), size, np.random.default_rng(SEED))
 
     def test_examples(self) -> Examples:
         """Of the part that it was tested on, with their labels."""
@@ -60,7 +70,6 @@ def champion_of(settings: Settings, use_case: str) -> Champion | None:
 
     Raises:
         UnusableRunError: its run is not one of this project's.
-        NoReferenceError: the run has no profile, or a damaged one.
         UnreadableModelError: its files are not those that were trained.
     """
     version = alias_version(settings, use_case, CHAMPION)
@@ -68,9 +77,8 @@ def champion_of(settings: Settings, use_case: str) -> Champion | None:
         return None
     model = registered(version)
     run = existing_run(settings, use_case, model.identity.run_id)
-    profile = read_reference(run, use_case)
     spec, pipeline = download_model(settings, str(version.source), str(model), model.identity.digest)
-    return Champion(Subject(use_case, model.version, model.identity), run, spec, pipeline, profile)
+    return Champion(Subject(use_case, model.version, model.identity), run, spec, pipeline)
 
 
 def task_of(spec: Serving) -> Task:

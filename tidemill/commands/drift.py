@@ -10,6 +10,7 @@ import click
 
 from tidemill.commands.features import TIME
 from tidemill.config import load_settings, strict_json
+from tidemill.config.errors import TerminalError
 from tidemill.tables import print_table, table
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from monitoring.drift import Verdict
     from monitoring.looks.look import Look
+    from monitoring.looks.served import Window
 
 UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 HEAD = ("feature", "aspect", "verdict", "statistic", "effect", "limit", "adjusted p", "since (UTC)", "importance")
@@ -38,6 +40,10 @@ class Duration(click.ParamType["timedelta"]):
         return timedelta(**{UNITS[parsed[2]]: int(parsed[1])})
 
 
+class DriftFoundError(TerminalError):
+    """A table that is not what it was."""
+
+
 @click.group(name="drift")
 def command() -> None:
     """Compare what came with what a model learnt from, or a table with what it was."""
@@ -55,8 +61,9 @@ def look(use_case: str, at: datetime | None, window: timedelta | None, may_reque
     from monitoring.looks.look import look as look_at
     from monitoring.looks.served import Window
 
+    declared = load_use_case(use_case)
     end = (at or datetime.now(UTC)).replace(tzinfo=UTC)
-    length = window or timedelta(hours=load_use_case(use_case).spec.monitor.window_h)
+    length = window or timedelta(hours=declared.spec.monitor.window_h)
     seen = look_at(load_settings(), use_case, Window(end - length, end), may_request=may_request)
     if as_json:
         click.echo(strict_json.dumps(_document(use_case, seen), default=str))
@@ -64,6 +71,80 @@ def look(use_case: str, at: datetime | None, window: timedelta | None, may_reque
         click.echo(f"{use_case} has no champion: there is nothing to look at")
     else:
         _show(seen)
+
+
+@command.command()
+@click.argument("name", metavar="TABLE")
+@click.option("--reference", type=(TIME, TIME), metavar="FROM TO", help="The period it is compared with, UTC.")
+@click.option("--reference-table", metavar="TABLE", help="The table it is compared with.  [default: TABLE itself]")
+@click.option("--from", "begin", type=TIME, help="Rows from this time on, UTC.")
+@click.option("--to", "end", type=TIME, help="Rows before this time, UTC.")
+@click.option("--columns", help="Names with commas between.  [default: all but keys, times and lineage]")
+@click.option("--time-column", help="The column that tells a row's time.  [default: event_time, or the only one]")
+@click.option("--alpha", type=click.FloatRange(0, 0.5, True, True), default=0.05, show_default=True)
+@as_json_option
+def check(  # noqa: PLR0913, PLR0917 - the options of the command
+    name: str,
+    reference: tuple[datetime, datetime] | None,
+    reference_table: str | None,
+    begin: datetime | None,
+    end: datetime | None,
+    columns: str | None,
+    time_column: str | None,
+    alpha: float,
+    as_json: bool,
+) -> None:
+    """Compare TABLE, such as silver/transactions or a path, with what it was, or with another.
+
+    The exit status is 1 when it has drifted.
+    """
+    from monitoring.looks.tables import compare, source
+
+    if reference is None and reference_table is None:
+        raise click.UsageError("say what to compare with: --reference FROM TO, or --reference-table TABLE")
+    settings = load_settings()
+    before = source(
+        settings, reference_table or name, time_column, _period("--reference", *(reference or (None, None)))
+    )
+    now = source(settings, name, time_column, _period("--from", begin, end))
+    compared = compare(settings, before, now, columns.split(",") if columns else (), alpha)
+    drifted = compared.judgement.drifted
+    if as_json:
+        verdicts = [asdict(verdict) for verdict in compared.judgement.verdicts]
+        document = {**asdict(compared), "drifted": [verdict.finding.key for verdict in drifted], "verdicts": verdicts}
+        document.pop("judgement")
+        click.echo(strict_json.dumps(document, default=str))
+    else:
+        click.echo(f"{compared.current_rows:,} rows of {compared.current}")
+        click.echo(f"against {compared.reference_rows:,} rows of {compared.reference}")
+        print_table(table(HEAD, rows_of(compared.judgement.verdicts)))
+    if drifted:
+        names = dict.fromkeys(verdict.finding.feature or str(verdict.finding.aspect) for verdict in drifted)
+        raise DriftFoundError(f"{compared.current} has drifted: {', '.join(names)}")
+
+
+def _period(option: str, begin: datetime | None, end: datetime | None) -> "Window | None":
+    from monitoring.looks.served import Window
+
+    if begin is None and end is None:
+        return None
+    if begin is None or end is None or end <= begin:
+        raise click.UsageError(f"{option}: give a begin, and an end after it")
+    return Window(begin.replace(tzinfo=UTC), end.replace(tzinfo=UTC))
+
+
+@command.command()
+@click.argument("use_case")
+@as_json_option
+def reference(use_case: str, as_json: bool) -> None:
+    """Make the profile that the champion of USE_CASE is compared with, where its run has no whole one."""
+    from ml_modeling.use_case import load_use_case
+    from monitoring.looks.restoring import restore
+
+    kept = restore(load_settings(), load_use_case(use_case))
+    document = {"use_case": use_case, "rows": kept.profile.rows, "digest": kept.digest}
+    text = f"the champion of {use_case} is compared with a profile of {kept.profile.rows:,} rows ({kept.digest[:12]})"
+    click.echo(strict_json.dumps(document) if as_json else text)
 
 
 def _document(use_case: str, seen: "Look | None") -> Mapping[str, Any]:

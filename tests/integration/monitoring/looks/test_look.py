@@ -194,11 +194,10 @@ def test_a_look_leaves_a_page_and_metrics(model: Model) -> None:
     first = page.index("data:image/png")
     assert f"alt='{MOVED}'" in page[:first] or "alt='predicted score'" in page[:first]
     metrics = metrics_file(model.settings, model.name).read_text(encoding="utf-8")
-    line = next(
-        line for line in metrics.splitlines() if f'feature="{MOVED}"' in line and "tidemill_drift_drifted" in line
-    )
-    assert 'aspect="distribution"' in metrics
-    assert model.name in line
+    lines = [line for line in metrics.splitlines() if line.startswith("tidemill_drift_drifted{")]
+    (moved,) = [line for line in lines if f'feature="{MOVED}"' in line and 'aspect="distribution"' in line]
+    assert moved.endswith(" 1.0")
+    assert f'use_case="{model.name}"' in moved
 
 
 def test_quality_is_estimated_where_inputs_are_known_and_else_said_to_be_unknown(model: Model) -> None:
