@@ -62,7 +62,7 @@ def look(
         return None
     profile = champion.reference()
     seen = served(settings, champion.spec, champion.subject.identity, window, profile.definition_to_compare())
-    if not seen.counts.answers and not any(seen.volumes):
+    if seen.profile.latest is None:
         return Look(champion.subject, _unasked(champion.subject, window), is_newest=False, estimates={})
     importance, sample = champion.importance(), champion.sample(settings.drift.sample_rows)
     reference = Reference(profile, importance, seen.volumes, sample)

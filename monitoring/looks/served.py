@@ -61,7 +61,8 @@ class Window:
 class Served:
     """``profile`` and ``sample`` are of the answers that count. ``volumes`` are all answers of earlier windows.
 
-    The profile's ``rows`` are all answers, whoever gave them: how many customers ask is not up to the model.
+    The profile's ``rows`` are all answers, and its ``latest`` the newest, whoever gave it: how many customers ask is
+    not up to the model. Without a ``latest`` nobody has asked for as long as is looked back.
     """
 
     profile: TableProfile

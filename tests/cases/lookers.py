@@ -12,9 +12,13 @@ from ml_modeling.frames.cutoffs import CutoffSplit
 from ml_modeling.frames.event_range import EventRange
 from ml_modeling.frames.examples import TrainingFrame
 from ml_modeling.frames.frame import SplitFrame
+from ml_modeling.registry import CHAMPION, tags
+from ml_modeling.registry.connection import connect
+from ml_modeling.tracking.runs import TrainingRun
 from ml_modeling.use_case import UseCase, load_use_case
 from tests.cases.answers_logged import logged
 from tests.cases.groups import groups_by_lot
+from tidemill.config import Settings
 
 CHURN = load_use_case("churn")
 FEATURES = CHURN.features
@@ -63,3 +67,18 @@ def answers(
         answer = {"features": features, "score": score, **who}
         said.append(logged(use_case, f"{use_case}-{at:%d%H%M%S}", at, {"customer_id": f"c{number}"}, **answer))
     return said
+
+
+def make_champion(settings: Settings, run: TrainingRun, name: str) -> str:
+    """Registers the model of a run as champion, without its gates; its version."""
+    client, model = connect(settings), run.model()
+    client.create_registered_model(name)
+    made = client.create_model_version(
+        name,
+        source=f"models:/{model.model_id}",
+        run_id=run.run_id,
+        model_id=model.model_id,
+        tags={tags.DIGEST: model.digest},
+    )
+    client.set_registered_model_alias(name, CHAMPION, made.version)
+    return str(made.version)

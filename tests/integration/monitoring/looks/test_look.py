@@ -1,6 +1,6 @@
 """Looks at what a real model of the real registry was asked, from the lake's own log."""
 
-import json
+import hashlib
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,8 +18,7 @@ from data_lake.delta_tables import create_table
 from data_lake.tables import silver, table
 from ml_modeling.lifecycle import evaluate_run, train
 from ml_modeling.registry import tags
-from ml_modeling.registry.connection import connect
-from ml_modeling.tracking.runs import TrainingRun, existing_run
+from ml_modeling.tracking.runs import TrainingRun
 from monitoring.control import RetrainRequest, control_store
 from monitoring.drift import EarlierLookError, Outcome
 from monitoring.looks.columns import predictions
@@ -27,7 +26,9 @@ from monitoring.looks.look import FutureLookError, Look, look
 from monitoring.looks.metrics import metrics_file
 from monitoring.looks.page import page_path
 from monitoring.looks.reference import REFERENCE, NoReferenceError, keep_reference
+from monitoring.looks.restoring import restore
 from monitoring.looks.served import Window
+from monitoring.profiles import from_bytes
 from tests.cases import lookers
 from tests.cases.lake import append_rows
 from tidemill.config import Settings
@@ -59,44 +60,25 @@ class Model:
         return seen
 
 
-@pytest.fixture(scope="module")
-def trained(settings: Settings, mlflow_server: str) -> Any:
-    """A run that tests of this module make champions of."""
-    use_case = lookers.churn("churn-looked-at")
-    run, model = train(settings, use_case, lookers.frame, lambda *_: None)
-    keep_reference(run, use_case, model)
-    evaluate_run(settings, use_case, run.run_id)
-    return run, model
-
-
 @pytest.fixture
-def model(settings: Settings, trained: Any, name: str) -> Model:
-    """The trained run under a name of its own, so that no test sees another's answers."""
-    run, fitted = trained
-    client = connect(settings)
+def model(settings: Settings, name: str) -> Model:
+    """A champion, trained as ``tidemill models train`` does, that nobody has asked yet."""
     create_table(LOG, settings)
-    identity = run.model()
-    client.create_registered_model(name)
-    client.set_tag(run.run_id, tags.USE_CASE, name)
-    version = client.create_model_version(
-        name,
-        source=f"models:/{identity.model_id}",
-        run_id=run.run_id,
-        model_id=identity.model_id,
-        tags={tags.DIGEST: identity.digest},
-    )
-    client.set_registered_model_alias(name, "champion", version.version)
+    use_case = lookers.churn(name)
+    run, fitted = train(settings, use_case, lookers.frame, lambda *_: None)
+    keep_reference(run, use_case, fitted)
+    version = lookers.make_champion(settings, run, name)
     who = {
-        "model_version": str(version.version),
+        "model_version": version,
         "model_run_id": run.run_id,
-        "model_id": identity.model_id,
+        "model_id": run.model().model_id,
         "feature_fingerprint": fitted.serving.feature_fingerprint,
     }
 
     def predict(values: pd.DataFrame) -> Any:
         return predictions(fitted.serving, fitted.pipeline, values.to_numpy())[:, 0].tolist()
 
-    return Model(settings, name, existing_run(settings, name, run.run_id), who, predict)
+    return Model(settings, name, run, who, predict)
 
 
 def drawn(seed: int, count: int = 3_000, shift: float = 0.0) -> pd.DataFrame:
@@ -129,7 +111,7 @@ def test_what_is_served_as_it_was_learnt_raises_nothing(model: Model) -> None:
 
 def test_a_feature_that_moved_is_named_and_ten_looks_are_one_request(model: Model) -> None:
     for number in range(10):
-        model.asked(drawn(number, shift=0.5), end=lookers.UNTIL + number * DAY)
+        model.asked(drawn(number, 800, shift=0.5), end=lookers.UNTIL + number * DAY)
     looks = [model.look(lookers.UNTIL + number * DAY, may_request=True) for number in range(10)]
     for seen in looks:
         assert MOVED in {verdict.finding.feature for verdict in seen.verdicts.drifted}
@@ -182,7 +164,7 @@ def test_looks_go_forward_and_never_into_the_future(model: Model) -> None:
     model.asked(drawn(11))
     model.look()
     with pytest.raises(EarlierLookError, match="go forward in time"):
-        model.look(lookers.UNTIL - timedelta(hours=1))
+        model.look(lookers.UNTIL - timedelta(minutes=10))
     with pytest.raises(FutureLookError):
         model.look(lookers.UNTIL + 60 * DAY)
 
@@ -209,23 +191,50 @@ def test_quality_is_estimated_where_inputs_are_known_and_else_said_to_be_unknown
     assert set(unknown) == {"quality"}
 
 
+def test_a_verdict_says_what_share_of_the_model_a_feature_has(model: Model) -> None:
+    model.asked(drawn(15, shift=1.0))
+    evaluate_run(model.settings, lookers.churn(model.name), model.run.run_id)
+    moved = next(verdict for verdict in model.look().verdicts.drifted if verdict.finding.feature == MOVED)
+    of_run = model.run.read_json("evaluation/shap_importance.json")
+    assert moved.importance == pytest.approx(of_run[MOVED] / sum(of_run.values()))
+
+
 def test_a_use_case_that_nobody_asked_or_without_a_champion_is_no_error(model: Model, settings: Settings) -> None:
     assert model.look().verdicts.verdicts == ()
     assert look(settings, "nobody", Window(lookers.UNTIL - DAY, lookers.UNTIL)) is None
 
 
-def test_a_reference_that_is_damaged_is_told_with_the_way_out(model: Model, settings: Settings) -> None:
+def test_a_reference_that_is_damaged_or_missing_is_told_and_made_again(model: Model) -> None:
     whole = model.run.read_bytes(REFERENCE)
+    model.asked(drawn(16))
     model.run.log_bytes(whole[:-7], REFERENCE)
-    try:
-        with pytest.raises(NoReferenceError, match=f"tidemill drift reference {model.name}"):
-            model.look()
-    finally:
-        model.run.log_bytes(whole, REFERENCE)
+    with pytest.raises(NoReferenceError, match=f"not as it was written: `tidemill drift reference {model.name}`"):
+        model.look()
+    copied = restore(model.settings, lookers.churn(model.name))
+    assert (copied.content, model.run.read_bytes(REFERENCE)) == (whole, whole)
+
+    forget_copies(model)
+    model.run.log_bytes(b"no profile", REFERENCE)
+    made = restore(model.settings, lookers.churn(model.name))
+    assert made.profile.definition.digest == from_bytes(whole).definition.digest
+    assert copies(model) == [made.content]
+    assert model.look().verdicts.drifted == ()
 
 
-def test_the_reference_of_a_model_is_in_the_lake_once(model: Model, settings: Settings) -> None:
-    rows = open_table(table("gold/model_profiles"), settings).to_pyarrow_table().to_pylist()
-    own = [row for row in rows if row["run_id"] == model.run.run_id]
-    assert [row["profile"] for row in own] == [model.run.read_bytes(REFERENCE)]
-    assert json.dumps(own[0]["digest"]) == json.dumps(model.run.read().data.tags[tags.REFERENCE])
+def copies(model: Model) -> list[bytes]:
+    """What the lake has of a model's reference."""
+    rows = open_table(table("gold/model_profiles"), model.settings).to_pyarrow_table().to_pylist()
+    assert all(row["digest"] == hashlib.sha256(row["profile"]).hexdigest() for row in rows)
+    return [row["profile"] for row in rows if row["run_id"] == model.run.run_id]
+
+
+def forget_copies(model: Model) -> None:
+    open_table(table("gold/model_profiles"), model.settings).delete(f"run_id = '{model.run.run_id}'")
+
+
+def test_the_reference_of_a_model_is_in_its_run_and_in_the_lake_once(model: Model) -> None:
+    assert copies(model) == [model.run.read_bytes(REFERENCE)]
+    assert model.run.read().data.tags[tags.REFERENCE] == hashlib.sha256(copies(model)[0]).hexdigest()
+    profile = from_bytes(copies(model)[0])
+    rows = lookers.frame().frame.rows
+    assert profile.columns[MOVED].rows == profile.rows == (rows["matured_at"] <= pd.Timestamp(lookers.DAYS[3])).sum()
