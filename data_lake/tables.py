@@ -258,6 +258,7 @@ OWN_GOLD = (
             "unscored BIGINT",
             "others BIGINT",
             "lacking BIGINT",
+            "stale BIGINT",
         ),
         keys=("use_case", "run_id", "model_id", "look_id", "feature", "aspect"),
         partition_by=("use_case",),

@@ -44,7 +44,7 @@ def monitor_dag(monitor: Monitor) -> DAG:
     ) as dag:
         PlatformCommandOperator(
             task_id="look",
-            command=["tidemill", "drift", "look", monitor.use_case, "--request", "--at", AT, "--json"],
+            command=["tidemill", "drift", "look", monitor.use_case, "--request", "--at", AT],
             execution_timeout=timedelta(minutes=30),
             doc_md="Compares the champion's answers with what it learnt from, and asks for a retraining on drift.",
         )

@@ -92,7 +92,7 @@ def look_id(subject: Subject, window: Window) -> str:
 def _recorded(
     settings: Settings, subject: Subject, reference: Reference, seen: Served, window: Window
 ) -> tuple[Verdicts, bool]:
-    """The verdicts on record, now or before, and whether no later look is."""
+    """The verdicts on record, now or before, and whether no later look is there."""
     name = look_id(subject, window)
     current = Current(seen.profile, window.end, seen.sample)
     for _ in range(ATTEMPTS):

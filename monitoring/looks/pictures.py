@@ -30,7 +30,8 @@ def picture(name: str, reference: ColumnProfile, current: ColumnProfile) -> "Fig
         case CategoricalProfile(), CategoricalProfile():
             _categories(axes, reference, current)
     axes.set(title=name, ylabel="share of rows")
-    axes.legend(fontsize="small")
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(fontsize="small")
     return figure
 
 

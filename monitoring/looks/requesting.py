@@ -1,6 +1,5 @@
 """From a look that found drift to a request for a new model."""
 
-from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
@@ -48,14 +47,14 @@ def ask_of(subject: Subject, look: Verdicts) -> Ask | None:
         "drifted": [_figures(verdict) for verdict in drifted],
     }
     key = f"drift/{subject.identity.run_id}/{subject.identity.model_id}"
-    return Ask(subject.use_case, Source.DRIFT, key, _reason(drifted), ACTOR, evidence)
+    return Ask(subject.use_case, Source.DRIFT, key, _reason(subject, drifted), ACTOR, evidence)
 
 
-def _reason(drifted: list[Verdict]) -> str:
+def _reason(subject: Subject, drifted: list[Verdict]) -> str:
     ordered = sorted(drifted, key=lambda verdict: -verdict.finding.shift)
     names = list(dict.fromkeys(verdict.finding.feature or "features together" for verdict in ordered))
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return f"{', '.join(names[:NAMED])}{more} drifted from what version learnt from"
+    return f"{', '.join(names[:NAMED])}{more} drifted from what version {subject.version} learnt from"
 
 
 def _figures(verdict: Verdict) -> dict[str, Any]:
@@ -71,8 +70,3 @@ def _figures(verdict: Verdict) -> dict[str, Any]:
         "since": verdict.since.isoformat() if verdict.since else None,
         "importance": verdict.importance,
     }
-
-
-def features(verdicts: Iterable[Verdict]) -> list[str]:
-    """The features that verdicts are about, each once."""
-    return list(dict.fromkeys(verdict.finding.feature for verdict in verdicts if verdict.finding.feature))

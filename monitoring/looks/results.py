@@ -87,7 +87,7 @@ def read_record(settings: Settings, subject: Subject, look_id: str) -> Record:
         connection.execute("SET TimeZone = 'UTC'")
         connection.register("looks", arrow.source(delta))
         of_model = [subject.use_case, subject.identity.run_id, subject.identity.model_id]
-        rows = connection.execute(QUERY, [*of_model, look_id]).to_arrow_table().to_pylist()
+        rows = connection.sql(QUERY, params=[*of_model, look_id]).to_arrow_table().to_pylist()
     by_look: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
         by_look.setdefault(row["look_id"], []).append(row)

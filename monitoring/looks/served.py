@@ -26,7 +26,8 @@ SEED = 0
 class Counts:
     """Answers of the use case in the window, and how many of them were judged.
 
-    ``unscored`` were for a cold start, ``others`` are another model's, ``lacking`` were made from other features.
+    ``unscored`` were for a cold start, ``others`` are another model's, ``lacking`` were made from other features than
+    the model's, ``stale`` from old ones.
     """
 
     answers: int = 0
@@ -34,6 +35,7 @@ class Counts:
     unscored: int = 0
     others: int = 0
     lacking: int = 0
+    stale: int = 0
 
     def __add__(self, other: "Counts") -> "Counts":
         return Counts(
@@ -42,6 +44,7 @@ class Counts:
             self.unscored + other.unscored,
             self.others + other.others,
             self.lacking + other.lacking,
+            self.stale + other.stale,
         )
 
 
@@ -94,16 +97,18 @@ def served(
 
 
 def _is_judged(answers: LoggedAnswers) -> "np.ndarray":
-    return answers.is_scored & answers.is_own & answers.is_whole
+    return answers.is_scored & answers.is_own & answers.is_whole & ~answers.is_stale
 
 
 def _counted(answers: LoggedAnswers) -> Counts:
+    of_model = answers.is_scored & answers.is_own
     return Counts(
         answers=len(answers),
         judged=int(_is_judged(answers).sum()),
         unscored=int((~answers.is_scored).sum()),
         others=int((answers.is_scored & ~answers.is_own).sum()),
-        lacking=int((answers.is_scored & answers.is_own & ~answers.is_whole).sum()),
+        lacking=int((of_model & ~answers.is_whole).sum()),
+        stale=int((of_model & answers.is_whole & answers.is_stale).sum()),
     )
 
 

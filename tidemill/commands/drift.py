@@ -179,7 +179,7 @@ def _show(seen: "Look") -> None:
     click.echo(f"{seen.subject}, answers from {look.window.begin:%F %T} to {look.window.end:%F %T} UTC")
     click.echo(
         f"{counts.judged:,} judged of {counts.answers:,}; {counts.unscored:,} for a cold start, {counts.others:,} of "
-        f"other models, {counts.lacking:,} from other features"
+        f"other models, {counts.lacking:,} from other features, {counts.stale:,} from old ones"
     )
     if not look.verdicts:
         click.echo("nobody has asked yet")

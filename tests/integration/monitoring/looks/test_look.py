@@ -91,7 +91,7 @@ def recorded(model: Model) -> list[dict[str, Any]]:
     """The rows of ``gold/drift`` of a use case."""
     with duckdb.connect() as connection:
         connection.register("drift", arrow.source(open_table(table("gold/drift"), model.settings)))
-        found = connection.execute("SELECT * FROM drift WHERE use_case = ?", [model.name]).to_arrow_table()
+        found = connection.sql("SELECT * FROM drift WHERE use_case = ?", params=[model.name]).to_arrow_table()
     return found.to_pylist()
 
 
@@ -153,10 +153,11 @@ def test_only_answers_that_the_champion_made_from_its_features_are_judged(model:
     model.asked(drawn(8, count=300, shift=5.0), lookers.UNTIL - 2 * hour, model_id="m-before")
     model.asked(drawn(9, count=400, shift=5.0), lookers.UNTIL - 3 * hour, feature_fingerprint="another")
     model.asked(drawn(10, count=500, shift=5.0), lookers.UNTIL - 2 * DAY)
+    model.asked(drawn(17, count=100, shift=5.0), lookers.UNTIL - 4 * hour, degraded=["stale_features"])
     seen = model.look()
     counts = seen.verdicts.counts
-    assert (counts.answers, counts.judged) == (1_900, 1_000)
-    assert (counts.unscored, counts.others, counts.lacking) == (200, 300, 400)
+    assert (counts.answers, counts.judged) == (2_000, 1_000)
+    assert (counts.unscored, counts.others, counts.lacking, counts.stale) == (200, 300, 400, 100)
     assert seen.verdicts.drifted == ()
 
 
