@@ -158,7 +158,7 @@ def _time_column(name: str, schema: pa.Schema) -> str:
     if len(times) != 1:
         there = f"it has {', '.join(times)}" if times else "no column of it is a time or a date"
         raise NoTimeColumnError(f"{name}: name the column that tells a row's time with --time-column; {there}")
-    return times[0]
+    return str(times[0])
 
 
 def _quoted(name: str) -> str:

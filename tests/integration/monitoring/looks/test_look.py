@@ -1,16 +1,18 @@
 """Looks at what a real model of the real registry was asked, from the lake's own log."""
 
 import hashlib
+import json
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import duckdb
 import numpy as np
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 
 from data_lake import arrow
 from data_lake.delta_rs import open_table
@@ -18,7 +20,7 @@ from data_lake.delta_tables import create_table
 from data_lake.tables import silver, table
 from ml_modeling.lifecycle import evaluate_run, train
 from ml_modeling.registry import tags
-from ml_modeling.tracking.runs import TrainingRun
+from ml_modeling.tracking.runs import TrainingRun, existing_run
 from monitoring.control import RetrainRequest, control_store
 from monitoring.drift import EarlierLookError, Outcome
 from monitoring.looks.columns import predictions
@@ -31,6 +33,8 @@ from monitoring.looks.served import Window
 from monitoring.profiles import from_bytes
 from tests.cases import lookers
 from tests.cases.lake import append_rows
+from tidemill.cli import cli
+from tidemill.commands import models
 from tidemill.config import Settings
 
 pytestmark = pytest.mark.usefixtures("mlflow_server")
@@ -239,3 +243,34 @@ def test_the_reference_of_a_model_is_in_its_run_and_in_the_lake_once(model: Mode
     profile = from_bytes(copies(model)[0])
     rows = lookers.frame().frame.rows
     assert profile.columns[MOVED].rows == profile.rows == (rows["matured_at"] <= pd.Timestamp(lookers.DAYS[3])).sum()
+
+
+def test_the_commands_train_with_a_reference_and_look_by_it(
+    settings: Settings, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable, value in environment.items():
+        monkeypatch.setenv(variable, value)
+    monkeypatch.setattr(models, "_frame", lambda definition: lookers.frame())  # else Spark reads it from silver
+    create_table(LOG, settings)
+    run_id = told("models", "train", "churn", "--trials", "1")["run_id"]
+    run = existing_run(settings, "churn", run_id)
+    version = lookers.make_champion(settings, run, "churn")
+    who = {"model_version": version, "model_run_id": run_id, "model_id": run.model().model_id}
+    who["feature_fingerprint"] = run.read_model()[0].feature_fingerprint
+    end = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=1)
+    values = drawn(20, 800, shift=1.0)
+    append_rows(settings, LOG, lookers.answers("churn", who, values, [0.5] * len(values), end))
+
+    seen = told("drift", "look", "churn", "--at", f"{end:%Y-%m-%dT%H:%M:%S}", "--request")
+
+    assert (seen["judged"], seen["champion"]["run_id"], seen["is_newest"]) == (800, run_id, True)
+    assert f"{MOVED}/distribution" in seen["drifted"]
+    assert (seen["request"]["state"], seen["request"]["source"]) == ("requested", "drift")
+    assert told("drift", "reference", "churn")["digest"] == run.read().data.tags[tags.REFERENCE]
+
+
+def told(*arguments: str) -> Any:
+    """The JSON document that a command printed."""
+    done = CliRunner().invoke(cli, [*arguments, "--json"])
+    assert done.exit_code == 0, done.exception
+    return json.loads(done.stdout)
