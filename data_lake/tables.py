@@ -246,7 +246,7 @@ OWN_GOLD = (
             "since TIMESTAMP?",
             "statistic STRING?",
             "effect DOUBLE?",
-            "limit DOUBLE?",
+            "effect_limit DOUBLE?",
             "p_value DOUBLE?",
             "adjusted_p_value DOUBLE?",
             "alpha DOUBLE",

@@ -67,10 +67,10 @@ def look(
     importance, sample = champion.importance(), champion.sample(settings.drift.sample_rows)
     reference = Reference(profile, importance, seen.volumes, sample)
     verdicts, is_newest = _recorded(settings, champion.subject, reference, seen, window)
+    # First what must not be lost: all after it is for people.
+    asked = request(settings, champion.subject, verdicts) if may_request and is_newest else None
     estimates = label_free(champion.spec, champion.pipeline, champion.test_examples(), _asked(champion, seen))
-    asked = None
     if is_newest:
-        asked = request(settings, champion.subject, verdicts) if may_request else None
         write_metrics(settings, champion.subject, verdicts, estimates)
     keep_page(champion, profile, seen.profile, verdicts, estimates)
     return Look(champion.subject, verdicts, is_newest, estimates, asked)

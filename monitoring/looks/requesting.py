@@ -1,9 +1,8 @@
 """From a look that found drift to a request for a new model."""
 
-from datetime import timedelta
 from typing import Any
 
-from monitoring.control import Ask, Limits, RetrainRequest, Source, Suppressed, control_store
+from monitoring.control import Ask, RetrainRequest, Source, Suppressed, control_store, limits
 from monitoring.drift import Aspect, Verdict
 from monitoring.looks.results import Subject, Verdicts, leading_statistic
 from tidemill.config.settings import Settings
@@ -25,11 +24,6 @@ def request(settings: Settings, subject: Subject, look: Verdicts) -> RetrainRequ
         return None
     with control_store(settings) as store:
         return store.requests.ask(ask, limits(settings))
-
-
-def limits(settings: Settings) -> Limits:
-    """On what monitors may ask."""
-    return Limits(timedelta(hours=settings.control.cool_down_h), settings.control.requests_per_day)
 
 
 def ask_of(subject: Subject, look: Verdicts) -> Ask | None:

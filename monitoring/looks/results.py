@@ -140,7 +140,7 @@ def _row(subject: Subject, look: Verdicts, verdict: Verdict) -> Mapping[str, Any
         "since": verdict.since,
         "statistic": leading.name if leading else None,
         "effect": leading.value if leading else None,
-        "limit": leading.limit if leading else None,
+        "effect_limit": leading.limit if leading else None,
         "p_value": finding.p_value,
         "adjusted_p_value": verdict.adjusted_p_value,
         "alpha": verdict.alpha,

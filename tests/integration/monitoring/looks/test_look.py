@@ -138,6 +138,18 @@ def test_a_look_repeated_says_the_same_and_is_recorded_once(model: Model) -> Non
     assert len(recorded(model)) == len(first.verdicts.verdicts)
 
 
+def test_who_was_killed_before_it_asked_asks_when_the_look_is_repeated_and_an_old_look_never(model: Model) -> None:
+    model.asked(drawn(18, 800, shift=0.5))
+    assert model.look().request is None
+    later = lookers.UNTIL + timedelta(hours=1)
+    repeated = model.look(may_request=True)
+    assert isinstance(repeated.request, RetrainRequest)
+    model.look(later)
+    old = model.look(may_request=True)
+    assert (old.verdicts, old.is_newest, old.request) == (repeated.verdicts, False, None)
+    assert [request.asked for request in requests_of(model)] == [1]
+
+
 def test_of_two_lookers_at_once_one_records(model: Model) -> None:
     model.asked(drawn(5))
     seen: list[Look] = []
