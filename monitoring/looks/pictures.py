@@ -1,6 +1,5 @@
 """A column of two profiles in one picture: no row is needed."""
 
-import textwrap
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -86,5 +85,5 @@ def _categories(axes: "Axes", reference: CategoricalProfile, current: Categorica
     places = np.arange(len(both))
     for offset, label, colour, side in ((-0.2, "reference", "grey", 0), (0.2, "now", "tab:red", 1)):
         axes.bar(places + offset, [shares[side] for shares in both.values()], 0.4, label=label, color=colour)
-    labels = [textwrap.shorten(name, LONGEST, placeholder="...") for name in both]
+    labels = [name if len(name) <= LONGEST else f"{name[: LONGEST - 3]}..." for name in both]
     axes.set_xticks(places, labels, rotation=60, ha="right", fontsize="small")
