@@ -239,6 +239,7 @@ OWN_GOLD = (
             "begin TIMESTAMP",
             "end TIMESTAMP",
             "looked_at TIMESTAMP",
+            "finding STRING",
             "feature STRING?",
             "aspect STRING",
             "outcome STRING",
@@ -260,7 +261,7 @@ OWN_GOLD = (
             "lacking BIGINT",
             "stale BIGINT",
         ),
-        keys=("use_case", "run_id", "model_id", "look_id", "feature", "aspect"),
+        keys=("use_case", "run_id", "model_id", "look_id", "finding"),
         partition_by=("use_case",),
     ),
 )

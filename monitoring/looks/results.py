@@ -133,6 +133,7 @@ def _row(subject: Subject, look: Verdicts, verdict: Verdict) -> Mapping[str, Any
         "begin": look.window.begin,
         "end": look.window.end,
         "looked_at": look.looked_at,
+        "finding": finding.key,
         "feature": finding.feature,
         "aspect": str(finding.aspect),
         "outcome": str(verdict.outcome),
