@@ -177,6 +177,15 @@ def test_only_answers_that_the_champion_made_from_its_features_are_judged(model:
     assert seen.verdicts.drifted == ()
 
 
+def test_a_few_answers_and_then_none_raise_no_request(model: Model) -> None:
+    model.asked(drawn(19, 50, shift=9.0))
+    few = model.look(may_request=True)
+    assert {verdict.outcome for verdict in few.verdicts.verdicts} == {Outcome.UNKNOWN}
+    none = model.look(lookers.UNTIL + 2 * DAY, may_request=True)
+    assert [verdict.finding.key for verdict in none.verdicts.drifted] == ["/volume"]
+    assert requests_of(model) == []
+
+
 def test_looks_go_forward_and_never_into_the_future(model: Model) -> None:
     model.asked(drawn(11))
     model.look()
