@@ -18,6 +18,7 @@ from data_lake import arrow
 from data_lake.delta_rs import open_table
 from data_lake.delta_tables import create_table
 from data_lake.tables import silver, table
+from ml_modeling import use_case
 from ml_modeling.lifecycle import evaluate_run, train
 from ml_modeling.registry import tags
 from ml_modeling.tracking.runs import TrainingRun, existing_run
@@ -68,9 +69,9 @@ class Model:
 def model(settings: Settings, name: str) -> Model:
     """A champion, trained as ``tidemill models train`` does, that nobody has asked yet."""
     create_table(LOG, settings)
-    use_case = lookers.churn(name)
-    run, fitted = train(settings, use_case, lookers.frame, lambda *_: None)
-    keep_reference(run, use_case, fitted)
+    definition = lookers.churn(name)
+    run, fitted = train(settings, definition, lookers.frame, lambda *_: None)
+    keep_reference(run, definition, fitted)
     version = lookers.make_champion(settings, run, name)
     who = {
         "model_version": version,
@@ -267,27 +268,28 @@ def test_the_reference_of_a_model_is_in_its_run_and_in_the_lake_once(model: Mode
 
 
 def test_the_commands_train_with_a_reference_and_look_by_it(
-    settings: Settings, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    settings: Settings, name: str, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for variable, value in environment.items():
         monkeypatch.setenv(variable, value)
     monkeypatch.setattr(models, "_frame", lambda definition: lookers.frame())  # else Spark reads it from silver
+    monkeypatch.setattr(use_case, "load_use_case", lookers.churn)
     create_table(LOG, settings)
-    run_id = told("models", "train", "churn", "--trials", "1")["run_id"]
-    run = existing_run(settings, "churn", run_id)
-    version = lookers.make_champion(settings, run, "churn")
+    run_id = told("models", "train", name, "--trials", "1")["run_id"]
+    run = existing_run(settings, name, run_id)
+    version = lookers.make_champion(settings, run, name)
     who = {"model_version": version, "model_run_id": run_id, "model_id": run.model().model_id}
     who["feature_fingerprint"] = run.read_model()[0].feature_fingerprint
     end = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=1)
     values = drawn(20, 800, shift=1.0)
-    append_rows(settings, LOG, lookers.answers("churn", who, values, [0.5] * len(values), end))
+    append_rows(settings, LOG, lookers.answers(name, who, values, [0.5] * len(values), end))
 
-    seen = told("drift", "look", "churn", "--at", f"{end:%Y-%m-%dT%H:%M:%S}", "--request")
+    seen = told("drift", "look", name, "--at", f"{end:%Y-%m-%dT%H:%M:%S}", "--request")
 
     assert (seen["judged"], seen["champion"]["run_id"], seen["is_newest"]) == (800, run_id, True)
     assert f"{MOVED}/distribution" in seen["drifted"]
     assert (seen["request"]["state"], seen["request"]["source"]) == ("requested", "drift")
-    assert told("drift", "reference", "churn")["digest"] == run.read().data.tags[tags.REFERENCE]
+    assert told("drift", "reference", name)["digest"] == run.read().data.tags[tags.REFERENCE]
 
 
 def told(*arguments: str) -> Any:
