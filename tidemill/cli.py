@@ -24,6 +24,7 @@ COMMANDS = {
     "demo": "Run the whole loop: events, lake, features, model, predictions.",
     "doctor": "Check this machine and say what to do about each failure.",
     "down": "Stop the local stack.",
+    "drift": "Compare what came with what a model learnt from, or a table with what it was.",
     "features": "Register, bootstrap, read and check features.",
     "lake": "List, describe and query the lake's tables.",
     "logs": "Print the log of a service.",

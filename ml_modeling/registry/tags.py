@@ -11,6 +11,7 @@ GATE_CHAMPION_MODEL = "tidemill.gate_champion_model"
 GATE_REASONS = "tidemill.gate_reasons"
 METRICS = "tidemill.metrics"
 AUDIT = "tidemill.audit"
+REFERENCE = "tidemill.reference_profile"
 
 NOTE = "mlflow.note.content"
 """MLflow's own: the Markdown that its pages show as the description of a run."""

@@ -1,4 +1,4 @@
-"""Answers that are not the model's: those for a cold start, by the reason that the log has for them."""
+"""Answers that are not the model's, those for a cold start, and those from old features, as the log calls them."""
 
 UNSCORED = (
     "cold_start",
@@ -8,3 +8,4 @@ UNSCORED = (
     "state_lost",
     "clock_behind",
 )
+STALE = "stale_features"

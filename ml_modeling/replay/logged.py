@@ -17,7 +17,7 @@ from data_lake.tables import silver
 from ml_modeling.registry import ModelIdentity
 from ml_modeling.registry.scorer import Floats
 from ml_modeling.registry.served import MulticlassServing, RegressionServing, Serving, ServingSpec
-from ml_modeling.registry.unscored import UNSCORED
+from ml_modeling.registry.unscored import STALE, UNSCORED
 from tidemill.config.settings import Settings
 
 PREDICTIONS = "serving.prediction.v1"
@@ -32,7 +32,7 @@ class LoggedAnswers:
     ``matrix`` (n, features) is ordered like the features of the model that is to answer again; ``is_whole`` is false
     where the log lacks one of them or knows them with another meaning. ``answers`` (n, outputs) are the score, the
     value, or the probability of each class, nan where the log has none. ``is_scored`` is false of an answer for a cold
-    start, ``is_own`` true where that very model gave it.
+    start, ``is_own`` true where that very model gave it, ``is_stale`` where its features were older than they may be.
     """
 
     request_ids: list[str]
@@ -43,6 +43,7 @@ class LoggedAnswers:
     is_scored: Flags
     is_whole: Flags
     is_own: Flags
+    is_stale: Flags
 
     def __len__(self) -> int:
         return len(self.request_ids)
@@ -59,6 +60,7 @@ class LoggedAnswers:
             self.is_scored[rows],
             self.is_whole[rows],
             self.is_own[rows],
+            self.is_stale[rows],
         )
 
 
@@ -84,7 +86,8 @@ QUERY = f"""
         request_id, entity_id, decision, feature_fingerprint, model_run_id, model_id, score, value,
         map_keys(scores) AS classes, map_values(scores) AS scores,
         map_keys(features) AS names, map_values(features) AS features,
-        list_has_any(degraded, {list(UNSCORED)!r}) AS is_unscored
+        list_has_any(degraded, {list(UNSCORED)!r}) AS is_unscored,
+        list_contains(degraded, '{STALE}') AS is_stale
     FROM log
     WHERE use_case = ? AND event_time >= ? AND event_time < ?
 """  # noqa: S608 - a constant of this project
@@ -106,6 +109,7 @@ def _answers(batch: pa.RecordBatch, spec: Serving, identity: ModelIdentity) -> L
                 pc.equal(batch["model_id"], identity.model_id),
             )
         ),
+        is_stale=_flags(batch["is_stale"]),
     )
 
 

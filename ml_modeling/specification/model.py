@@ -9,6 +9,7 @@ from ml_modeling.specification.parts import (
     Cutoffs,
     EarlyStopping,
     Gates,
+    Monitor,
     Part,
     Periods,
     Scoring,
@@ -26,6 +27,7 @@ class ModelSpec(Part):
 
     description: str = Field(min_length=1)
     schedule: Cron | None = None
+    monitor: Monitor = Field(default_factory=Monitor)
     owner: str = "tidemill"
     tags: list[str] = Field(default_factory=list)
     cutoffs: Cutoffs | None = None

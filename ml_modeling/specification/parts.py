@@ -118,6 +118,13 @@ class Search(Part):
     seed: int = Field(ge=0)
 
 
+class Monitor(Part):
+    """When a look at what the model is asked is taken, and how long a window it is of."""
+
+    schedule: Cron = "0 */6 * * *"
+    window_h: float = Field(default=24.0, gt=0)
+
+
 class FeatureBaseline(Part):
     """A rule of one feature."""
 

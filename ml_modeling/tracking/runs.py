@@ -84,6 +84,12 @@ class TrainingRun:
         with mlflow_errors(self.settings, f"writing {path} of run {self.run_id}"):
             self.client.log_text(self.run_id, text, path)
 
+    def log_bytes(self, content: bytes, path: str) -> None:
+        with tempfile.TemporaryDirectory() as folder, mlflow_errors(self.settings, f"writing {path} of {self.run_id}"):
+            file = Path(folder) / Path(path).name
+            file.write_bytes(content)
+            self.client.log_artifact(self.run_id, str(file), str(Path(path).parent))
+
     def log_figure(self, figure: "Figure", path: str) -> None:
         with mlflow_errors(self.settings, f"writing {path} of run {self.run_id}"):
             self.client.log_figure(self.run_id, figure, path)
@@ -106,9 +112,19 @@ class TrainingRun:
                 logged = mlflow.sklearn.log_model(pipeline, name="model", **options)
         return str(logged.model_uri)
 
+    def has(self, path: str) -> bool:
+        """Whether the run keeps an artefact at ``path``."""
+        folder = str(Path(path).parent)
+        with mlflow_errors(self.settings, f"listing {folder} of run {self.run_id}"):
+            return any(file.path == path for file in self.client.list_artifacts(self.run_id, folder))
+
     def read_rows(self, path: str) -> pd.DataFrame:
         with self._downloaded(path) as file:
             return pd.read_parquet(file)
+
+    def read_bytes(self, path: str) -> bytes:
+        with self._downloaded(path) as file:
+            return file.read_bytes()
 
     def read_json(self, path: str) -> Any:
         with self._downloaded(path) as file:

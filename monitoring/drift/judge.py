@@ -6,7 +6,7 @@ number of rows, and *more than chance*, its p-value a discovery among all of the
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -17,6 +17,7 @@ from monitoring.drift.limits import EffectLimits
 from monitoring.drift.looks import Budget, Looks, spend
 from monitoring.drift.verdict import Aspect, Finding, Outcome, Verdict, importance_shares
 from monitoring.profiles.categorical import CategoricalProfile
+from monitoring.profiles.definition import TableDefinition
 from monitoring.profiles.numeric import NumericProfile
 from monitoring.profiles.row_sample import RowSample
 from monitoring.profiles.table import ColumnProfile, IncompatibleProfilesError, TableProfile, difference
@@ -107,10 +108,15 @@ def _findings(reference: Reference, current: Current, policy: Policy, alpha: flo
         # The library of the classifier takes a second to import.
         from monitoring.drift.domain_classifier import together
 
-        definition = reference.profile.definition
+        definition = _sampled(reference.profile.definition, reference.sample)
         yield together(definition, reference.sample, current.sample, policy.limits, alpha)
     for name, before in reference.profile.columns.items():
         yield from _of_feature(name, before, current.profile.columns[name], policy, alpha)
+
+
+def _sampled(definition: TableDefinition, sample: RowSample) -> TableDefinition:
+    """The columns that the sample has: what a model said of rows that it learnt from tells nothing of others."""
+    return replace(definition, columns=tuple(column for column in definition.columns if column.name in sample.names))
 
 
 def _of_feature(

@@ -27,6 +27,11 @@ class RowSample:
         chosen = np.argsort(tags)[:size]
         return cls(size, rows.take(pa.array(chosen)), tags[chosen], rows.num_rows)
 
+    @property
+    def names(self) -> frozenset[str]:
+        """Of its columns."""
+        return frozenset(self.rows.column_names)
+
     def merge(self, other: "RowSample") -> "RowSample":
         """A sample of the rows of both, whose columns are the same; of the lesser size."""
         size = min(self.size, other.size)

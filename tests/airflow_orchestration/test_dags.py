@@ -9,7 +9,7 @@ from airflow_orchestration.environment import DAGS
 from tidemill.config.settings import REPO
 
 TRAINED = sorted(path.parent.name for path in (REPO / "use_cases").glob("*/model.yaml"))
-OF_USE_CASES = {file: [f"{file}_{name}" for name in TRAINED] for file in ("score", "train")}
+OF_USE_CASES = {file: [f"{file}_{name}" for name in TRAINED] for file in ("monitor", "score", "train")}
 FILES = {path.stem: [path.stem] for path in DAGS.glob("*.py")} | OF_USE_CASES
 DAG_IDS = sorted(dag_id for ids in FILES.values() for dag_id in ids)
 

@@ -25,6 +25,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("TIDEMILL_PROJECT", str(tmp_path))
     monkeypatch.delenv("TIDEMILL_SERVING__USE_CASES", raising=False)
     monkeypatch.delenv("TIDEMILL_AIRFLOW__SCHEDULES__TRAIN", raising=False)
+    monkeypatch.delenv("TIDEMILL_AIRFLOW__SCHEDULES__MONITOR", raising=False)
     current_project.cache_clear()
     yield tmp_path
     current_project.cache_clear()

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
 from pathlib import Path
@@ -141,6 +141,18 @@ def test_values_that_differ_fail_the_run_without_another_try(platform: PlatformD
     assert len(platform.calls()) == 1
     with pytest.raises(DagRunFailedError, match="task compare_churn failed"):
         ended.raise_for_failure()
+
+
+def test_a_monitor_looks_at_the_time_of_its_run_and_a_second_try_at_the_same(
+    platform: PlatformDouble, client: AirflowClient
+) -> None:
+    platform.answer({"drift look churn": [{"exit": 75, "stderr": ["tidemill: MLflow is away"]}, {"stdout": ["done"]}]})
+    run(client, "monitor_churn").raise_for_failure()
+    first, second = platform.command_lines()
+    asked = re.fullmatch(r"drift look churn --request --at (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)", first)
+    assert asked is not None
+    assert second == first
+    assert datetime.now(UTC) - datetime.fromisoformat(asked[1]) < timedelta(hours=1)
 
 
 def trained(passed: bool, reasons: list[str]) -> dict[str, list[dict[str, Any]]]:

@@ -50,6 +50,7 @@ def train(use_case: str, trials: int | None, timeout_s: float | None, as_json: b
     """Search, fit and log a model of USE_CASE; the budget is that of its model.yaml unless given."""
     from ml_modeling.lifecycle import train as train_model
     from ml_modeling.use_case import load_use_case
+    from monitoring.looks.reference import keep_reference
 
     settings = load_settings()
     definition = load_use_case(use_case).with_budget(trials, timeout_s)
@@ -58,6 +59,7 @@ def train(use_case: str, trials: int | None, timeout_s: float | None, as_json: b
         return _frame(definition)
 
     run, model = train_model(settings, definition, read, _show_trial)
+    keep_reference(run, definition, model)
     validation = dict(model.validation)
     result = {
         "run_id": run.run_id,

@@ -120,6 +120,9 @@ class Schedules(Section):
     train: UseCaseSchedules = Field(
         default_factory=dict, description="of a use case's training, instead of the schedule in its model.yaml"
     )
+    monitor: UseCaseSchedules = Field(
+        default_factory=dict, description="of a use case's looks for drift, instead of the one in its model.yaml"
+    )
 
 
 class Airflow(Section):
@@ -143,6 +146,21 @@ class Control(Section):
         "sqlite:///{home}/control.db", description="SQLite's file, or postgresql+psycopg://user@host/database"
     )
     password: SecretStr | None = Field(None, description="of the user that the URL names")
+    cool_down_h: float = Field(24.0, ge=0, description="so long after a request ended, monitors are refused another")
+    requests_per_day: int = Field(3, ge=0, description="of a use case, after which monitors are refused another")
+
+
+class Drift(Section):
+    """What is drift, and how often a monitor may be wrong."""
+
+    alpha: float = Field(0.05, gt=0, lt=1, description="probability of any false alarm in a period")
+    period_h: float = Field(168.0, gt=0)
+    cadence_h: float = Field(6.0, gt=0, description="a look spends of alpha what so many hours are worth, at most")
+    shift: float = Field(0.125, gt=0, description="how far a column may move before it matters, in standard deviations")
+    least_rows: int = Field(100, ge=2, description="of fewer nothing is said")
+    volume_ratio: float = Field(2.0, gt=1, description="so many times as many answers as usual, or as few, matter")
+    most_age_h: float | None = Field(None, gt=0, description="of the newest answer; none: an old one is no finding")
+    sample_rows: int = Field(5_000, ge=200, description="at most, that the classifier and the estimates look at")
 
 
 class Feast(Section):
@@ -209,6 +227,7 @@ class Settings(Section):
     stream: Stream = Stream()
     airflow: Airflow = Airflow()
     control: Control = Control()
+    drift: Drift = Drift()
     feast: Feast = Feast()
     serving: Serving = Serving()
 

@@ -15,7 +15,7 @@ def logged(matrix: Floats, answers: Floats, decisions: list[str]) -> LoggedAnswe
     count = len(matrix)
     yes = np.ones(count, dtype=bool)
     names = [f"r{row}" for row in range(count)]
-    return LoggedAnswers(names, names, matrix, answers, np.array(decisions, dtype=object), yes, yes, yes)
+    return LoggedAnswers(names, names, matrix, answers, np.array(decisions, dtype=object), yes, yes, yes, ~yes)
 
 
 def replayed(answers: Floats, decisions: list[str]) -> Replayed:
