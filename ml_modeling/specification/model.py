@@ -14,6 +14,7 @@ from ml_modeling.specification.parts import (
     Search,
     SearchSpace,
 )
+from ml_modeling.specification.retraining import Retraining
 from tidemill.config.formats import Cron
 
 
@@ -37,3 +38,4 @@ class ModelSpec(Part):
     bootstrap: Bootstrap
     gates: Gates
     fairness: Fairness | None = None
+    retraining: Retraining = Field(default_factory=Retraining)

@@ -1,6 +1,6 @@
 """Retrain requests: asked for, claimed, moved by whoever holds the lease, finished once."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -38,9 +38,18 @@ class RetrainRequests:
             hold(connection, ask.use_case)
             return ask_for(connection, ask, limits or Limits(), self._database.now(connection))
 
-    def claim(self, holder: str, duration: timedelta, use_case: str | None = None) -> RetrainRequest | None:
+    def claim(
+        self,
+        holder: str,
+        duration: timedelta,
+        use_case: str | None = None,
+        *,
+        request_id: UUID | None = None,
+        states: Collection[State] = OPEN,
+    ) -> RetrainRequest | None:
         """The oldest open request that nobody holds, with a lease of ``duration``; None where there is none.
 
+        ``request_id`` and ``states`` narrow down which.
         It is at the stage where whoever held it before left it. Its ``lease`` is what moves it.
 
         Raises:
@@ -51,9 +60,11 @@ class RetrainRequests:
         with self._database.writing() as connection:
             while True:
                 now = self._database.now(connection)
-                free = requests.c.state.in_(OPEN) & _is_free(now)
+                free = requests.c.state.in_(states) & requests.c.state.in_(OPEN) & _is_free(now)
                 if use_case is not None:
                     free &= requests.c.use_case == use_case
+                if request_id is not None:
+                    free &= requests.c.id == request_id
                 oldest = select(requests.c.number).where(free).order_by(requests.c.number).limit(1)
                 number = connection.execute(oldest).scalar()
                 if number is None:

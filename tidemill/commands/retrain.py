@@ -7,6 +7,7 @@ from uuid import UUID
 
 import click
 
+from tidemill.commands.retraining import COMMANDS as WORK
 from tidemill.config import load_settings, strict_json
 from tidemill.config.errors import TerminalError, nearest
 from tidemill.config.project import current_project
@@ -37,6 +38,10 @@ class UnknownUseCaseError(TerminalError):
 @click.group(name="retrain")
 def command() -> None:
     """Ask for a new model, and follow what becomes of it."""
+
+
+for work_command in WORK:
+    command.add_command(work_command)
 
 
 @command.command()

@@ -143,6 +143,9 @@ class Control(Section):
         "sqlite:///{home}/control.db", description="SQLite's file, or postgresql+psycopg://user@host/database"
     )
     password: SecretStr | None = Field(None, description="of the user that the URL names")
+    lease_s: float = Field(
+        60.0, gt=0, description="how long who works on a request may be silent; then another may take it over"
+    )
 
 
 class Feast(Section):

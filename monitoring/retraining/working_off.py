@@ -1,0 +1,107 @@
+"""One stage of a request, or all that are left, and what becomes of a failure."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+from monitoring.control import (
+    ControlStoreAwayError,
+    ControlStoreRefusedError,
+    Lease,
+    LeaseLostError,
+    RetrainRequest,
+    State,
+    StateConflictError,
+)
+from monitoring.retraining import stages
+from monitoring.retraining.errors import NotAtStageError
+from monitoring.retraining.lease import HeldLease, held
+from monitoring.retraining.work import Stage, Work, is_past
+from tidemill.config.errors import TransientError
+from tidemill.config.interruption import interruption
+
+STAGES: Mapping[str, tuple[State, Stage]] = {
+    "train": (State.CLAIMED, stages.train),
+    "evaluate": (State.TRAINED, stages.evaluate),
+    "gate": (State.TRAINED, stages.gate),
+    "promote": (State.GATED, stages.promote),
+}
+"""By name, in order: the state that a request is in when the stage is due, and what it does."""
+NOT_THE_REQUESTS = (LeaseLostError, StateConflictError, NotAtStageError, ControlStoreRefusedError)
+"""What says nothing against the request: another has it, or it cannot be written to."""
+
+
+def work_off(work: Work, lease: Lease) -> RetrainRequest:
+    """Does every stage that is left; the request afterwards, finished or in the hands of a rollout.
+
+    A failure that is terminal finishes it as failed; after any other it is free for the next claim.
+
+    Raises:
+        LeaseLostError: another took it, or it was cancelled.
+        TransientError: a service was away.
+    """
+    with held(work.store, lease, lease_duration(work)) as keeper:
+        try:
+            for name in STAGES:
+                _stage(work, lease, keeper, name)
+        except NOT_THE_REQUESTS:
+            raise
+        except (TransientError, KeyboardInterrupt) as error:
+            _give_back(work, lease, _sentence(error))
+            raise
+    return work.store.requests.get(lease.request_id)
+
+
+def do_stage(work: Work, lease: Lease, name: str) -> RetrainRequest:
+    """Does one stage, if it is not done; after a failure that is not terminal the lease is kept for another try.
+
+    Raises:
+        NotAtStageError: an earlier stage is not done.
+        LeaseLostError, TransientError: as :func:`work_off`.
+    """
+    due, _ = STAGES[name]
+    request = work.store.requests.get(lease.request_id)
+    if is_past(request, due):
+        return request
+    with held(work.store, lease, lease_duration(work)) as keeper:
+        return _stage(work, lease, keeper, name)
+
+
+def lease_duration(work: Work) -> timedelta:
+    return timedelta(seconds=work.settings.control.lease_s)
+
+
+def _stage(work: Work, lease: Lease, keeper: HeldLease, name: str) -> RetrainRequest:
+    due, stage = STAGES[name]
+    request = work.store.requests.get(lease.request_id)
+    if is_past(request, due):
+        return request
+    try:
+        return stage(work, request, keeper)
+    except (*NOT_THE_REQUESTS, TransientError):
+        raise
+    except Exception as error:
+        if interruption(error) is not None:
+            raise
+        detail = {"stage": name, "error": _sentence(error)}
+        now = work.store.requests.get(lease.request_id).state
+        work.store.requests.advance(lease, now, State.FAILED, detail)
+        raise
+
+
+def _give_back(work: Work, lease: Lease, reason: str) -> None:
+    try:
+        work.store.requests.give_back(lease, reason)
+    except (ControlStoreAwayError, LeaseLostError) as error:
+        work.say(f"the request is not given back, its lease runs out: {error}")
+
+
+def _sentence(error: BaseException) -> str:
+    """What the request is told of a failure; a library's own exception needs its type to be understood."""
+    text = str(error)[:5_000]
+    interrupted = interruption(error)
+    if interrupted is not None:
+        return f"ended by {interrupted.signal.name}"
+    return text if type(error).__module__.split(".")[0] in OURS and text else f"{type(error).__name__}: {text}"
+
+
+OURS = ("data_lake", "feature_store", "ml_modeling", "monitoring", "tidemill")
