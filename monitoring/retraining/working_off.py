@@ -15,7 +15,8 @@ from monitoring.control import (
 from monitoring.retraining import stages
 from monitoring.retraining.errors import NotAtStageError
 from monitoring.retraining.lease import HeldLease, held
-from monitoring.retraining.work import Stage, Work, is_past
+from monitoring.retraining.order import is_past
+from monitoring.retraining.work import Stage, Work
 from tidemill.config.errors import TransientError
 from tidemill.config.interruption import interruption
 

@@ -51,7 +51,7 @@ def _temporary_settings(home: Path) -> Settings:
         for dag, field in Schedules.model_fields.items()
         if field.annotation is str
     }
-    yearly["TIDEMILL_AIRFLOW__SCHEDULES__TRAIN"] = json.dumps(dict.fromkeys(USE_CASES, "0 0 1 1 *"))
+    yearly["TIDEMILL_AIRFLOW__SCHEDULES__REQUEST"] = json.dumps(dict.fromkeys(USE_CASES, "0 0 1 1 *"))
     return load_settings(variables | yearly)
 
 

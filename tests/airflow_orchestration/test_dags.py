@@ -9,7 +9,8 @@ from airflow_orchestration.environment import DAGS
 from tidemill.config.settings import REPO
 
 TRAINED = sorted(path.parent.name for path in (REPO / "use_cases").glob("*/model.yaml"))
-FILES = {path.stem: [path.stem] for path in DAGS.glob("*.py")} | {"train": [f"train_{name}" for name in TRAINED]}
+OF_USE_CASES = {file: [f"{file}_{name}" for name in TRAINED] for file in ("request", "retrain")}
+FILES = {path.stem: [path.stem] for path in DAGS.glob("*.py")} | OF_USE_CASES
 DAG_IDS = sorted(dag_id for ids in FILES.values() for dag_id in ids)
 
 
@@ -68,7 +69,7 @@ def test_tasks_that_start_spark_share_the_pool_of_one_slot(dag_bag: DagBag) -> N
         "feature_consistency.compare_churn",
         "lakehouse_gold.customer_daily",
         "lakehouse_gold.daily_product_sales",
-        *(f"train_{name}.train" for name in TRAINED),
+        *(f"retrain_{name}.train" for name in TRAINED),
     }
 
 

@@ -20,7 +20,8 @@ from ml_modeling.use_case import UseCase
 from monitoring.control import State, control_store
 from monitoring.control.requests import RetrainRequests
 from monitoring.retraining import stages
-from monitoring.retraining.work import TO_WORK_OFF, Work
+from monitoring.retraining.order import TO_WORK_OFF
+from monitoring.retraining.work import Work
 from monitoring.retraining.working_off import work_off
 from tests.cases import small_churn
 from tidemill.config import load_settings

@@ -1,6 +1,5 @@
 """``tidemill retrain run`` and the stages one by one: working a request off."""
 
-import json
 import logging
 import os
 import socket
@@ -8,15 +7,15 @@ import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import click
 
+from tidemill.commands.requesting import check_use_case, raise_unless_promoted
 from tidemill.config import load_settings, strict_json
-from tidemill.config.errors import TerminalError, TransientError
+from tidemill.config.errors import TransientError
 
 if TYPE_CHECKING:
     from ml_modeling.frames.frame import SplitFrame
@@ -31,10 +30,6 @@ holder_option = click.option(
 )
 
 
-class NotPromotedError(TerminalError):
-    """A request ended without a promotion; the message has the reasons."""
-
-
 class AlreadyHeldError(TransientError):
     """The request that was named is held by another, or is not one to work off."""
 
@@ -47,15 +42,29 @@ def run(use_case: str, request_id: UUID | None, as_json: bool) -> None:
     """Work the oldest open request of USE_CASE off, to its end; exit 1 if no model is promoted."""
     from monitoring.retraining.working_off import work_off
 
+    check_use_case(use_case)
     with _store() as store:
         claimed = _claim(store, use_case, request_id, f"{os.getpid()} on {socket.gethostname()} {uuid.uuid4().hex[:8]}")
         if claimed is None:
-            _print(None, as_json, f"no open request of {use_case} waits")
+            _print(None, as_json, _none_of(use_case))
             return
         _say(f"request {claimed.id} of {use_case}: {claimed.reason}")
         ended = work_off(_work(store, use_case), claimed.lease)
     _print(ended, as_json, f"request {ended.id} is {ended.state}")
-    _raise_for(ended)
+    raise_unless_promoted(ended)
+
+
+@click.command()
+@click.argument("use_case")
+@as_json_option
+def waiting(use_case: str, as_json: bool) -> None:
+    """Show the request of USE_CASE that a claim would get now, if there is one."""
+    from monitoring.retraining.order import TO_WORK_OFF
+
+    check_use_case(use_case)
+    with _store() as store:
+        request = store.requests.waiting(use_case, TO_WORK_OFF)
+    _print(request, as_json, f"request {request.id} is {request.state}" if request else _none_of(use_case))
 
 
 @click.command()
@@ -65,10 +74,11 @@ def run(use_case: str, request_id: UUID | None, as_json: bool) -> None:
 @as_json_option
 def claim(use_case: str, request_id: UUID | None, holder: str | None, as_json: bool) -> None:
     """Claim the oldest open request of USE_CASE for the stages that follow; prints its id and token."""
+    check_use_case(use_case)
     with _store() as store:
         claimed = _claim(store, use_case, request_id, holder or f"{os.getpid()} on {socket.gethostname()}")
     if claimed is None:
-        _print(None, as_json, f"no open request of {use_case} waits")
+        _print(None, as_json, _none_of(use_case))
         return
     _print(claimed, as_json, f"request {claimed.id}, token {claimed.token}, is {claimed.state}")
 
@@ -83,6 +93,7 @@ def _stage_command(name: str, what: str) -> click.Command:
         from monitoring.control import Lease
         from monitoring.retraining.working_off import do_stage
 
+        check_use_case(use_case)
         with _store() as store:
             done = do_stage(_work(store, use_case), Lease(request_id, token), name)
         _print(done, as_json, f"request {done.id} is {done.state}")
@@ -94,12 +105,12 @@ train = _stage_command("train", "Train a model for a claimed request.")
 evaluate = _stage_command("evaluate", "Test the model of a request.")
 gate = _stage_command("gate", "Judge the model of a request; both verdicts exit 0.")
 promote = _stage_command("promote", "Promote the model of a request, or hand it to its rollout.")
-COMMANDS = (run, claim, train, evaluate, gate, promote)
+COMMANDS = (run, waiting, claim, train, evaluate, gate, promote)
 
 
 def _claim(store: "ControlStore", use_case: str, request_id: UUID | None, holder: str) -> "RetrainRequest | None":
     """The request that ``holder`` has already, else the oldest free one."""
-    from monitoring.retraining.work import TO_WORK_OFF
+    from monitoring.retraining.order import TO_WORK_OFF
 
     duration = timedelta(seconds=load_settings().control.lease_s)
     for request in store.requests.newest(use_case, is_open=True):
@@ -141,19 +152,23 @@ def _store() -> "Iterator[ControlStore]":
         yield store
 
 
+def _none_of(use_case: str) -> str:
+    return f"no open request of {use_case} waits"
+
+
 def _say(text: str) -> None:
     click.echo(text, err=True)
 
 
 def _print(request: "RetrainRequest | None", as_json: bool, text: str) -> None:
-    document: dict[str, Any] = {} if request is None else json.loads(strict_json.dumps(asdict(request), default=str))
-    click.echo(strict_json.dumps({"request": document or None}) if as_json else text)
+    click.echo(strict_json.dumps(_document(request), default=str) if as_json else text)
 
 
-def _raise_for(request: "RetrainRequest") -> None:
-    """Raises NotPromotedError for a request that ended otherwise."""
-    if not request.state.is_finished or request.state == "promoted":
-        return
-    detail = request.progress.get(request.state.value, {})
-    why = "; ".join(detail.get("reasons", [])) or detail.get("error") or detail.get("cancelled") or "see its trail"
-    raise NotPromotedError(f"request {request.id} of {request.use_case} is {request.state}: {why}")
+def _document(request: "RetrainRequest | None") -> dict[str, Any]:
+    """What a task hands on to the next; without a request, none has an id."""
+    if request is None:
+        return {"request_id": None}
+    trained = request.progress.get("trained", {})
+    run = {name: trained[name] for name in ("run_id", "experiment_id") if name in trained}
+    own = {"request_id": request.id, "use_case": request.use_case, "state": request.state, "token": request.token}
+    return {**own, **run, **request.progress}

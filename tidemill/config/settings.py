@@ -117,8 +117,10 @@ class Schedules(Section):
     lakehouse_gold: Cron = "*/15 * * * *"
     feature_consistency: Cron = "30 4 * * *"
     stream_keepalive: Cron = "*/5 * * * *"
-    train: UseCaseSchedules = Field(
-        default_factory=dict, description="of a use case's training, instead of the schedule in its model.yaml"
+    retrain: Cron = Field("*/10 * * * *", description="of each use case's: when it looks for open requests")
+    request: UseCaseSchedules = Field(
+        default_factory=dict,
+        description="when a use case's model is asked for, instead of the schedule in its model.yaml",
     )
 
 

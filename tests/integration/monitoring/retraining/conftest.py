@@ -15,7 +15,8 @@ from ml_modeling.registry.audit import AuditRecord
 from ml_modeling.registry.connection import connect
 from ml_modeling.use_case import UseCase
 from monitoring.control import Ask, ControlStore, RetrainRequest, Source, State, control_store
-from monitoring.retraining.work import TO_WORK_OFF, Work
+from monitoring.retraining.order import TO_WORK_OFF
+from monitoring.retraining.work import Work
 from tests.cases.control_stores import NO_LIMITS, request
 from tests.cases.retrain_worker import fast, read
 from tidemill.config import Settings

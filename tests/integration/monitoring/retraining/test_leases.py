@@ -8,7 +8,7 @@ from datetime import timedelta
 from ml_modeling.registry import CHAMPION, audit
 from ml_modeling.registry.versions import behind_alias, list_versions
 from monitoring.control import RetrainRequest, State
-from monitoring.retraining.work import TO_WORK_OFF
+from monitoring.retraining.order import TO_WORK_OFF
 from monitoring.retraining.working_off import work_off
 from tests.integration.monitoring.retraining.conftest import LEASE_S, Loop, Start, Worker
 from tests.integration.monitoring.retraining.test_killed import TAKEN_OVER, WAY
