@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from datetime import timedelta
 from types import FrameType
 
-from monitoring.control import ControlStore, ControlStoreAwayError, Lease, LeaseLostError, RetrainRequest
+from monitoring.control import ControlStore, ControlStoreAwayError, Lease, LeaseLostError, RetrainRequest, State
+from monitoring.control.records import Json
 
 RENEWALS = 3
 """So many within a lease's duration: one that fails is followed by another in time."""
@@ -19,13 +20,15 @@ log = logging.getLogger(__name__)
 
 
 class HeldLease:
-    """A lease and whether it is still held, as far as the last renewal knows."""
+    """A lease that is renewed until it is lost, or the request is out of its holder's hands."""
 
     def __init__(self, store: ControlStore, lease: Lease, duration: timedelta) -> None:
         self.lease = lease
         self._store = store
         self._duration = duration
         self._lost: LeaseLostError | None = None
+        self._turn = threading.Lock()
+        self._is_over = threading.Event()
 
     def renew(self) -> RetrainRequest:
         """Asks the store.
@@ -42,20 +45,43 @@ class HeldLease:
         Raises:
             LeaseLostError: as :meth:`renew`.
         """
-        if self._lost is not None:
+        if self._lost is not None and not self._is_over.is_set():
             raise LeaseLostError(str(self._lost)) from self._lost
 
-    def keep(self, over: threading.Event) -> None:
-        """Renews until ``over`` is set, or the lease is lost. A store that is away is asked again."""
-        while not over.wait(self._duration.total_seconds() / RENEWALS):
-            try:
-                self.renew()
-            except LeaseLostError as error:
-                log.warning("%s", error)
-                self._lost = error
-                return
-            except ControlStoreAwayError as error:
-                log.warning("the lease of request %s was not renewed: %s", self.lease.request_id, error)
+    def advance(self, expected: State, to: State, note: Json) -> RetrainRequest:
+        """Moves the request, between two renewals; a finished one is renewed no more."""
+        with self._turn:
+            moved = self._store.requests.advance(self.lease, expected, to, note)
+            if moved.state.is_finished:
+                self._is_over.set()
+            return moved
+
+    def hand_over(self, expected: State, to: State, note: Json) -> RetrainRequest:
+        """Moves the request and gives it back, for another kind of worker to claim."""
+        with self._turn:
+            self._store.requests.advance(self.lease, expected, to, note)
+            self._is_over.set()
+            return self._store.requests.give_back(self.lease, f"handed over as {to}")
+
+    def let_go(self) -> None:
+        """Ends the renewals."""
+        self._is_over.set()
+
+    def keep(self) -> bool:
+        """Renews until the end, which is True, or until the lease is lost. A store that is away is asked again."""
+        while not self._is_over.wait(self._duration.total_seconds() / RENEWALS):
+            with self._turn:
+                if self._is_over.is_set():
+                    return True
+                try:
+                    self.renew()
+                except LeaseLostError as error:
+                    log.warning("%s", error)
+                    self._lost = error
+                    return False
+                except ControlStoreAwayError as error:
+                    log.warning("the lease of request %s was not renewed: %s", self.lease.request_id, error)
+        return True
 
 
 @contextmanager
@@ -68,27 +94,24 @@ def held(store: ControlStore, lease: Lease, duration: timedelta) -> Iterator[Hel
     Raises:
         LeaseLostError: it is lost already.
     """
-    keeper, over = HeldLease(store, lease, duration), threading.Event()
+    keeper, main = HeldLease(store, lease, duration), threading.main_thread()
     keeper.renew()
-    is_main = threading.current_thread() is threading.main_thread()
+    is_main = threading.current_thread() is main
 
-    def run() -> None:
-        keeper.keep(over)
-        if is_main and not over.is_set():
+    def keep() -> None:
+        if not keeper.keep() and is_main:
             signal.pthread_kill(main.ident or 0, LOST)
 
     def stop(_number: int, _frame: FrameType | None) -> None:
-        if not over.is_set():
-            keeper.check()
+        keeper.check()
 
-    main = threading.main_thread()
     before = signal.signal(LOST, stop) if is_main else None
-    thread = threading.Thread(target=run, name="lease", daemon=True)
+    thread = threading.Thread(target=keep, name="lease", daemon=True)
     thread.start()
     try:
         yield keeper
     finally:
-        over.set()
+        keeper.let_go()
         thread.join()
         if is_main:
             signal.signal(LOST, before)

@@ -6,9 +6,14 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from ml_modeling.registry import CHAMPION
+from ml_modeling.registry.versions import behind_alias
 from ml_modeling.specification import Parameters, Retraining
+from ml_modeling.tracking.runs import existing_run
+from ml_modeling.training.chosen import chosen_trial, fixed_to
 from ml_modeling.use_case import UseCase
 from monitoring.retraining.errors import UnusablePolicyError
+from tidemill.config.settings import Settings
 
 
 class RetrainPolicy(BaseModel):
@@ -49,6 +54,15 @@ def read_policy(policy: Mapping[str, Any]) -> RetrainPolicy:
         raise UnusablePolicyError(f"the policy of the request cannot be trained by: {wrong}") from error
 
 
-def by_policy(use_case: UseCase, policy: RetrainPolicy) -> UseCase:
-    """The use case with the window and the budget of ``policy``."""
-    return use_case.with_budget(policy.trials, policy.timeout_s).within(policy.window)
+def by_policy(settings: Settings, use_case: UseCase, policy: RetrainPolicy) -> UseCase:
+    """The use case with the window and the search of ``policy``; without a champion, whose parameters are searched for.
+
+    Raises:
+        UnusableRunError: the champion's run has no parameters that can be read.
+        NotToBeFixedError: its parameters cannot be taken as they are.
+    """
+    asked = use_case.with_budget(policy.trials, policy.timeout_s).within(policy.window)
+    champion = behind_alias(settings, use_case.name, CHAMPION) if policy.parameters == "champions" else None
+    if champion is None:
+        return asked
+    return fixed_to(asked, chosen_trial(existing_run(settings, use_case.name, champion.run_id)))

@@ -31,11 +31,11 @@ def train(work: Work, request: RetrainRequest, held: HeldLease) -> RetrainReques
     run_id = trained_run(work.settings, work.use_case.name, str(request.id))
     is_found = run_id is not None
     if run_id is None:
-        run_id = _train(replace(work, use_case=by_policy(work.use_case, policy)), request, held)
+        run_id = _train(replace(work, use_case=by_policy(work.settings, work.use_case, policy)), request, held)
     run = existing_run(work.settings, work.use_case.name, run_id)
     work.say(f"{'found' if is_found else 'trained'} run {run_id}")
     note = Trained(run_id=run_id, experiment_id=run.experiment_id, policy=dict(policy.said), found=is_found)
-    return work.store.requests.advance(held.lease, State.CLAIMED, State.TRAINED, note.document)
+    return held.advance(State.CLAIMED, State.TRAINED, note.document)
 
 
 def _train(work: Work, request: RetrainRequest, held: HeldLease) -> str:
@@ -65,19 +65,19 @@ def gate(work: Work, request: RetrainRequest, held: HeldLease) -> RetrainRequest
     run = _run(work, request)
     note = _verdict(run.run_id, gate_run(work.settings, work.use_case, run.run_id))
     work.say("passed every gate" if note.passed else f"failed: {'; '.join(note.reasons)}")
-    gated = work.store.requests.advance(held.lease, State.TRAINED, State.GATED, note.document)
-    return gated if note.passed else _reject(work, held, note)
+    gated = held.advance(State.TRAINED, State.GATED, note.document)
+    return gated if note.passed else _reject(held, note)
 
 
 def promote(work: Work, request: RetrainRequest, held: HeldLease) -> RetrainRequest:
     """From gated to promoted, or into the hands of a rollout."""
     note = noted(request, State.GATED, Gated)
     if not note.passed:
-        return _reject(work, held, note)
+        return _reject(held, note)
     version = register(work.settings, work.use_case.name, note.run_id).version
     if next_step(request) is State.CANARY:
         detail = {"run_id": note.run_id, "version": version}
-        handed = work.store.requests.advance(held.lease, State.GATED, State.CANARY, detail)
+        handed = held.hand_over(State.GATED, State.CANARY, detail)
         work.say(f"version {version} is handed to its rollout")
         return handed
     try:
@@ -85,11 +85,11 @@ def promote(work: Work, request: RetrainRequest, held: HeldLease) -> RetrainRequ
     except ChampionChangedError:
         again = _verdict(note.run_id, gate_run(work.settings, work.use_case, note.run_id))
         if not again.passed:
-            return _reject(work, held, again)
+            return _reject(held, again)
         record = _promote(work, request, held, version)
     promoted = Promoted(run_id=note.run_id, version=version, before=record.from_version, audit=record.id)
     work.say(f"version {version} is the champion")
-    return work.store.requests.advance(held.lease, State.GATED, State.PROMOTED, promoted.document)
+    return held.advance(State.GATED, State.PROMOTED, promoted.document)
 
 
 def _promote(work: Work, request: RetrainRequest, held: HeldLease, version: str) -> AuditRecord:
@@ -100,9 +100,9 @@ def _promote(work: Work, request: RetrainRequest, held: HeldLease, version: str)
     return promote_version(work.settings, work.use_case.name, version, reason, who, request=on_request)
 
 
-def _reject(work: Work, held: HeldLease, note: Gated) -> RetrainRequest:
+def _reject(held: HeldLease, note: Gated) -> RetrainRequest:
     detail = {"run_id": note.run_id, "champion": note.champion, "reasons": list(note.reasons)}
-    return work.store.requests.advance(held.lease, State.GATED, State.REJECTED, detail)
+    return held.advance(State.GATED, State.REJECTED, detail)
 
 
 def _run(work: Work, request: RetrainRequest) -> TrainingRun:

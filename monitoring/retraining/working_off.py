@@ -85,7 +85,7 @@ def _stage(work: Work, lease: Lease, keeper: HeldLease, name: str) -> RetrainReq
             raise
         detail = {"stage": name, "error": _sentence(error)}
         now = work.store.requests.get(lease.request_id).state
-        work.store.requests.advance(lease, now, State.FAILED, detail)
+        keeper.advance(now, State.FAILED, detail)
         raise
 
 

@@ -89,6 +89,10 @@ class Loop:
         experiment = client.get_experiment_by_name(self.name)
         return sorted(run.info.status for run in client.search_runs([experiment.experiment_id])) if experiment else []
 
+    def run_of(self, request: RetrainRequest) -> Any:
+        """The training run that a request led to, as MLflow has it."""
+        return connect(self.settings).get_run(request.progress["trained"]["run_id"])
+
 
 @pytest.fixture
 def loop(settings: Settings, mlflow_server: str) -> Iterator[Loop]:

@@ -7,6 +7,8 @@ from ml_modeling.frames.splits import HistoryTooShortError
 from ml_modeling.registry.connection import MlflowUnavailableError
 from ml_modeling.registry.promotion import promote
 from ml_modeling.registry.versions import list_versions
+from ml_modeling.specification import Range
+from ml_modeling.training.chosen import NotToBeFixedError
 from ml_modeling.use_case import UseCase
 from monitoring.control import LeaseLostError, State
 from monitoring.retraining import stages
@@ -108,6 +110,32 @@ def test_the_policy_reaches_the_frame_and_is_noted(loop: Loop) -> None:
     policy = {"window_days": 200, "parameters": "tune", "trials": 2}
     assert trained.progress["trained"]["policy"] == policy
     assert asked.policy == {"window_days": 200, "trials": 2}
+
+
+def test_the_champions_parameters_are_fitted_again_without_a_search(loop: Loop) -> None:
+    loop.ask()
+    first = work_off(loop.work(), loop.claim().lease)
+    loop.ask(parameters="champions")
+    spaces = {"logistic_regression": {"C": Range(low=0.001, high=10, log=True)}, "lightgbm": {"num_leaves": [7]}}
+    second = work_off(loop.work(candidates=spaces), loop.claim().lease)
+    assert second.state is State.PROMOTED
+    chosen, again = (loop.run_of(request).data for request in (first, second))
+    for name in ("candidate", "model.C"):
+        assert again.params[name] == chosen.params[name]
+    assert again.metrics["trials"] == 1
+
+
+def test_without_a_champion_its_parameters_are_searched_for(loop: Loop) -> None:
+    loop.ask(parameters="champions")
+    assert work_off(loop.work(), loop.claim().lease).state is State.PROMOTED
+
+
+def test_a_champion_whose_candidate_is_gone_fails_the_request_with_advice(loop: Loop) -> None:
+    loop.ask()
+    work_off(loop.work(), loop.claim().lease)
+    loop.ask(parameters="champions")
+    with pytest.raises(NotToBeFixedError, match=r"logistic_regression is none of the candidates.*`tune`"):
+        work_off(loop.work(candidates={"lightgbm": {"num_leaves": [7]}}), loop.claim().lease)
 
 
 def test_a_policy_that_cannot_be_read_fails_the_request(loop: Loop) -> None:
