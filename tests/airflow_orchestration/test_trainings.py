@@ -91,7 +91,7 @@ def test_each_use_case_has_a_dag_of_its_own_that_works_its_requests_off(bag: Dag
 
 def test_each_use_case_has_a_dag_of_its_own_that_asks_at_its_times(bag: DagBag) -> None:
     basket, wrong = bag.dags["request_basket"], bag.dags["request_wrong"]
-    assert basket.timetable.summary == "0 0 * * *"
+    assert basket.timetable.expression == "0 0 * * *"
     assert [task.command[:4] for task in basket.tasks] == [["tidemill", "retrain", "request", "basket"]]
     assert {task.owner for task in basket.tasks} == {"pricing"}
     assert "schedule = 5: a text is wanted" in (wrong.doc_md or "")
