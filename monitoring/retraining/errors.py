@@ -11,5 +11,9 @@ class UnusableProgressError(TerminalError):
     """What an earlier stage noted in a request is not there, or is not what it writes."""
 
 
+class GivenUpError(TerminalError):
+    """A request whose workers were lost one after another."""
+
+
 class NotAtStageError(TerminalError):
     """The request has not come as far as the stage that is to be done."""

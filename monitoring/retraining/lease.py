@@ -8,7 +8,15 @@ from contextlib import contextmanager
 from datetime import timedelta
 from types import FrameType
 
-from monitoring.control import ControlStore, ControlStoreAwayError, Lease, LeaseLostError, RetrainRequest, State
+from monitoring.control import (
+    ControlStore,
+    ControlStoreAwayError,
+    ControlStoreRefusedError,
+    Lease,
+    LeaseLostError,
+    RetrainRequest,
+    State,
+)
 from monitoring.control.records import Json
 
 RENEWALS = 3
@@ -63,6 +71,15 @@ class HeldLease:
             self._is_over.set()
             return self._store.requests.give_back(self.lease, f"handed over as {to}")
 
+    def give_back(self, reason: str) -> None:
+        """Frees the request for the next claim; where that cannot be said, its lease runs out."""
+        with self._turn:
+            self._is_over.set()
+            try:
+                self._store.requests.give_back(self.lease, reason)
+            except (ControlStoreAwayError, LeaseLostError) as error:
+                log.warning("request %s was not given back: %s", self.lease.request_id, error)
+
     def let_go(self) -> None:
         """Ends the renewals."""
         self._is_over.set()
@@ -79,7 +96,7 @@ class HeldLease:
                     log.warning("%s", error)
                     self._lost = error
                     return False
-                except ControlStoreAwayError as error:
+                except (ControlStoreAwayError, ControlStoreRefusedError) as error:
                     log.warning("the lease of request %s was not renewed: %s", self.lease.request_id, error)
         return True
 

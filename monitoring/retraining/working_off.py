@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 from monitoring.control import (
-    ControlStoreAwayError,
     ControlStoreRefusedError,
     Lease,
     LeaseLostError,
@@ -13,7 +12,7 @@ from monitoring.control import (
     StateConflictError,
 )
 from monitoring.retraining import stages
-from monitoring.retraining.errors import NotAtStageError
+from monitoring.retraining.errors import GivenUpError, NotAtStageError
 from monitoring.retraining.lease import HeldLease, held
 from monitoring.retraining.order import is_past
 from monitoring.retraining.work import Stage, Work
@@ -27,6 +26,9 @@ STAGES: Mapping[str, tuple[State, Stage]] = {
     "promote": (State.GATED, stages.promote),
 }
 """By name, in order: the state that a request is in when the stage is due, and what it does."""
+GIVE_UP_AFTER = 20
+TAKEN_OVER = "taken_over_from"
+"""What the control store notes when a holder was not heard of any more."""
 NOT_THE_REQUESTS = (LeaseLostError, StateConflictError, NotAtStageError, ControlStoreRefusedError)
 """What says nothing against the request: another has it, or it cannot be written to."""
 
@@ -47,7 +49,7 @@ def work_off(work: Work, lease: Lease) -> RetrainRequest:
         except NOT_THE_REQUESTS:
             raise
         except (TransientError, KeyboardInterrupt) as error:
-            _give_back(work, lease, _sentence(error))
+            keeper.give_back(_sentence(error))
             raise
     return work.store.requests.get(lease.request_id)
 
@@ -77,6 +79,7 @@ def _stage(work: Work, lease: Lease, keeper: HeldLease, name: str) -> RetrainReq
     if is_past(request, due):
         return request
     try:
+        _give_up_if_lost_too_often(work, request)
         return stage(work, request, keeper)
     except (*NOT_THE_REQUESTS, TransientError):
         raise
@@ -89,11 +92,22 @@ def _stage(work: Work, lease: Lease, keeper: HeldLease, name: str) -> RetrainReq
         raise
 
 
-def _give_back(work: Work, lease: Lease, reason: str) -> None:
-    try:
-        work.store.requests.give_back(lease, reason)
-    except (ControlStoreAwayError, LeaseLostError) as error:
-        work.say(f"the request is not given back, its lease runs out: {error}")
+def _give_up_if_lost_too_often(work: Work, request: RetrainRequest) -> None:
+    """A request that takes its worker down with it (out of memory, say) would do so for ever.
+
+    Raises:
+        GivenUpError: so many workers were lost since the request came to its state.
+    """
+    lost = 0
+    for transition in reversed(work.store.requests.trail(request.id)):
+        if transition.to_state is request.state and transition.from_state not in {request.state, State.REQUESTED}:
+            break
+        lost += TAKEN_OVER in transition.detail
+    if lost >= GIVE_UP_AFTER:
+        raise GivenUpError(
+            f"{lost} workers were lost while the request was {request.state}, without a word: see their logs and the "
+            "machine's memory, then ask again"
+        )
 
 
 def _sentence(error: BaseException) -> str:

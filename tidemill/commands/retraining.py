@@ -44,12 +44,13 @@ def run(use_case: str, request_id: UUID | None, as_json: bool) -> None:
 
     check_use_case(use_case)
     with _store() as store:
+        work = _work(store, use_case)  # nothing is claimed for a use case that cannot be read
         claimed = _claim(store, use_case, request_id, f"{os.getpid()} on {socket.gethostname()} {uuid.uuid4().hex[:8]}")
         if claimed is None:
             _print(None, as_json, _none_of(use_case))
             return
         _say(f"request {claimed.id} of {use_case}: {claimed.reason}")
-        ended = work_off(_work(store, use_case), claimed.lease)
+        ended = work_off(work, claimed.lease)
     _print(ended, as_json, f"request {ended.id} is {ended.state}")
     raise_unless_promoted(ended)
 

@@ -1,5 +1,8 @@
 """How a request ends, stage by stage and as a whole, on the real MLflow server and store."""
 
+import time
+from datetime import timedelta
+
 import pytest
 
 from ml_modeling.frames.frame import SplitFrame
@@ -11,8 +14,8 @@ from ml_modeling.specification import Range
 from ml_modeling.training.chosen import NotToBeFixedError
 from ml_modeling.use_case import UseCase
 from monitoring.control import LeaseLostError, State
-from monitoring.retraining import stages
-from monitoring.retraining.errors import NotAtStageError, UnusablePolicyError
+from monitoring.retraining import stages, working_off
+from monitoring.retraining.errors import GivenUpError, NotAtStageError, UnusablePolicyError
 from monitoring.retraining.working_off import STAGES, do_stage, work_off
 from tests.integration.monitoring.retraining.conftest import Loop
 from tests.integration.monitoring.retraining.test_killed import WAY
@@ -94,6 +97,22 @@ def test_a_single_stage_keeps_its_lease_for_another_try(loop: Loop) -> None:
     with pytest.raises(MlflowUnavailableError):
         do_stage(loop.work(away), lease, "train")
     assert do_stage(loop.work(), lease, "train").state is State.TRAINED
+
+
+def test_a_request_that_loses_its_workers_one_after_another_is_given_up(
+    loop: Loop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(working_off, "GIVE_UP_AFTER", 2)
+    asked = loop.ask()
+    moment = timedelta(milliseconds=1)
+    for worker in ("first", "second"):
+        assert loop.store.requests.claim(worker, moment, loop.name) is not None
+        time.sleep(0.05)
+    with pytest.raises(GivenUpError, match="2 workers were lost while the request was claimed"):
+        work_off(loop.work(), loop.claim().lease)
+    ended = loop.store.requests.get(asked.id)
+    assert (ended.state, loop.runs()) == (State.FAILED, [])
+    assert ended.progress["failed"]["stage"] == "train"
 
 
 def test_the_policy_reaches_the_frame_and_is_noted(loop: Loop) -> None:
