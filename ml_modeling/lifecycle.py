@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 REFERENCE_ROWS = 5_000
 BASELINE = "baseline."
+ROWS = "rows."
+"""Before the name of a table: how many rows it had when the frame was read."""
 
 log = logging.getLogger(__name__)
 
@@ -96,6 +98,7 @@ def _lineage(use_case: UseCase, data: "SplitFrame") -> dict[str, str]:
         "events": f"{data.events.first}..{data.events.end}",
         "events.left_out": data.events.left_out or "none",
         **{f"table.{name}": f"version {version}" for name, version in data.table_versions.items()},
+        **{f"{ROWS}{name}": str(count) for name, count in data.table_rows.items()},
         **data.split.described(),
         "window_days": str(use_case.window.days) if use_case.window else "all",
         "frame.sha256": _digest(data.frame.rows),

@@ -2,14 +2,16 @@
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 
 import pandas as pd
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
+from data_lake.delta_rs import open_table, rows
 from data_lake.spark import session
+from data_lake.tables import table
 from feature_store.definitions import Absence, FutureAggregate, Outcome, Own
 from feature_store.offline.training import training_frame
 from ml_modeling.frames import examples
@@ -35,12 +37,16 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class SplitFrame:
-    """``table_versions`` are the Delta versions the frame was read at, ``events`` the days its rows are from."""
+    """``table_versions`` are the Delta versions the frame was read at, ``events`` the days its rows are from.
+
+    ``table_rows`` are how many rows each table had.
+    """
 
     frame: TrainingFrame
     split: Split
     table_versions: Mapping[str, int]
     events: EventRange
+    table_rows: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -82,7 +88,8 @@ def read_split_frame(
     labelled.cached.unpersist()
     frame = _frame(found, use_case)
     check_maturity(frame, labelled.split)
-    return SplitFrame(frame, labelled.split, tables.versions, labelled.events)
+    counted = {name: rows(open_table(table(name), settings, version)) for name, version in tables.versions.items()}
+    return SplitFrame(frame, labelled.split, tables.versions, labelled.events, counted)
 
 
 def read_in_session(settings: Settings, use_case: UseCase) -> SplitFrame:

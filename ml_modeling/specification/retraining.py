@@ -12,12 +12,16 @@ Parameters = Literal["tune", "champions"]
 
 
 class Retraining(Part):
-    """``window_days`` is how far back before the newest events a model learns from; without it, from all of them."""
+    """``window_days`` is how far back before the newest events a model learns from; without it, from all of them.
+
+    ``new_rows`` are how many more rows its tables have when that is reason enough to train; without it, none are.
+    """
 
     window_days: int | None = Field(default=None, ge=1)
     parameters: Parameters = "tune"
     cool_down_hours: float = Field(default=24.0, ge=0)
     per_day: int = Field(default=3, ge=1)
+    new_rows: int | None = Field(default=None, ge=1)
 
     @property
     def cool_down(self) -> timedelta:

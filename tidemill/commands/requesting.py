@@ -71,6 +71,32 @@ def request(  # noqa: PLR0913, PLR0917 - what can be typed
         raise_unless_promoted(asked)
 
 
+@click.command(name="new-data")
+@click.argument("use_case")
+@click.option("--by", "who", default=user_name, help="Who asks; the user of this process if not set.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def new_data(use_case: str, who: str, as_json: bool) -> None:
+    """Request a new model of USE_CASE if its tables have `retraining.new_rows` more rows than its champion knew."""
+    from ml_modeling.use_case import load_use_case
+    from monitoring.control import Suppressed, control_store
+    from monitoring.retraining import new_data as counting
+
+    check_use_case(use_case)
+    settings, definition = load_settings(), load_use_case(use_case)
+    found = counting.new_data(settings, definition)
+    ask = counting.ask_of(definition, found, who)
+    document: dict[str, Any] = {"request_id": None, "rows": dict(found.tables) if found else None}
+    if ask is None:
+        click.echo(_json(document) if as_json else f"not asked for: {found.rows if found else 'unknown'} new rows")
+        return
+    with control_store(settings) as store:
+        asked = store.requests.ask(ask, _limits(ask))
+    if isinstance(asked, Suppressed):
+        click.echo(_json(document | {"refused": asked.detail}) if as_json else f"not asked for: {asked.detail}")
+    else:
+        click.echo(_json(document | {"request_id": asked.id}) if as_json else f"request {asked.id}: {asked.reason}")
+
+
 def check_use_case(use_case: str | None) -> None:
     """Raises UnknownUseCaseError for a name that no use case has that can be trained."""
     known = current_project().trained()

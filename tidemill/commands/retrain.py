@@ -7,7 +7,7 @@ from uuid import UUID
 
 import click
 
-from tidemill.commands.requesting import check_use_case, request
+from tidemill.commands.requesting import check_use_case, new_data, request
 from tidemill.commands.retraining import COMMANDS as WORK
 from tidemill.config import load_settings, strict_json
 from tidemill.config.user import user_name
@@ -32,7 +32,7 @@ def command() -> None:
     """Ask for a new model, and follow what becomes of it."""
 
 
-for subcommand in (request, *WORK):
+for subcommand in (request, new_data, *WORK):
     command.add_command(subcommand)
 
 
