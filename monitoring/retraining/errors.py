@@ -15,5 +15,9 @@ class GivenUpError(TerminalError):
     """A request whose workers were lost one after another."""
 
 
+class WrongUseCaseError(TerminalError):
+    """A request that is to be worked off as one of another use case."""
+
+
 class NotAtStageError(TerminalError):
     """The request has not come as far as the stage that is to be done."""

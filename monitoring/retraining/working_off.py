@@ -12,11 +12,11 @@ from monitoring.control import (
     StateConflictError,
 )
 from monitoring.retraining import stages
-from monitoring.retraining.errors import GivenUpError, NotAtStageError
+from monitoring.retraining.errors import GivenUpError, NotAtStageError, WrongUseCaseError
 from monitoring.retraining.lease import HeldLease, held
 from monitoring.retraining.order import is_past
 from monitoring.retraining.work import Stage, Work
-from tidemill.config.errors import TransientError
+from tidemill.config.errors import TidemillError, TransientError
 from tidemill.config.interruption import interruption
 
 STAGES: Mapping[str, tuple[State, Stage]] = {
@@ -42,14 +42,16 @@ def work_off(work: Work, lease: Lease) -> RetrainRequest:
         LeaseLostError: another took it, or it was cancelled.
         TransientError: a service was away.
     """
+    _of_use_case(work, lease)
     with held(work.store, lease, lease_duration(work)) as keeper:
         try:
             for name in STAGES:
                 _stage(work, lease, keeper, name)
         except NOT_THE_REQUESTS:
             raise
-        except (TransientError, KeyboardInterrupt) as error:
-            keeper.give_back(_sentence(error))
+        except BaseException as error:
+            if isinstance(error, TransientError) or interruption(error) is not None:
+                keeper.give_back(_sentence(error))
             raise
     return work.store.requests.get(lease.request_id)
 
@@ -59,14 +61,22 @@ def do_stage(work: Work, lease: Lease, name: str) -> RetrainRequest:
 
     Raises:
         NotAtStageError: an earlier stage is not done.
+        WrongUseCaseError: the request is of another use case.
         LeaseLostError, TransientError: as :func:`work_off`.
     """
     due, _ = STAGES[name]
-    request = work.store.requests.get(lease.request_id)
+    request = _of_use_case(work, lease)
     if is_past(request, due):
         return request
     with held(work.store, lease, lease_duration(work)) as keeper:
         return _stage(work, lease, keeper, name)
+
+
+def _of_use_case(work: Work, lease: Lease) -> RetrainRequest:
+    request = work.store.requests.get(lease.request_id)
+    if request.use_case != work.use_case.name:
+        raise WrongUseCaseError(f"request {request.id} is of use case {request.use_case}, not {work.use_case.name}")
+    return request
 
 
 def lease_duration(work: Work) -> timedelta:
@@ -116,7 +126,4 @@ def _sentence(error: BaseException) -> str:
     interrupted = interruption(error)
     if interrupted is not None:
         return f"ended by {interrupted.signal.name}"
-    return text if type(error).__module__.split(".")[0] in OURS and text else f"{type(error).__name__}: {text}"
-
-
-OURS = ("data_lake", "feature_store", "ml_modeling", "monitoring", "tidemill")
+    return text if isinstance(error, TidemillError) else f"{type(error).__name__}: {text}"

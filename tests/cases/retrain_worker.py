@@ -26,6 +26,7 @@ from monitoring.retraining.working_off import work_off
 from tests.cases import small_churn
 from tidemill.config import load_settings
 from tidemill.config.errors import TidemillError
+from tidemill.config.interruption import raise_on_signals
 
 Happening = Callable[[], None]
 Call = Callable[..., Any]
@@ -114,6 +115,7 @@ def read(_use_case: UseCase) -> SplitFrame:
 
 
 def main(name: str, how: str = "", point: str = "") -> None:
+    raise_on_signals()
     settings = load_settings()
     if point:
         POINTS[point](kill if how == "kill" else lambda: pause(point))

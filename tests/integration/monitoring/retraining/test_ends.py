@@ -1,6 +1,7 @@
 """How a request ends, stage by stage and as a whole, on the real MLflow server and store."""
 
 import time
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -15,8 +16,9 @@ from ml_modeling.training.chosen import NotToBeFixedError
 from ml_modeling.use_case import UseCase
 from monitoring.control import LeaseLostError, State
 from monitoring.retraining import stages, working_off
-from monitoring.retraining.errors import GivenUpError, NotAtStageError, UnusablePolicyError
+from monitoring.retraining.errors import GivenUpError, NotAtStageError, UnusablePolicyError, WrongUseCaseError
 from monitoring.retraining.working_off import STAGES, do_stage, work_off
+from tests.cases.retrain_worker import fast
 from tests.integration.monitoring.retraining.conftest import Loop
 from tests.integration.monitoring.retraining.test_killed import WAY
 
@@ -48,6 +50,16 @@ def test_a_stage_is_refused_before_the_one_before_it_and_with_an_outdated_token(
     with pytest.raises(LeaseLostError, match="token 1 is lost"):
         do_stage(loop.work(), outdated, "train")
     assert loop.runs() == []
+
+
+def test_a_request_of_another_use_case_is_refused(loop: Loop) -> None:
+    loop.ask()
+    lease = loop.claim().lease
+    other = replace(loop.work(), use_case=fast("another"))
+    for refused in (lambda: work_off(other, lease), lambda: do_stage(other, lease, "train")):
+        with pytest.raises(WrongUseCaseError, match=f"is of use case {loop.name}, not another"):
+            refused()
+    assert loop.store.requests.get(lease.request_id).state is State.CLAIMED
 
 
 def test_a_model_that_fails_a_gate_is_rejected_with_the_reasons(loop: Loop) -> None:

@@ -55,6 +55,16 @@ def test_a_trainer_whose_request_is_cancelled_stops_where_it_is(loop: Loop, work
     assert (loop.runs(), loop.promotions()) == (["FAILED"], [])
 
 
+def test_a_trainer_that_is_told_to_end_gives_its_request_back(loop: Loop, worker: Start) -> None:
+    asked = loop.ask()
+    first = at(worker, "run begun")
+    first.process.terminate()
+    assert first.ended() == []
+    assert loop.states(asked) == [State.REQUESTED, State.CLAIMED, State.REQUESTED]
+    assert loop.store.requests.trail(asked.id)[-1].detail == {"given_back": "ended by SIGTERM"}
+    assert loop.runs() == ["KILLED"]
+
+
 def test_who_was_overtaken_before_promoting_moves_nothing(loop: Loop, worker: Start) -> None:
     asked = loop.ask()
     first = at(worker, "registered")
