@@ -43,14 +43,21 @@ def doc_of(training: Training) -> str:
     return DOC.format(use_case=training.use_case, description=description)
 
 
+def verdict_of(request: dict[str, Any]) -> dict[str, Any]:
+    """What the gates said; of a request that ended before them, by a person's cancel, that it did."""
+    never: dict[str, Any] = {"passed": False, "reasons": [f"the request is {request.get('state')}"]}
+    verdict: dict[str, Any] = request.get("gated", never)
+    return verdict
+
+
 @task.branch(task_id="gate_passed", doc_md="Goes on to `promote` when every gate passed, else to `keep_champion`.")  # type: ignore[untyped-decorator]
 def gate_passed(request: dict[str, Any]) -> str:
-    return "promote" if request["gated"]["passed"] else "keep_champion"
+    return "promote" if verdict_of(request)["passed"] else "keep_champion"
 
 
 @task(task_id="keep_champion", doc_md="Says why the new model was not good enough.")  # type: ignore[untyped-decorator]
 def keep_champion(request: dict[str, Any]) -> list[str]:
-    reasons: list[str] = request["gated"]["reasons"]
+    reasons: list[str] = verdict_of(request)["reasons"]
     print(f"The champion stays: {'; '.join(reasons)}")  # noqa: T201 - a task's stdout is its log
     return reasons
 

@@ -6,6 +6,7 @@ import yaml
 from airflow.dag_processing.dagbag import DagBag
 
 from airflow_orchestration import trainings
+from airflow_orchestration.dags import retrain
 from airflow_orchestration.environment import DAGS
 from airflow_orchestration.trainings import Training
 from tidemill.config.project import TRAINED, current_project
@@ -87,6 +88,12 @@ def test_each_use_case_has_a_dag_of_its_own_that_works_its_requests_off(bag: Dag
     assert basket.get_task("open_request").use_case == "basket"
     assert "schedule = 5: a text is wanted" in (wrong.doc_md or "")
     assert "trouble" in wrong.tags
+
+
+def test_the_verdict_on_a_request_that_was_cancelled_before_the_gates_is_no(database: None) -> None:
+    gated = {"passed": True, "reasons": []}
+    assert retrain.verdict_of({"state": "gated", "gated": gated}) == gated
+    assert retrain.verdict_of({"state": "rejected"}) == {"passed": False, "reasons": ["the request is rejected"]}
 
 
 def test_each_use_case_has_a_dag_of_its_own_that_asks_at_its_times(bag: DagBag) -> None:
