@@ -1,4 +1,4 @@
-"""What a use case's ``model.yaml`` says of its training's DAG; what a model is made of is not Airflow's affair."""
+"""What a use case's ``model.yaml`` says of the DAGs of its models; what they are made of is not Airflow's affair."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ SPECIFICATION = "model.yaml"
 
 @dataclass(frozen=True)
 class Training:
-    """``schedule`` is None when it runs only on demand; ``trouble`` is why the file cannot be followed."""
+    """``schedule`` is None when a model is asked for only by others; ``trouble`` is why the file cannot be followed."""
 
     use_case: str
     description: str = ""
@@ -27,7 +27,7 @@ def trainings() -> list[Training]:
 
     One whose file cannot be followed has no schedule: the others run on.
     """
-    schedules = load_settings().airflow.schedules.train
+    schedules = load_settings().airflow.schedules.request
     project = current_project()
     folders = project.use_cases()
     return [_training(folders[name] / SPECIFICATION, schedules.get(name)) for name in project.trained()]

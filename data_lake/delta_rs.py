@@ -30,15 +30,15 @@ class TableStatistics:
     bytes: int
 
 
-def open_table(table: Table, settings: Settings) -> DeltaTable:
-    """The newest version of ``table``.
+def open_table(table: Table, settings: Settings, version: int | None = None) -> DeltaTable:
+    """A version of ``table``, the newest if none is given.
 
     Raises:
         MissingTableError: nothing has written it yet.
     """
     uri = location(table, settings)
     try:
-        return DeltaTable(uri, storage_options=settings.lake.storage_options or None)
+        return DeltaTable(uri, version, storage_options=settings.lake.storage_options or None)
     except TableNotFoundError as error:
         message = f"table {table.name} does not exist at {uri}: start the stream, or run the job that makes it"
         raise MissingTableError(message) from error

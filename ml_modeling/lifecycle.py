@@ -2,7 +2,7 @@
 
 import hashlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
@@ -34,15 +34,24 @@ if TYPE_CHECKING:
 
 REFERENCE_ROWS = 5_000
 BASELINE = "baseline."
+ROWS = "rows."
+"""Before the name of a table: how many rows it had when the frame was read."""
 
 log = logging.getLogger(__name__)
 
 
 def train(
-    settings: Settings, use_case: UseCase, read: "Callable[[], SplitFrame]", progress: Progress
+    settings: Settings,
+    use_case: UseCase,
+    read: "Callable[[], SplitFrame]",
+    progress: Progress,
+    marks: Mapping[str, str] = runs.NO_MARKS,
 ) -> tuple[TrainingRun, TrainedModel]:
-    """Reads the frame, fits the best candidate and logs it; a failure is kept as the run's error."""
-    with new_run(settings, use_case) as run:
+    """Reads the frame, fits the best candidate and logs it; a failure is kept as the run's error.
+
+    ``marks`` are tags that the run has from its first moment.
+    """
+    with new_run(settings, use_case, marks) as run:
         data = read()
         run.log_params(_lineage(use_case, data))
         model = fit(use_case, data.frame, data.split, progress)
@@ -89,7 +98,9 @@ def _lineage(use_case: UseCase, data: "SplitFrame") -> dict[str, str]:
         "events": f"{data.events.first}..{data.events.end}",
         "events.left_out": data.events.left_out or "none",
         **{f"table.{name}": f"version {version}" for name, version in data.table_versions.items()},
+        **{f"{ROWS}{name}": str(count) for name, count in data.table_rows.items()},
         **data.split.described(),
+        "window_days": str(use_case.window.days) if use_case.window else "all",
         "frame.sha256": _digest(data.frame.rows),
     }
 
@@ -131,7 +142,7 @@ def evaluate_run(settings: Settings, use_case: UseCase, run_id: str) -> Evaluati
     run.log_text(strict_json.dumps(explanation.importance, indent=1), "evaluation/shap_importance.json")
     card = model_card(use_case, origin, report, explanation.importance)
     run.log_text(card, runs.MODEL_CARD)
-    run.set_tags({tags.NOTE: card[: tags.MAX_DESCRIPTION]})
+    run.set_tags({tags.NOTE: card[: tags.MAX_DESCRIPTION], tags.EVALUATED: str(True)})
     return report
 
 

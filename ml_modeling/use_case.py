@@ -5,6 +5,7 @@ import hashlib
 import importlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -46,7 +47,7 @@ class UnknownUseCaseError(TerminalError):
 
 @dataclass(frozen=True)
 class UseCase:
-    """``own`` are estimators of its own.
+    """``own`` are estimators of its own; ``window`` is how far back before the newest events it learns from.
 
     ``digest`` is the SHA-256 of the definition's files: two runs with the same one had the same definition.
     """
@@ -57,6 +58,7 @@ class UseCase:
     spec: ModelSpec
     digest: str
     own: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
+    window: timedelta | None = None
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -92,6 +94,10 @@ class UseCase:
         changed = {"trials": trials, "timeout_s": timeout_s}
         budget = self.spec.search.model_copy(update={key: value for key, value in changed.items() if value is not None})
         return replace(self, spec=self.spec.model_copy(update={"search": budget}))
+
+    def within(self, window: timedelta | None) -> "UseCase":
+        """The same use case, which learns from the newest ``window`` of its events; from all of them without one."""
+        return replace(self, window=window)
 
 
 def use_case_names() -> list[str]:

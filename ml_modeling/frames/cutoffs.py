@@ -57,28 +57,39 @@ class CutoffSplit:
         return {f"cutoffs.{names[part]}": f"{days[0]}..{days[-1]} ({len(days)})" for part, days in self.parts.items()}
 
 
-def split_cutoffs(first: date, end: date, horizon: timedelta, rule: Cutoffs) -> CutoffSplit:
+def split_cutoffs(
+    first: date, end: date, horizon: timedelta, rule: Cutoffs, window: timedelta | None = None
+) -> CutoffSplit:
     """The newest days with a whole label window test, those a horizon before them validate, the rest train.
 
-    Events cover the days from ``first`` up to ``end`` (not included).
+    Events cover the days from ``first`` up to ``end`` (not included). With a ``window``, no cutoff lies further before
+    ``end``; what features see before a cutoff does not depend on it.
 
     Raises:
         HistoryTooShortError: a part stays empty, or ``train`` has fewer than the rule wants.
     """
     spacing, earliest, latest = timedelta(rule.spacing_days), first + timedelta(rule.min_history_days), end - horizon
+    if window is not None:
+        earliest = max(earliest, end - window)
     usable = [latest - spacing * back for back in range((latest - earliest) // spacing, -1, -1)]
     test = usable[-rule.test :]
     before_test = [day for day in usable if test and day + horizon <= test[0]]
     validation = before_test[-rule.validation :]
     train = [day for day in before_test if day + horizon <= validation[0]]
     if len(test) < rule.test or len(validation) < rule.validation or len(train) < rule.train:
-        raise HistoryTooShortError(_too_short(first, end, horizon, rule))
+        raise HistoryTooShortError(_too_short(first, end, horizon, rule, window))
     between = [day for day in before_test if day not in (*train, *validation)]
     return CutoffSplit(tuple(train), tuple(validation), tuple(test), tuple(between))
 
 
-def _too_short(first: date, end: date, horizon: timedelta, rule: Cutoffs) -> str:
+def _too_short(first: date, end: date, horizon: timedelta, rule: Cutoffs, window: timedelta | None) -> str:
     parts = rule.train + rule.validation + rule.test - 3
+    least = 3 * horizon.days + parts * rule.spacing_days
+    if window is not None and window.days < least:
+        return (
+            f"a window of {window.days} days is too short for the split: it needs {least} days (3 label windows of "
+            f"{horizon.days}, {parts} further cutoffs {rule.spacing_days} apart): ask for a longer one, or for none"
+        )
     needed = rule.min_history_days + 3 * horizon.days + parts * rule.spacing_days
     return (
         f"history too short for the split: {(end - first).days} days of events ({first} to {end}); training needs "

@@ -2,13 +2,16 @@
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 
 import pandas as pd
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
+from data_lake.delta_rs import open_table, rows
+from data_lake.spark import session
+from data_lake.tables import table
 from feature_store.definitions import Absence, FutureAggregate, Outcome, Own
 from feature_store.offline.training import training_frame
 from ml_modeling.frames import examples
@@ -26,7 +29,7 @@ from ml_modeling.questions.profiles import profile_source, with_groups
 from ml_modeling.use_case import UseCase
 from tidemill.config.settings import Settings
 
-__all__ = ["NoDataError", "SplitFrame", "read_split_frame"]
+__all__ = ["NoDataError", "SplitFrame", "read_in_session", "read_split_frame"]
 
 DAY_SECONDS = 86_400
 log = logging.getLogger(__name__)
@@ -34,12 +37,16 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class SplitFrame:
-    """``table_versions`` are the Delta versions the frame was read at, ``events`` the days its rows are from."""
+    """``table_versions`` are the Delta versions the frame was read at, ``events`` the days its rows are from.
+
+    ``table_rows`` are how many rows each table had.
+    """
 
     frame: TrainingFrame
     split: Split
     table_versions: Mapping[str, int]
     events: EventRange
+    table_rows: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -81,14 +88,24 @@ def read_split_frame(
     labelled.cached.unpersist()
     frame = _frame(found, use_case)
     check_maturity(frame, labelled.split)
-    return SplitFrame(frame, labelled.split, tables.versions, labelled.events)
+    counted = {name: rows(open_table(table(name), settings, version)) for name, version in tables.versions.items()}
+    return SplitFrame(frame, labelled.split, tables.versions, labelled.events, counted)
+
+
+def read_in_session(settings: Settings, use_case: UseCase) -> SplitFrame:
+    """:func:`read_split_frame` in a Spark session of its own, whose memory is free again when the frame is there."""
+    spark = session(f"train {use_case.name}", settings)
+    try:
+        return read_split_frame(spark, settings, use_case)
+    finally:
+        spark.stop()
 
 
 def _at_cutoffs(tables: Tables, use_case: UseCase, question: Absence | FutureAggregate, today: date) -> _Labelled:
     found = event_range(tables.days(question.source), today)
     if found.left_out:
         log.warning("%s: no cutoff is taken from events outside of the rest: %s", question.source.table, found.left_out)
-    split = split_cutoffs(found.first, found.end, question.horizon, use_case.cutoffs)
+    split = split_cutoffs(found.first, found.end, question.horizon, use_case.cutoffs, use_case.window)
     check_windows(split, question.horizon, found.end)
     log.info("%d cutoffs from %s to %s, test %s", len(split.all), split.all[0], split.all[-1], split.test)
     rows = labelled_at_cutoffs(tables, question, split.all).persist()
@@ -109,7 +126,7 @@ def _of_events(tables: Tables, use_case: UseCase, question: Outcome | Own, today
     found = event_range(per_day(labelled_by_then, EVENT_TIMESTAMP), today)
     if found.left_out:
         log.warning("%s: no part has the events outside of the rest: %s", use_case.name, found.left_out)
-    split = split_periods(found.first, known.end - gap, gap, use_case.periods)
+    split = split_periods(found.first, known.end - gap, gap, use_case.periods, use_case.window)
     log.info("labels take %d days; test %s, final fit %s", gap.days, split.test, split.fit)
     reach = split.reach
     at = F.to_date(EVENT_TIMESTAMP)

@@ -71,28 +71,40 @@ def embargo(delays: Mapping[int, int], share: float) -> timedelta:
     raise HistoryTooShortError("no event has its label yet: feed the events that say what became of them")
 
 
-def split_periods(first: date, end: date, gap: timedelta, rule: Periods) -> PeriodSplit:
+def split_periods(
+    first: date, end: date, gap: timedelta, rule: Periods, window: timedelta | None = None
+) -> PeriodSplit:
     """The newest days test, those an embargo before them validate and make the final fit, the rest trains.
 
-    Events that have their labels cover the days from ``first`` up to ``end`` (not included).
+    Events that have their labels cover the days from ``first`` up to ``end`` (not included). With a ``window``, the
+    fit is as long as lets all parts, and the waits for their labels, lie within it.
 
     Raises:
-        HistoryTooShortError: the first fit would begin before there is history enough.
+        HistoryTooShortError: the first fit would begin before there is history enough, or the window is too short.
     """
-    fit_days, validation_days, test_days = (
-        timedelta(days) for days in (rule.fit_days, rule.validation_days, rule.test_days)
-    )
+    validation_days, test_days = timedelta(rule.validation_days), timedelta(rule.test_days)
+    fit_days = timedelta(rule.fit_days) if window is None else _fit_within(window, gap, rule)
     test = Period(end - test_days, end)
     validation = Period(test.begin - gap - validation_days, test.begin - gap)
     fit = Period(validation.end - fit_days, validation.end)
     train = Period(validation.begin - gap - fit_days, validation.begin - gap)
     needed = first + timedelta(rule.min_history_days)
     if min(train.begin, fit.begin) < needed:
-        asked = rule.fit_days + rule.validation_days + rule.test_days + rule.min_history_days
+        asked = fit_days.days + rule.validation_days + rule.test_days + rule.min_history_days
         raise HistoryTooShortError(
             f"history too short for the split: {max((end - first).days, 0)} days of events with labels ({first} to "
             f"{end}); training needs {asked + 2 * gap.days} ({rule.min_history_days} before the first fit, "
-            f"{rule.fit_days} to fit, {rule.validation_days} to validate, {rule.test_days} to test, and twice "
+            f"{fit_days.days} to fit, {rule.validation_days} to validate, {rule.test_days} to test, and twice "
             f"{gap.days} until labels come)"
         )
     return PeriodSplit(train, validation, fit, test, gap)
+
+
+def _fit_within(window: timedelta, gap: timedelta, rule: Periods) -> timedelta:
+    others = timedelta(rule.validation_days + rule.test_days) + 3 * gap
+    if window <= others:
+        raise HistoryTooShortError(
+            f"a window of {window.days} days leaves none to fit: {rule.validation_days} validate, {rule.test_days} "
+            f"test, and labels are waited for three times {gap.days} days: ask for more than {others.days}, or for none"
+        )
+    return window - others

@@ -53,6 +53,7 @@ class AuditRecord(BaseModel):
     host: str = Field(default_factory=socket.gethostname)
     at: datetime = Field(default_factory=lambda: datetime.now(UTC))
     note: str = ""
+    request_id: str = Field(default="", description="of the retrain request that it was done for")
 
     def leading_to(self, champion: Version | None) -> "AuditRecord":
         """This change with its new champion."""

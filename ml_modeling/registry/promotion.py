@@ -2,6 +2,8 @@
 
 import logging
 import socket
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from ml_modeling.registry import audit, tags
@@ -10,7 +12,7 @@ from ml_modeling.registry.audit import Action, AuditRecord
 from ml_modeling.registry.connection import MlflowMissingError, connect, mlflow_errors
 from ml_modeling.registry.lock import registry_lock
 from ml_modeling.registry.versions import GateNotPassedError, Version, behind_alias, gated_run, get_version
-from tidemill.config.errors import TerminalError, TransientError
+from tidemill.config.errors import TerminalError, TidemillError, TransientError
 from tidemill.config.settings import Settings
 
 IN_FLIGHT_S = 60.0
@@ -24,6 +26,10 @@ class PromotionOvertakenError(TransientError):
     """Another host changed the champion at the same time, or is about to."""
 
 
+class ChampionChangedError(GateNotPassedError):
+    """The gates compared it with a champion of before: judge it again."""
+
+
 class NothingToRollBackError(TerminalError):
     """The audit trail has no champion before today's that may come back."""
 
@@ -32,32 +38,48 @@ class NotAsItWasError(TerminalError):
     """A champion of before is gone, or its number is another model's, or it never passed its gates."""
 
 
-def promote(settings: Settings, use_case: str, version: str, reason: str, who: str) -> AuditRecord:
+@dataclass(frozen=True)
+class OnRequest:
+    """The retrain request that a promotion is done for; ``check`` raises when its worker may not go on."""
+
+    id: str
+    check: Callable[[], object]
+
+
+def promote(  # noqa: PLR0913 - what the audit record says
+    settings: Settings, use_case: str, version: str, reason: str, who: str, *, request: OnRequest | None = None
+) -> AuditRecord:
     """Makes ``version`` the champion. Its very model must have passed its gates against today's champion.
 
     Readers see the old champion or the new one, never none. When it is the champion already, nothing happens and the
-    record of its promotion is returned.
+    record of its promotion is returned; so it is when it was promoted for the same ``request`` before, whatever came
+    after. What ``request.check`` raises, right before the alias would move, abandons the promotion.
 
     Raises:
-        GateNotPassedError: its gates said no, judged another model, or compared it with a champion of before.
+        GateNotPassedError: its gates said no, or judged another model.
+        ChampionChangedError: they compared it with a champion of before.
         MlflowMissingError: there is no such version.
         PromotionOvertakenError: another host is changing the champion.
     """
     with registry_lock(settings, use_case):
         records = settle(settings, use_case)
+        if request is not None and (before := _promoted_for(records, request.id)) is not None:
+            return before
         current = behind_alias(settings, use_case, CHAMPION)
         if current is not None and current.version == version:
             return _completed(records)[-1]
         found = get_version(settings, use_case, version)
         stored = gated_run(settings, found).data.tags
         if stored.get(tags.GATE_CHAMPION_MODEL, "") != (current.identity.key if current else ""):
-            raise GateNotPassedError(
+            raise ChampionChangedError(
                 f"version {version} of {use_case!r} was judged against champion "
                 f"{stored.get(tags.GATE_CHAMPION) or 'none'}, which is now {_named(current)}: "
                 f"run `tidemill models gate {use_case} --run {found.run_id}` again"
             )
-        change = _change(use_case, "promote", current, reason, who)
-        return _move(settings, change.leading_to(found))
+        change = _change(use_case, "promote", current, reason, who).leading_to(found)
+        if request is None:
+            return _move(settings, change)
+        return _move(settings, change.model_copy(update={"request_id": request.id}), request.check)
 
 
 def rollback(settings: Settings, use_case: str, reason: str, who: str) -> AuditRecord:
@@ -165,6 +187,11 @@ def settle(settings: Settings, use_case: str) -> list[AuditRecord]:
     return [*records, _complete(settings, audit.intend(settings, observed))]
 
 
+def _promoted_for(records: list[AuditRecord], request_id: str) -> AuditRecord | None:
+    ours = (record for record in _completed(records) if record.action == "promote" and record.request_id == request_id)
+    return next(ours, None)
+
+
 def _completed(records: list[AuditRecord]) -> list[AuditRecord]:
     return [record for record in records if record.state == "completed"]
 
@@ -182,9 +209,14 @@ def _settled(settings: Settings, record: AuditRecord, champion: Version | None) 
     return audit.close(settings, record, "abandoned", f"the alias did not move; the champion was {_named(champion)}")
 
 
-def _move(settings: Settings, change: AuditRecord) -> AuditRecord:
+def _move(settings: Settings, change: AuditRecord, check: Callable[[], object] = lambda: None) -> AuditRecord:
     use_case, target = change.use_case, change.to_version
     record = audit.intend(settings, change)
+    try:
+        check()
+    except TidemillError as error:
+        audit.close(settings, record, "abandoned", f"the alias did not move: {error}")
+        raise
     client = connect(settings)
     with mlflow_errors(settings, f"making version {target or 'none'} the champion of {use_case!r}"):
         if target is None:

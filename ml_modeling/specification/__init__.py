@@ -30,6 +30,7 @@ from ml_modeling.specification.parts import (
 )
 from ml_modeling.specification.reading import SpecificationError, read_specification
 from ml_modeling.specification.regression import NumberLeakage, RegressionSpec, ValueColdStart
+from ml_modeling.specification.retraining import Parameters, Retraining
 
 __all__ = [
     "Baseline",
@@ -56,11 +57,13 @@ __all__ = [
     "ModelSpec",
     "MulticlassSpec",
     "NumberLeakage",
+    "Parameters",
     "Periods",
     "PriorBaseline",
     "Range",
     "RegressionFairness",
     "RegressionSpec",
+    "Retraining",
     "Scoring",
     "Search",
     "SearchSpace",

@@ -16,6 +16,7 @@ from ml_modeling.specification.parts import (
     Search,
     SearchSpace,
 )
+from ml_modeling.specification.retraining import Retraining
 from tidemill.config.formats import Cron
 
 
@@ -41,3 +42,4 @@ class ModelSpec(Part):
     gates: Gates
     fairness: Fairness | None = None
     scoring: Scoring | None = None
+    retraining: Retraining = Field(default_factory=Retraining)

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -37,6 +38,7 @@ TRIALS = "search/trials.json"
 EVALUATION = "evaluation/report.json"
 GATE_REPORT = "gate/report.json"
 MODEL_CARD = "model_card.md"
+NO_MARKS: Mapping[str, str] = MappingProxyType({})
 
 log = logging.getLogger(__name__)
 
@@ -163,9 +165,10 @@ class TrainingRun:
 
 
 @contextmanager
-def new_run(settings: Settings, use_case: UseCase) -> Iterator[TrainingRun]:
+def new_run(settings: Settings, use_case: UseCase, marks: Mapping[str, str] = NO_MARKS) -> Iterator[TrainingRun]:
     """A run of the use case's experiment; ends FINISHED, else FAILED or KILLED with the reason as a tag.
 
+    It has the tags ``marks`` from its first moment, so that a run that was killed early has them as well.
     Runs that this home's processes left behind when they were killed end as KILLED first.
     """
     client = connect(settings)
@@ -173,7 +176,8 @@ def new_run(settings: Settings, use_case: UseCase) -> Iterator[TrainingRun]:
     with mlflow_errors(settings, f"starting a run of experiment {use_case.name!r}"):
         experiment = experiment_id(client, use_case.name)
         process = f"{os.getpid()} on {socket.gethostname()}"
-        created = client.create_run(experiment, tags={tags.USE_CASE: use_case.name, tags.PROCESS: process})
+        own = {tags.USE_CASE: use_case.name, tags.PROCESS: process}
+        created = client.create_run(experiment, tags={**marks, **own})
     run = TrainingRun(settings, created.info.run_id, experiment)
     with held(settings, run.run_id):
         try:

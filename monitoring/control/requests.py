@@ -1,6 +1,6 @@
 """Retrain requests: asked for, claimed, moved by whoever holds the lease, finished once."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -38,9 +38,18 @@ class RetrainRequests:
             hold(connection, ask.use_case)
             return ask_for(connection, ask, limits or Limits(), self._database.now(connection))
 
-    def claim(self, holder: str, duration: timedelta, use_case: str | None = None) -> RetrainRequest | None:
+    def claim(
+        self,
+        holder: str,
+        duration: timedelta,
+        use_case: str | None = None,
+        *,
+        request_id: UUID | None = None,
+        states: Collection[State] = OPEN,
+    ) -> RetrainRequest | None:
         """The oldest open request that nobody holds, with a lease of ``duration``; None where there is none.
 
+        ``request_id`` and ``states`` narrow down which.
         It is at the stage where whoever held it before left it. Its ``lease`` is what moves it.
 
         Raises:
@@ -51,9 +60,9 @@ class RetrainRequests:
         with self._database.writing() as connection:
             while True:
                 now = self._database.now(connection)
-                free = requests.c.state.in_(OPEN) & _is_free(now)
-                if use_case is not None:
-                    free &= requests.c.use_case == use_case
+                free = _is_claimable(now, use_case, states)
+                if request_id is not None:
+                    free &= requests.c.id == request_id
                 oldest = select(requests.c.number).where(free).order_by(requests.c.number).limit(1)
                 number = connection.execute(oldest).scalar()
                 if number is None:
@@ -71,6 +80,13 @@ class RetrainRequests:
             detail = {"taken_over_from": request.holder} if request.holder else {}
             lease = {"token": token, **_lease(holder, now, duration)}
             return move(connection, request, to, at=now, actor=holder, detail=detail, by_token=token, **lease)
+
+    def waiting(self, use_case: str | None = None, states: Collection[State] = OPEN) -> RetrainRequest | None:
+        """The request that a claim would get now; looking at it claims nothing."""
+        with self._database.reading() as connection:
+            free = _is_claimable(self._database.now(connection), use_case, states)
+            row = connection.execute(select(requests).where(free).order_by(requests.c.number).limit(1)).one_or_none()
+            return None if row is None else request_of(row)
 
     def renew(self, lease: Lease, duration: timedelta) -> RetrainRequest:
         """The request, held for ``duration`` from now; also when the lease had run out and nobody took it.
@@ -183,6 +199,12 @@ class RetrainRequests:
             query = query.where(schema.suppressed.c.use_case == use_case)
         with self._database.reading() as connection:
             return [Suppressed(**row._mapping) for row in connection.execute(query)]
+
+
+def _is_claimable(now: datetime, use_case: str | None, states: Collection[State]) -> ColumnElement[bool]:
+    """Open, in one of ``states``, and held by nobody."""
+    free = requests.c.state.in_(states) & requests.c.state.in_(OPEN) & _is_free(now)
+    return free if use_case is None else free & (requests.c.use_case == use_case)
 
 
 def _is_free(now: datetime) -> ColumnElement[bool]:

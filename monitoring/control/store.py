@@ -1,13 +1,11 @@
 """The control store as its users see it."""
 
-from datetime import timedelta
 from typing import Self
 
 from sqlalchemy import URL, make_url
 
 from monitoring.control.clock import Clock, database_clock
 from monitoring.control.database import Database
-from monitoring.control.records import Limits
 from monitoring.control.requests import RetrainRequests
 from monitoring.control.rollouts import Rollouts
 from tidemill.config.settings import Settings
@@ -45,11 +43,6 @@ class ControlStore:
     def close(self) -> None:
         """Ends the connections; the next use makes new ones."""
         self._database.close()
-
-
-def limits(settings: Settings) -> Limits:
-    """On what automatic sources may ask, as ``settings.control`` says."""
-    return Limits(timedelta(hours=settings.control.cool_down_h), settings.control.requests_per_day)
 
 
 def control_store(settings: Settings) -> ControlStore:

@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from monitoring.control import Ask, RetrainRequest, Source, Suppressed, control_store, limits
+from monitoring.control import Ask, RetrainRequest, Source, Suppressed, control_store
 from monitoring.drift import Aspect, Verdict
 from monitoring.looks.results import Subject, Verdicts, leading_statistic
+from monitoring.retraining.limits import limits_of
 from tidemill.config.settings import Settings
 
 HEALED = frozenset({Aspect.DISTRIBUTION, Aspect.MISSING, Aspect.RANGE, Aspect.UNSEEN, Aspect.TOGETHER})
@@ -23,7 +24,7 @@ def request(settings: Settings, subject: Subject, look: Verdicts) -> RetrainRequ
     if ask is None:
         return None
     with control_store(settings) as store:
-        return store.requests.ask(ask, limits(settings))
+        return store.requests.ask(ask, limits_of(subject.use_case))
 
 
 def ask_of(subject: Subject, look: Verdicts) -> Ask | None:

@@ -51,7 +51,7 @@ def _temporary_settings(home: Path) -> Settings:
         for dag, field in Schedules.model_fields.items()
         if field.annotation is str
     }
-    for of_use_cases in ("TRAIN", "MONITOR"):
+    for of_use_cases in ("REQUEST", "MONITOR"):
         yearly[f"TIDEMILL_AIRFLOW__SCHEDULES__{of_use_cases}"] = json.dumps(dict.fromkeys(USE_CASES, "0 0 1 1 *"))
     return load_settings(variables | yearly)
 

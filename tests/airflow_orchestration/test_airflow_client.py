@@ -14,7 +14,7 @@ def test_a_wrong_password_is_refused_and_never_shown(airflow: Settings, monkeypa
         AirflowClient(airflow) as client,
         pytest.raises(AirflowRefusedError, match="/auth/token answered 401") as raised,
     ):
-        client.unpause("train_churn")
+        client.unpause("retrain_churn")
     assert "not-the-password" not in str(raised.value)
 
 
@@ -25,7 +25,7 @@ def test_a_dag_that_never_shows_up_is_named(client: AirflowClient) -> None:
 
 def test_an_unknown_run_is_refused_with_what_airflow_says(client: AirflowClient) -> None:
     with pytest.raises(AirflowRefusedError, match=r"answered 404: .*no_such_run"):
-        client.look("train_churn", "no_such_run")
+        client.look("retrain_churn", "no_such_run")
 
 
 def test_a_server_that_is_away_is_waited_for_and_then_reported(

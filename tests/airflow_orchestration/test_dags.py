@@ -9,7 +9,7 @@ from airflow_orchestration.environment import DAGS
 from tidemill.config.settings import REPO
 
 TRAINED = sorted(path.parent.name for path in (REPO / "use_cases").glob("*/model.yaml"))
-OF_USE_CASES = {file: [f"{file}_{name}" for name in TRAINED] for file in ("monitor", "score", "train")}
+OF_USE_CASES = {file: [f"{file}_{name}" for name in TRAINED] for file in ("monitor", "request", "retrain", "score")}
 FILES = {path.stem: [path.stem] for path in DAGS.glob("*.py")} | OF_USE_CASES
 DAG_IDS = sorted(dag_id for ids in FILES.values() for dag_id in ids)
 
@@ -70,7 +70,7 @@ def test_tasks_that_start_spark_share_the_pool_of_one_slot(dag_bag: DagBag) -> N
         "lakehouse_gold.customer_daily",
         "lakehouse_gold.daily_product_sales",
         *(f"score_{name}.score" for name in TRAINED),
-        *(f"train_{name}.train" for name in TRAINED),
+        *(f"retrain_{name}.train" for name in TRAINED),
     }
 
 

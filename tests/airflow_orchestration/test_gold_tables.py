@@ -24,8 +24,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     (tmp_path / "contracts" / "app.visit.v1.json").write_text(CONTRACT, encoding="utf-8")
     monkeypatch.setenv("TIDEMILL_PROJECT", str(tmp_path))
     monkeypatch.delenv("TIDEMILL_SERVING__USE_CASES", raising=False)
-    monkeypatch.delenv("TIDEMILL_AIRFLOW__SCHEDULES__TRAIN", raising=False)
     monkeypatch.delenv("TIDEMILL_AIRFLOW__SCHEDULES__MONITOR", raising=False)
+    monkeypatch.delenv("TIDEMILL_AIRFLOW__SCHEDULES__REQUEST", raising=False)
     current_project.cache_clear()
     yield tmp_path
     current_project.cache_clear()

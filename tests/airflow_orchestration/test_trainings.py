@@ -6,6 +6,7 @@ import yaml
 from airflow.dag_processing.dagbag import DagBag
 
 from airflow_orchestration import trainings
+from airflow_orchestration.dags import retrain
 from airflow_orchestration.environment import DAGS
 from airflow_orchestration.trainings import Training
 from tidemill.config.project import TRAINED, current_project
@@ -19,8 +20,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     (tmp_path / "tidemill.toml").write_text("[project]\nbuiltin = false\n", encoding="utf-8")
     monkeypatch.setenv("TIDEMILL_PROJECT", str(tmp_path))
     monkeypatch.delenv("TIDEMILL_SERVING__USE_CASES", raising=False)
-    monkeypatch.delenv("TIDEMILL_AIRFLOW__SCHEDULES__TRAIN", raising=False)
     monkeypatch.delenv("TIDEMILL_AIRFLOW__SCHEDULES__MONITOR", raising=False)
+    monkeypatch.delenv("TIDEMILL_AIRFLOW__SCHEDULES__REQUEST", raising=False)
     current_project.cache_clear()
     yield tmp_path / "use_cases"
     current_project.cache_clear()
@@ -35,7 +36,7 @@ def declare(folder: Path, name: str, text: str) -> Path:
     return place / "model.yaml"
 
 
-def test_a_use_case_says_when_it_is_trained_and_whose_it_is(folder: Path) -> None:
+def test_a_use_case_says_when_its_model_is_asked_for_and_whose_it_is(folder: Path) -> None:
     declare(folder, "basket", yaml.safe_dump(GOOD))
     declare(folder, "on_demand", "description: Now and then.\n")
     declare(folder, "no_model", "").unlink()
@@ -47,7 +48,7 @@ def test_a_use_case_says_when_it_is_trained_and_whose_it_is(folder: Path) -> Non
 
 def test_a_setting_moves_a_schedule(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     declare(folder, "churn", yaml.safe_dump(GOOD))
-    monkeypatch.setenv("TIDEMILL_AIRFLOW__SCHEDULES__TRAIN", '{"churn": "5 4 * * *"}')
+    monkeypatch.setenv("TIDEMILL_AIRFLOW__SCHEDULES__REQUEST", '{"churn": "5 4 * * *"}')
     assert [one.schedule for one in trainings.trainings()] == ["5 4 * * *"]
 
 
@@ -71,16 +72,35 @@ def test_a_file_that_cannot_be_followed_is_named_and_holds_up_no_other(folder: P
     assert bad.schedule is None
 
 
-def test_each_use_case_has_a_dag_of_its_own(folder: Path, database: None) -> None:
+@pytest.fixture
+def bag(folder: Path, database: None) -> DagBag:
     declare(folder, "basket", yaml.safe_dump(GOOD))
     declare(folder, "wrong", "schedule: 5")
-    bag = DagBag(dag_folder=str(DAGS / "train.py"), bundle_name="dags-folder")
+    return DagBag(dag_folder=str(DAGS), bundle_name="dags-folder")
+
+
+def test_each_use_case_has_a_dag_of_its_own_that_works_its_requests_off(bag: DagBag) -> None:
     assert bag.import_errors == {}
-    basket, wrong = bag.dags["train_basket"], bag.dags["train_wrong"]
+    basket, wrong = bag.dags["retrain_basket"], bag.dags["retrain_wrong"]
     assert {task.owner for task in basket.tasks} == {"pricing"}
     assert basket.tags >= {"basket", "models", "regression"}
     assert "What a basket costs." in (basket.doc_md or "")
-    assert basket.get_task("train").command == ["tidemill", "models", "train", "basket", "--json"]
+    assert basket.get_task("train").command[:4] == ["tidemill", "retrain", "train", "basket"]
+    assert basket.get_task("open_request").use_case == "basket"
     assert "schedule = 5: a text is wanted" in (wrong.doc_md or "")
     assert "trouble" in wrong.tags
+
+
+def test_the_verdict_on_a_request_that_was_cancelled_before_the_gates_is_no(database: None) -> None:
+    gated = {"passed": True, "reasons": []}
+    assert retrain.verdict_of({"state": "gated", "gated": gated}) == gated
+    assert retrain.verdict_of({"state": "rejected"}) == {"passed": False, "reasons": ["the request is rejected"]}
+
+
+def test_each_use_case_has_a_dag_of_its_own_that_asks_at_its_times(bag: DagBag) -> None:
+    basket, wrong = bag.dags["request_basket"], bag.dags["request_wrong"]
+    assert basket.timetable.expression == "0 0 * * *"
+    assert [task.command[:4] for task in basket.tasks] == [["tidemill", "retrain", "request", "basket"]]
+    assert {task.owner for task in basket.tasks} == {"pricing"}
+    assert "schedule = 5: a text is wanted" in (wrong.doc_md or "")
     assert not wrong.timetable.can_be_scheduled

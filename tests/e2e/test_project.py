@@ -169,7 +169,7 @@ def test_no_command_warns_or_complains(project: Project) -> None:
 
 
 def test_the_training_went_through_airflow_and_its_model_answers(project: Project) -> None:
-    said = project.shell.last("tidemill dags run train_next_visits")
+    said = project.shell.last("tidemill dags run retrain_next_visits")
     assert "promote: success" in said.stderr
     answer = json.loads(project.shell.last("curl -fs --retry").stdout)
     assert [prediction["user_id"] for prediction in answer["predictions"]] == ["U0001", "U0002"]

@@ -10,7 +10,7 @@ from tidemill.config import load_settings
 
 TIMEOUT_S = 7200.0
 KEEPING = "keep_champion"
-"""The task of a training that has run when a gate refused the new model; it returns the reasons."""
+"""The task of a retraining that has run when a gate refused the new model; it returns the reasons."""
 
 
 @click.group(name="dags")
@@ -28,9 +28,9 @@ def command() -> None:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def run(dag_id: str, pairs: tuple[str, ...], timeout_s: float, as_json: bool) -> None:
-    """Start DAG_ID, such as train_churn, and wait for its end; a failure is told with the end of the task's log.
+    """Start DAG_ID, such as retrain_churn, and wait for its end; a failure is told with the end of the task's log.
 
-    The DAG is unpaused. Ctrl-C ends the waiting, not the run. A training whose model did not pass a gate has not
+    The DAG is unpaused. Ctrl-C ends the waiting, not the run. A retraining whose model did not pass a gate has not
     failed: the reasons are printed, and the champion stays.
     """
     shown: dict[str, str | None] = {}

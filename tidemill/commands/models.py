@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from ml_modeling.registry.audit import AuditRecord
     from ml_modeling.registry.versions import Version
     from ml_modeling.training.tuning import Trial
-    from ml_modeling.use_case import UseCase
 
 HEADLINE = ("roc_auc", "brier", "macro_f1", "log_loss", "mae", "r2")
 
@@ -56,7 +55,9 @@ def train(use_case: str, trials: int | None, timeout_s: float | None, as_json: b
     definition = load_use_case(use_case).with_budget(trials, timeout_s)
 
     def read() -> "SplitFrame":
-        return _frame(definition)
+        from ml_modeling.frames.frame import read_in_session
+
+        return read_in_session(settings, definition)
 
     run, model = train_model(settings, definition, read, _show_trial)
     keep_reference(run, definition, model)
@@ -69,18 +70,6 @@ def train(use_case: str, trials: int | None, timeout_s: float | None, as_json: b
         "rows": {"fitted": len(model.fitted), "test": len(model.test)},
     }
     _print(result, as_json, f"run {run.run_id}: {model.chosen.candidate}, validation {_metrics(validation)}")
-
-
-def _frame(definition: "UseCase") -> "SplitFrame":
-    from data_lake.spark import session
-    from ml_modeling.frames.frame import read_split_frame
-
-    settings = load_settings()
-    spark = session(f"train {definition.name}", settings)
-    try:
-        return read_split_frame(spark, settings, definition)
-    finally:
-        spark.stop()  # its memory is the search's from here on
 
 
 def _show_trial(number: int, wanted: int, trial: "Trial", best: "Trial") -> None:

@@ -7,9 +7,9 @@ from uuid import UUID
 
 import click
 
+from tidemill.commands.requesting import check_use_case, new_data, request
+from tidemill.commands.retraining import COMMANDS as WORK
 from tidemill.config import load_settings, strict_json
-from tidemill.config.errors import TerminalError, nearest
-from tidemill.config.project import current_project
 from tidemill.config.user import user_name
 from tidemill.tables import print_table, table
 
@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from monitoring.control import RetrainRequest, Transition
-
-BY_HAND = "person"
-"""The key of what persons ask for: while one request is open, another person joins it."""
 
 as_json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 reason_option = click.option("--reason", required=True, help="Why; kept in the request's trail.")
@@ -30,35 +27,13 @@ limit_option = click.option(
 )
 
 
-class UnknownUseCaseError(TerminalError):
-    """A name that has no folder with the files of a use case."""
-
-
 @click.group(name="retrain")
 def command() -> None:
     """Ask for a new model, and follow what becomes of it."""
 
 
-@command.command()
-@click.argument("use_case")
-@reason_option
-@by_option
-@as_json_option
-def request(use_case: str, reason: str, who: str, as_json: bool) -> None:
-    """Request a new model of USE_CASE; where a person's request is open, that is the one."""
-    from monitoring.control import Ask, Source, Suppressed, control_store
-
-    _check(use_case)
-    ask = Ask(use_case, Source.PERSON, BY_HAND, reason, who)
-    with control_store(load_settings()) as store:
-        asked = store.requests.ask(ask)
-    if isinstance(asked, Suppressed):
-        raise TypeError("no limit is on what a person asks")
-    if as_json:
-        click.echo(_json(asdict(asked)))
-        return
-    again = f", asked for {asked.asked} times" if asked.asked > 1 else ""
-    click.echo(f"request {asked.id} of {use_case} is {asked.state}{again}")
+for subcommand in (request, new_data, *WORK):
+    command.add_command(subcommand)
 
 
 @command.command(name="list")
@@ -70,7 +45,7 @@ def list_(use_case: str | None, is_open: bool, limit: int, as_json: bool) -> Non
     """List the requests, newest first."""
     from monitoring.control import control_store
 
-    _check(use_case)
+    check_use_case(use_case)
     with control_store(load_settings()) as store:
         requests = store.requests.newest(use_case, is_open=is_open, limit=limit)
     if as_json:
@@ -123,7 +98,7 @@ def suppressed(use_case: str | None, limit: int, as_json: bool) -> None:
     """List what monitors asked for in vain, newest first, and why."""
     from monitoring.control import control_store
 
-    _check(use_case)
+    check_use_case(use_case)
     with control_store(load_settings()) as store:
         refusals = store.requests.suppressed(use_case, limit)
     if as_json:
@@ -131,12 +106,6 @@ def suppressed(use_case: str | None, limit: int, as_json: bool) -> None:
         return
     head = ("at (UTC)", "use case", "source", "key", "asked because", "refused because")
     print_table(table(head, [(_time(r.at), r.use_case, r.source, r.key, r.reason, r.detail) for r in refusals]))
-
-
-def _check(use_case: str | None) -> None:
-    known = current_project().trained()
-    if use_case is not None and use_case not in known:
-        raise UnknownUseCaseError(f"there is no use case {use_case!r} that can be trained{nearest(use_case, known)}")
 
 
 def _print_request(request: "RetrainRequest") -> None:

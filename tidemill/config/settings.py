@@ -117,8 +117,10 @@ class Schedules(Section):
     lakehouse_gold: Cron = "*/15 * * * *"
     feature_consistency: Cron = "30 4 * * *"
     stream_keepalive: Cron = "*/5 * * * *"
-    train: UseCaseSchedules = Field(
-        default_factory=dict, description="of a use case's training, instead of the schedule in its model.yaml"
+    retrain: Cron = Field("*/10 * * * *", description="of each use case's: when it looks for open requests")
+    request: UseCaseSchedules = Field(
+        default_factory=dict,
+        description="when a use case's model is asked for, instead of the schedule in its model.yaml",
     )
     monitor: UseCaseSchedules = Field(
         default_factory=dict, description="of a use case's looks for drift, instead of the one in its model.yaml"
@@ -146,8 +148,9 @@ class Control(Section):
         "sqlite:///{home}/control.db", description="SQLite's file, or postgresql+psycopg://user@host/database"
     )
     password: SecretStr | None = Field(None, description="of the user that the URL names")
-    cool_down_h: float = Field(24.0, ge=0, description="so long after a request ended, monitors are refused another")
-    requests_per_day: int = Field(3, ge=0, description="of a use case, after which monitors are refused another")
+    lease_s: float = Field(
+        60.0, gt=0, description="how long who works on a request may be silent; then another may take it over"
+    )
 
 
 class Drift(Section):

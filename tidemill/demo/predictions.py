@@ -136,7 +136,9 @@ def _wait_for_champion(http: httpx.Client, settings: Settings, use_case: str, sa
 
     wanted = behind_alias(settings, use_case, CHAMPION)
     if wanted is None:
-        raise PredictionError(f"no champion of {use_case}: the gate kept every model out, see the DAG train_{use_case}")
+        raise PredictionError(
+            f"no champion of {use_case}: the gate kept every model out, see `tidemill retrain list {use_case}`"
+        )
     deadline = time.monotonic() + READY_S
     while time.monotonic() < deadline:
         response = http.get(f"/model-info/{use_case}")

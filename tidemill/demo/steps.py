@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 from tidemill.airflow_client import AirflowClient, DagRun
 from tidemill.config.project import current_project
@@ -32,7 +33,7 @@ def demo_steps(plan: Plan) -> list[Step]:
         Step("lake", "Wait until the lake has every event", partial(_reconcile, plan)),
         Step("gold", "Airflow: silver to gold (lakehouse_gold)", _dag(plan, "lakehouse_gold")),
         *(
-            Step(f"train_{name}", f"Airflow: train, gate, promote (train_{name})", _training(plan, name))
+            Step(f"retrain_{name}", f"Airflow: train, gate, promote (retrain_{name})", _retraining(plan, name))
             for name in plan.use_cases
         ),
         Step("predictions", "Ask for predictions over REST", partial(ask_for_predictions, plan)),
@@ -68,13 +69,28 @@ def _reconcile(plan: Plan, say: Say) -> Mapping[str, Any]:
     return facts
 
 
-def _training(plan: Plan, use_case: str) -> Callable[[Say], Mapping[str, Any]]:
-    """Its training, with no larger a search than the demo's size has room for."""
+def _retraining(plan: Plan, use_case: str) -> Callable[[Say], Mapping[str, Any]]:
+    """Asks for a model, with no larger a search than the demo's size has room for, and has Airflow work that off."""
     from ml_modeling.use_case import load_use_case
 
-    wanted = load_use_case(use_case).spec.search
-    search = {"trials": min(wanted.trials, plan.size.trials), "timeout_s": min(wanted.timeout_s, plan.size.search_s)}
-    return _dag(plan, f"train_{use_case}", search)
+    budget = load_use_case(use_case).spec.search
+    search = [
+        *("--trials", str(min(budget.trials, plan.size.trials))),
+        *("--timeout", str(min(budget.timeout_s, plan.size.search_s))),
+    ]
+
+    def run(say: Say) -> Mapping[str, Any]:
+        from monitoring.control import control_store
+
+        log = plan.logs / f"request_{use_case}.log"
+        line = ["retrain", "request", use_case, "--reason", "the demo", *search]
+        asked = run_json(plan.settings, line, log, say)
+        facts = _dag(plan, f"retrain_{use_case}")(say)
+        with control_store(plan.settings) as store:
+            request = store.requests.get(UUID(asked["request_id"]))
+        return {**facts, "state": request.state.value, "progress": dict(request.progress)}
+
+    return run
 
 
 def _dag(plan: Plan, dag_id: str, conf: Mapping[str, Any] | None = None) -> Callable[[Say], Mapping[str, Any]]:
@@ -85,11 +101,9 @@ def _dag(plan: Plan, dag_id: str, conf: Mapping[str, Any] | None = None) -> Call
             )
             done.raise_for_failure()
             succeeded = [task for task, state in done.tasks.items() if state == "success"]
-            returning = {*RETURNING, *current_project().gold_files()}
+            gold = current_project().gold_files()
             returned = {
-                task: airflow.returned(done, task)
-                for task in succeeded
-                if task in returning or task.startswith(COMPARING)
+                task: airflow.returned(done, task) for task in succeeded if task in gold or task.startswith(COMPARING)
             }
         return {"dag_run": done.run_id, "tasks": dict(done.tasks), "url": done.url, "returned": returned}
 
@@ -97,12 +111,6 @@ def _dag(plan: Plan, dag_id: str, conf: Mapping[str, Any] | None = None) -> Call
 
 
 COMPARING = "compare_"
-RETURNING = (
-    "evaluate",
-    "gate",
-    "register",
-    "promote",
-)
 
 
 def _task_states(run: DagRun) -> str:

@@ -50,7 +50,7 @@ def of_use_case(settings: Settings, name: str, facts: Mapping[str, Mapping[str, 
     answer = facts["predictions"]["answers"][name]
     return {
         "metric": load_use_case(name).spec.gates.baseline.metric,
-        "trained": trained(facts[f"train_{name}"]["returned"]),
+        "trained": trained(settings, name, facts[f"retrain_{name}"]["progress"]),
         "champion": champion(settings, answer["model"]),
         "predictions": answer["predictions"],
         "keys": answer["keys"],
@@ -72,10 +72,19 @@ def champion(settings: Settings, answered: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def trained(returned: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """The model that the demo's own DAG run trained, and what its gates said, by what the DAG's tasks returned."""
-    evaluated, verdict = returned["evaluate"], returned["gate"]
-    return {"run_id": evaluated["run_id"], "test": evaluated["metrics"], "gate": verdict}
+def trained(settings: Settings, use_case: str, progress: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """The model that the demo's own request led to, and what its gates said, by what its stages noted.
+
+    Raises:
+        TruthError: it did not come to its gates.
+    """
+    from ml_modeling.lifecycle import evaluation_of
+
+    if "gated" not in progress:
+        raise TruthError(f"the request for {use_case} was not gated: see `tidemill retrain list {use_case}`")
+    verdict = progress["gated"]
+    report = evaluation_of(settings, use_case, verdict["run_id"]).model_dump()
+    return {"run_id": verdict["run_id"], "test": report["metrics"], "gate": verdict}
 
 
 def write_summary(settings: Settings, summary: Mapping[str, Any]) -> Path:

@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import Any
 
 from airflow.sdk import BaseOperator, BaseOperatorLink, Context
-from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
 from airflow_orchestration.plugins.hooks.platform import CommandResult, PlatformHook
 from tidemill.config.errors import TerminalError, TransientError
@@ -23,7 +23,8 @@ class PlatformCommandOperator(BaseOperator):  # type: ignore[misc]
     the command said that trying again changes nothing.
 
     ``options`` are appended as name and value; one whose template renders to nothing is left out. ``links`` are the
-    buttons the task's page shows.
+    buttons the task's page shows. A command that succeeded and whose document has nothing under the key
+    ``skip_without`` has its task skipped.
     """
 
     template_fields: Sequence[str] = ("command", "options")
@@ -35,12 +36,14 @@ class PlatformCommandOperator(BaseOperator):  # type: ignore[misc]
         command: Sequence[str],
         options: Mapping[str, str] = MappingProxyType({}),
         links: Sequence[BaseOperatorLink] = (),
+        skip_without: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.command = list(command)
         self.options = dict(options)
         self.operator_extra_links = tuple(links)
+        self.skip_without = skip_without
         self._hook: PlatformHook | None = None
 
     def execute(self, context: Context) -> Any:
@@ -48,9 +51,12 @@ class PlatformCommandOperator(BaseOperator):  # type: ignore[misc]
         options = [part for name, value in self.options.items() if value for part in (name, value)]
         line = [str(part) for part in (*self.command, *options)]
         result = self._hook.run(line)
-        if result.exit_status == 0:
-            return result.document
-        raise failure(line, result)
+        if result.exit_status != 0:
+            raise failure(line, result)
+        document = result.document
+        if self.skip_without is not None and (document or {}).get(self.skip_without) is None:
+            raise AirflowSkipException(f"`{' '.join(line)}` has no {self.skip_without}")
+        return document
 
     def on_kill(self) -> None:
         if self._hook is not None:

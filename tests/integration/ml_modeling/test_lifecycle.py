@@ -5,7 +5,6 @@ import subprocess
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
 
 import httpx
 import mlflow
@@ -15,10 +14,6 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from ml_modeling.evaluation.report import EvaluationReport
-from ml_modeling.frames.cutoffs import CutoffSplit
-from ml_modeling.frames.event_range import EventRange
-from ml_modeling.frames.examples import TrainingFrame
-from ml_modeling.frames.frame import SplitFrame
 from ml_modeling.frames.leakage import LeakageError
 from ml_modeling.gates import GateReport
 from ml_modeling.lifecycle import evaluate_run, gate_run, train
@@ -32,17 +27,12 @@ from ml_modeling.specification import BinaryFairness
 from ml_modeling.tracking import runs
 from ml_modeling.tracking.runs import UnusableRunError, existing_run
 from ml_modeling.training.train import TrainedModel
-from ml_modeling.use_case import UseCase, load_use_case
-from tests.cases.groups import groups_by_lot
+from ml_modeling.use_case import UseCase
+from tests.cases.small_churn import CHURN, churn, data, quiet
 from tidemill.stack.machine.ports import free_ports
 from tidemill.stack.supervision.running import stop_group
 
 pytestmark = pytest.mark.usefixtures("mlflow_server")
-
-DAYS = [date(2026, 1, 5) + timedelta(weeks=13 * step) for step in range(4)]
-SPLIT = CutoffSplit(train=(DAYS[0],), validation=(DAYS[2],), test=(DAYS[3],), between=(DAYS[1],))
-EVENTS = EventRange(DAYS[0], date(2027, 1, 4), before=1, earliest=date(2001, 5, 5))
-CHURN = load_use_case("churn")
 
 
 @dataclass(frozen=True)
@@ -55,13 +45,6 @@ class Promoted:
     report: EvaluationReport
     verdict: GateReport
     version: Version
-
-
-def churn(name):
-    """Churn under a name of its own, with two small candidates."""
-    spaces = {"logistic_regression": {"C": [0.1, 1.0]}, "lightgbm": {"n_estimators": [10, 20], "num_leaves": 7}}
-    spec = CHURN.spec.model_copy(update={"candidates": spaces})
-    return replace(CHURN, name=name, spec=spec).with_budget(3, 60.0)
 
 
 @pytest.fixture
@@ -79,29 +62,6 @@ def champion(settings, mlflow_server):
     version = register(settings, use_case.name, run.run_id)
     promote(settings, use_case.name, version.version, "first", "ada")
     return Promoted(use_case, run, trained, report, verdict, version)
-
-
-def data(signal: float = 1.0, seed: int = 0, **changes) -> SplitFrame:
-    """500 customers at four cutoffs; the label follows two features as far as ``signal`` says."""
-    random = np.random.default_rng(seed)
-    parts = []
-    for day in DAYS:
-        values = {feature: random.gamma(2.0, 10.0, 500) for feature in CHURN.features}
-        pull = signal * (values["returns__count_90d"] + values["purchases__amount_sum_90d"]) / 20
-        label = (random.normal(0, 1, 500) > pull - 2 * signal).astype(int)
-        at = pd.Timestamp(day)
-        own = {"time": at, "matured_at": at + CHURN.question.horizon, "label": label}
-        own |= groups_by_lot(CHURN.spec.fairness.columns, 500)
-        parts.append(pd.DataFrame({"entity": [f"c{i:03}" for i in range(500)], **own, **values}))
-    rows = pd.concat(parts, ignore_index=True)
-    if changes:
-        rows = rows.assign(**{key: value(rows) for key, value in changes.items()})
-    frame = TrainingFrame(rows, CHURN.features)
-    return SplitFrame(frame, SPLIT, {"silver/transactions": 4}, EVENTS)
-
-
-def quiet(*_):
-    return None
 
 
 def passed_run(settings, use_case, seed=0):

@@ -9,7 +9,7 @@ from tidemill.airflow_client import AirflowClient
 from tidemill.config import load_settings
 
 AIRFLOWS_BOUND = 100
-DAGS = [{"dag_id": f"train_churn_{number:03}"} for number in range(150)]
+DAGS = [{"dag_id": f"retrain_churn_{number:03}"} for number in range(150)]
 IMPORT_ERRORS = [{"filename": f"dag_{number:03}.py", "stack_trace": f"error {number}"} for number in range(150)]
 TASKS = [
     {
@@ -47,7 +47,7 @@ def client(monkeypatch: pytest.MonkeyPatch) -> AirflowClient:
 
 
 def test_a_dag_behind_a_hundred_others_is_found(client: AirflowClient) -> None:
-    client.wait_for_dag("train_churn_149", timeout_s=0)
+    client.wait_for_dag("retrain_churn_149", timeout_s=0)
 
 
 def test_an_import_error_behind_a_hundred_others_is_told(client: AirflowClient) -> None:
@@ -57,7 +57,7 @@ def test_an_import_error_behind_a_hundred_others_is_told(client: AirflowClient) 
 
 def test_what_does_not_import_is_told_of_a_dag_that_does_not_show_up(client: AirflowClient) -> None:
     with pytest.raises(AirflowUnavailableError, match=r"did not show up .*; dag_149\.py does not import: error 149"):
-        client.wait_for_dag("train_next_visits", timeout_s=0)
+        client.wait_for_dag("retrain_next_visits", timeout_s=0)
 
 
 def test_every_task_of_a_wide_run_is_seen_and_the_failed_one_named(client: AirflowClient) -> None:

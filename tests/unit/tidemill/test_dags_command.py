@@ -22,7 +22,7 @@ def test_a_value_is_json_or_a_text() -> None:
 
 @pytest.mark.parametrize("pair", ["trials", "=8"])
 def test_what_is_no_pair_is_named(pair: str) -> None:
-    done = CliRunner().invoke(command, ["run", "train_churn", "--conf", pair])
+    done = CliRunner().invoke(command, ["run", "retrain_churn", "--conf", pair])
     assert done.exit_code == 2
     assert f"'{pair}' is not KEY=VALUE" in done.output
 
@@ -38,10 +38,10 @@ def test_a_model_that_was_not_promoted_is_told_with_the_reasons(
 
     monkeypatch.setattr(AirflowClient, "run", run)
     monkeypatch.setattr(AirflowClient, "returned", lambda _, __, task: {"keep_champion": REASONS}[task])
-    done = CliRunner().invoke(command, ["run", "train_next_visits"])
+    done = CliRunner().invoke(command, ["run", "retrain_next_visits"])
     assert done.exit_code == 0
     assert done.stdout.splitlines() == [
         *(f"not promoted: {reason}" for reason in refused),
-        "train_next_visits success: http://airflow/run",
+        "retrain_next_visits success: http://airflow/run",
     ]
     assert json.loads(CliRunner().invoke(command, ["run", "x", "--json"]).stdout)["refused"] == refused

@@ -32,8 +32,8 @@ def facts(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """Of a run that trained churn; what answered is a model whose run was tested with 0.75."""
 
     def evaluation_of(_: Settings, use_case: str, run_id: str) -> SimpleNamespace:
-        assert (use_case, run_id) == ("churn", "champions-run")
-        return SimpleNamespace(model_dump=lambda: evaluation(0.75))
+        assert use_case == "churn"
+        return SimpleNamespace(model_dump=lambda: evaluation({"champions-run": 0.75, "rejected-run": 0.70}[run_id]))
 
     monkeypatch.setattr(lifecycle, "evaluation_of", evaluation_of)
     model = {"name": "churn", "version": "1", "alias": "champion", "run_id": "champions-run", "model_id": "m-1"}
@@ -48,14 +48,13 @@ def facts(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     }
 
 
-def lines(facts: dict[str, Any], run_id: str, value: float, *reasons: str) -> list[str]:
-    gate = {"passed": not reasons, "reasons": list(reasons)}
-    returned = {"evaluate": {"run_id": run_id, **evaluation(value)}, "gate": gate}
-    return list(lines_of(of_use_case(load_settings({}), "churn", facts | {"train_churn": {"returned": returned}})))
+def lines(facts: dict[str, Any], run_id: str, *reasons: str) -> list[str]:
+    progress = {"gated": {"run_id": run_id, "passed": not reasons, "reasons": list(reasons)}}
+    return list(lines_of(of_use_case(load_settings({}), "churn", facts | {"retrain_churn": {"progress": progress}})))
 
 
 def test_a_rejected_run_is_not_shown_as_the_champion_and_the_verdict_is_a_line(facts: dict[str, Any]) -> None:
-    assert lines(facts, "rejected-run", 0.70, "not worse than champion 1: too far below") == [
+    assert lines(facts, "rejected-run", "not worse than champion 1: too far below") == [
         "trained: MLflow run rejected-run, roc_auc 0.700 [0.650, 0.750]",
         "gate said no, the champion stays",
         "  not worse than champion 1: too far below",
@@ -71,7 +70,7 @@ def test_a_rejected_run_is_not_shown_as_the_champion_and_the_verdict_is_a_line(f
 
 
 def test_a_run_that_passed_is_the_champion(facts: dict[str, Any]) -> None:
-    trained, gate, champion, *_ = lines(facts, "champions-run", 0.75)
+    trained, gate, champion, *_ = lines(facts, "champions-run")
     assert gate == "gate passed: what was trained became the champion"
     assert trained.startswith("trained: MLflow run champions-run")
     assert champion.endswith("champions-run")

@@ -1,9 +1,11 @@
 """``tidemill retrain``, on a store in a home folder of its own."""
 
 import json
+import threading
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from click.testing import CliRunner, Result
@@ -121,3 +123,52 @@ def test_what_was_refused_is_listed_with_the_reason(store: ControlStore) -> None
     ]
     assert [refused["use_case"] for refused in told("suppressed", "churn")] == ["churn"]
     assert "churn had 1 requests within 24 hours, 1 are allowed" in retrain("suppressed", "churn").stdout
+
+
+def test_what_a_person_says_of_the_training_is_the_policy(store: ControlStore) -> None:
+    policy = ["--window-days", "180", "--parameters", "champions", "--trials", "5"]
+    made = told("request", "churn", "--reason", "prices changed", *policy)
+    assert made["policy"] == {"window_days": 180, "parameters": "champions", "trials": 5}
+    assert retrain("request", "churn", "--reason", "x", "--window-days", "0").exit_code == 2
+
+
+def test_the_schedule_asks_within_the_limits_of_model_yaml(store: ControlStore) -> None:
+    """Churn declares none, so the defaults hold: after a request that was worked on, a day of rest."""
+    made = told("request", "churn", "--reason", "Sunday", "--source", "schedule")
+    assert (made["source"], made["key"]) == ("schedule", "schedule")
+    assert told("request", "churn", "--reason", "Sunday", "--source", "schedule")["asked"] == 2
+    told("cancel", made["id"], "--reason", "not today")
+    refused = told("request", "churn", "--reason", "Sunday", "--source", "schedule")
+    assert (refused["request_id"], refused["why"]) == (None, "cool_down")
+    assert retrain("request", "churn", "--reason", "x", "--source", "schedule").stdout.startswith("not asked for: ")
+    assert told("request", "churn", "--reason", "prices changed")["state"] == "requested"
+
+
+def test_one_that_waits_is_shown_until_it_is_claimed(store: ControlStore) -> None:
+    assert told("waiting", "churn") == {"request_id": None}
+    made = told("request", "churn", "--reason", "prices changed")
+    assert told("waiting", "churn")["request_id"] == made["id"]
+    claimed = told("claim", "churn", "--holder", "run 1")
+    assert (claimed["request_id"], claimed["token"], claimed["state"]) == (made["id"], 1, "claimed")
+    assert told("waiting", "churn") == told("claim", "churn", "--holder", "run 2") == {"request_id": None}
+
+
+def test_who_claims_again_gets_what_it_has(store: ControlStore) -> None:
+    told("request", "churn", "--reason", "prices changed")
+    claimed = told("claim", "churn", "--holder", "run 1")
+    assert told("claim", "churn", "--holder", "run 1") == claimed
+    assert "held by run 1: it cannot be claimed" in str(refusal("claim", "churn", "--request", claimed["request_id"]))
+
+
+def test_a_request_is_followed_to_its_end(store: ControlStore) -> None:
+    made = told("request", "churn", "--reason", "prices changed", "--by", "ann")
+    told("cancel", made["id"], "--reason", "wrong data", "--by", "bob")
+    other = told("request", "churn", "--reason", "prices changed", "--by", "ann")
+    threading.Timer(1.5, store.requests.cancel, (UUID(other["id"]), "bob", "not today")).start()
+    done = retrain("request", "churn", "--reason", "still", "--by", "ann", "--wait")
+    assert [line.split(maxsplit=2)[2] for line in done.stderr.splitlines()] == [
+        'requested by ann {"reason": "prices changed"}',
+        'noted by ann {"asked_again": "still"}',
+        'rejected by bob {"cancelled": "not today"}',
+    ]
+    assert str(done.exception).startswith(f"request {other['id']} of churn is rejected: ")

@@ -8,6 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from pandas.testing import assert_frame_equal
 from pyspark.sql import SparkSession
 
 from data_lake.delta_tables import ensure_table
@@ -171,3 +172,17 @@ def test_a_short_history_is_said_to_be_short(spark, append, lake):
     append("silver/transactions", [silver_row(line) for line in shop(seed=1, days=150)])
     with pytest.raises(HistoryTooShortError, match="history too short for the split"):
         read_split_frame(spark, lake, CHURN, END)
+
+
+def test_a_window_leaves_out_early_cutoffs_and_changes_no_row_of_the_others(spark, append, lake):
+    append("silver/transactions", [silver_row(line) for line in shop(seed=5)])
+    whole, rolling = (
+        read_split_frame(spark, lake, use_case, END) for use_case in (CHURN, CHURN.within(timedelta(days=300)))
+    )
+    begin = END - timedelta(days=300)
+    assert min(whole.split.all) < begin <= min(rolling.split.all)
+    kept = whole.frame.rows[whole.frame.rows["time"].dt.date >= begin]
+    order = ["time", "entity"]
+    assert_frame_equal(
+        kept.sort_values(order, ignore_index=True), rolling.frame.rows.sort_values(order, ignore_index=True)
+    )

@@ -11,6 +11,7 @@ from ml_modeling.registry.audit import AuditRecord
 from ml_modeling.registry.connection import connect
 from ml_modeling.registry.promotion import (
     NothingToRollBackError,
+    OnRequest,
     PromotionOvertakenError,
     promote,
     repair,
@@ -18,6 +19,7 @@ from ml_modeling.registry.promotion import (
     rollback,
 )
 from ml_modeling.registry.versions import GateNotPassedError, get_version, list_versions, register
+from monitoring.control import LeaseLostError
 from tidemill.config import Settings
 
 pytestmark = pytest.mark.usefixtures("mlflow_server")
@@ -66,6 +68,28 @@ def key_of(settings: Settings, name: str, version: str) -> str:
 
 def states(settings: Settings, name: str) -> list[tuple[str, str | None, str | None, str]]:
     return [(r.action, r.from_version, r.to_version, r.state) for r in audit.trail(settings, name)]
+
+
+def test_a_request_is_promoted_once_whatever_became_of_its_model(settings, name, gated):
+    request = OnRequest("request-1", lambda: None)
+    first = promote(settings, name, register(settings, name, gated()).version, "drift", "worker", request=request)
+    promote(settings, name, register(settings, name, gated(champion="1")).version, "better", "ada")
+    assert promote(settings, name, "1", "drift", "another worker", request=request) == first
+    assert champion_version(settings, name) == "2"
+    assert first.request_id == "request-1"
+    assert [record.request_id for record in audit.trail(settings, name)] == ["request-1", ""]
+
+
+def test_who_may_not_go_on_moves_no_alias_and_the_trail_says_why(settings, name, gated):
+    def lost():
+        raise LeaseLostError("the lease with token 1 is lost")
+
+    version = register(settings, name, gated()).version
+    with pytest.raises(LeaseLostError):
+        promote(settings, name, version, "drift", "worker", request=OnRequest("request-1", lost))
+    assert champion_version(settings, name) is None
+    (record,) = audit.trail(settings, name)
+    assert (record.state, record.note) == ("abandoned", "the alias did not move: the lease with token 1 is lost")
 
 
 def test_register_again_for_the_same_run_returns_the_same_version(settings, name, gated):

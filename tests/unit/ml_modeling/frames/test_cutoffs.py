@@ -52,3 +52,24 @@ def test_a_short_history_says_how_much_there_is_and_how_much_is_needed(days):
 def test_a_cutoff_whose_label_window_is_not_over_is_not_used():
     split = split_cutoffs(FIRST, FIRST + timedelta(days=540), HORIZON, RULE)
     assert max(split.all) <= FIRST + timedelta(days=540 - 90)
+
+
+def test_a_window_leaves_out_the_cutoffs_before_it_and_moves_no_other():
+    end = FIRST + timedelta(days=540)
+    whole, rolling = (split_cutoffs(FIRST, end, HORIZON, RULE, window) for window in (None, timedelta(days=365)))
+    assert rolling.all == tuple(day for day in whole.all if day >= end - timedelta(days=365))
+    assert (rolling.test, rolling.validation) == (whole.test, whole.validation)
+    assert len(rolling.train) < len(whole.train)
+
+
+def test_a_window_longer_than_the_history_changes_nothing():
+    end = FIRST + timedelta(days=540)
+    assert split_cutoffs(FIRST, end, HORIZON, RULE, timedelta(days=540)) == split_cutoffs(FIRST, end, HORIZON, RULE)
+
+
+def test_a_window_that_is_too_short_says_how_long_it_must_be():
+    """Three label windows of 90 days, and one more cutoff a week apart."""
+    end = FIRST + timedelta(days=540)
+    assert len(split_cutoffs(FIRST, end, HORIZON, RULE, timedelta(days=277 + 6)).train) == 2
+    with pytest.raises(HistoryTooShortError, match="a window of 276 days is too short for the split: it needs 277"):
+        split_cutoffs(FIRST, end, HORIZON, RULE, timedelta(days=276))

@@ -107,3 +107,21 @@ def test_a_label_that_is_known_before_the_question_is_caught():
     split = split_periods(FIRST, date(2018, 8, 15), GAP, WEEKS)
     with pytest.raises(LeakageError, match="not after it is asked about"):
         check_maturity(frame(0), split)
+
+
+def test_a_window_holds_all_parts_and_the_waits_for_their_labels():
+    """Of 49 days, 14 validate and test and 21 wait, which leaves two weeks to fit."""
+    split = split_periods(FIRST, date(2018, 8, 15), GAP, WEEKS, timedelta(days=49))
+    assert (split.fit.end - split.fit.begin, split.train.end - split.train.begin) == (timedelta(14), timedelta(14))
+    assert split.test.end + GAP - split.reach.begin == timedelta(days=49)
+    assert str(split.test) == "2018-08-08..2018-08-14"
+
+
+def test_a_window_with_no_day_left_to_fit_says_how_long_it_must_be():
+    with pytest.raises(HistoryTooShortError, match=r"a window of 35 days leaves none to fit.*ask for more than 35"):
+        split_periods(FIRST, date(2018, 8, 15), GAP, WEEKS, timedelta(days=35))
+
+
+def test_a_window_reaches_no_further_back_than_the_history():
+    with pytest.raises(HistoryTooShortError, match="history too short for the split"):
+        split_periods(FIRST, FIRST + timedelta(days=60), GAP, WEEKS, timedelta(days=80))

@@ -116,7 +116,7 @@ def test_a_bad_password_is_not_printed() -> None:
         ],
         *[("serving.reload_s", text) for text in ("inf", "nan")],
         *[(f"airflow.schedules.{dag}", "every day") for dag in Schedules.model_fields],
-        ("airflow.schedules.train", '{"nope": "@daily"}'),
+        ("airflow.schedules.request", '{"nope": "@daily"}'),
     ],
 )
 def test_a_value_of_the_wrong_form_is_refused_where_it_is_read(key: str, value: str) -> None:
@@ -129,10 +129,10 @@ def test_a_value_of_the_wrong_form_is_refused_where_it_is_read(key: str, value: 
 
 
 def test_the_schedule_of_a_use_case_is_named_when_it_is_wrong() -> None:
-    variable = "TIDEMILL_AIRFLOW__SCHEDULES__TRAIN"
-    with pytest.raises(ConfigError, match=f"airflow.schedules.train.churn = 'weekly' in environment {variable}"):
+    variable = "TIDEMILL_AIRFLOW__SCHEDULES__REQUEST"
+    with pytest.raises(ConfigError, match=f"airflow.schedules.request.churn = 'weekly' in environment {variable}"):
         load_settings({variable: '{"churn": "weekly"}'})
-    assert load_settings({variable: '{"churn": "@weekly"}'}).airflow.schedules.train == {"churn": "@weekly"}
+    assert load_settings({variable: '{"churn": "@weekly"}'}).airflow.schedules.request == {"churn": "@weekly"}
 
 
 @pytest.mark.parametrize(
