@@ -21,16 +21,15 @@ def labelled_events(tables: Tables, question: Outcome | Own, service: FeatureSer
     Raises:
         QuestionError: the events lack what the features need of them, or a label is of another type.
     """
-    needed = _needed(question.entity, service)
     if isinstance(question, Outcome):
-        return _outcomes(tables, question, service, needed)
-    return _own(tables, question, needed)
+        return with_verdicts(asked_events(tables, question, service), verdicts(tables, question))
+    return _own(tables, question, needed_columns(question.entity, service))
 
 
-def _needed(entity: Entity, service: FeatureService) -> list[str]:
+def needed_columns(entity: Entity, service: FeatureService) -> list[str]:
     """The columns that the features of a row are asked with."""
     keys = [group.entity.key for group in service.groups]
-    names = list(dict.fromkeys([entity.key, *keys, *(one.name for one in service.inputs)]))
+    names = list(dict.fromkeys([entity.key, *keys, *(given.name for given in service.inputs)]))
     if taken := [name for name in names if name.lower() in RESERVED]:
         raise QuestionError(
             f"{service.name}: an entity or input called {', '.join(taken)} is a column of labelled rows"
@@ -38,13 +37,31 @@ def _needed(entity: Entity, service: FeatureService) -> list[str]:
     return names
 
 
-def _outcomes(tables: Tables, question: Outcome, service: FeatureService, needed: Sequence[str]) -> DataFrame:
-    events, verdicts = tables.rows(question.events), tables.rows(question.of)
-    columns = {name: _asked_with(events, question, service, name) for name in needed}
+def asked_events(tables: Tables, question: Outcome, service: FeatureService) -> DataFrame:
+    """One row an event that is asked about, whether or not it has its label: keys, inputs, its time and its key.
+
+    Raises:
+        QuestionError: the events lack what the features need of them.
+    """
+    events = tables.rows(question.events)
+    columns = {name: _asked_with(events, question, service, name) for name in needed_columns(question.entity, service)}
     asked = events.where(passing(question.filters, events, question.events) & F.col(question.entity_column).isNotNull())
-    happened = _first(asked, question.events, question.key, EVENT_TIMESTAMP, columns)
-    label = answered(question.answer, F.col(question.label), verdicts.schema[question.label].dataType, _where(question))
-    said = _first(verdicts, question.of, question.key, MATURED, {LABEL: label})
+    return _first(asked, question.events, question.key, EVENT_TIMESTAMP, columns)
+
+
+def verdicts(tables: Tables, question: Outcome) -> DataFrame:
+    """One row a key that was spoken of: what was said first, and when.
+
+    Raises:
+        QuestionError: a label is of another type than the answer.
+    """
+    said = tables.rows(question.of)
+    label = answered(question.answer, F.col(question.label), said.schema[question.label].dataType, _where(question))
+    return _first(said, question.of, question.key, MATURED, {LABEL: label})
+
+
+def with_verdicts(happened: DataFrame, said: DataFrame) -> DataFrame:
+    """The events that have their label: one that was spoken of before it happened has none."""
     both = happened.join(said, KEY)
     return both.where((F.col(MATURED) > F.col(EVENT_TIMESTAMP)) & F.col(LABEL).isNotNull())
 
