@@ -95,10 +95,19 @@ def _told(trouble: dict[str, Exception]) -> TidemillError:
 @click.command()
 @click.argument("use_case", required=False)
 @click.option("--full", is_flag=True, help="Judge every prediction again.")
-def main(use_case: str | None, full: bool) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Leave out the lines for people.")
+def main(use_case: str | None, full: bool, as_json: bool) -> None:
     """Join what came true to the logged predictions of USE_CASE, or of all; the last line printed is a JSON object."""
     names = [use_case] if use_case else use_case_names()
-    run("prediction_outcomes", lambda spark, settings: outcomes(spark, settings, names, datetime.now(UTC), full))
+
+    def work(spark: SparkSession, settings: Settings) -> Done:
+        done = outcomes(spark, settings, names, datetime.now(UTC), full)
+        for joined in () if as_json else done.joined:
+            told = f"{joined.judged:,} predictions judged, {joined.changed:,} changed"
+            click.echo(f"{joined.use_case}: {told} ({joined.reason})")
+        return done
+
+    run("prediction_outcomes", work)
 
 
 if __name__ == "__main__":

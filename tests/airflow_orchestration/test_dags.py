@@ -68,6 +68,7 @@ def test_tasks_that_start_spark_share_the_pool_of_one_slot(dag_bag: DagBag) -> N
         "feature_consistency.compare_churn",
         "lakehouse_gold.customer_daily",
         "lakehouse_gold.daily_product_sales",
+        "prediction_outcomes.join_outcomes",
         *(f"train_{name}.train" for name in TRAINED),
     }
 

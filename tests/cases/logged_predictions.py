@@ -7,7 +7,7 @@ from typing import Any
 from tests.cases.silver_rows import row
 
 
-def logged(  # noqa: PLR0913, PLR0917 - what, of whom, and as of when
+def logged(
     event_id: str,
     use_case: str,
     at: datetime,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tidemill.commands.outcomes import outcomes, performance
 from tidemill.commands.replaying import replay
 from tidemill.config import load_settings, strict_json
 from tidemill.config.user import user_name
@@ -37,6 +38,8 @@ def command() -> None:
 
 
 command.add_command(replay)
+command.add_command(outcomes)
+command.add_command(performance)
 
 
 @command.command()

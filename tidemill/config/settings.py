@@ -116,6 +116,7 @@ class Schedules(Section):
 
     lakehouse_gold: Cron = "*/15 * * * *"
     feature_consistency: Cron = "30 4 * * *"
+    prediction_outcomes: Cron = "20 * * * *"
     stream_keepalive: Cron = "*/5 * * * *"
     train: UseCaseSchedules = Field(
         default_factory=dict, description="of a use case's training, instead of the schedule in its model.yaml"

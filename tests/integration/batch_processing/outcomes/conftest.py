@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pyspark.sql import SparkSession
 
 from data_lake.delta_tables import create_table
 from data_lake.tables import table
