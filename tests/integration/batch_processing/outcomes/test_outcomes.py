@@ -11,6 +11,8 @@ from delta.tables import DeltaTable
 from pyspark.sql import SparkSession
 from sklearn import metrics
 
+from batch_processing.outcomes.join import join_outcomes
+from batch_processing.outcomes.performance import measure_days
 from batch_processing.outcomes.run import Done, outcomes
 from data_lake import commits
 from data_lake.delta_rs import open_table
@@ -18,6 +20,7 @@ from data_lake.tables import table
 from feature_store.judge.questions import naive_outcome
 from tests.cases.logged_predictions import logged
 from tests.cases.silver_rows import payment, verdict
+from tests.cases.spend_classes import SPEND_CLASSES
 from tests.cases.transactions import Line, silver_row
 from tidemill.config import Settings
 from use_cases.fraud.labels import LABEL as FRAUD
@@ -152,6 +155,7 @@ def test_shop_outcomes_and_metrics_follow_every_change_of_the_lake(
     run(spark, lake, now)
     check_shop(lake, predictions, orders, now)
     check_performance(lake)
+    assert {row["state"] for row in read(lake, OUTCOMES)} == {"known", "pending", "unasked"}
 
     before = versions(lake)
     done = run(spark, lake, now)
@@ -184,6 +188,70 @@ def test_shop_outcomes_and_metrics_follow_every_change_of_the_lake(
     kept_up = [sorted(map(repr, read(lake, name))) for name in (OUTCOMES, PERFORMANCE)]
     run(spark, lake, now, full=True)
     assert [sorted(map(repr, read(lake, name))) for name in (OUTCOMES, PERFORMANCE)] == kept_up
+
+
+def test_what_concerns_no_prediction_is_noted_once(spark: SparkSession, lake: Settings, append: Append) -> None:
+    rng = random.Random(4)
+    append("silver/transactions", [order(rng, START + timedelta(days=n), n) for n in range(120)])
+    at = START + timedelta(days=100)
+    said = {"score": 0.5, "decision": "churns"}
+    append("silver/predictions", [logged("a", "churn", at, {"customer_id": "c1"}, said)])
+    now = START + timedelta(days=130)
+    assert [one.judged for one in run(spark, lake, now, ["churn"]).joined] == [1]
+    append("silver/transactions", [silver_row(Line(at, "stranger", "o", "p", 1, Decimal(1)))])
+    assert [one.judged for one in run(spark, lake, now, ["churn"]).joined] == [0]
+    before = versions(lake)
+    (joined,) = run(spark, lake, now, ["churn"]).joined
+    assert joined.reason == "nothing new"
+    assert versions(lake) == before
+
+
+def test_nobody_is_absent_while_nothing_arrives(spark: SparkSession, lake: Settings, append: Append) -> None:
+    append("silver/transactions", [silver_row(Line(START, "c1", "o", "p", 1, Decimal(1)))])
+    said = {"score": 0.5, "decision": "churns"}
+    append("silver/predictions", [logged("a", "churn", START + timedelta(days=1), {"customer_id": "c1"}, said)])
+    run(spark, lake, START + timedelta(days=300), ["churn"])
+    assert [row["state"] for row in read(lake, OUTCOMES)] == ["pending"]
+    append("silver/transactions", [silver_row(Line(START + timedelta(days=92), "c2", "o", "p", 1, Decimal(1)))])
+    run(spark, lake, START + timedelta(days=300), ["churn"])
+    assert [(row["state"], row["label"]) for row in read(lake, OUTCOMES)] == [("known", 1.0)]
+
+
+def test_classes_are_measured_by_their_probabilities(spark: SparkSession, lake: Settings, append: Append) -> None:
+    rng = random.Random(6)
+    orders = [order(rng, START + timedelta(seconds=rng.randrange(150 * 86_400)), n) for n in range(300)]
+    names, predictions = ("none", "some", "much"), []
+    for number in range(80):
+        shares = [rng.random() for _ in names]
+        scores = {name: share / sum(shares) for name, share in zip(names, shares, strict=True)}
+        said = {"scores": list(scores.items()), "decision": max(names, key=lambda name: scores[name])}
+        at = START + timedelta(days=60 + number % 3, seconds=number)
+        predictions.append(logged(f"a{number}", "spend_class", at, {"customer_id": f"c{number % 25}"}, said))
+    append("silver/transactions", orders)
+    append("silver/predictions", predictions)
+    join_outcomes(spark, lake, SPEND_CLASSES, START + timedelta(days=150), full=False)
+    measure_days(spark, lake, [SPEND_CLASSES], full=False)
+    known = [row for row in read(lake, OUTCOMES) if row["state"] == "known"]
+    measured = {(row["event_date"], row["metric"]): row for row in read(lake, PERFORMANCE)}
+    assert len(known) > 40
+    for day in {row["event_date"] for row in known}:
+        rows = [row for row in known if row["event_date"] == day]
+        spent = [float(row["label"]) for row in rows]
+        of_orders = [naive_class(row, orders) for row in rows]
+        assert spent == of_orders
+        chances = [[dict(row["scores"])[name] for name in names] for row in rows]
+        assert measured[day, "log_loss"]["value"] == pytest.approx(metrics.log_loss(spent, chances, labels=[0, 1, 2]))
+        decided = [names.index(row["decision"]) for row in rows]
+        assert measured[day, "accuracy"]["value"] == pytest.approx(metrics.accuracy_score(spent, decided))
+
+
+def naive_class(row: Row, orders: Sequence[Row]) -> float:
+    end = row["asked_at"] + timedelta(days=60)
+    mine = [one for one in orders if one["customer_id"] == row["entity"] and one["kind"] == "purchase"]
+    spent = sum(
+        float(one["quantity"] * one["unit_price"]) for one in mine if row["asked_at"] <= one["event_time"] < end
+    )
+    return float((spent >= 0.01) + (spent >= 20))
 
 
 def parties(rng: random.Random, number: int) -> dict[str, str]:
