@@ -1,7 +1,7 @@
 """Which predictions have to be judged again: the new ones, those that are due, and those of changed events."""
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import reduce
 
 from pyspark.sql import DataFrame, SparkSession
@@ -18,6 +18,7 @@ from ml_modeling.use_case import UseCase
 from tidemill.config.settings import Settings
 
 OF, AT = "of_entity", "changed_at"
+DAY = timedelta(days=1)
 
 
 class Changes:
@@ -69,28 +70,38 @@ def _changed(use_case: UseCase, changes: Changes, outcomes: DataFrame) -> Iterat
 
 
 def _around(question: Absence | FutureAggregate, changes: Changes, outcomes: DataFrame) -> DataFrame:
-    events = _events(changes.rows(question.source.table), question.source, question.group.entity_column)
-    asked, changed = F.col("asked_at"), F.col(AT)
-    near = (changed >= later(asked, -question.active)) & (changed < later(asked, question.horizon))
-    return outcomes.join(events, (F.col("entity") == F.col(OF)) & near, "left_semi")
+    rows = changes.rows(question.source.table)
+    return _near(rows, question.source, question.group.entity_column, question.horizon, question.active, outcomes)
 
 
 def _about(question: Outcome, changes: Changes, outcomes: DataFrame) -> Iterator[DataFrame]:
-    if changes.are_there(question.events.table):
-        rows = changes.rows(question.events.table)
-        yield from _of_keys(rows, question.key, outcomes)
-        events = _events(rows, question.events, question.entity_column)
-        asked, changed = F.col("asked_at"), F.col(AT)
-        near = (changed >= later(asked, -NAMED_WITHIN)) & (changed <= later(asked, NAMED_WITHIN))
-        yield outcomes.join(events, (F.col("entity") == F.col(OF)) & near, "left_semi")
+    events = question.events
+    if changes.are_there(events.table):
+        rows = changes.rows(events.table)
+        yield _of_keys(rows, question.key, outcomes)
+        yield _near(rows, events, question.entity_column, NAMED_WITHIN, NAMED_WITHIN, outcomes)
     if changes.are_there(question.of.table):
-        yield from _of_keys(changes.rows(question.of.table), question.key, outcomes)
+        yield _of_keys(changes.rows(question.of.table), question.key, outcomes)
 
 
-def _of_keys(rows: DataFrame, key: str, outcomes: DataFrame) -> Iterator[DataFrame]:
+def _of_keys(rows: DataFrame, key: str, outcomes: DataFrame) -> DataFrame:
     keys = rows.select(F.col(key).cast("string").alias(EVENT_KEY)).distinct()
-    yield outcomes.join(keys, EVENT_KEY, "left_semi")
+    return outcomes.join(keys, EVENT_KEY, "left_semi")
 
 
-def _events(rows: DataFrame, source: Source, entity_column: str) -> DataFrame:
-    return rows.select(F.col(entity_column).cast("string").alias(OF), F.col(source.event_time).alias(AT)).distinct()
+def _near(  # noqa: PLR0913, PLR0917 - which events, and how far from a prediction
+    rows: DataFrame, source: Source, entity_column: str, before: timedelta, after: timedelta, outcomes: DataFrame
+) -> DataFrame:
+    """The predictions of an entity that were made up to ``before`` ahead of a changed event of it, or ``after`` it.
+
+    Those of days that no changed event is near to are not read.
+    """
+    named = rows.select(F.col(entity_column).cast("string").alias(OF), F.col(source.event_time).alias(AT))
+    first, last = named.agg(F.min(F.to_date(AT)), F.max(F.to_date(AT))).collect()[0]
+    if first is None:
+        return outcomes.limit(0)
+    # A day more: that of the prediction's event may be another than that of its features.
+    days = F.col("event_date").between(first - before - DAY, last + after + DAY)
+    asked, changed = F.col("asked_at"), F.col(AT)
+    near = (changed >= later(asked, -after)) & (changed <= later(asked, before))
+    return outcomes.where(days).join(named.distinct(), (F.col("entity") == F.col(OF)) & near, "left_semi")

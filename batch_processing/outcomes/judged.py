@@ -16,8 +16,11 @@ from ml_modeling.use_case import UseCase
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 REPEATS_WITHIN = timedelta(days=31)
 """Of events with one key the first is asked about: looked for in so long a time before."""
-PENDING, KNOWN, UNASKED = "pending", "known", "unasked"
-"""What is known of a prediction: not yet; its label; that the question is not asked of it."""
+PENDING, KNOWN, NOT_ASKED = "pending", "known", "not_asked"
+"""What is known of a prediction: nothing yet; its label; that the question is not asked of it.
+
+In the order of letters pending is the last, so that a file without a pending row is known by its statistics.
+"""
 
 
 def judged(tables: Tables, use_case: UseCase, asked: DataFrame, known_until: datetime) -> DataFrame:
@@ -59,7 +62,7 @@ def _of_events(
 
 def _columns(rows: DataFrame, is_over: Column, due: Column, event_key: Column) -> DataFrame:
     label = F.when(is_over, F.col(LABEL).cast("double"))
-    state = F.when(label.isNotNull(), KNOWN).when(is_over, UNASKED).otherwise(PENDING)
+    state = F.when(label.isNotNull(), KNOWN).when(is_over, NOT_ASKED).otherwise(PENDING)
     return rows.withColumns({"state": state, "due_at": due, EVENT_KEY: event_key, LABEL: label})
 
 

@@ -13,7 +13,7 @@ from sklearn import metrics
 
 from batch_processing.outcomes.join import join_outcomes
 from batch_processing.outcomes.performance import measure_days
-from batch_processing.outcomes.run import Done, outcomes
+from batch_processing.outcomes.run import Done, OutcomesTerminalError, outcomes
 from data_lake import commits
 from data_lake.delta_rs import open_table
 from data_lake.tables import table
@@ -88,7 +88,7 @@ def naive_shop(prediction: Row, orders: Sequence[Row], until: datetime) -> tuple
     mine = [one for one in orders if one["customer_id"] == who and one["kind"] == "purchase"]
     after = [one for one in mine if at <= one["event_time"] < at + span]
     if not any(at - span <= one["event_time"] < at for one in mine):
-        return "unasked", None
+        return "not_asked", None
     if prediction["use_case"] == "churn":
         return "known", float(not after)
     return "known", sum(float(one["quantity"] * one["unit_price"]) for one in after)
@@ -155,7 +155,7 @@ def test_shop_outcomes_and_metrics_follow_every_change_of_the_lake(
     run(spark, lake, now)
     check_shop(lake, predictions, orders, now)
     check_performance(lake)
-    assert {row["state"] for row in read(lake, OUTCOMES)} == {"known", "pending", "unasked"}
+    assert {row["state"] for row in read(lake, OUTCOMES)} == {"known", "pending", "not_asked"}
 
     before = versions(lake)
     done = run(spark, lake, now)
@@ -215,6 +215,21 @@ def test_nobody_is_absent_while_nothing_arrives(spark: SparkSession, lake: Setti
     append("silver/transactions", [silver_row(Line(START + timedelta(days=92), "c2", "o", "p", 1, Decimal(1)))])
     run(spark, lake, START + timedelta(days=300), ["churn"])
     assert [(row["state"], row["label"]) for row in read(lake, OUTCOMES)] == [("known", 1.0)]
+
+
+def test_the_trouble_of_one_use_case_keeps_nobody_else_from_theirs(
+    spark: SparkSession, lake: Settings, append: Append
+) -> None:
+    append(
+        "silver/transactions",
+        [silver_row(Line(START + timedelta(days=n), "c1", "o", "p", 1, Decimal(1))) for n in (0, 99)],
+    )
+    said = {"score": 0.5, "decision": "churns"}
+    append("silver/predictions", [logged("a", "churn", START + timedelta(days=1), {"customer_id": "c1"}, said)])
+    with pytest.raises(OutcomesTerminalError, match="no_such: no use case 'no_such'"):
+        run(spark, lake, START + timedelta(days=100), ["no_such", "churn"])
+    assert [(row["state"], row["label"]) for row in read(lake, OUTCOMES)] == [("known", 1.0)]
+    assert {row["use_case"] for row in read(lake, PERFORMANCE)} == {"churn"}
 
 
 def test_classes_are_measured_by_their_probabilities(spark: SparkSession, lake: Settings, append: Append) -> None:
