@@ -25,7 +25,15 @@ MONTH = "event_month"
 """The partition of a day, such as ``2011-12``; the platform adds it."""
 EVENTS = "events"
 """What a query calls the rows of silver."""
-PLATFORMS = ("drift", "feature_consistency", "feature_corrections", "model_profiles", "scores")
+PLATFORMS = (
+    "drift",
+    "feature_consistency",
+    "feature_corrections",
+    "model_performance",
+    "model_profiles",
+    "prediction_outcomes",
+    "scores",
+)
 """Tables in ``gold/`` that the platform itself declares, in ``data_lake/tables.py``."""
 
 TABLE_NAME = re.compile(r"[a-z][a-z0-9_]*")

@@ -26,7 +26,7 @@ from feature_store.lake.spans import ENTITY, SPAN, TIME, with_spans
 from feature_store.offline.spine import EVENT_TIMESTAMP, INPUT, Spine, SpineError
 from tidemill.config.settings import Settings
 
-__all__ = ["EVENT_TIMESTAMP", "SpineError", "snapshot", "training_frame"]
+__all__ = ["EVENT_TIMESTAMP", "SpineError", "frame_of_events", "snapshot", "training_frame"]
 
 BUCKET = "__tidemill_bucket"
 Kernel = Callable[[tuple[pa.Scalar, ...], pa.Table, pa.Table], pa.Table]
@@ -49,11 +49,27 @@ def training_frame(
     Raises:
         SpineError: a column is missing, of a type that cannot be read so, or would be written over.
     """
+
+    def in_silver(group: FeatureGroup) -> DataFrame:
+        return silver_events(spine.sparkSession, settings, group, (versions or {}).get(group.source.table))
+
+    return frame_of_events(spine, service, settings, in_silver, as_known=as_known)
+
+
+def frame_of_events(
+    spine: DataFrame,
+    service: FeatureService,
+    settings: Settings,
+    events_of: Callable[[FeatureGroup], DataFrame],
+    *,
+    as_known: bool = False,
+) -> DataFrame:
+    """:func:`training_frame` over the events that ``events_of`` a group has, as ``event_columns`` names them."""
     asked = Spine.of(spine, service)
 
     def with_group(frame: DataFrame, group: FeatureGroup) -> DataFrame:
-        events = silver_events(spine.sparkSession, settings, group, (versions or {}).get(group.source.table))
-        return _with_group(frame, group, service.read_of(group), events, as_known, settings.spark.events_a_task)
+        features, at_once = service.read_of(group), settings.spark.events_a_task
+        return _with_group(frame, group, features, events_of(group), as_known, at_once)
 
     found = _with_derived(reduce(with_group, service.groups, asked.rows), asked, service)
     return found.toDF(*asked.own, *service.names)

@@ -7,7 +7,7 @@ reduced to the days an entity had one on.
 from collections.abc import Sequence
 from datetime import date
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F  # noqa: N812
 from pyspark.sql.types import DoubleType
 
@@ -17,7 +17,7 @@ from ml_modeling.questions.filters import passing
 from ml_modeling.questions.lake import Tables
 from ml_modeling.questions.rows import LABEL, MATURED, answered, later, moments
 
-DAY, CUTOFF = "day", "cutoff"
+DAY, CUTOFF, HAPPENED = "day", "cutoff", "happened_at"
 IS_ACTIVE, CAME_AGAIN = "is_active", "came_again"
 
 
@@ -29,8 +29,12 @@ def labelled_at_cutoffs(tables: Tables, question: Absence | FutureAggregate, cut
 
 def _absent(tables: Tables, question: Absence, cutoffs: Sequence[date]) -> DataFrame:
     asked = _around(tables, question, cutoffs)
-    label = F.when(F.col(CAME_AGAIN), F.lit(0)).otherwise(F.lit(1)).alias(LABEL)
-    return asked.select(question.entity.key, EVENT_TIMESTAMP, label)
+    return asked.select(question.entity.key, EVENT_TIMESTAMP, absent().alias(LABEL))
+
+
+def absent() -> Column:
+    """The label of an absence, of rows that say whether an event came again."""
+    return F.when(F.col(CAME_AGAIN), F.lit(0)).otherwise(F.lit(1))
 
 
 def _future(tables: Tables, question: FutureAggregate, cutoffs: Sequence[date]) -> DataFrame:
@@ -47,13 +51,19 @@ def _future(tables: Tables, question: FutureAggregate, cutoffs: Sequence[date]) 
     return rows.where(F.col(LABEL).isNotNull())
 
 
+def counted(tables: Tables, question: Absence | FutureAggregate) -> DataFrame:
+    """The entity's key and the time, ``happened_at``, of each event that the question counts."""
+    source, column = question.source, question.group.entity_column
+    rows = tables.rows(source)
+    counts = passing(question.filters, rows, source) & F.col(column).isNotNull()
+    owner = F.col(column).cast("string").alias(question.entity.key)
+    return rows.where(counts).select(owner, F.col(source.event_time).alias(HAPPENED))
+
+
 def _around(tables: Tables, question: Absence | FutureAggregate, cutoffs: Sequence[date]) -> DataFrame:
     """One row an active entity and cutoff: whether another event came within the horizon after it."""
-    source, key = question.source, question.entity.key
-    rows = tables.rows(source)
-    counts = passing(question.filters, rows, source) & F.col(question.group.entity_column).isNotNull()
-    owner = F.col(question.group.entity_column).cast("string").alias(key)
-    days = rows.where(counts).select(owner, F.to_date(source.event_time).alias(DAY)).distinct()
+    key = question.entity.key
+    days = counted(tables, question).select(key, F.to_date(HAPPENED).alias(DAY)).distinct()
     first = F.date_sub(F.col(CUTOFF), question.active.days)
     end = F.date_add(F.col(CUTOFF), question.horizon.days)
     return (

@@ -22,26 +22,14 @@ def labelled_events(tables: Tables, question: Outcome | Own, service: FeatureSer
         QuestionError: the events lack what the features need of them, or a label is of another type.
     """
     if isinstance(question, Outcome):
-        return _outcomes(tables, question, service)
-    return _own(tables, question, _needed(question.entity, service))
+        return with_verdicts(asked_events(tables, question, service), verdicts(tables, question))
+    return _own(tables, question, needed_columns(question.entity, service))
 
 
-def asked_events(tables: Tables, question: Outcome, service: FeatureService) -> DataFrame:
-    """One row an event that is asked about, whether or not it has a label: keys, inputs, time and ``row_key``.
-
-    Raises:
-        QuestionError: the events lack what the features need of them.
-    """
-    events = tables.rows(question.events)
-    columns = {name: _asked_with(events, question, service, name) for name in _needed(question.entity, service)}
-    asked = events.where(passing(question.filters, events, question.events) & F.col(question.entity_column).isNotNull())
-    return _first(asked, question.events, question.key, EVENT_TIMESTAMP, columns)
-
-
-def _needed(entity: Entity, service: FeatureService) -> list[str]:
+def needed_columns(entity: Entity, service: FeatureService) -> list[str]:
     """The columns that the features of a row are asked with."""
     keys = [group.entity.key for group in service.groups]
-    names = list(dict.fromkeys([entity.key, *keys, *(one.name for one in service.inputs)]))
+    names = list(dict.fromkeys([entity.key, *keys, *(given.name for given in service.inputs)]))
     if taken := [name for name in names if name.lower() in RESERVED]:
         raise QuestionError(
             f"{service.name}: an entity or input called {', '.join(taken)} is a column of labelled rows"
@@ -49,11 +37,32 @@ def _needed(entity: Entity, service: FeatureService) -> list[str]:
     return names
 
 
-def _outcomes(tables: Tables, question: Outcome, service: FeatureService) -> DataFrame:
-    verdicts = tables.rows(question.of)
-    label = answered(question.answer, F.col(question.label), verdicts.schema[question.label].dataType, _where(question))
-    said = _first(verdicts, question.of, question.key, MATURED, {LABEL: label})
-    both = asked_events(tables, question, service).join(said, KEY)
+def asked_events(tables: Tables, question: Outcome, service: FeatureService) -> DataFrame:
+    """One row an event that is asked about, whether or not it has its label: keys, inputs, its time and its key.
+
+    Raises:
+        QuestionError: the events lack what the features need of them.
+    """
+    events = tables.rows(question.events)
+    columns = {name: _asked_with(events, question, service, name) for name in needed_columns(question.entity, service)}
+    asked = events.where(passing(question.filters, events, question.events) & F.col(question.entity_column).isNotNull())
+    return _first(asked, question.events, question.key, EVENT_TIMESTAMP, columns)
+
+
+def verdicts(tables: Tables, question: Outcome) -> DataFrame:
+    """One row a key that was spoken of: what was said first, and when.
+
+    Raises:
+        QuestionError: a label is of another type than the answer.
+    """
+    said = tables.rows(question.of)
+    label = answered(question.answer, F.col(question.label), said.schema[question.label].dataType, _where(question))
+    return _first(said, question.of, question.key, MATURED, {LABEL: label})
+
+
+def with_verdicts(happened: DataFrame, said: DataFrame) -> DataFrame:
+    """The events that have their label: one that was spoken of before it happened has none."""
+    both = happened.join(said, KEY)
     return both.where((F.col(MATURED) > F.col(EVENT_TIMESTAMP)) & F.col(LABEL).isNotNull())
 
 

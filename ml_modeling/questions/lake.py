@@ -1,8 +1,8 @@
 """The tables that a question is answered from, each at one version."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
@@ -24,11 +24,16 @@ class QuestionError(TerminalError):
 
 @dataclass(frozen=True)
 class Tables:
-    """``versions`` are the Delta versions by table name."""
+    """``versions`` are the Delta versions by table name.
+
+    Of each table only the events from ``begin`` to before ``end`` (aware) are there, where these are given.
+    """
 
     spark: SparkSession
     settings: Settings
     versions: Mapping[str, int]
+    begin: datetime | None = None
+    end: datetime | None = None
 
     @classmethod
     def of(
@@ -50,10 +55,17 @@ class Tables:
         names = dict.fromkeys([*of_question, *of_features, *there])
         return cls(spark, settings, {name: _version(settings, table(name)) for name in names})
 
+    def between(self, begin: datetime | None, end: datetime | None) -> "Tables":
+        """The same tables, of which only the events of a time are read."""
+        return replace(self, begin=begin, end=end)
+
     def rows(self, source: Source) -> DataFrame:
-        """All rows of a source's table."""
+        """The rows of a source's table."""
         reader = self.spark.read.format("delta").option("versionAsOf", self.versions[source.table])
-        return reader.load(table(source.table).path(self.settings))
+        rows = reader.load(table(source.table).path(self.settings))
+        if self.begin is not None:
+            rows = rows.where(F.col(source.event_time) >= F.lit(self.begin))
+        return rows if self.end is None else rows.where(F.col(source.event_time) < F.lit(self.end))
 
     def days(self, source: Source) -> dict[date, int]:
         """How many events each day has.

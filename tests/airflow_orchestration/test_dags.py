@@ -71,6 +71,7 @@ def test_tasks_that_start_spark_share_the_pool_of_one_slot(dag_bag: DagBag) -> N
         "lakehouse_gold.daily_product_sales",
         *(f"score_{name}.score" for name in TRAINED),
         *(f"retrain_{name}.train" for name in TRAINED),
+        "prediction_outcomes.join_outcomes",
     }
 
 

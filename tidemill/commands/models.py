@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tidemill.commands.outcomes import outcomes, performance
 from tidemill.commands.replaying import replay
 from tidemill.commands.scoring import score
 from tidemill.config import load_settings, strict_json
@@ -38,6 +39,8 @@ def command() -> None:
 
 command.add_command(replay)
 command.add_command(score)
+command.add_command(outcomes)
+command.add_command(performance)
 
 
 @command.command()

@@ -116,6 +116,7 @@ class Schedules(Section):
 
     lakehouse_gold: Cron = "*/15 * * * *"
     feature_consistency: Cron = "30 4 * * *"
+    prediction_outcomes: Cron = "20 * * * *"
     stream_keepalive: Cron = "*/5 * * * *"
     retrain: Cron = Field("*/10 * * * *", description="of each use case's: when it looks for open requests")
     request: UseCaseSchedules = Field(

@@ -1,0 +1,93 @@
+"""How often a model that is not worse is ever called so, and how soon one that became worse is found.
+
+    .venv/bin/python benchmarks/worse_models.py [--runs 400]
+
+Losses are simulated, and judged after every one of them, which is the most often that anybody can look. Beside it a
+test of the mean that is repeated at each look as if it were the only one: one-sided, at 5 %, after every 100 losses.
+The bound is 0.20: the upper end of the interval that training gave.
+"""
+
+import math
+from collections.abc import Callable
+
+import click
+import numpy as np
+
+from monitoring.performance.betting import evidence
+from monitoring.performance.losses import Floats
+
+ALPHA, BOUND = 0.05, 0.20
+LOSSES = 20_000
+EVERY = 100
+NORMAL_95 = 1.6448536269514722
+Draw = Callable[[np.random.Generator, int, float], Floats]
+
+
+def coins(random: np.random.Generator, n: int, mean: float) -> Floats:
+    """0 or 1, as whether a decision was wrong."""
+    return (random.random(n) < mean).astype(np.float64)
+
+
+def smooth(random: np.random.Generator, n: int, mean: float) -> Floats:
+    """Anything between, as errors of numbers."""
+    return random.beta(2, 2 * (1 - mean) / mean, n)
+
+
+def squares(random: np.random.Generator, n: int, mean: float) -> Floats:
+    """Squared errors of probabilities near 0 and 1: mostly small, rarely large."""
+    wrong = random.random(n) < (mean - 0.01) / 0.8
+    return np.where(wrong, 0.81, 0.01)
+
+
+KINDS: dict[str, Draw] = {"wrong or right": coins, "smooth": smooth, "squared": squares}
+
+
+def found_at(losses: Floats) -> int | None:
+    """After how many losses the model is called worse."""
+    crossed = np.flatnonzero(evidence(losses, BOUND).log_e >= -math.log(ALPHA))
+    return int(crossed[0]) + 1 if len(crossed) else None
+
+
+def repeated_at(losses: Floats) -> int | None:
+    """After how many losses the repeated test says so."""
+    n = np.arange(1, len(losses) + 1)
+    means = np.cumsum(losses) / n
+    deviations = np.sqrt(np.maximum(np.cumsum(losses**2) / n - means**2, 1e-12) / n)
+    looks = np.arange(EVERY - 1, len(losses), EVERY)
+    crossed = looks[means[looks] - NORMAL_95 * deviations[looks] > BOUND]
+    return int(crossed[0]) + 1 if len(crossed) else None
+
+
+@click.command()
+@click.option("--runs", type=click.IntRange(min=20), default=400, show_default=True)
+def main(runs: int) -> None:
+    """Print both tables."""
+    random = np.random.default_rng(7)
+    click.echo(f"ever called worse, {LOSSES:,} losses, {runs} runs")
+    click.echo(f"{'losses':>15} {'mean':>6} {'here':>7} {'repeated test':>14}")
+    for name, draw in KINDS.items():
+        for mean in (0.18, 0.20):
+            streams = [draw(random, LOSSES, mean) for _ in range(runs)]
+            ours, theirs = (np.mean([at(losses) is not None for losses in streams]) for at in (found_at, repeated_at))
+            click.echo(f"{name:>15} {mean:6.2f} {ours:7.1%} {theirs:14.1%}")
+    click.echo("\nfound after how many losses (median; share found within 10,000), by when it became worse")
+    click.echo(f"{'losses':>15} {'mean':>6} {'after 0':>16} {'after 1,000':>16} {'after 10,000':>16}")
+    for name, draw in KINDS.items():
+        for mean in (0.22, 0.25, 0.30, 0.40):
+            cells = [_delay(random, draw, mean, good, max(runs // 4, 20)) for good in (0, 1_000, 10_000)]
+            click.echo(f"{name:>15} {mean:6.2f} {' '.join(f'{cell:>16}' for cell in cells)}")
+
+
+def _delay(random: np.random.Generator, draw: Draw, mean: float, good: int, runs: int) -> str:
+    """Of streams that were good at first; a false alarm before is no find."""
+    delays = []
+    for _ in range(runs):
+        at = found_at(np.concatenate([draw(random, good, 0.18), draw(random, 10_000, mean)]))
+        delays.append(math.inf if at is None or at <= good else at - good)
+    share = np.mean(np.isfinite(delays))
+    median = np.median(delays)
+    return f"{'never' if np.isinf(median) else f'{median:,.0f}'} ({share:.0%})"
+
+
+if __name__ == "__main__":
+    main()
