@@ -47,7 +47,7 @@ def measure_days(spark: SparkSession, settings: Settings, use_cases: Sequence[Us
     where = f"use_case IN ({names}){days}"
     ensure_table(spark, target, settings)
     rows = performance(read_source(spark, settings, source, work).where(where), use_cases)
-    written = replace(settings, target, rows, where, work.note)
+    written = replace(settings, target, rows, where, work.note.to_json())
     return outcome(target.name, work, written, None if work.dates is None else len(work.dates))
 
 
