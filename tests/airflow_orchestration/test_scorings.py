@@ -1,8 +1,11 @@
+from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
 from airflow.dag_processing.dagbag import DagBag
+from airflow.sdk.execution_time import macros
 
 from airflow_orchestration.environment import DAGS
 from airflow_orchestration.scorings import ScoringRun, scoring_runs
@@ -55,3 +58,24 @@ def test_each_use_case_has_a_dag_that_scores(folder: Path, database: None) -> No
     assert basket.tags >= {"basket", "models", "regression"}
     assert "scoring = 5: a mapping is wanted" in (wrong.doc_md or "")
     assert "trouble" in wrong.tags
+
+
+@pytest.mark.parametrize(
+    ("of", "conf", "expected"),
+    [
+        ("cutoffs", {}, {"--at": "2026-03-02T05:00:00.000000Z"}),
+        ("cutoffs", {"at": "2026-01-01"}, {"--at": "2026-01-01"}),
+        ("periods", {}, {"--from": "2026-03-01T05:00:00.000000Z", "--to": "2026-03-02T05:00:00.000000Z"}),
+        ("periods", {"begin": "2026-01-01"}, {"--from": "2026-01-01", "--to": "2026-03-02T05:00:00.000000Z"}),
+    ],
+)
+def test_the_times_are_those_of_the_run_or_of_its_configuration(
+    of: str, conf: dict[str, str], expected: dict[str, str], folder: Path, database: None
+) -> None:
+    declare(folder, "basket", yaml.safe_dump({of: {}}))
+    bag = DagBag(dag_folder=str(DAGS / "score.py"), bundle_name="dags-folder")
+    task = bag.dags["score_basket"].get_task("score")
+    asked = dict.fromkeys(bag.dags["score_basket"].params) | conf
+    run = SimpleNamespace(run_after=datetime(2026, 3, 2, 5, tzinfo=UTC))
+    rendered = task.render_template(task.options, {"params": asked, "dag_run": run, "macros": macros})
+    assert rendered == expected | {"--version": ""}
