@@ -48,3 +48,11 @@ def test_a_table_that_nobody_declares_is_refused_before_spark_starts(lake: Setti
     assert done.stdout == ""
     assert "no gold table 'customer_dayly'" in done.stderr
     assert "did you mean 'customer_daily'?" in done.stderr
+
+
+def test_outcomes_without_a_log_have_nothing_to_join(lake: Settings) -> None:
+    done = tidemill(lake, "models", "outcomes", "churn", "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    (joined,) = json.loads(done.stdout.splitlines()[-1])["joined"]
+    assert (joined["use_case"], joined["changed"]) == ("churn", 0)
+    assert "silver/predictions does not exist" in joined["reason"]
