@@ -2,6 +2,7 @@
 
 from monitoring.performance.judge import judge
 from monitoring.performance.losses import absolute_errors, class_losses, squared_errors
+from monitoring.performance.settled import settled
 from monitoring.performance.standing import LossReferenceError, Reference, Rule, Standing, Verdict
 
 __all__ = [
@@ -13,5 +14,6 @@ __all__ = [
     "absolute_errors",
     "class_losses",
     "judge",
+    "settled",
     "squared_errors",
 ]

@@ -33,7 +33,7 @@ class Evidence:
 
 
 def evidence(losses: Floats, m: float) -> Evidence:
-    """Of ``losses`` (n,) between 0 and 1 in the order they became known; ``m`` lies between 0 and 1."""
+    """Of ``losses`` (n,) between 0 and 1 in the order of the predictions; ``m`` lies between 0 and 1."""
     weights, rest = _beginnings(len(losses))
     log_e = np.log(rest)
     best, begins = np.full(len(losses), -np.inf), np.zeros(len(losses), dtype=np.int64)

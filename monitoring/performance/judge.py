@@ -14,7 +14,10 @@ LEAST = 0.01
 
 
 def judge(losses: Floats, times: Sequence[datetime], reference: Reference, rule: Rule | None = None) -> Verdict:
-    """How a model stands by ``losses`` (n,) between 0 and 1 of predictions at ``times`` (n,), in the order known.
+    """How a model stands by ``losses`` (n,) between 0 and 1 of predictions made at ``times`` (n,), in that order.
+
+    Which ones may be given, when verdicts are late, ``settled`` says; in the order in which outcomes become known the
+    promise does not hold, for what is known early depends on what it says.
 
     All losses since the model answers are given at each look, so the answer depends on them and not on the looks. A
     model is worse when its mean loss rose above the reference's interval; one that was found so stays worse.
