@@ -27,8 +27,8 @@ def predictions(log: DataFrame, use_case: UseCase) -> DataFrame:
         "event_time",
         "use_case",
         "request_id",
-        "model_run_id",
-        "model_id",
+        # Of before the log had them: a key has a value.
+        *(F.coalesce(name, F.lit("")).alias(name) for name in ("model_run_id", "model_id")),
         "model_version",
         _arm(log).alias("arm"),
         entity.alias("entity"),

@@ -4,8 +4,8 @@ from typing import Any
 
 from monitoring.control import Ask, RetrainRequest, Source, Suppressed, control_store
 from monitoring.drift import Aspect, Verdict
+from monitoring.limits import limits_of
 from monitoring.looks.results import Subject, Verdicts, leading_statistic
-from monitoring.retraining.limits import limits_of
 from tidemill.config.settings import Settings
 
 HEALED = frozenset({Aspect.DISTRIBUTION, Aspect.MISSING, Aspect.RANGE, Aspect.UNSEEN, Aspect.TOGETHER})

@@ -18,6 +18,8 @@ from ml_modeling.tracking.requested import end_overtaken, marks_of, trained_run
 from ml_modeling.tracking.runs import TrainingRun, existing_run
 from ml_modeling.training.tuning import Trial
 from monitoring.control import RetrainRequest, State
+from monitoring.looks.reference import keep_reference
+from monitoring.looks.restoring import restore
 from monitoring.retraining.lease import HeldLease
 from monitoring.retraining.next_step import next_step
 from monitoring.retraining.policy import by_policy, read_policy
@@ -47,7 +49,8 @@ def _train(work: Work, request: RetrainRequest, held: HeldLease) -> str:
         work.say(f"trial {number}/{count} {trial.candidate} {trial.score:.4f}, best {best.candidate} {best.score:.4f}")
 
     marks = marks_of(str(request.id), token)
-    run, _ = train_model(work.settings, use_case, lambda: work.read(use_case), progress, marks)
+    run, model = train_model(work.settings, use_case, lambda: work.read(use_case), progress, marks)
+    keep_reference(run, use_case, model)
     return run.run_id
 
 
@@ -87,6 +90,7 @@ def promote(work: Work, request: RetrainRequest, held: HeldLease) -> RetrainRequ
         if not again.passed:
             return _reject(held, again)
         record = _promote(work, request, held, version)
+    restore(work.settings, work.use_case)  # whoever trained it may have been killed before it was kept
     promoted = Promoted(run_id=note.run_id, version=version, before=record.from_version, audit=record.id)
     work.say(f"version {version} is the champion")
     return held.advance(State.GATED, State.PROMOTED, promoted.document)

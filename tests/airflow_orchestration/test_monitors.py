@@ -18,7 +18,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("TIDEMILL_PROJECT", str(tmp_path))
     monkeypatch.delenv("TIDEMILL_SERVING__USE_CASES", raising=False)
     monkeypatch.delenv("TIDEMILL_AIRFLOW__SCHEDULES__MONITOR", raising=False)
-    monkeypatch.delenv("TIDEMILL_AIRFLOW__SCHEDULES__TRAIN", raising=False)
+    monkeypatch.delenv("TIDEMILL_AIRFLOW__SCHEDULES__REQUEST", raising=False)
     current_project.cache_clear()
     yield tmp_path / "use_cases"
     current_project.cache_clear()

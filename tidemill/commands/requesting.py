@@ -140,7 +140,7 @@ def raise_unless_promoted(request: "RetrainRequest") -> None:
 
 def _limits(ask: "Ask") -> "Limits | None":
     """Those of the use case, for whom they hold."""
-    from monitoring.retraining.limits import limits_of
+    from monitoring.limits import limits_of
 
     return limits_of(ask.use_case) if ask.source.is_automatic else None
 

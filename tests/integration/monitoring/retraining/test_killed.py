@@ -6,7 +6,9 @@ import pytest
 
 from ml_modeling.registry import CHAMPION
 from ml_modeling.registry.versions import behind_alias, list_versions
+from ml_modeling.tracking.runs import existing_run
 from monitoring.control import State
+from monitoring.looks.reference import read_reference
 from tests.cases.retrain_worker import POINTS
 from tests.integration.monitoring.retraining.conftest import Loop, Start
 
@@ -34,6 +36,8 @@ def test_a_request_whose_worker_is_killed_is_finished_once_by_the_next(loop: Loo
     (record,) = loop.promotions()
     assert (record.action, record.to_version, record.request_id) == ("promote", "1", str(asked.id))
     assert request.progress["promoted"]["audit"] == record.id
+    run = existing_run(loop.settings, loop.name, version.run_id)
+    assert read_reference(run, loop.name).rows > 0  # what a monitor will compare with
     assert loop.runs() == (["FINISHED", "KILLED"] if point in BEFORE_A_MODEL else ["FINISHED"])
 
 
