@@ -17,7 +17,8 @@ DOC = """
 At `{schedule}` (UTC): what the champion was asked in the window that `model.yaml` names under `monitor` is compared
 with the profile of what it learnt from. Verdicts go to `gold/drift`, a page of pictures to the model's run in MLflow,
 metrics to `metrics/` in the home folder. When its inputs or its answers drifted, a retraining is asked for, once
-however often this is found: `tidemill retrain list {use_case}` shows the request.
+however often this is found: `tidemill retrain list {use_case}` shows the request. So it is, where `model.yaml` says
+`retraining: {{new_rows: N}}`, when the tables have so many more rows than the champion knew.
 
 Without a champion there is nothing to look at, and the run ends well.
 {trouble}
@@ -47,6 +48,12 @@ def monitor_dag(monitor: Monitor) -> DAG:
             command=["tidemill", "drift", "look", monitor.use_case, "--request", "--at", AT],
             execution_timeout=timedelta(minutes=30),
             doc_md="Compares the champion's answers with what it learnt from, and asks for a retraining on drift.",
+        )
+        PlatformCommandOperator(
+            task_id="new_data",
+            command=["tidemill", "retrain", "new-data", monitor.use_case, "--by", "new data monitor", "--json"],
+            execution_timeout=timedelta(minutes=10),
+            doc_md="Asks for a retraining when there are `retraining.new_rows` more rows than the champion knew.",
         )
     return dag
 

@@ -8,15 +8,18 @@ from pathlib import Path
 from typing import Any
 
 PROGRAM = """#!{python}
-import json, os, pathlib, subprocess, sys, time
+import fcntl, json, os, pathlib, subprocess, sys, time
 folder = pathlib.Path({folder!r})
 arguments = sys.argv[1:]
 started = time.time()
+turn = (folder / "turn").open("w")
+fcntl.flock(turn, fcntl.LOCK_EX)
 answers = json.loads((folder / "answers.json").read_text())
 key = max((key for key in answers if " ".join(arguments).startswith(key)), key=len, default=None)
 queue = answers[key] if key is not None else [{{}}]
 answer = queue.pop(0) if len(queue) > 1 else queue[0]
 (folder / "answers.json").write_text(json.dumps(answers))
+turn.close()
 if "sleep_s" in answer:
     child = subprocess.Popen(["sleep", str(answer["sleep_s"])])
     (folder / "pids.json").write_text(json.dumps([os.getpid(), child.pid]))
