@@ -28,6 +28,7 @@ from tidemill.config.settings import Settings
 
 LOGGER = logging.getLogger(__name__)
 METADATA = "spark.databricks.delta.commitInfo.userMetadata"
+SKIPS_EMPTY = "spark.databricks.delta.skipRecordingEmptyCommits"
 IS_GONE, STANDS = "is_gone", "stands"
 
 
@@ -143,9 +144,11 @@ def _values(target: Table) -> dict[str, str | Column]:
 
 @contextmanager
 def _noting(spark: SparkSession, metadata: str) -> Iterator[None]:
-    """The next commit's metadata: a merge takes none of its own."""
-    spark.conf.set(METADATA, metadata)
+    """The next commit's metadata: a merge takes none of its own, and leaves no commit where it changes nothing."""
+    for name, value in ((METADATA, metadata), (SKIPS_EMPTY, "false")):
+        spark.conf.set(name, value)
     try:
         yield
     finally:
-        spark.conf.unset(METADATA)
+        for name in (METADATA, SKIPS_EMPTY):
+            spark.conf.unset(name)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from monitoring.control import RetrainRequest, Suppressed
+from monitoring.control import Limits, RetrainRequest, Suppressed
 from monitoring.drift import Budget, Current, EarlierLookError, EffectLimits, Judgement, Policy, Reference, judge
 from monitoring.estimates import LabelFree
 from monitoring.looks.label_free import Asked, label_free
@@ -42,10 +42,11 @@ class Look:
 
 
 def look(
-    settings: Settings, use_case: str, window: Window, *, may_request: bool = False, now: datetime | None = None
+    settings: Settings, use_case: str, window: Window, *, limits: Limits | None = None, now: datetime | None = None
 ) -> Look | None:
     """Looks at what the champion of a use case was asked; None when it has no champion.
 
+    With ``limits`` drift is a reason to ask for a new model, within them.
     The same look again gives the verdicts that are on record. Killed at any place it can be repeated: what is recorded
     stays, and what was to follow follows.
 
@@ -68,7 +69,7 @@ def look(
     reference = Reference(profile, importance, seen.volumes, sample)
     verdicts, is_newest = _recorded(settings, champion.subject, reference, seen, window)
     # First what must not be lost: all after it is for people.
-    asked = request(settings, champion.subject, verdicts) if may_request and is_newest else None
+    asked = request(settings, champion.subject, verdicts, limits) if limits and is_newest else None
     estimates = label_free(champion.spec, champion.pipeline, champion.test_examples(), _asked(champion, seen))
     if is_newest:
         write_metrics(settings, champion.subject, verdicts, estimates)

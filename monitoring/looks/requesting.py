@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from monitoring.control import Ask, RetrainRequest, Source, Suppressed, control_store
+from monitoring.control import Ask, Limits, RetrainRequest, Source, Suppressed, control_store
 from monitoring.drift import Aspect, Verdict
-from monitoring.limits import limits_of
 from monitoring.looks.results import Subject, Verdicts, leading_statistic
 from tidemill.config.settings import Settings
 
@@ -14,7 +13,7 @@ ACTOR = "drift monitor"
 NAMED = 3
 
 
-def request(settings: Settings, subject: Subject, look: Verdicts) -> RetrainRequest | Suppressed | None:
+def request(settings: Settings, subject: Subject, look: Verdicts, limits: Limits) -> RetrainRequest | Suppressed | None:
     """The request that the drift of ``look`` leads to, or the record of its refusal; None when nothing calls for one.
 
     Whatever of a model's inputs has drifted, a new model is the one answer: so the key names the model alone, and
@@ -24,7 +23,7 @@ def request(settings: Settings, subject: Subject, look: Verdicts) -> RetrainRequ
     if ask is None:
         return None
     with control_store(settings) as store:
-        return store.requests.ask(ask, limits_of(subject.use_case))
+        return store.requests.ask(ask, limits)
 
 
 def ask_of(subject: Subject, look: Verdicts) -> Ask | None:

@@ -58,13 +58,15 @@ def command() -> None:
 def look(use_case: str, at: datetime | None, window: timedelta | None, may_request: bool, as_json: bool) -> None:
     """Look at what the champion of USE_CASE was asked; the same look again says the same."""
     from ml_modeling.use_case import load_use_case
+    from monitoring.limits import limits_of
     from monitoring.looks.look import look as look_at
     from monitoring.looks.served import Window
 
     declared = load_use_case(use_case)
     end = (at or datetime.now(UTC)).replace(tzinfo=UTC)
     length = window or timedelta(hours=declared.spec.monitor.window_h)
-    seen = look_at(load_settings(), use_case, Window(end - length, end), may_request=may_request)
+    limits = limits_of(declared) if may_request else None
+    seen = look_at(load_settings(), use_case, Window(end - length, end), limits=limits)
     if as_json:
         click.echo(strict_json.dumps(_document(use_case, seen), default=str))
     elif seen is None:

@@ -140,9 +140,12 @@ def raise_unless_promoted(request: "RetrainRequest") -> None:
 
 def _limits(ask: "Ask") -> "Limits | None":
     """Those of the use case, for whom they hold."""
+    if not ask.source.is_automatic:
+        return None
+    from ml_modeling.use_case import load_use_case
     from monitoring.limits import limits_of
 
-    return limits_of(ask.use_case) if ask.source.is_automatic else None
+    return limits_of(load_use_case(ask.use_case))
 
 
 def _told(transition: "Transition") -> str:

@@ -143,6 +143,7 @@ def check_performance(lake: Settings) -> None:
     assert {key[:4] for key in found} == of_days
 
 
+@pytest.mark.matrix
 def test_shop_outcomes_and_metrics_follow_every_change_of_the_lake(
     spark: SparkSession, lake: Settings, append: Append
 ) -> None:

@@ -19,10 +19,11 @@ from data_lake.delta_rs import open_table
 from data_lake.delta_tables import create_table
 from data_lake.tables import silver, table
 from ml_modeling import use_case
+from ml_modeling.frames import frame
 from ml_modeling.lifecycle import evaluate_run, train
 from ml_modeling.registry import tags
 from ml_modeling.tracking.runs import TrainingRun, existing_run
-from monitoring.control import RetrainRequest, control_store
+from monitoring.control import Limits, RetrainRequest, control_store
 from monitoring.drift import EarlierLookError, Outcome
 from monitoring.looks.columns import predictions
 from monitoring.looks.look import FutureLookError, Look, look
@@ -35,7 +36,6 @@ from monitoring.profiles import from_bytes
 from tests.cases import lookers
 from tests.cases.lake import append_rows
 from tidemill.cli import cli
-from tidemill.commands import models
 from tidemill.config import Settings
 
 pytestmark = pytest.mark.usefixtures("mlflow_server")
@@ -107,7 +107,7 @@ def requests_of(model: Model) -> list[RetrainRequest]:
 
 def test_what_is_served_as_it_was_learnt_raises_nothing(model: Model) -> None:
     model.asked(drawn(1))
-    seen = model.look(may_request=True)
+    seen = model.look(limits=Limits())
     assert seen.verdicts.counts.judged == 3_000
     assert seen.verdicts.drifted == ()
     assert {verdict.outcome for verdict in seen.verdicts.verdicts if verdict.finding.feature} == {Outcome.STEADY}
@@ -117,7 +117,7 @@ def test_what_is_served_as_it_was_learnt_raises_nothing(model: Model) -> None:
 def test_a_feature_that_moved_is_named_and_ten_looks_are_one_request(model: Model) -> None:
     for number in range(10):
         model.asked(drawn(number, 800, shift=0.5), end=lookers.UNTIL + number * DAY)
-    looks = [model.look(lookers.UNTIL + number * DAY, may_request=True) for number in range(10)]
+    looks = [model.look(lookers.UNTIL + number * DAY, limits=Limits()) for number in range(10)]
     for seen in looks:
         assert MOVED in {verdict.finding.feature for verdict in seen.verdicts.drifted}
         assert {verdict.finding.feature for verdict in seen.verdicts.drifted} <= {MOVED, "predicted score", None}
@@ -143,10 +143,10 @@ def test_who_was_killed_before_it_asked_asks_when_the_look_is_repeated_and_an_ol
     model.asked(drawn(18, 800, shift=0.5))
     assert model.look().request is None
     later = lookers.UNTIL + timedelta(hours=1)
-    repeated = model.look(may_request=True)
+    repeated = model.look(limits=Limits())
     assert isinstance(repeated.request, RetrainRequest)
     model.look(later)
-    old = model.look(may_request=True)
+    old = model.look(limits=Limits())
     assert (old.verdicts, old.is_newest, old.request) == (repeated.verdicts, False, None)
     assert [request.asked for request in requests_of(model)] == [1]
 
@@ -180,9 +180,9 @@ def test_only_answers_that_the_champion_made_from_its_features_are_judged(model:
 
 def test_a_few_answers_and_then_none_raise_no_request(model: Model) -> None:
     model.asked(drawn(19, 50, shift=9.0))
-    few = model.look(may_request=True)
+    few = model.look(limits=Limits())
     assert {verdict.outcome for verdict in few.verdicts.verdicts} == {Outcome.UNKNOWN}
-    none = model.look(lookers.UNTIL + 2 * DAY, may_request=True)
+    none = model.look(lookers.UNTIL + 2 * DAY, limits=Limits())
     assert [verdict.finding.key for verdict in none.verdicts.drifted] == ["/volume"]
     assert requests_of(model) == []
 
@@ -272,7 +272,7 @@ def test_the_commands_train_with_a_reference_and_look_by_it(
 ) -> None:
     for variable, value in environment.items():
         monkeypatch.setenv(variable, value)
-    monkeypatch.setattr(models, "_frame", lambda definition: lookers.frame())  # else Spark reads it from silver
+    monkeypatch.setattr(frame, "read_in_session", lambda *_: lookers.frame())  # else Spark reads it from silver
     monkeypatch.setattr(use_case, "load_use_case", lookers.churn)
     create_table(LOG, settings)
     run_id = told("models", "train", name, "--trials", "1")["run_id"]
