@@ -83,5 +83,5 @@ def _line(row: dict[str, Any]) -> tuple[str, ...]:
         interval,
         f"{row['known']:,} of {row['predictions']:,}",
         f"{row['left_out']:,}",
-        row["model_run_id"] or "",
+        row["model_run_id"],
     )

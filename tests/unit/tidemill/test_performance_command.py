@@ -50,7 +50,7 @@ def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         measured(TODAY, "roc_auc", None),
         measured(TODAY, "brier", 0.125),
         measured(TODAY, "brier", 0.5, use_case="fraud"),
-        measured(TODAY - timedelta(days=6), "brier", 0.25, model_run_id=None, model_id=None),
+        measured(TODAY - timedelta(days=6), "brier", 0.25, model_run_id="", model_id=""),
         measured(TODAY - timedelta(days=7), "brier", 0.75),
     ]
     append_rows(settings, declared, rows)
@@ -69,7 +69,7 @@ def test_it_prints_the_days_asked_for_of_one_use_case() -> None:
         (TODAY.isoformat(), "brier", 0.125),
         (TODAY.isoformat(), "roc_auc", None),
     ]
-    assert (found[0]["model_run_id"], found[1]["model_run_id"]) == (None, "r1")
+    assert (found[0]["model_run_id"], found[1]["model_run_id"]) == ("", "r1")
 
 
 @pytest.mark.usefixtures("lake")
