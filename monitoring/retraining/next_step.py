@@ -1,8 +1,9 @@
 """Where a request goes whose model passed its gates."""
 
-from monitoring.control import RetrainRequest, State
+from ml_modeling.use_case import UseCase
+from monitoring.control import Policy, State
 
 
-def next_step(_request: RetrainRequest) -> State:
-    """``PROMOTED``: the model becomes champion at once; ``CANARY`` would hand the request to a rollout."""
-    return State.PROMOTED
+def next_step(use_case: UseCase) -> State:
+    """``PROMOTED`` under the policy direct: the model becomes champion at once; else ``CANARY``: its rollout has it."""
+    return State.PROMOTED if Policy(use_case.spec.rollout.policy) is Policy.DIRECT else State.CANARY

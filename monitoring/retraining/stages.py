@@ -25,6 +25,10 @@ from monitoring.retraining.next_step import next_step
 from monitoring.retraining.policy import by_policy, read_policy
 from monitoring.retraining.progress import Gated, Promoted, Trained, noted
 from monitoring.retraining.work import Work
+from monitoring.rollout.conducting import step
+from monitoring.rollout.work import Place
+from monitoring.rollout.work import Work as RolloutWork
+from tidemill.config.errors import TidemillError
 
 
 def train(work: Work, request: RetrainRequest, held: HeldLease) -> RetrainRequest:
@@ -78,11 +82,11 @@ def promote(work: Work, request: RetrainRequest, held: HeldLease) -> RetrainRequ
     if not note.passed:
         return _reject(held, note)
     version = register(work.settings, work.use_case.name, note.run_id).version
-    if next_step(request) is State.CANARY:
+    if next_step(work.use_case) is State.CANARY:
         detail = {"run_id": note.run_id, "version": version}
         handed = held.hand_over(State.GATED, State.CANARY, detail)
         work.say(f"version {version} is handed to its rollout")
-        return handed
+        return _rolled_out(work, handed)
     try:
         record = _promote(work, request, held, version)
     except ChampionChangedError:
@@ -94,6 +98,16 @@ def promote(work: Work, request: RetrainRequest, held: HeldLease) -> RetrainRequ
     promoted = Promoted(run_id=note.run_id, version=version, before=record.from_version, audit=record.id)
     work.say(f"version {version} is the champion")
     return held.advance(State.GATED, State.PROMOTED, promoted.document)
+
+
+def _rolled_out(work: Work, handed: RetrainRequest) -> RetrainRequest:
+    """The request after the first step of its rollout; where that fails, the next one begins it."""
+    place = Place(work.settings, work.store, work.use_case.name, f"request {handed.id}")
+    try:
+        work.say(step(RolloutWork(place, work.use_case)).why)
+    except TidemillError as error:
+        work.say(f"its rollout begins with the next `tidemill rollout step {place.name}`: {error}")
+    return work.store.requests.get(handed.id)
 
 
 def _promote(work: Work, request: RetrainRequest, held: HeldLease, version: str) -> AuditRecord:

@@ -15,6 +15,7 @@ from typing import Any
 
 from ml_modeling.frames.frame import SplitFrame
 from ml_modeling.registry import promotion
+from ml_modeling.specification import Rollout
 from ml_modeling.tracking import runs
 from ml_modeling.use_case import UseCase
 from monitoring.control import State, control_store
@@ -39,6 +40,7 @@ def fast(name: str) -> UseCase:
     spec = spec.model_copy(
         update={"candidates": {"logistic_regression": {"C": [0.1, 1.0]}}, "bootstrap": bootstrap, "fairness": None}
     )
+    spec = spec.model_copy(update={"rollout": Rollout(policy="direct")})
     return replace(small_churn.CHURN, name=name, spec=spec).with_budget(1, 60.0)
 
 
