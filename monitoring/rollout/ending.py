@@ -123,10 +123,10 @@ def finish_request(place: Place, request_id: UUID, to: State, note: Json) -> Ret
 def follow_registry(place: Place, why: str) -> Rollout | None:
     """The traffic with the champion that the registry has, after it was changed without a rollout; else None."""
     current = place.store.rollouts.current(place.name)
-    champion = behind_alias(place.settings, place.name, CHAMPION)
-    if current is None or current.traffic.challenger is not None or is_of(champion, current.traffic.champion):
+    if current is None or current.traffic.challenger is not None:
         return None
-    if champion is None and current.traffic.champion is None:
+    champion = behind_alias(place.settings, place.name, CHAMPION)
+    if (None if champion is None else model_ref(champion)) == current.traffic.champion:
         return None
     traffic = Traffic(current.traffic.policy, None if champion is None else model_ref(champion))
     return place.store.rollouts.change(place.name, current.epoch, traffic, actor=place.who, reason=why)
