@@ -40,6 +40,7 @@ def test_only_answers_of_these_models_under_this_epoch_count(case: Case) -> None
     assert sum(found.champion_scores.counted) == 40
 
 
+@pytest.mark.matrix
 def test_where_the_champion_answers_nobody_its_latency_is_that_of_the_whole_rollout(case: Case) -> None:
     champion, work = case.champion(), case.work(steps=[10, 100])
     challenger = case.model()
@@ -52,6 +53,7 @@ def test_where_the_champion_answers_nobody_its_latency_is_that_of_the_whole_roll
     assert (found.challenger.answers, found.champion_answers, found.champion_p95_ms) == (9, 200, 5.0)
 
 
+@pytest.mark.matrix
 def test_a_log_of_before_there_were_rollouts_has_no_figures(case: Case) -> None:
     work = case.work()
     case.champion()

@@ -148,6 +148,7 @@ def test_a_guard_that_trips_after_the_registry_promoted_takes_that_back_too(
     assert ends(case, asked) == [State.REJECTED]
 
 
+@pytest.mark.matrix
 def test_a_rollback_by_hand_in_the_midst_of_a_promotion_goes_back_one_and_no_further(
     case: Case, monkeypatch: pytest.MonkeyPatch
 ) -> None:
