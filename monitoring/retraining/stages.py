@@ -21,7 +21,6 @@ from monitoring.control import RetrainRequest, State
 from monitoring.looks.reference import keep_reference
 from monitoring.looks.restoring import restore
 from monitoring.retraining.lease import HeldLease
-from monitoring.retraining.next_step import next_step
 from monitoring.retraining.policy import by_policy, read_policy
 from monitoring.retraining.progress import Gated, Promoted, Trained, noted
 from monitoring.retraining.work import Work
@@ -73,16 +72,11 @@ def gate(work: Work, request: RetrainRequest, held: HeldLease) -> RetrainRequest
 
 
 def promote(work: Work, request: RetrainRequest, held: HeldLease) -> RetrainRequest:
-    """From gated to promoted, or into the hands of a rollout."""
+    """From gated to promoted."""
     note = noted(request, State.GATED, Gated)
     if not note.passed:
         return _reject(held, note)
     version = register(work.settings, work.use_case.name, note.run_id).version
-    if next_step(request) is State.CANARY:
-        detail = {"run_id": note.run_id, "version": version}
-        handed = held.hand_over(State.GATED, State.CANARY, detail)
-        work.say(f"version {version} is handed to its rollout")
-        return handed
     try:
         record = _promote(work, request, held, version)
     except ChampionChangedError:
