@@ -7,8 +7,6 @@ import pytest
 from monitoring.looks.pictures import BINS, bins, most_frequent, picture, shares
 from monitoring.profiles import CategoricalProfile, NumericProfile
 
-RANDOM = np.random.default_rng(4)
-
 
 def numbers(*values: float | None) -> NumericProfile:
     profile = NumericProfile()
@@ -23,7 +21,7 @@ def categories(*values: str | None) -> CategoricalProfile:
 
 
 def test_the_share_of_each_bin_is_that_of_the_rows() -> None:
-    values = RANDOM.normal(size=500)
+    values = np.random.default_rng(4).normal(size=500)
     profile = numbers(*values, *[None] * 100)
     edges = bins(profile, numbers(*(values + 1)))
     counted, _ = np.histogram(values, edges)
