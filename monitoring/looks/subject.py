@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 from feature_store.definitions import Task
 from ml_modeling.frames.examples import Examples, to_examples
 from ml_modeling.registry import CHAMPION, MlflowMissingError, alias_version, registered
-from ml_modeling.registry.served import MulticlassServing, RegressionServing, Serving, download_model
+from ml_modeling.registry.served import Serving, download_model
 from ml_modeling.tracking import runs
 from ml_modeling.tracking.runs import TrainingRun, existing_run
 from monitoring.looks.reference import read_reference
@@ -49,20 +49,26 @@ class Champion:
         except MlflowMissingError:
             return {}
 
-    def examples(self) -> pa.Table:
-        """The features of some of the rows that it was fitted on, as the run keeps them."""
-        with self.run.reading_back(runs.REFERENCE_EXAMPLES):
-            rows = self.run.read_rows(runs.REFERENCE_EXAMPLES)[list(self.spec.features)].astype("float64")
-            return pa.Table.from_pandas(rows, preserve_index=False)
-
     def sample(self, size: int) -> RowSample:
         """At most so many of its examples."""
-        return RowSample.of(self.examples(), size, np.random.default_rng(SEED))
+        return RowSample.of(examples(self.run, self.spec), size, np.random.default_rng(SEED))
 
     def test_examples(self) -> Examples:
         """Of the part that it was tested on, with their labels."""
-        with self.run.reading_back(runs.TEST_EXAMPLES):
-            return to_examples(self.run.read_rows(runs.TEST_EXAMPLES), self.spec.features, task_of(self.spec))
+        return test_examples(self.run, self.spec)
+
+
+def examples(run: TrainingRun, spec: Serving) -> pa.Table:
+    """The features of some of the rows that a model was fitted on, as its run keeps them."""
+    with run.reading_back(runs.REFERENCE_EXAMPLES):
+        rows = run.read_rows(runs.REFERENCE_EXAMPLES)[list(spec.features)].astype("float64")
+        return pa.Table.from_pandas(rows, preserve_index=False)
+
+
+def test_examples(run: TrainingRun, spec: Serving) -> Examples:
+    """Of the part that a model was tested on, with their labels."""
+    with run.reading_back(runs.TEST_EXAMPLES):
+        return to_examples(run.read_rows(runs.TEST_EXAMPLES), spec.features, Task(spec.task))
 
 
 def champion_of(settings: Settings, use_case: str) -> Champion | None:
@@ -79,12 +85,3 @@ def champion_of(settings: Settings, use_case: str) -> Champion | None:
     run = existing_run(settings, use_case, model.identity.run_id)
     spec, pipeline = download_model(settings, str(version.source), str(model), model.identity.digest)
     return Champion(Subject(use_case, model.version, model.identity), run, spec, pipeline)
-
-
-def task_of(spec: Serving) -> Task:
-    match spec:
-        case MulticlassServing():
-            return Task.MULTICLASS
-        case RegressionServing():
-            return Task.REGRESSION
-    return Task.BINARY

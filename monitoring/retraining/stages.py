@@ -19,7 +19,7 @@ from ml_modeling.tracking.runs import TrainingRun, existing_run
 from ml_modeling.training.tuning import Trial
 from monitoring.control import RetrainRequest, State
 from monitoring.looks.reference import keep_reference
-from monitoring.looks.restoring import restore
+from monitoring.looks.restoring import restore_of
 from monitoring.retraining.lease import HeldLease
 from monitoring.retraining.policy import by_policy, read_policy
 from monitoring.retraining.progress import Gated, Promoted, Trained, noted
@@ -34,6 +34,8 @@ def train(work: Work, request: RetrainRequest, held: HeldLease) -> RetrainReques
     if run_id is None:
         run_id = _train(replace(work, use_case=by_policy(work.settings, work.use_case, policy)), request, held)
     run = existing_run(work.settings, work.use_case.name, run_id)
+    if is_found:
+        restore_of(run, work.use_case)  # whoever trained it may have been killed before it was kept
     work.say(f"{'found' if is_found else 'trained'} run {run_id}")
     note = Trained(run_id=run_id, experiment_id=run.experiment_id, policy=dict(policy.said), found=is_found)
     return held.advance(State.CLAIMED, State.TRAINED, note.document)
@@ -84,7 +86,6 @@ def promote(work: Work, request: RetrainRequest, held: HeldLease) -> RetrainRequ
         if not again.passed:
             return _reject(held, again)
         record = _promote(work, request, held, version)
-    restore(work.settings, work.use_case)  # whoever trained it may have been killed before it was kept
     promoted = Promoted(run_id=note.run_id, version=version, before=record.from_version, audit=record.id)
     work.say(f"version {version} is the champion")
     return held.advance(State.GATED, State.PROMOTED, promoted.document)
