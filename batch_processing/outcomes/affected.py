@@ -9,11 +9,12 @@ from pyspark.sql import functions as F  # noqa: N812
 
 from batch_processing.outcomes.judged import PENDING
 from batch_processing.outcomes.matching import EVENT_KEY, NAMED_WITHIN
-from batch_processing.outcomes.predictions import IDENTITY, LOG
+from batch_processing.outcomes.predictions import IDENTITY
 from batch_processing.outcomes.versions import Versions
 from data_lake.tables import silver, table
 from feature_store.definitions import Absence, FutureAggregate, Outcome, Own, Source
 from ml_modeling.questions.rows import later
+from ml_modeling.replay.logged import PREDICTIONS
 from ml_modeling.use_case import UseCase
 from tidemill.config.settings import Settings
 
@@ -48,7 +49,7 @@ def affected(use_case: UseCase, changes: Changes, outcomes: DataFrame, known_unt
     """The identity of each prediction whose outcome may be another than that in ``outcomes``."""
     mine = outcomes.where(F.col("use_case") == use_case.name)
     parts = [_due(mine, known_until), *_changed(use_case, changes, mine)]
-    log = silver(LOG).name
+    log = silver(PREDICTIONS).name
     if changes.are_there(log):
         parts.append(changes.rows(log).where(F.col("use_case") == use_case.name))
     return reduce(DataFrame.union, (part.select(*IDENTITY) for part in parts)).distinct()

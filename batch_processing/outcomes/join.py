@@ -16,13 +16,14 @@ from batch_processing.gold_table import ConcurrentRunError
 from batch_processing.incremental import in_dates
 from batch_processing.outcomes.affected import Changes, affected, all_of_it
 from batch_processing.outcomes.judged import judged
-from batch_processing.outcomes.predictions import IDENTITY, LOG, predictions
+from batch_processing.outcomes.predictions import IDENTITY, predictions
 from batch_processing.outcomes.reach import known_until
 from batch_processing.outcomes.versions import Versions, note, noted, reason_for_all, versions_now
 from data_lake import commits
 from data_lake.delta_tables import ensure_table
 from data_lake.tables import Table, silver, table
 from ml_modeling.questions import Tables
+from ml_modeling.replay.logged import PREDICTIONS
 from ml_modeling.use_case import UseCase
 from tidemill.config.settings import Settings
 
@@ -99,7 +100,7 @@ def _since(
 
 
 def _log(spark: SparkSession, settings: Settings, versions: Versions) -> DataFrame:
-    source = silver(LOG)
+    source = silver(PREDICTIONS)
     reader = spark.read.format("delta").option("versionAsOf", versions.by_table[source.name])
     return reader.load(source.path(settings))
 

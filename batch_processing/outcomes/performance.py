@@ -17,11 +17,11 @@ from batch_processing.outcomes.measures import OUTPUTS, measures
 from data_lake.delta_tables import ensure_table
 from data_lake.tables import Table, table
 from feature_store.definitions import Classes, Task
+from ml_modeling.registry.unscored import STALE
 from ml_modeling.use_case import UseCase
 from tidemill.config.settings import Settings
 
 REVISION = 1
-STALE = "stale_features"
 GROUP = ("use_case", "model_run_id", "model_id", "arm", "event_date")
 COUNTS = "counts"
 

@@ -7,7 +7,6 @@ from ml_modeling.questions import EVENT_TIMESTAMP, KEY
 from ml_modeling.registry.unscored import UNSCORED
 from ml_modeling.use_case import UseCase
 
-LOG = "serving.prediction.v1"
 IDENTITY = ("event_date", "source", "event_id")
 CHAMPION = "champion"
 ENTITIES, INPUTS = "entities", "inputs"

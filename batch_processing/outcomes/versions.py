@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from batch_processing.incremental import SourceMissingError
-from batch_processing.outcomes.predictions import LOG
 from data_lake import commits
 from data_lake.tables import Table, silver, table
+from ml_modeling.replay.logged import PREDICTIONS
 from ml_modeling.use_case import UseCase
 from tidemill.config.settings import Settings
 
@@ -44,7 +44,7 @@ def versions_now(settings: Settings, use_case: UseCase) -> Versions:
     Raises:
         SourceMissingError: one of the tables does not exist.
     """
-    names = dict.fromkeys([silver(LOG).name, *(source.table for source, _ in use_case.question.reads)])
+    names = dict.fromkeys([silver(PREDICTIONS).name, *(source.table for source, _ in use_case.question.reads)])
     return Versions(use_case.digest, FIRST_REVISION, {name: _read(settings, table(name)) for name in names})
 
 
