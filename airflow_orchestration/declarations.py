@@ -19,6 +19,14 @@ def content(file: Path) -> dict[str, Any]:
     return read
 
 
+def section(content: dict[str, Any], key: str) -> dict[str, Any]:
+    """The mapping at ``key``, empty without one."""
+    value = content.get(key, {})
+    if not isinstance(value, dict):
+        raise ValueError(f"{key} = {value!r}: a mapping is wanted")  # noqa: TRY004 - what is wrong is a file's content
+    return value
+
+
 def text(content: dict[str, Any], key: str, default: str = "") -> str:
     value = content.get(key, default)
     if not isinstance(value, str):

@@ -3,14 +3,12 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from airflow_orchestration.declarations import UNREADABLE, content, text
+from airflow_orchestration.declarations import UNREADABLE, content, schedule_in, section, text
 from airflow_orchestration.trainings import SPECIFICATION
-from tidemill.config.cron import checked
 from tidemill.config.project import current_project
 from tidemill.config.settings import load_settings
 
 EVERY_SIX_HOURS = "0 */6 * * *"
-KEY = "monitor"
 
 
 @dataclass(frozen=True)
@@ -38,16 +36,8 @@ def _monitor(file: Path, schedule: str | None) -> Monitor:
     name = file.parent.name
     try:
         declared = content(file)
-        monitor = declared.get(KEY, {})
-        if not isinstance(monitor, dict):
-            raise ValueError(f"{KEY} = {monitor!r}: a mapping is wanted")  # noqa: TRY004 - a file's content is wrong
-        return Monitor(name, schedule or _schedule(text(monitor, "schedule")), text(declared, "owner", Monitor.owner))
+        declared_schedule = schedule_in(section(declared, "monitor"), "monitor.schedule")
+        owner = text(declared, "owner", Monitor.owner)
+        return Monitor(name, schedule or declared_schedule or EVERY_SIX_HOURS, owner)
     except UNREADABLE as error:
         return Monitor(name, schedule or EVERY_SIX_HOURS, trouble=f"{file}: {error}")
-
-
-def _schedule(expression: str) -> str:
-    try:
-        return checked(expression) if expression else EVERY_SIX_HOURS
-    except ValueError as error:
-        raise ValueError(f"{KEY}.schedule = {expression!r}: {error}") from error

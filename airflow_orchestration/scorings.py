@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from airflow_orchestration.declarations import UNREADABLE, content, schedule_in, tags_in, text
+from airflow_orchestration.declarations import UNREADABLE, content, schedule_in, section, tags_in, text
 from airflow_orchestration.trainings import SPECIFICATION
 from tidemill.config.project import current_project
 
@@ -37,17 +36,10 @@ def _scoring_run(file: Path) -> ScoringRun:
         declared = content(file)
         return ScoringRun(
             use_case=name,
-            schedule=schedule_in(_section(declared), "scoring.schedule"),
+            schedule=schedule_in(section(declared, "scoring"), "scoring.schedule"),
             is_of_events="periods" in declared,
             owner=text(declared, "owner", ScoringRun.owner),
             tags=tags_in(declared),
         )
     except UNREADABLE as error:
         return ScoringRun(name, trouble=f"{file}: {error}")
-
-
-def _section(declared: dict[str, Any]) -> dict[str, Any]:
-    section = declared.get("scoring", {})
-    if not isinstance(section, dict):
-        raise ValueError(f"scoring = {section!r}: a mapping is wanted")  # noqa: TRY004 - what is wrong is a file's content
-    return section

@@ -23,6 +23,7 @@ from airflow_orchestration.processes import initialisation_commands, service_com
 from tests.airflow_orchestration.platform_double import PlatformDouble
 from tidemill.airflow_api import AirflowApi
 from tidemill.airflow_client import AirflowClient
+from tidemill.config.project import current_project
 from tidemill.config.settings import REPO, Schedules, Settings, load_settings
 
 READY_TIMEOUT_S = 180.0
@@ -159,3 +160,22 @@ def api(airflow: Settings) -> Iterator[AirflowApi]:
     made = AirflowApi(airflow)
     yield made
     made.close()
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The folder of a project without the platform's own definitions: nothing is in it yet."""
+    (tmp_path / "tidemill.toml").write_text("[project]\nbuiltin = false\n", encoding="utf-8")
+    monkeypatch.setenv("TIDEMILL_PROJECT", str(tmp_path))
+    monkeypatch.delenv("TIDEMILL_SERVING__USE_CASES", raising=False)
+    monkeypatch.delenv("TIDEMILL_AIRFLOW__SCHEDULES__MONITOR", raising=False)
+    monkeypatch.delenv("TIDEMILL_AIRFLOW__SCHEDULES__REQUEST", raising=False)
+    current_project.cache_clear()
+    yield tmp_path
+    current_project.cache_clear()
+
+
+@pytest.fixture
+def folder(project: Path) -> Path:
+    """Where such a project has its use cases."""
+    return project / "use_cases"

@@ -1,4 +1,3 @@
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,18 +16,11 @@ GOOD = {"description": "What was visited a day", "source": "app.visit.v1", "owne
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """One with a contract and without the platform's own definitions, and no gold table yet."""
-    (tmp_path / "tidemill.toml").write_text("[project]\nbuiltin = false\n", encoding="utf-8")
-    (tmp_path / "contracts").mkdir()
-    (tmp_path / "contracts" / "app.visit.v1.json").write_text(CONTRACT, encoding="utf-8")
-    monkeypatch.setenv("TIDEMILL_PROJECT", str(tmp_path))
-    monkeypatch.delenv("TIDEMILL_SERVING__USE_CASES", raising=False)
-    monkeypatch.delenv("TIDEMILL_AIRFLOW__SCHEDULES__MONITOR", raising=False)
-    monkeypatch.delenv("TIDEMILL_AIRFLOW__SCHEDULES__REQUEST", raising=False)
-    current_project.cache_clear()
-    yield tmp_path
-    current_project.cache_clear()
+def project(project: Path) -> Path:
+    """With a contract, and no gold table yet."""
+    (project / "contracts").mkdir()
+    (project / "contracts" / "app.visit.v1.json").write_text(CONTRACT, encoding="utf-8")
+    return project
 
 
 def declare(project: Path, name: str, content: Any) -> None:

@@ -1,4 +1,3 @@
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,20 +7,7 @@ from airflow.dag_processing.dagbag import DagBag
 from airflow_orchestration import monitors
 from airflow_orchestration.environment import DAGS
 from airflow_orchestration.monitors import EVERY_SIX_HOURS, Monitor
-from tidemill.config.project import TRAINED, current_project
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The use cases of a project without the platform's own: none yet."""
-    (tmp_path / "tidemill.toml").write_text("[project]\nbuiltin = false\n", encoding="utf-8")
-    monkeypatch.setenv("TIDEMILL_PROJECT", str(tmp_path))
-    monkeypatch.delenv("TIDEMILL_SERVING__USE_CASES", raising=False)
-    monkeypatch.delenv("TIDEMILL_AIRFLOW__SCHEDULES__MONITOR", raising=False)
-    monkeypatch.delenv("TIDEMILL_AIRFLOW__SCHEDULES__REQUEST", raising=False)
-    current_project.cache_clear()
-    yield tmp_path / "use_cases"
-    current_project.cache_clear()
+from tidemill.config.project import TRAINED
 
 
 def declare(folder: Path, name: str, content: object) -> None:
