@@ -9,6 +9,7 @@ from ml_modeling.registry import ServedModel
 from ml_modeling.registry.answers import ClassScores, Scores, Values, answer, cold_start
 from tidemill.config.errors import TerminalError
 
+SHOWN = 10
 Fields = dict[str, Any]
 """``score`` and ``decision``, ``scores`` and ``decision``, or ``value`` and ``interval``."""
 
@@ -20,6 +21,17 @@ class UnusableModelError(TerminalError):
 def answers(model: ServedModel, matrix: NDArray[np.float64]) -> list[Fields]:
     """The answer of each row of ``matrix`` (n, features)."""
     return _rows(answer(model.spec, model.pipeline, matrix), len(matrix))
+
+
+def checked_answers(model: ServedModel, matrix: NDArray[np.float64]) -> list[Fields]:
+    """As :func:`answers`.
+
+    Raises:
+        UnusableModelError: they are no probabilities, or no numbers.
+    """
+    columns = answer(model.spec, model.pipeline, matrix)
+    _check_columns(columns, len(matrix))
+    return _rows(columns, len(matrix))
 
 
 def cold_answer(model: ServedModel) -> Fields:
@@ -38,13 +50,17 @@ def warm(model: ServedModel) -> None:
         found = answer(model.spec, model.pipeline, matrix)
     except Exception as error:
         raise UnusableModelError(f"it cannot score {len(matrix)} rows: {error}") from error
+    _check_columns(found, len(matrix))
+
+
+def _check_columns(found: Scores | ClassScores | Values, rows: int) -> None:
     match found:
         case Values():
-            _check(found.values, (len(matrix),), np.isfinite(found.values), "numbers")
+            _check(found.values, (rows,), np.isfinite(found.values), "numbers")
         case ClassScores():
-            _check(found.scores, (len(matrix), len(found.classes)), _is_probability(found.scores), "probabilities")
+            _check(found.scores, (rows, len(found.classes)), _is_probability(found.scores), "probabilities")
         case Scores():
-            _check(found.scores, (len(matrix),), _is_probability(found.scores), "probabilities")
+            _check(found.scores, (rows,), _is_probability(found.scores), "probabilities")
 
 
 def _is_probability(scores: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -54,7 +70,7 @@ def _is_probability(scores: NDArray[np.float64]) -> NDArray[np.bool_]:
 def _check(scores: NDArray[np.float64], shape: tuple[int, ...], is_right: NDArray[np.bool_], kind: str) -> None:
     if scores.shape != shape or not is_right.all():
         wanted = " x ".join(map(str, shape))
-        raise UnusableModelError(f"it scores {scores.tolist()}, which are not {wanted} {kind}")
+        raise UnusableModelError(f"it scores {scores.ravel()[:SHOWN].tolist()}, which are not {wanted} {kind}")
 
 
 def _rows(columns: Scores | ClassScores | Values, rows: int) -> list[Fields]:

@@ -10,7 +10,9 @@ from tidemill.config.errors import TerminalError
 
 Instance = Mapping[str, str | float]
 """The id of each entity under its key, and each input under its name."""
-ANSWERED = frozenset({"score", "decision", "scores", "value", "interval", "features_as_of", "degraded"})
+ANSWERED = frozenset(
+    {"score", "decision", "scores", "value", "interval", "features_as_of", "degraded", "arm", "version"}
+)
 REASONED = frozenset({"space", "explained", "base", "output", "reasons", "rest"})
 
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from model_serving.asked import Instance
-from model_serving.champion import Champion
+from model_serving.loaded import LoadedModel
 from model_serving.schemas import DegradedReason
 from model_serving.scoring import Scored, score
 
@@ -22,7 +22,7 @@ Result = tuple[Scored, ...] | Exception
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Request:
-    champion: Champion
+    champion: LoadedModel
     instances: Sequence[Instance]
     standing: tuple[DegradedReason, ...]
     answered: asyncio.Future[tuple[Scored, ...]]
@@ -41,15 +41,15 @@ class Batcher:
         for thread in self._threads:
             thread.start()
 
-    def stop(self) -> None:
-        """Score what waits, then end."""
+    def stop(self, timeout_s: float | None = None) -> None:
+        """Score what waits, then end; this waits for it at most ``timeout_s``."""
         for _ in self._threads:
             self._waiting.put(None)
         for thread in self._threads:
-            thread.join()
+            thread.join(timeout_s)
 
     async def score(
-        self, champion: Champion, instances: Sequence[Instance], standing: tuple[DegradedReason, ...]
+        self, champion: LoadedModel, instances: Sequence[Instance], standing: tuple[DegradedReason, ...]
     ) -> tuple[Scored, ...]:
         """What :func:`model_serving.scoring.score` answers; raises what it raises."""
         loop = asyncio.get_running_loop()
@@ -112,4 +112,7 @@ def _deliver(group: Sequence[Request], results: Sequence[Result]) -> None:
             else:
                 request.answered.set_result(result)
 
-    group[0].loop.call_soon_threadsafe(set_results)
+    try:
+        group[0].loop.call_soon_threadsafe(set_results)
+    except RuntimeError:  # the loop is closed: who asked has left long ago
+        logger.warning("%d answers came after the server had stopped", len(group))

@@ -1,8 +1,7 @@
 """The model that answers for a use case, and how a promotion replaces it while requests go on."""
 
 import logging
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,11 +17,9 @@ from ml_modeling.registry import (
     way_out,
 )
 from model_serving import metrics
-from model_serving.answers import Fields, UnusableModelError, cold_answer, warm
 from model_serving.asked import Asked
 from model_serving.breaker import CircuitBreaker
-from model_serving.features import FeatureSource
-from model_serving.reasoners import ReasonGiver
+from model_serving.loaded import LoadedModel, make_ready
 from model_serving.schemas import DegradedReason
 from tidemill.config.errors import TerminalError, TidemillError
 from tidemill.config.settings import Settings
@@ -33,28 +30,13 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Champion:
-    """A model that has scored, with the features it takes, its answer for a cold start, and what gives its reasons.
-
-    ``is_cached``: from disk, not confirmed by the registry.
-    """
-
-    model: ServedModel
-    source: FeatureSource
-    cold: Fields
-    reasons: ReasonGiver
-    loaded_at: datetime
-    is_cached: bool
-
-
 class ChampionHolder:
     """Holds the champion of one use case; :meth:`refresh` runs in the background, requests only read."""
 
     def __init__(self, settings: Settings, asked: Asked, breaker: CircuitBreaker) -> None:
         self.asked = asked
         self.use_case = asked.use_case
-        self.champion: Champion | None = None
+        self.champion: LoadedModel | None = None
         self.registry_error: str | None = None
         self.load_error: str | None = None
         self._settings = settings
@@ -62,7 +44,7 @@ class ChampionHolder:
         self._cache = ModelCache(cache_folder(settings) / asked.use_case)
         self._refused: dict[ModelIdentity, str] = {}
 
-    def standing_reasons(self, champion: Champion) -> tuple[DegradedReason, ...]:
+    def standing_reasons(self, champion: LoadedModel) -> tuple[DegradedReason, ...]:
         """Why every answer of ``champion`` is degraded now."""
         reasons = {
             DegradedReason.REGISTRY_UNAVAILABLE: self.registry_error is not None,
@@ -110,7 +92,7 @@ class ChampionHolder:
             self._note_load_error(self._refused[wanted.identity])
             return
         try:
-            champion = self._prepare(self._cache.load(self._settings, version), is_cached=False)
+            champion = self._made_ready(self._cache.load(self._settings, version))
         except (OSError, TidemillError) as error:
             self._failed(wanted, error)
             return
@@ -118,7 +100,7 @@ class ChampionHolder:
         self.load_error = None
         self._take(champion)
 
-    def _confirm(self, current: Champion, version: str) -> None:
+    def _confirm(self, current: LoadedModel, version: str) -> None:
         """The registry's champion is the model in use; what could not replace it is not the champion any more."""
         if current.is_cached or self.load_error is not None or current.model.version != version:
             self.load_error = None
@@ -129,7 +111,7 @@ class ChampionHolder:
             if model.identity in self._refused:
                 continue
             try:
-                champion = self._prepare(self._cache.read(model), is_cached=True)
+                champion = replace(self._made_ready(self._cache.read(model)), is_cached=True)
             except (OSError, TidemillError) as error:
                 self._failed(model, error)
                 continue
@@ -152,15 +134,10 @@ class ChampionHolder:
             logger.error("no other model was loaded: %s", error, extra={"use_case": self.use_case})
         self.load_error = error
 
-    def _prepare(self, model: ServedModel, *, is_cached: bool) -> Champion:
-        if model.spec.task != self.asked.task:
-            raise UnusableModelError(f"it is a {model.spec.task} model, and {self.use_case} asks for {self.asked.task}")
-        source = FeatureSource(self._settings, self.asked, model.spec, self._breaker)
-        warm(model)
-        source.probe()
-        return Champion(model, source, cold_answer(model), ReasonGiver(model), datetime.now(UTC), is_cached)
+    def _made_ready(self, model: ServedModel) -> LoadedModel:
+        return make_ready(self._settings, self.asked, self._breaker, model)
 
-    def _take(self, champion: Champion) -> None:
+    def _take(self, champion: LoadedModel) -> None:
         """Let ``champion`` answer from now on; it has scored, so it may also answer after a start without registry."""
         before, self.champion = self.champion, champion
         if before is not None:

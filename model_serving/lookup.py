@@ -2,7 +2,8 @@
 
 from fastapi import Request
 
-from model_serving.champion import Champion, ChampionHolder
+from model_serving.champion import ChampionHolder
+from model_serving.loaded import LoadedModel
 from model_serving.problems import ProblemError
 from model_serving.server import Server
 
@@ -10,6 +11,11 @@ from model_serving.server import Server
 def server_of(request: Request) -> Server:
     server: Server = request.app.state.server
     return server
+
+
+def arrived_at(request: Request) -> float:
+    """When it arrived, by the performance counter."""
+    return float(request.scope["state"]["arrived_at"])
 
 
 def holder_of(server: Server, use_case: str) -> ChampionHolder:
@@ -21,7 +27,7 @@ def holder_of(server: Server, use_case: str) -> ChampionHolder:
         raise ProblemError(404, f"no use case {use_case[:64]!r}; this server has: {known}") from None
 
 
-def champion_of(server: Server, holder: ChampionHolder) -> Champion:
+def champion_of(server: Server, holder: ChampionHolder) -> LoadedModel:
     """Raises a 503 while there is none."""
     champion = holder.champion
     if champion is None:

@@ -34,6 +34,27 @@ model = Gauge(
     multiprocess_mode="livemax",
 )
 reloads = Counter("tidemill_serving_model_reloads", "attempts to load another model", ["use_case", "outcome"])
+arm_predictions = Counter(
+    "tidemill_serving_arm_predictions", "predictions by arm and version", ["use_case", "arm", "version"]
+)
+challenger_failed = Counter(
+    "tidemill_serving_challenger_failed",
+    "predictions that the challenger was to answer and could not, by why",
+    ["use_case", "why"],
+)
+shadow_dropped = Counter("tidemill_serving_shadow_dropped", "predictions that the shadow did not get to", ["use_case"])
+traffic_epoch = Gauge(
+    "tidemill_serving_traffic_epoch",
+    "the change of the traffic that is followed",
+    ["use_case"],
+    multiprocess_mode="livemin",
+)
+traffic_share = Gauge(
+    "tidemill_serving_traffic_share",
+    "per cent of the entities that the traffic gives to the challenger",
+    ["use_case"],
+    multiprocess_mode="livemax",
+)
 dependency_up = Gauge(
     "tidemill_serving_dependency_up", "1 when it answered last time", ["dependency"], multiprocess_mode="livemin"
 )

@@ -31,7 +31,8 @@ class Observe:
             return
         started = time.perf_counter()
         request_id = accepted_request_id(Headers(scope=scope).get("x-request-id"))
-        scope.setdefault("state", {})["request_id"] = request_id
+        state = scope.setdefault("state", {})
+        state["request_id"], state["arrived_at"] = request_id, started
         current_request_id.set(request_id)
         status = 0
 

@@ -17,6 +17,7 @@ Responses = dict[int | str, dict[str, Any]]
 
 _REQUEST_ID = "5f1c0a2e9d3b4c6f8a7e6d5c4b3a2918"
 _RUN = {"run_id": "52a3117a58a8404e9a84453477a04632", "model_id": "m-35f7c64c8fb7452b8c63c0da4c4b45c4"}
+_BY = {"arm": "champion", "version": "3"}
 _AS_OF = "2026-01-31T12:00:00Z"
 _FEATURE = "purchases__time_since_last_all"
 _ANSWERS: Mapping[Task, tuple[dict[str, Any], dict[str, Any]]] = {
@@ -33,6 +34,17 @@ _REASONS: Mapping[Task, dict[str, Any]] = {
     Task.MULTICLASS: {"space": "logit", "explained": "high"},
     Task.REGRESSION: {"space": "value", "explained": None},
 }
+_CHALLENGER = {
+    "version": "4",
+    "run_id": "9c0e4d51f1a44b7d8e6a2b3c4d5e6f70",
+    "model_id": "m-0b1c2d3e4f5a6b7c8d9e0f1a2b3c4d5e",
+}
+_TRAFFIC = {
+    "epoch": 5,
+    "policy": "canary",
+    "share": 10,
+    "challenger": {**_CHALLENGER, "is_loaded": True, "trouble": None},
+}
 _READY = {
     "status": "degraded",
     "dependencies": {
@@ -43,6 +55,7 @@ _READY = {
         "registry": {"state": "ok", "detail": "http://127.0.0.1:5000"},
         "feature_store": {"state": "unavailable", "detail": "Redis at 127.0.0.1:6379 did not answer: ..."},
         "prediction_log": {"state": "ok", "detail": "0 waiting, 0 dropped"},
+        "control_store": {"state": "ok", "detail": "spam: epoch 5, canary, version 4 10 %"},
     },
 }
 _NOT_READY = {
@@ -131,12 +144,15 @@ def _prediction(schemas: UseCaseSchemas, *, is_cold: bool) -> dict[str, Any]:
     known, cold = _ANSWERS[schemas.asked.task]
     ids = schemas.asked.entities(schemas.example)
     if is_cold:
-        return {**ids, **cold, "features_as_of": None, "degraded": ["registry_unavailable", "cold_start"]}
-    return {**ids, **known, "features_as_of": _AS_OF, "degraded": []}
+        return {**ids, **cold, "features_as_of": None, "degraded": ["registry_unavailable", "cold_start"], **_BY}
+    return {**ids, **known, "features_as_of": _AS_OF, "degraded": [], **_BY}
 
 
 def _model(asked: Asked) -> dict[str, Any]:
-    return {"model": {"name": asked.use_case, "version": "3", "alias": "champion", **_RUN}, "request_id": _REQUEST_ID}
+    return {
+        "model": {"name": asked.use_case, "version": "3", "alias": "champion", "arm": "champion", **_RUN},
+        "request_id": _REQUEST_ID,
+    }
 
 
 def model_info_responses(asked: Asked) -> Responses:
@@ -149,6 +165,7 @@ def model_info_responses(asked: Asked) -> Responses:
         "feature_service": asked.use_case,
         "loaded_at": _AS_OF,
         "is_cached": False,
+        "traffic": _TRAFFIC,
         "task": str(asked.task),
         **_INFO[asked.task],
     }

@@ -34,7 +34,7 @@ class PredictionLog:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._capacity = settings.serving.prediction_queue
+        self.capacity = settings.serving.prediction_queue
         self._answers: queue.SimpleQueue[Answer] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._waiting = 0
@@ -59,7 +59,7 @@ class PredictionLog:
         """Take ``answer`` to be logged, all its predictions or none; False when they do not fit."""
         count = len(answer.scored)
         with self._lock:
-            fits = self._waiting + count <= self._capacity
+            fits = self._waiting + count <= self.capacity
             if fits:
                 self._waiting += count
         if fits:
@@ -115,7 +115,7 @@ class PredictionLog:
                 "acks": "all",
                 "linger.ms": 20,
                 "compression.type": "lz4",
-                "queue.buffering.max.messages": self._capacity,
+                "queue.buffering.max.messages": self.capacity,
                 "message.timeout.ms": 0,  # what waits is bounded by its number, not by its age
                 "error_cb": lambda error: self._note_broker(str(error)),
             },

@@ -11,7 +11,7 @@ import numpy as np
 from ml_modeling.evaluation.reasons import Reasons
 from model_serving import metrics
 from model_serving.asked import Instance
-from model_serving.champion import Champion
+from model_serving.loaded import LoadedModel
 from model_serving.schemas import DegradedReason
 from model_serving.scoring import Scored, score
 
@@ -36,7 +36,7 @@ class ReasonDesk:
     def stop(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    async def reasons(self, champion: Champion, instance: Instance, standing: tuple[DegradedReason, ...]) -> Reasoned:
+    async def reasons(self, loaded: LoadedModel, instance: Instance, standing: tuple[DegradedReason, ...]) -> Reasoned:
         """The answer of ``instance`` and its reasons, from features that are read once.
 
         Raises:
@@ -45,13 +45,13 @@ class ReasonDesk:
         """
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(self.timeout_s):
-            return await loop.run_in_executor(self._pool, reasoned, champion, instance, standing)
+            return await loop.run_in_executor(self._pool, reasoned, loaded, instance, standing)
 
 
-def reasoned(champion: Champion, instance: Instance, standing: tuple[DegradedReason, ...]) -> Reasoned:
+def reasoned(loaded: LoadedModel, instance: Instance, standing: tuple[DegradedReason, ...]) -> Reasoned:
     """Raises UnexplainableModelError when the model has no reasons."""
-    reasoner = champion.reasons.reasoner()
-    scored = score(champion, [instance], standing)[0]
+    reasoner = loaded.reasons.reasoner()
+    scored = score(loaded, [instance], standing)[0]
     if scored.row is None or not scored.is_scored:
         return Reasoned(scored, None)
     with _seconds.time():

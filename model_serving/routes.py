@@ -5,17 +5,21 @@ from starlette.responses import Response
 
 from ml_modeling.registry.served import MulticlassServing, RegressionServing, ServingSpec
 from model_serving import metrics, openapi
+from model_serving.arms import Arms
 from model_serving.asked import Asked
-from model_serving.champion import Champion
 from model_serving.head import ReadRouter
+from model_serving.loaded import LoadedModel
 from model_serving.lookup import champion_of, holder_of, server_of
 from model_serving.schemas import (
     AnyModelInfo,
+    Arm,
     BinaryModelInfo,
+    ChallengerInfo,
     Health,
     MulticlassModelInfo,
     Readiness,
     RegressionModelInfo,
+    TrafficInfo,
 )
 
 service = ReadRouter(tags=["service"])
@@ -29,20 +33,23 @@ def models(asked: Asked) -> APIRouter:
     async def model_info(
         use_case: str, request: Request
     ) -> BinaryModelInfo | MulticlassModelInfo | RegressionModelInfo:
-        """The champion that answers now, with the features it takes."""
+        """The champion that answers now, with the features it takes, and the traffic that it shares."""
         server = server_of(request)
         holder = holder_of(server, use_case)
-        return _info(champion_of(server, holder), holder.asked)
+        return _info(champion_of(server, holder), holder.asked, server.arms[use_case])
 
     return router
 
 
-def _info(champion: Champion, asked: Asked) -> BinaryModelInfo | MulticlassModelInfo | RegressionModelInfo:
+def _info(
+    champion: LoadedModel, asked: Asked, arms: Arms
+) -> BinaryModelInfo | MulticlassModelInfo | RegressionModelInfo:
     model = champion.model
     common = {
         "name": model.name,
         "version": model.version,
         "alias": model.alias,
+        "arm": Arm.CHAMPION,
         "run_id": model.identity.run_id,
         "model_id": model.identity.model_id,
         "entities": list(asked.keys),
@@ -51,6 +58,7 @@ def _info(champion: Champion, asked: Asked) -> BinaryModelInfo | MulticlassModel
         "feature_service": model.feature_service,
         "loaded_at": champion.loaded_at,
         "is_cached": champion.is_cached,
+        "traffic": _traffic(arms),
     }
     match model.spec:
         case ServingSpec() as spec:
@@ -75,6 +83,31 @@ def _info(champion: Champion, asked: Asked) -> BinaryModelInfo | MulticlassModel
                 coverage=spec.interval and spec.interval.coverage,
                 cold_start_value=spec.cold_start_value,
             )
+
+
+def _traffic(arms: Arms) -> TrafficInfo | None:
+    rollout = arms.rollout
+    if rollout is None:
+        return None
+    return TrafficInfo(
+        epoch=rollout.epoch,
+        policy=rollout.traffic.policy,
+        share=rollout.traffic.share,
+        challenger=_challenger(arms),
+    )
+
+
+def _challenger(arms: Arms) -> ChallengerInfo | None:
+    ref = arms.named
+    if ref is None:
+        return None
+    return ChallengerInfo(
+        version=ref.version,
+        run_id=ref.run_id,
+        model_id=ref.model_id,
+        is_loaded=arms.challenger.is_named(ref) is not None,
+        trouble=arms.challenger.trouble(ref),
+    )
 
 
 @service.get("/healthz", responses=openapi.HEALTHZ)

@@ -36,6 +36,17 @@ class DegradedReason(StrEnum):
     CACHED_MODEL = "cached_model"
 
 
+class Arm(StrEnum):
+    """As what a model answers while there are two; what a ``shadow`` says is logged and sent to nobody."""
+
+    CHAMPION = "champion"
+    CHALLENGER = "challenger"
+    SHADOW = "shadow"
+
+
+ANSWERING = Literal["champion", "challenger"]
+
+
 class Body(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -44,8 +55,26 @@ class ModelIdentity(Body):
     name: str
     version: str
     alias: str
+    arm: ANSWERING = Field(description="as which of the two models that may answer at a time")
     run_id: str = Field(description="the MLflow run that trained it; a version number may come to mean another model")
     model_id: str = Field(description="MLflow's id of the model itself")
+
+
+class ChallengerInfo(Body):
+    version: str
+    run_id: str
+    model_id: str
+    is_loaded: bool
+    trouble: str | None = Field(description="why it does not answer, so that the champion does; null: it does")
+
+
+class TrafficInfo(Body):
+    """Which model answers whom, as the control store said last."""
+
+    epoch: int = Field(description="grows by one with each change")
+    policy: str
+    share: int = Field(description="per cent of the entities that are the challenger's to answer")
+    challenger: ChallengerInfo | None
 
 
 class ModelInfo(ModelIdentity):
@@ -54,6 +83,7 @@ class ModelInfo(ModelIdentity):
     features: list[str] = Field(description="in the order the model takes them")
     feature_service: str
     loaded_at: datetime
+    traffic: TrafficInfo | None = Field(description="null where none was ever set: the champion answers all")
     is_cached: bool = Field(description="true when it came from disk and the registry has not confirmed it yet")
 
 

@@ -8,11 +8,11 @@ from feature_store.online.reader import FeatureRow
 from feature_store.tiles import Status
 from ml_modeling.registry import ServedModel
 from model_serving import metrics
-from model_serving.answers import Fields, answers
+from model_serving.answers import Fields, answers, checked_answers
 from model_serving.asked import Asked, Instance
-from model_serving.champion import Champion
 from model_serving.features import FeaturesUnavailableError, feature_matrix
-from model_serving.schemas import DegradedReason
+from model_serving.loaded import LoadedModel
+from model_serving.schemas import Arm, DegradedReason
 
 UNREADABLE = frozenset((Status.UNREADABLE, Status.OTHER_FINGERPRINT))
 _features_seconds = metrics.stage_seconds.labels("features")
@@ -35,45 +35,83 @@ class Scored:
         return None if self.row is None or self.row.is_unknown or self.row.is_lost else self.row.known_until
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class By:
+    """By whom a prediction was answered.
+
+    ``ms`` went by from the request's arrival to the answers of this arm. ``challenger_failed``: the challenger was to
+    answer and could not, so that the champion did.
+    """
+
+    arm: Arm
+    loaded: LoadedModel
+    ms: float
+    challenger_failed: bool = False
+
+    @property
+    def model(self) -> ServedModel:
+        return self.loaded.model
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One request's answer, as it is sent and as it is logged."""
+    """One request's answer, as it is sent and as it is logged; ``by`` has whose each prediction of ``scored`` is.
+
+    ``epoch`` is that of the traffic by which it was shared, None where none was ever set.
+    """
 
     request_id: str
     asked: Asked
     time: datetime
-    model: ServedModel
+    epoch: int | None
     scored: tuple[Scored, ...]
+    by: tuple[By, ...]
 
 
 def score(
-    champion: Champion, instances: Sequence[Instance], standing: tuple[DegradedReason, ...]
+    loaded: LoadedModel, instances: Sequence[Instance], standing: tuple[DegradedReason, ...]
 ) -> tuple[Scored, ...]:
     """One answer an instance, in order; ``standing`` are the reasons that hold for all of them.
 
     Who has no features, unknown or unreadable, gets the model's answer for a cold start.
+
+    Raises:
+        UnusableModelError: the model is not trusted, and answered with something else than its task has.
     """
     with _features_seconds.time():
-        rows = _rows(champion, instances)
+        rows = _rows(loaded, instances)
     with _score_seconds.time():
-        found = iter(_known_answers(champion.model, [row for row, reason in rows if row is not None and not reason]))
+        return score_rows(loaded, instances, rows, standing)
+
+
+def score_rows(
+    loaded: LoadedModel,
+    instances: Sequence[Instance],
+    rows: Sequence[FeatureRow | None],
+    standing: tuple[DegradedReason, ...],
+) -> tuple[Scored, ...]:
+    """As :func:`score`, of features that were read already; None where they could not be."""
+    reasons = [DegradedReason.FEATURE_STORE_UNAVAILABLE if row is None else _reason(row) for row in rows]
+    known = [row for row, reason in zip(rows, reasons, strict=True) if row is not None and reason is None]
+    found = iter(_known_answers(loaded, known))
     return tuple(
         Scored(instance, next(found), row, (*standing, *_stale(row)))
         if reason is None
-        else Scored(instance, champion.cold, row, (*standing, reason), is_scored=False)
-        for instance, (row, reason) in zip(instances, rows, strict=True)
+        else Scored(instance, loaded.cold, row, (*standing, reason), is_scored=False)
+        for instance, row, reason in zip(instances, rows, reasons, strict=True)
     )
 
 
-def _rows(champion: Champion, instances: Sequence[Instance]) -> list[tuple[FeatureRow | None, DegradedReason | None]]:
-    """The row of each instance, and why it is not one to score."""
+def _rows(loaded: LoadedModel, instances: Sequence[Instance]) -> Sequence[FeatureRow | None]:
+    """The row of each instance."""
     try:
-        return [(row, _reason(row)) for row in champion.source.fetch(instances)]
+        return loaded.source.fetch(instances)
     except FeaturesUnavailableError:
-        return [(None, DegradedReason.FEATURE_STORE_UNAVAILABLE)] * len(instances)
+        return [None] * len(instances)
 
 
 def _reason(row: FeatureRow) -> DegradedReason | None:
+    """Why it is not one to score."""
     if row.is_unknown:
         return DegradedReason.COLD_START
     if not UNREADABLE.isdisjoint(row.status.values()):
@@ -91,5 +129,8 @@ def _stale(row: FeatureRow | None) -> tuple[DegradedReason, ...]:
     return (DegradedReason.STALE_FEATURES,) if row and Status.STALE in row.status.values() else ()
 
 
-def _known_answers(model: ServedModel, rows: Sequence[FeatureRow]) -> list[Fields]:
-    return answers(model, feature_matrix(rows)) if rows else []
+def _known_answers(loaded: LoadedModel, rows: Sequence[FeatureRow]) -> list[Fields]:
+    if not rows:
+        return []
+    answer = answers if loaded.is_trusted else checked_answers
+    return answer(loaded.model, feature_matrix(rows))

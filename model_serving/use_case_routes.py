@@ -1,22 +1,24 @@
 """The routes of each use case, typed as it is asked and as it answers."""
 
 import math
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
-from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 from fastapi import APIRouter, Request
+from starlette.background import BackgroundTask
 from starlette.responses import Response
 
 from ml_modeling.evaluation.columns import UnexplainableModelError
 from ml_modeling.registry import ServedModel
 from model_serving import metrics, openapi
-from model_serving.asked import Asked
+from model_serving.desk import Explained
 from model_serving.json_body import JsonRoute
-from model_serving.lookup import champion_of, holder_of, server_of
+from model_serving.lookup import arrived_at, champion_of, holder_of, server_of
 from model_serving.problems import ProblemError, request_id_of
-from model_serving.reasons import Reasoned, largest
+from model_serving.reasons import largest
+from model_serving.schemas import Arm
 from model_serving.scoring import Answer, Scored
 from model_serving.server import Server
 from model_serving.use_case_schemas import UseCaseSchemas
@@ -65,26 +67,27 @@ async def _unknown(use_case: str, request: Request) -> Response:
 
 
 def _predict(server: Server, schemas: UseCaseSchemas) -> Endpoint:
-    asked, holder = schemas.asked, server.holders[schemas.asked.use_case]
+    desk, holder = server.desks[schemas.asked.use_case], server.holders[schemas.asked.use_case]
 
     async def predict(body: Any, request: Request) -> Response:
         """Score each instance with the champion of the use case, from its newest features.
 
-        An answer always comes: `degraded` tells what it had to do without.
+        While a rollout lets a challenger answer some entities, `arm` and `version` tell which model answered. An answer
+        always comes: `degraded` tells what it had to do without.
         """
         champion = champion_of(server, holder)
-        scored = await server.batcher.score(champion, body.instances, holder.standing_reasons(champion))
-        answer = Answer(request_id_of(request), asked, datetime.now(UTC), champion.model, scored)
+        answer, turn = await desk.answer(champion, body.instances, request_id_of(request), arrived_at(request))
         server.log.offer(answer)
         _count(answer)
-        return Response(_predictions(answer), media_type=JSON)
+        later = None if turn.shadow is None else BackgroundTask(server.shadow.follow, answer, turn.shadow)
+        return Response(_predictions(answer), media_type=JSON, background=later)
 
     predict.__annotations__["body"] = schemas.predict_request
     return predict
 
 
 def _explain(server: Server, schemas: UseCaseSchemas) -> Endpoint:
-    asked, holder = schemas.asked, server.holders[schemas.asked.use_case]
+    desk, holder = server.desks[schemas.asked.use_case], server.holders[schemas.asked.use_case]
 
     async def explain(body: Any, request: Request) -> Response:
         """Answer one instance as a prediction, with what each feature added to the answer (SHAP values).
@@ -93,74 +96,80 @@ def _explain(server: Server, schemas: UseCaseSchemas) -> Endpoint:
         and `degraded` of the prediction tells why. What is explained is not logged as a prediction.
         """
         champion = champion_of(server, holder)
-        standing = holder.standing_reasons(champion)
         try:
-            reasoned = await server.reasons.reasons(champion, body.instance, standing)
+            explained = await desk.explain(champion, body.instance)
         except UnexplainableModelError as error:
-            version = f"version {champion.model.version} of {asked.use_case!r}"
+            version = f"version {champion.model.version} of {desk.asked.use_case!r}"
             raise ProblemError(400, f"{version} cannot be explained: {error}") from None
         except TimeoutError:
             limit = server.reasons.timeout_s
             detail = f"no reasons within {limit} s: others are before it, or the model is slow to explain"
             raise ProblemError(503, detail, headers={"retry-after": str(math.ceil(limit))}) from None
-        return Response(
-            _explanation(asked, champion.model, reasoned, body.top, request_id_of(request)), media_type=JSON
-        )
+        return Response(_explanation(explained, body.top, request_id_of(request)), media_type=JSON)
 
     explain.__annotations__["body"] = schemas.explain_request
     return explain
 
 
 def _count(answer: Answer) -> None:
-    metrics.predictions.labels(answer.asked.use_case).inc(len(answer.scored))
+    use_case = answer.asked.use_case
+    metrics.predictions.labels(use_case).inc(len(answer.scored))
+    for by, count in Counter(answer.by).items():
+        metrics.arm_predictions.labels(use_case, by.arm, by.model.version).inc(count)
     for scored in answer.scored:
         for reason in scored.degraded:
-            metrics.degraded.labels(answer.asked.use_case, reason).inc()
+            metrics.degraded.labels(use_case, reason).inc()
 
 
 def _predictions(answer: Answer) -> bytes:
     keys = answer.asked.keys
     return orjson.dumps(
         {
-            "predictions": [_prediction(keys, scored) for scored in answer.scored],
-            "model": _model(answer.model),
+            "predictions": [
+                _prediction(keys, scored, by.arm, by.model) for scored, by in zip(answer.scored, answer.by, strict=True)
+            ],
+            "model": _model(answer.by[0].arm, answer.by[0].model),
             "request_id": answer.request_id,
         }
     )
 
 
-def _prediction(keys: tuple[str, ...], scored: Scored) -> dict[str, Any]:
+def _prediction(keys: tuple[str, ...], scored: Scored, arm: Arm, model: ServedModel) -> dict[str, Any]:
     return {
         **{key: scored.instance[key] for key in keys},
         **scored.fields,
         "features_as_of": scored.features_as_of,
         "degraded": scored.degraded,
+        "arm": arm,
+        "version": model.version,
     }
 
 
-def _explanation(asked: Asked, model: ServedModel, reasoned: Reasoned, top: int, request_id: str) -> bytes:
+def _explanation(explained: Explained, top: int, request_id: str) -> bytes:
+    model, reasoned = explained.model, explained.reasoned
     found, row = reasoned.reasons, reasoned.scored.row
     told = largest(found, model.features, row.values, top) if found and row else []
     return orjson.dumps(
         {
-            "prediction": _prediction(asked.keys, reasoned.scored),
+            "prediction": _prediction(explained.asked.keys, reasoned.scored, explained.arm, model),
             "space": found and found.space,
             "explained": found and found.explained,
             "base": found and found.base,
             "reasons": told,
             "rest": found and sum(found.contributions) - sum(reason["contribution"] for reason in told),
             "output": found and found.output,
-            "model": _model(model),
+            "model": _model(explained.arm, model),
             "request_id": request_id,
         }
     )
 
 
-def _model(model: ServedModel) -> dict[str, str]:
+def _model(arm: Arm, model: ServedModel) -> dict[str, str]:
     return {
         "name": model.name,
         "version": model.version,
         "alias": model.alias,
+        "arm": arm,
         "run_id": model.identity.run_id,
         "model_id": model.identity.model_id,
     }

@@ -11,7 +11,7 @@ from typing_extensions import TypedDict
 from feature_store import catalog
 from feature_store.definitions import FeatureService, Task
 from model_serving.asked import Asked, Instance
-from model_serving.schemas import Body, DegradedReason, ModelIdentity, Reason
+from model_serving.schemas import ANSWERING, Body, DegradedReason, ModelIdentity, Reason
 from tidemill.contracts import contracts
 from tidemill.contracts.example import example_value
 
@@ -74,7 +74,10 @@ def schemas_of(asked: Asked, max_instances: int) -> UseCaseSchemas:
 
 
 NO_REASONS = "the answer was not made of features, as `degraded` of the prediction tells"
-_ENVELOPE: Mapping[str, Any] = {"model": ModelIdentity, "request_id": str}
+_ENVELOPE: Mapping[str, Any] = {
+    "model": Annotated[ModelIdentity, Field(description="that of the first prediction")],
+    "request_id": str,
+}
 
 
 def _body(name: str, kinds: Mapping[str, Any], **defaults: object) -> type[Body]:
@@ -97,6 +100,8 @@ def _answered(asked: Asked) -> dict[str, Any]:
         **_ANSWERS[asked.task],
         "features_as_of": Annotated[datetime | None, Field(description=AS_OF)],
         "degraded": Annotated[list[DegradedReason], Field(description="empty when the answer is the best one")],
+        "arm": Annotated[ANSWERING, Field(description="as which of the two models that may answer at a time")],
+        "version": Annotated[str, Field(description="of the model that answered")],
     }
 
 

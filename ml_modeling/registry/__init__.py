@@ -1,6 +1,6 @@
 """The model registry (MLflow): versions, aliases, promotion with an audit trail, and loading for serving."""
 
-from ml_modeling.registry.aliases import CHAMPION, NoModelError, alias_version, champion_version, way_out
+from ml_modeling.registry.aliases import CHAMPION, NoModelError, alias_version, champion_version, model_version, way_out
 from ml_modeling.registry.cache import ModelCache, Registered, registered
 from ml_modeling.registry.connection import MlflowMissingError, MlflowRequestError, MlflowUnavailableError
 from ml_modeling.registry.identity import ModelIdentity
@@ -20,6 +20,7 @@ __all__ = [
     "UnreadableModelError",
     "alias_version",
     "champion_version",
+    "model_version",
     "registered",
     "way_out",
 ]

@@ -32,6 +32,18 @@ def alias_version(settings: Settings, use_case: str, alias: str) -> "ModelVersio
         return None
 
 
+def model_version(settings: Settings, use_case: str, version: str) -> "ModelVersion":
+    """The registered version of a number.
+
+    Raises:
+        MlflowUnavailableError: the registry does not answer.
+        MlflowMissingError: it has no such version.
+    """
+    client = connect(settings)
+    with mlflow_errors(settings, f"reading version {version} of model {use_case!r}"):
+        return client.get_model_version(use_case, version)
+
+
 def champion_version(settings: Settings, use_case: str) -> str | None:
     """The number of the version behind the alias ``champion``, None when there is none."""
     version = alias_version(settings, use_case, CHAMPION)

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+from deltalake import DeltaTable
 
 from data_lake import arrow
 from data_lake.delta_rs import open_table
@@ -21,6 +22,8 @@ from ml_modeling.registry.unscored import STALE, UNSCORED
 from tidemill.config.settings import Settings
 
 PREDICTIONS = "serving.prediction.v1"
+SHADOW = "shadow"
+"""The arm whose rows were scored for the log alone."""
 ROWS = 20_000
 Flags = npt.NDArray[np.bool_]
 
@@ -69,16 +72,25 @@ def logged_answers(
 ) -> Iterator[LoggedAnswers]:
     """The answers to requests from ``begin`` to before ``end`` (aware), some thousands at a time.
 
+    What a shadow said of a request was no answer to it, and is left out.
+
     Raises:
         MissingTableError: nothing was logged yet.
     """
-    log = arrow.source(open_table(silver(PREDICTIONS), settings))
+    delta = open_table(silver(PREDICTIONS), settings)
+    query = f"{QUERY} AND {answered_only(delta)}"
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        connection.register("log", log)
-        for batch in connection.sql(QUERY, params=[spec.use_case, begin, end]).to_arrow_reader(ROWS):
+        connection.register("log", arrow.source(delta))
+        for batch in connection.sql(query, params=[spec.use_case, begin, end]).to_arrow_reader(ROWS):
             if len(batch):
                 yield _answers(batch, spec, identity)
+
+
+def answered_only(log: DeltaTable) -> str:
+    """A condition on the log: its rows that were sent to somebody; a log of before there were shadows has no others."""
+    columns = {field.name for field in log.schema().fields}
+    return f"arm IS DISTINCT FROM '{SHADOW}'" if "arm" in columns else "true"
 
 
 QUERY = f"""

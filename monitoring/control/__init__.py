@@ -22,7 +22,7 @@ from monitoring.control.records import (
     Transition,
 )
 from monitoring.control.states import Policy, Source, State
-from monitoring.control.store import ControlStore, control_store
+from monitoring.control.store import ControlStore, control_store, is_made
 
 __all__ = [
     "Approval",
@@ -47,4 +47,5 @@ __all__ = [
     "Transition",
     "UnusableRecordError",
     "control_store",
+    "is_made",
 ]

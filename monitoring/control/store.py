@@ -1,5 +1,6 @@
 """The control store as its users see it."""
 
+from pathlib import Path
 from typing import Self
 
 from sqlalchemy import URL, make_url
@@ -52,3 +53,9 @@ def control_store(settings: Settings) -> ControlStore:
         return ControlStore(URL.create("sqlite", database=settings.expand(text.removeprefix(SQLITE))))
     url = make_url(settings.expand(text))
     return ControlStore(url if password is None else url.set(password=password.get_secret_value()))
+
+
+def is_made(settings: Settings) -> bool:
+    """Whether there is something to read: SQLite's file may not be made yet, and reading it would make it."""
+    text = settings.control.url
+    return not text.startswith(SQLITE) or Path(settings.expand(text.removeprefix(SQLITE))).is_file()

@@ -13,7 +13,7 @@ from data_lake.delta_rs import MissingTableError, open_table
 from data_lake.tables import silver
 from ml_modeling.registry import ModelIdentity
 from ml_modeling.registry.served import Serving
-from ml_modeling.replay.logged import PREDICTIONS, LoggedAnswers, logged_answers
+from ml_modeling.replay.logged import PREDICTIONS, LoggedAnswers, answered_only, logged_answers
 from monitoring.looks.columns import batch_of
 from monitoring.profiles import RowSample, TableDefinition, TableProfile
 from tidemill.config.settings import Settings
@@ -124,13 +124,13 @@ class _Earlier:
 
 def _earlier(settings: Settings, use_case: str, window: Window) -> _Earlier:
     """The rows of whole windows before this one, as far back as the use case was asked, and its latest answer."""
-    log = arrow.source(open_table(silver(PREDICTIONS), settings))
+    delta = open_table(silver(PREDICTIONS), settings)
     first = window.begin - EARLIER_WINDOWS * window.length
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        connection.register("log", log)
+        connection.register("log", arrow.source(delta))
         params = [window.begin, window.length.total_seconds(), use_case, first, window.end]
-        rows = connection.execute(COUNTS, params).fetchall()
+        rows = connection.execute(COUNTS.format(answered_only=answered_only(delta)), params).fetchall()
     by_window = {int(back): int(count) for back, count, _ in rows}
     oldest = max((back for back in by_window if back > 0), default=0)
     # The oldest may have begun before the first answer, and so be no whole one.
@@ -141,6 +141,6 @@ def _earlier(settings: Settings, use_case: str, window: Window) -> _Earlier:
 COUNTS = """
     SELECT ceil(epoch(? - event_time) / ?) AS back, count(*), max(event_time)
     FROM log
-    WHERE use_case = ? AND event_time >= ? AND event_time < ?
+    WHERE use_case = ? AND event_time >= ? AND event_time < ? AND {answered_only}
     GROUP BY back
 """

@@ -29,6 +29,7 @@ class Logged:
     features_as_of: str | None
     degraded: tuple[str, ...]
     model_id: str
+    arm: str
     at: int
     until: int
     applied: Mapping[str, int]
@@ -47,6 +48,7 @@ class Logged:
             data["features_as_of"],
             tuple(data["degraded"]),
             data["model_id"],
+            data["arm"],
             micros(data["features_at"]),
             micros(data["features_as_of"]),
             data["applied"],
@@ -79,13 +81,14 @@ class AnswerLog:
         self._is_assigned = False
 
     def read(self, most: int) -> list[Logged]:
-        """The next answers, at most so many."""
+        """The next answers, at most so many; what a shadow said was no answer."""
         if not self._is_assigned:
             self._assign()
             if not self._is_assigned:
                 return []
         messages: list[Message] = self._consumer.consume(most, timeout=1.0)
-        return [Logged.read(message.value()) for message in messages if message.error() is None]
+        logged = (Logged.read(message.value()) for message in messages if message.error() is None)
+        return [answer for answer in logged if answer.arm != "shadow"]
 
     def close(self) -> None:
         self._consumer.close()

@@ -3,6 +3,8 @@
 import logging
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -214,6 +216,35 @@ def audit(use_case: str, repair: bool, as_json: bool) -> None:
     records = repair_trail(settings, use_case) if repair else trail(settings, use_case)
     rows = [(f"{r.at:%Y-%m-%d %H:%M:%S}", r.state, r.action, _change(r), r.who, r.reason, r.note) for r in records]
     _print_rows(records, as_json, ("at (UTC)", "state", "action", "champion", "who", "reason", "note"), rows)
+
+
+@command.command()
+@click.argument("request_id")
+@click.option("--day", type=click.DateTime(["%Y-%m-%d"]), help="Of the request, UTC: only its month is read.")
+@as_json_option
+def which(request_id: str, day: datetime | None, as_json: bool) -> None:
+    """Show which version and arm answered REQUEST_ID, from the log in the lake."""
+    from model_serving.which import answered_by
+
+    rows = answered_by(load_settings(), request_id, day.date() if day else None)
+    if as_json:
+        click.echo(strict_json.dumps([asdict(row) | {"at": row.at.isoformat()} for row in rows]))
+        return
+    head = ("at (UTC)", "use case", "entity", "arm", "version", "model", "epoch", "decision")
+    cells = [
+        (
+            f"{row.at:%Y-%m-%d %H:%M:%S}",
+            row.use_case,
+            row.entity_id,
+            f"{row.arm} in place of the challenger" if row.challenger_failed else row.arm,
+            row.model_version,
+            f"{row.model_id} of run {row.model_run_id}",
+            "" if row.epoch is None else str(row.epoch),
+            row.decision,
+        )
+        for row in rows
+    ]
+    print_table(table(head, cells))
 
 
 def _print(document: Any, as_json: bool, text: str) -> None:

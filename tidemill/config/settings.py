@@ -184,6 +184,10 @@ class Serving(Section):
     explain_timeout_s: float = Field(
         2.0, gt=0, description="for the reasons of one answer, its wait for others included"
     )
+    challenger_timeout_s: float = Field(
+        1.0, gt=0, description="for an answer of the challenger of a rollout; then the champion answers"
+    )
+    shadow_queue: int = Field(10_000, ge=1, description="predictions waiting for a shadow to score; more are dropped")
     max_body_bytes: int = Field(1_000_000, ge=1)
     max_instances: int = Field(1_000, ge=1)
     prediction_queue: int = Field(10_000, ge=1, description="predictions waiting to be logged; more are dropped")

@@ -32,7 +32,8 @@ def test_known_customers_are_scored_in_the_order_asked_also_twice(server: ModelS
 
 
 def test_an_unknown_customer_gets_the_cold_start_score_and_is_told_so(server: ModelServer) -> None:
-    answer = server.predict("nobody", KNOWN[0]).json()["predictions"]
+    document = server.predict("nobody", KNOWN[0]).json()
+    answer = document["predictions"]
 
     assert answer[0] == {
         "customer_id": "nobody",
@@ -40,6 +41,8 @@ def test_an_unknown_customer_gets_the_cold_start_score_and_is_told_so(server: Mo
         "decision": None,
         "features_as_of": None,
         "degraded": ["cold_start"],
+        "arm": "champion",
+        "version": document["model"]["version"],
     }
     assert answer[1]["degraded"] == []
 

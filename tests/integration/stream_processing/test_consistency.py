@@ -15,11 +15,11 @@ from feature_store.online.reader import FeatureRow
 from feature_store.states import StateStore
 from feature_store.states.applied import ALL_BUCKETS
 from model_serving.prediction_events import prediction_events
-from model_serving.schemas import DegradedReason
-from model_serving.scoring import Answer, Scored
+from model_serving.schemas import Arm, DegradedReason
+from model_serving.scoring import Answer, By, Scored
 from tests.cases.lake import forget_commits
 from tests.integration.stream_processing.shop import TOPIC, Shop, recent_lines
-from tests.unit.model_serving.answers import ASKED, served_model
+from tests.unit.model_serving.answers import ASKED, champion, served_model
 from tidemill.contracts import contract
 from use_cases.churn.features import SERVICE
 
@@ -43,7 +43,8 @@ def log(
     fields = {"score": 0.5, "decision": "stays"}
     scored = tuple(Scored({"customer_id": one}, fields, row, reasons) for one, row in zip(customers, kept, strict=True))
     now = datetime.now(UTC)
-    events = list(prediction_events(Answer(f"r-{now.timestamp()}", ASKED, now, model, scored)))
+    by = (By(Arm.CHAMPION, champion(None, model), 1.0),) * len(scored)
+    events = list(prediction_events(Answer(f"r-{now.timestamp()}", ASKED, now, None, scored, by)))
     target = silver(PREDICTIONS)
     ensure_table(shop.spark, target, shop.settings)
     path = target.path(shop.settings)

@@ -34,8 +34,8 @@ from ml_modeling.candidates.pipelines import build
 from ml_modeling.registry import ModelIdentity, ServedModel, ServingSpec
 from model_serving.answers import cold_answer
 from model_serving.app import create_app
-from model_serving.champion import Champion
 from model_serving.features import FeatureSource
+from model_serving.loaded import LoadedModel
 from model_serving.prediction_events import TOPIC, prediction_events
 from model_serving.reasoners import ReasonGiver
 from model_serving.scoring import Answer
@@ -131,7 +131,7 @@ class Platform:
             "fraud", "1", "champion", ModelIdentity(run_id="r", model_id="m"), SPEC, self.pipeline, self._x
         )
         source = FeatureSource(self.settings, holder.asked, SPEC, server.breaker)
-        holder.champion = Champion(model, source, cold_answer(model), ReasonGiver(model), datetime.now(UTC), False)
+        holder.champion = LoadedModel(model, source, cold_answer(model), ReasonGiver(model), datetime.now(UTC))
 
     def ask(self, path: str, bodies: Sequence[Any]) -> list[Any]:
         async def asked() -> list[httpx.Response]:

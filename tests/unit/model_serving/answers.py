@@ -12,11 +12,11 @@ from feature_store.tiles import Status
 from ml_modeling.registry import ModelIdentity, ServedModel, ServingSpec
 from model_serving.answers import cold_answer
 from model_serving.asked import Asked
-from model_serving.champion import Champion
 from model_serving.features import FeatureSource
+from model_serving.loaded import LoadedModel
 from model_serving.reasoners import ReasonGiver
-from model_serving.schemas import DegradedReason
-from model_serving.scoring import Answer, Scored
+from model_serving.schemas import Arm, DegradedReason
+from model_serving.scoring import Answer, By, Scored
 
 FEATURES = ("recency_days", "tenure_days")
 FINGERPRINT = "00ff"
@@ -54,10 +54,10 @@ def feature_row(*values: float | None, status: Status = Status.OK) -> FeatureRow
     )
 
 
-def champion(source: object, model: ServedModel | None = None) -> Champion:
+def champion(source: object, model: ServedModel | None = None) -> LoadedModel:
     """A champion whose features come from ``source``."""
     served = model or served_model()
-    return Champion(served, cast(FeatureSource, source), cold_answer(served), ReasonGiver(served), AT, False)
+    return LoadedModel(served, cast(FeatureSource, source), cold_answer(served), ReasonGiver(served), AT)
 
 
 def answer(count: int, request_id: str = "r-1", time: datetime = AT) -> Answer:
@@ -66,4 +66,5 @@ def answer(count: int, request_id: str = "r-1", time: datetime = AT) -> Answer:
     away = (DegradedReason.FEATURE_STORE_UNAVAILABLE,)
     cold = {"score": 0.25, "decision": None}
     unknown = [Scored({"customer_id": f"c-{n}"}, cold, None, away, is_scored=False) for n in range(1, count)]
-    return Answer(request_id, ASKED, time, served_model(), (known, *unknown))
+    by = By(Arm.CHAMPION, champion(None), 1.25)
+    return Answer(request_id, ASKED, time, None, (known, *unknown), (by,) * count)

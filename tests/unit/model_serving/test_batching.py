@@ -10,8 +10,8 @@ from feature_store.online.reader import FeatureRow
 from feature_store.tiles import Status
 from model_serving.asked import Instance
 from model_serving.batching import Batcher
-from model_serving.champion import Champion
 from model_serving.features import FeaturesUnavailableError
+from model_serving.loaded import LoadedModel
 from model_serving.schemas import DegradedReason
 from tests.unit.model_serving import answers
 from tests.unit.model_serving.answers import AS_OF, Tenth, feature_row, served_model
@@ -56,7 +56,7 @@ class FailsAtNine(Tenth):
         return super().predict_proba(matrix)
 
 
-def champion(rows: Rows, version: str = "7", classifier: object | None = None) -> Champion:
+def champion(rows: Rows, version: str = "7", classifier: object | None = None) -> LoadedModel:
     return answers.champion(rows, served_model(version, classifier))
 
 
@@ -64,7 +64,7 @@ def of(ids: Sequence[str]) -> list[Instance]:
     return [{"customer_id": one} for one in ids]
 
 
-async def while_busy(batcher: Batcher, rows: Rows, *requests: tuple[Champion, list[str]]) -> list[object]:
+async def while_busy(batcher: Batcher, rows: Rows, *requests: tuple[LoadedModel, list[str]]) -> list[object]:
     """The answers of requests that came while another one was being scored."""
     rows.gate.clear()
     busy = asyncio.create_task(batcher.score(champion(rows), of(["0"]), ()))
@@ -76,7 +76,7 @@ async def while_busy(batcher: Batcher, rows: Rows, *requests: tuple[Champion, li
     return await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def run_while_busy(rows: Rows, *requests: tuple[Champion, list[str]]) -> list[object]:
+def run_while_busy(rows: Rows, *requests: tuple[LoadedModel, list[str]]) -> list[object]:
     batcher = Batcher(threads=1, max_rows=100)
     batcher.start()
     try:

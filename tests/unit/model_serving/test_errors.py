@@ -12,7 +12,7 @@ import pytest
 from fastapi import FastAPI
 
 from model_serving.app import create_app
-from model_serving.champion import Champion
+from model_serving.loaded import LoadedModel
 from model_serving.server import Server
 from tidemill.config import ConfigError, load_settings
 
@@ -162,7 +162,9 @@ def test_a_use_case_without_a_champion_takes_no_other_out_of_service(tmp_path: P
     )
     churn, fraud = server.holders.values()
     model = SimpleNamespace(version="1", identity="m-1")
-    churn.champion = cast(Champion, SimpleNamespace(model=model, is_cached=False, source=SimpleNamespace(trouble=None)))
+    churn.champion = cast(
+        LoadedModel, SimpleNamespace(model=model, is_cached=False, source=SimpleNamespace(trouble=None))
+    )
     assert server.readiness().status == "unavailable"  # fraud is being looked for
     fraud.load_error = "model 'fraud' has no champion"
     assert server.readiness().status == "degraded"

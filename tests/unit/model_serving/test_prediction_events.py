@@ -29,6 +29,9 @@ def test_an_event_says_what_was_answered_and_from_what() -> None:
         "applied": {"purchases": 5, "returns": -1},
         "features": {"recency_days": 8.0, "tenure_days": None},
         "degraded": [],
+        "arm": "champion",
+        "ms": 1.25,
+        "challenger_failed": False,
     }
     assert second["data"]["features"] == {"recency_days": None, "tenure_days": None}
     assert second["data"]["features_as_of"] is None

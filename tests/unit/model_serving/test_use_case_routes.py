@@ -144,7 +144,16 @@ def test_a_score_is_answered_with_the_keys_of_all_entities_and_of_the_inputs_tha
     first, second = asking.predict(PAYMENT | {"amount": 6.0}, PAYMENT | {"amount": 0.5, "customer_id": "c2"})
 
     scores = asking.model.pipeline.predict_proba([[6.0, 1.0], [0.5, 1.0]])[:, 1]
-    assert set(first) == {"customer_id", "terminal_id", "score", "decision", "features_as_of", "degraded"}
+    assert set(first) == {
+        "customer_id",
+        "terminal_id",
+        "score",
+        "decision",
+        "features_as_of",
+        "degraded",
+        "arm",
+        "version",
+    }
     assert [(one["customer_id"], one["terminal_id"]) for one in (first, second)] == [("c1", "t1"), ("c2", "t1")]
     assert [first["score"], second["score"]] == pytest.approx(scores)
     assert [first["decision"], second["decision"]] == ["fraud", "genuine"]

@@ -133,14 +133,15 @@ def test_examples_are_those_of_the_contracts(churn: UseCaseSchemas, fraud: UseCa
 def test_an_answer_has_the_fields_of_its_task(task: Task) -> None:
     made = schemas_of(Asked("churn", task, ("customer_id",), ()), MAX)
     schema = json.loads(json.dumps(made.predictions.model_json_schema(mode="serialization")))
-    fields = set(schema["$defs"]["ChurnPrediction"]["properties"]) - {"customer_id", "features_as_of", "degraded"}
+    of_all = {"customer_id", "features_as_of", "degraded", "arm", "version"}
+    fields = set(schema["$defs"]["ChurnPrediction"]["properties"])
 
     expected = {
         "binary": {"score", "decision"},
         "multiclass": {"scores", "decision"},
         "regression": {"value", "interval"},
     }
-    assert fields == expected[task]
+    assert fields == expected[task] | of_all
     assert "amount" not in schema["$defs"]["ChurnPrediction"]["properties"]
 
 

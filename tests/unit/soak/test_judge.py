@@ -90,6 +90,7 @@ def logged(**changes: object) -> Logged:
         None,
         (),
         "m-1",
+        "champion",
         AT,
         0,
         {"purchases": 3, "returns": 3},

@@ -1,11 +1,20 @@
-"""Maps of the log as columns."""
+"""What is read of the log: its answers, and its maps as columns."""
 
 import math
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pytest
 
-from ml_modeling.replay.logged import by_name
+from data_lake.delta_tables import create_table
+from data_lake.tables import silver
+from ml_modeling.registry import ModelIdentity, ServingSpec
+from ml_modeling.replay.logged import by_name, logged_answers
+from tests.cases.answers_logged import logged
+from tests.cases.lake import append_rows
+from tidemill.config import Settings, load_settings
 
 KIND = pa.list_(pa.string()), pa.list_(pa.float64())
 
@@ -37,3 +46,32 @@ def test_a_slice_of_a_batch_is_read_as_what_it_is() -> None:
     values = pa.array([[9.0], [2.0, 1.0], [3.0, 4.0]], KIND[1]).slice(1)
     found, is_whole = by_name(names, values, ("a", "b"))
     assert (found.tolist(), is_whole.tolist()) == ([[1.0, 2.0], [3.0, 4.0]], [True, True])
+
+
+AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
+SPEC = ServingSpec(
+    use_case="churn",
+    feature_service="churn",
+    feature_fingerprint="f",
+    features=("a",),
+    threshold=0.5,
+    decisions=("stays", "leaves"),
+    cold_start_score=0.5,
+)
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Settings:
+    settings = load_settings({"TIDEMILL_HOME": str(tmp_path)})
+    create_table(silver("serving.prediction.v1"), settings)
+    arms = {"before there were arms": None, "champion": "champion", "challenger": "challenger", "shadow": "shadow"}
+    rows = [logged("churn", arm, AT, {"customer_id": arm}, arm=name, score=0.25) for arm, name in arms.items()]
+    append_rows(settings, silver("serving.prediction.v1"), rows)
+    return settings
+
+
+def test_what_a_shadow_said_is_no_answer(log: Settings) -> None:
+    batches = logged_answers(log, SPEC, ModelIdentity(run_id="run-1", model_id="m-1"), AT, AT + timedelta(seconds=1))
+
+    entities = [entity for batch in batches for entity in batch.entity_ids]
+    assert sorted(entities) == ["before there were arms", "challenger", "champion"]

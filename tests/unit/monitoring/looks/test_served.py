@@ -75,6 +75,7 @@ def test_volumes_are_of_whole_windows_since_somebody_asked_first(settings: Setti
     for back, count in ((1, 3), (2, 1), (4, 2), (5, 6)):
         ask(settings, *(BEGIN - back * HOUR + number * timedelta(minutes=1) for number in range(count)))
     ask(settings, BEGIN - 2 * HOUR + HOUR / 2, use_case="fraud")
+    ask(settings, BEGIN - 2 * HOUR + HOUR / 3, arm="shadow")
     assert look(settings).volumes == [3, 1, 0, 2]
 
 
