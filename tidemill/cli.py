@@ -33,6 +33,7 @@ COMMANDS = {
     "produce": "Send events to Kafka: a simulated shop, or a real file.",
     "reconcile": "Check that the broker and the lake hold the same events.",
     "retrain": "Ask for a new model, and follow what becomes of it.",
+    "rollout": "Bring a model to its traffic step by step, and take it back.",
     "setup": "Make Airflow's environment and fetch the jars, once for all projects.",
     "status": "Show each service, its memory, and the stream's progress.",
     "stream": "Show and decide from where on bronze reads a topic.",

@@ -108,7 +108,7 @@ def retrain_dag(training: Training) -> DAG:
         gate = stage(
             "gate", "Holds it against the floors, the baseline and the champion; both verdicts are a success.", 30
         )
-        promote = stage("promote", "Registers the model and makes it the champion.", 30)
+        promote = stage("promote", "Registers the model and begins its rollout.", 30)
         open_request >> claim >> train >> evaluate >> gate
         decision = gate_passed(gate.output)
         decision >> Label("passed") >> promote

@@ -26,6 +26,10 @@ class Period:
         return f"{self.begin}..{self.end - timedelta(days=1)}"
 
 
+EMBARGO = "period.embargo_days"
+"""The parameter of a run that has it."""
+
+
 @dataclass(frozen=True)
 class PeriodSplit:
     """``embargo`` is how long after the end of a fit the next part begins: nearly all of its labels are known then."""
@@ -58,7 +62,7 @@ class PeriodSplit:
     def described(self) -> Mapping[str, str]:
         """The days of each part, and the embargo."""
         periods = {f"period.{part.replace(' ', '_')}": str(period) for part, period in self.parts.items()}
-        return {**periods, "period.embargo_days": str(self.embargo.days)}
+        return {**periods, EMBARGO: str(self.embargo.days)}
 
 
 def embargo(delays: Mapping[int, int], share: float) -> timedelta:

@@ -54,6 +54,9 @@ class AuditRecord(BaseModel):
     at: datetime = Field(default_factory=lambda: datetime.now(UTC))
     note: str = ""
     request_id: str = Field(default="", description="of the retrain request that it was done for")
+    rollout: str = Field(default="", description="the key of the change that its rollout began with")
+    evidence: str = Field(default="", description="what the rollout found, in a sentence")
+    is_override: bool = Field(default=False, description="a person decided past the gates")
 
     def leading_to(self, champion: Version | None) -> "AuditRecord":
         """This change with its new champion."""

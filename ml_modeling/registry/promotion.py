@@ -10,6 +10,7 @@ from ml_modeling.registry import audit, tags
 from ml_modeling.registry.aliases import CHALLENGER, CHAMPION, NoModelError
 from ml_modeling.registry.audit import Action, AuditRecord
 from ml_modeling.registry.connection import MlflowMissingError, connect, mlflow_errors
+from ml_modeling.registry.identity import ModelIdentity
 from ml_modeling.registry.lock import registry_lock
 from ml_modeling.registry.versions import GateNotPassedError, Version, behind_alias, gated_run, get_version
 from tidemill.config.errors import TerminalError, TidemillError, TransientError
@@ -39,21 +40,27 @@ class NotAsItWasError(TerminalError):
 
 
 @dataclass(frozen=True)
-class OnRequest:
-    """The retrain request that a promotion is done for; ``check`` raises when its worker may not go on."""
+class OnRollout:
+    """The rollout that a promotion ends, by the key of its begin; ``check`` raises when it may not go on.
 
-    id: str
+    ``is_override`` lets a version pass that the gates did not: a person's decision, which the audit record tells.
+    """
+
+    began: str
+    evidence: str
     check: Callable[[], object]
+    request_id: str = ""
+    is_override: bool = False
 
 
-def promote(  # noqa: PLR0913 - what the audit record says
-    settings: Settings, use_case: str, version: str, reason: str, who: str, *, request: OnRequest | None = None
+def promote(  # noqa: PLR0913, PLR0917 - what the audit record says
+    settings: Settings, use_case: str, version: str, reason: str, who: str, rollout: OnRollout | None = None
 ) -> AuditRecord:
     """Makes ``version`` the champion. Its very model must have passed its gates against today's champion.
 
     Readers see the old champion or the new one, never none. When it is the champion already, nothing happens and the
-    record of its promotion is returned; so it is when it was promoted for the same ``request`` before, whatever came
-    after. What ``request.check`` raises, right before the alias would move, abandons the promotion.
+    record of its promotion is returned; so it is when it was promoted for the same ``rollout`` before, whatever came
+    after. What its ``check`` raises, right before the alias would move, abandons the promotion.
 
     Raises:
         GateNotPassedError: its gates said no, or judged another model.
@@ -63,23 +70,51 @@ def promote(  # noqa: PLR0913 - what the audit record says
     """
     with registry_lock(settings, use_case):
         records = settle(settings, use_case)
-        if request is not None and (before := _promoted_for(records, request.id)) is not None:
+        before = None if rollout is None else _promoted_by(records, rollout)
+        if before is not None:
             return before
         current = behind_alias(settings, use_case, CHAMPION)
         if current is not None and current.version == version:
             return _completed(records)[-1]
         found = get_version(settings, use_case, version)
-        stored = gated_run(settings, found).data.tags
-        if stored.get(tags.GATE_CHAMPION_MODEL, "") != (current.identity.key if current else ""):
-            raise ChampionChangedError(
-                f"version {version} of {use_case!r} was judged against champion "
-                f"{stored.get(tags.GATE_CHAMPION) or 'none'}, which is now {_named(current)}: "
-                f"run `tidemill models gate {use_case} --run {found.run_id}` again"
-            )
+        if rollout is None or not rollout.is_override:
+            check_judged(settings, found, current)
         change = _change(use_case, "promote", current, reason, who).leading_to(found)
-        if request is None:
+        if rollout is None:
             return _move(settings, change)
-        return _move(settings, change.model_copy(update={"request_id": request.id}), request.check)
+        ends = {
+            "request_id": rollout.request_id,
+            "rollout": rollout.began,
+            "evidence": rollout.evidence,
+            "is_override": rollout.is_override,
+        }
+        return _move(settings, change.model_copy(update=ends), rollout.check)
+
+
+def check_judged(settings: Settings, version: Version, champion: Version | None) -> None:
+    """That the gates let this very model through, compared with ``champion``.
+
+    Raises:
+        GateNotPassedError: they said no, or judged another model.
+        ChampionChangedError: they compared it with another champion.
+    """
+    stored = gated_run(settings, version).data.tags
+    if stored.get(tags.GATE_CHAMPION_MODEL, "") != (champion.identity.key if champion else ""):
+        raise ChampionChangedError(
+            f"version {version.version} of {version.name!r} was judged against champion "
+            f"{stored.get(tags.GATE_CHAMPION) or 'none'}, which is now {_named(champion)}: "
+            f"run `tidemill models gate {version.name} --run {version.run_id}` again"
+        )
+
+
+def dismiss(settings: Settings, use_case: str, model: ModelIdentity) -> None:
+    """Takes the alias ``challenger`` from ``model``; where another has it, or none, nothing happens."""
+    with registry_lock(settings, use_case):
+        challenger = behind_alias(settings, use_case, CHALLENGER)
+        if challenger is None or challenger.identity != model:
+            return
+        with mlflow_errors(settings, f"taking the alias challenger from version {challenger.version} of {use_case!r}"):
+            connect(settings).delete_registered_model_alias(use_case, CHALLENGER)
 
 
 def rollback(settings: Settings, use_case: str, reason: str, who: str) -> AuditRecord:
@@ -187,9 +222,9 @@ def settle(settings: Settings, use_case: str) -> list[AuditRecord]:
     return [*records, _complete(settings, audit.intend(settings, observed))]
 
 
-def _promoted_for(records: list[AuditRecord], request_id: str) -> AuditRecord | None:
-    ours = (record for record in _completed(records) if record.action == "promote" and record.request_id == request_id)
-    return next(ours, None)
+def _promoted_by(records: list[AuditRecord], rollout: OnRollout) -> AuditRecord | None:
+    promotions = (record for record in _completed(records) if record.action == "promote")
+    return next((record for record in promotions if record.rollout == rollout.began), None)
 
 
 def _completed(records: list[AuditRecord]) -> list[AuditRecord]:

@@ -25,3 +25,7 @@ MAX_DESCRIPTION = 5_000
 """Characters that MLflow's database has room for in the description of a registered version."""
 
 PASSED, FAILED = "passed", "failed"
+OVERRIDDEN = "overridden"
+"""Of a version, in the place of passed: a person registered it past its gates."""
+OVERRIDE = "tidemill.override"
+"""Who did, and why."""

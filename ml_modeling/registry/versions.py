@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -53,10 +53,11 @@ class Version(BaseModel):
         return ModelIdentity(run_id=self.run_id, model_id=self.model_id, digest=self.digest)
 
 
-def register(settings: Settings, use_case: str, run_id: str) -> Version:
+def register(settings: Settings, use_case: str, run_id: str, override: str = "") -> Version:
     """The version made of a run, with the alias ``challenger`` unless it is the champion or a newer one has it.
 
-    Called again for the same run it returns the same version.
+    Called again for the same run it returns the same version. ``override`` is who registers a run past its gates, and
+    why: its version never counts as one that passed them.
 
     Raises:
         GateNotPassedError: the run was not gated, or a gate said no.
@@ -66,8 +67,12 @@ def register(settings: Settings, use_case: str, run_id: str) -> Version:
         model = _model_of(run)
         version = _version_of(settings, use_case, model)
         if version is None:
-            _check_gates(run)
-            version = _create(settings, use_case, run, model)
+            passed = {tags.GATE: tags.PASSED}
+            if override and run.data.tags.get(tags.GATE) != tags.PASSED:
+                passed = {tags.GATE: tags.OVERRIDDEN, tags.OVERRIDE: override[: tags.MAX_DESCRIPTION]}
+            else:
+                _check_gates(run)
+            version = _create(settings, use_case, run, model, passed)
         _make_challenger(settings, use_case, version)
         return get_version(settings, use_case, version)
 
@@ -150,12 +155,12 @@ def _version_of(settings: Settings, use_case: str, model: ModelIdentity) -> str 
     where = f"name='{use_case}' and run_id='{model.run_id}'"
     with mlflow_errors(settings, f"looking for the version of run {model.run_id}"):
         found: list[ModelVersion] = list(search(lambda token: client.search_model_versions(where, page_token=token)))
-    ours = (version for version in found if _has_passed(version) and identity_of(version) == model)
+    ours = (version for version in found if _is_registered_here(version) and identity_of(version) == model)
     numbers = [int(version.version) for version in ours]
     return str(min(numbers)) if numbers else None
 
 
-def _create(settings: Settings, use_case: str, run: "Run", model: ModelIdentity) -> str:
+def _create(settings: Settings, use_case: str, run: "Run", model: ModelIdentity, passed: Mapping[str, str]) -> str:
     client = connect(settings)
     metrics = {
         name.removeprefix(TEST_METRICS): value
@@ -170,7 +175,7 @@ def _create(settings: Settings, use_case: str, run: "Run", model: ModelIdentity)
             source=run.data.tags[tags.MODEL_URI],
             run_id=model.run_id,
             model_id=model.model_id,
-            tags={tags.METRICS: json.dumps(metrics), tags.GATE: tags.PASSED} | digest,
+            tags={tags.METRICS: json.dumps(metrics), **passed, **digest},
             description=run.data.tags.get(tags.NOTE),
             await_creation_for=0,  # the model's files are there already
         )
@@ -221,6 +226,10 @@ def _described(version: "ModelVersion", aliases: dict[str, str] | None = None) -
 
 def _has_passed(version: "ModelVersion") -> bool:
     return bool(version.tags.get(tags.GATE) == tags.PASSED)
+
+
+def _is_registered_here(version: "ModelVersion") -> bool:
+    return version.tags.get(tags.GATE) in {tags.PASSED, tags.OVERRIDDEN}
 
 
 def _metrics(version: "ModelVersion") -> dict[str, float]:

@@ -61,6 +61,18 @@ class Differences(Found):
     examples: tuple[Example, ...]
 
 
+class Said(Found):
+    """What the model says to all that was asked, whoever answered then: ``answers`` of it.
+
+    ``quantiles`` are so many, evenly from the smallest to the largest, of its score or value, in an even sample; of
+    several classes there are none. ``decisions`` counts each decision.
+    """
+
+    answers: int
+    quantiles: tuple[float, ...]
+    decisions: dict[str, int]
+
+
 class Replay(Found):
     """``answers`` were logged in the window, ``unscored`` of them for a cold start, ``lacking`` without the features.
 
@@ -78,6 +90,7 @@ class Replay(Found):
     lacking: int
     proof: Proof | None
     differences: Differences | None
+    said: Said | None = None
     scoring_s: float = Field(description="seconds in the model")
 
     @property

@@ -24,6 +24,7 @@ from ml_modeling.registry.served import NO_DECISION, Serving, check_digest, down
 from ml_modeling.replay.comparing import Comparing, Proving, Replayed
 from ml_modeling.replay.logged import logged_answers
 from ml_modeling.replay.report import Replay
+from ml_modeling.replay.saying import Saying
 from tidemill.config.errors import TerminalError
 from tidemill.config.settings import Settings
 
@@ -56,7 +57,7 @@ def replay(settings: Settings, use_case: str, version: str | None, begin: dateti
         MissingTableError: nothing was logged yet.
     """
     model = _load(settings, use_case, version)
-    proving, comparing = Proving(), Comparing(model.spec.features)
+    proving, comparing, saying = Proving(), Comparing(model.spec.features), Saying()
     answers = unscored = lacking = 0
     seconds = 0.0
     for batch in logged_answers(settings, model.spec, model.identity, begin, end):
@@ -69,6 +70,7 @@ def replay(settings: Settings, use_case: str, version: str | None, begin: dateti
         began = time.perf_counter()
         now = _answered(model, asked.matrix)
         seconds += time.perf_counter() - began
+        saying.add(now)
         for counting, rows in ((proving, asked.is_own), (comparing, ~asked.is_own)):
             if rows.any():
                 counting.add(asked.where(rows), Replayed(now.answers[rows], now.decisions[rows]))
@@ -84,6 +86,7 @@ def replay(settings: Settings, use_case: str, version: str | None, begin: dateti
         lacking=lacking,
         proof=proving.result(_why(model, proving)),
         differences=comparing.result(),
+        said=saying.result(),
         scoring_s=seconds,
     )
     if answers == unscored + lacking:

@@ -31,6 +31,7 @@ from ml_modeling.specification.parts import (
 from ml_modeling.specification.reading import SpecificationError, read_specification
 from ml_modeling.specification.regression import NumberLeakage, RegressionSpec, ValueColdStart
 from ml_modeling.specification.retraining import Parameters, Retraining
+from ml_modeling.specification.rollout import Guards, Rollout, RolloutPolicy
 
 __all__ = [
     "Baseline",
@@ -50,6 +51,7 @@ __all__ = [
     "FeatureBaseline",
     "FixedThreshold",
     "Gates",
+    "Guards",
     "Leakage",
     "Limit",
     "MaxF1Threshold",
@@ -64,6 +66,8 @@ __all__ = [
     "RegressionFairness",
     "RegressionSpec",
     "Retraining",
+    "Rollout",
+    "RolloutPolicy",
     "Scoring",
     "Search",
     "SearchSpace",

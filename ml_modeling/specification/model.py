@@ -17,6 +17,7 @@ from ml_modeling.specification.parts import (
     SearchSpace,
 )
 from ml_modeling.specification.retraining import Retraining
+from ml_modeling.specification.rollout import Rollout
 from tidemill.config.formats import Cron
 
 
@@ -43,3 +44,4 @@ class ModelSpec(Part):
     fairness: Fairness | None = None
     scoring: Scoring | None = None
     retraining: Retraining = Field(default_factory=Retraining)
+    rollout: Rollout = Field(default_factory=Rollout)

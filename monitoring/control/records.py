@@ -141,6 +141,11 @@ class Rollout:
     evidence: Json
     request_id: UUID | None
 
+    @property
+    def key(self) -> str:
+        """What tells this change from all others: a store that was made anew gives its epochs again."""
+        return f"epoch {self.epoch} of {self.at.isoformat()}"
+
 
 @dataclass(frozen=True)
 class Approval:

@@ -1,5 +1,6 @@
 """The control store as its users see it."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import Self
 
@@ -40,6 +41,11 @@ class ControlStore:
             ControlStoreNewerError: a later version of the platform has migrated it.
         """
         self._database.prepare()
+
+    def now(self) -> datetime:
+        """What the clock says that the store's times are of."""
+        with self._database.reading() as connection:
+            return self._database.now(connection)
 
     def close(self) -> None:
         """Ends the connections; the next use makes new ones."""

@@ -64,6 +64,13 @@ class HeldLease:
                 self._is_over.set()
             return moved
 
+    def hand_over(self, expected: State, to: State, note: Json) -> RetrainRequest:
+        """Moves the request and gives it back, for another kind of worker to claim."""
+        with self._turn:
+            self._store.requests.advance(self.lease, expected, to, note)
+            self._is_over.set()
+            return self._store.requests.give_back(self.lease, f"handed over as {to}")
+
     def give_back(self, reason: str) -> None:
         """Frees the request for the next claim; where that cannot be said, its lease runs out."""
         with self._turn:

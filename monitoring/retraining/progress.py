@@ -35,15 +35,6 @@ class Gated(Note):
     checks: tuple[str, ...] = ()
 
 
-class Promoted(Note):
-    """``audit`` is the id of the record in the audit trail of promotions."""
-
-    run_id: str
-    version: str
-    before: str | None
-    audit: str
-
-
 Kind = TypeVar("Kind", bound=Note)
 
 

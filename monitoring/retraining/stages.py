@@ -1,7 +1,7 @@
 """The stages of a request. Each does what is not done yet and notes it; done again, it finds what was done.
 
 A stage may be killed at any point and begun again by another: what it had done is known by the request's id, which
-the training run and the promotion's audit record have, and everything in between writes the same when done again.
+the training run and the rollout have, and everything in between writes the same when done again.
 """
 
 from dataclasses import replace
@@ -10,9 +10,6 @@ from ml_modeling.gates import GateReport
 from ml_modeling.lifecycle import evaluate_run, gate_run
 from ml_modeling.lifecycle import train as train_model
 from ml_modeling.registry import tags
-from ml_modeling.registry.audit import AuditRecord
-from ml_modeling.registry.promotion import ChampionChangedError, OnRequest
-from ml_modeling.registry.promotion import promote as promote_version
 from ml_modeling.registry.versions import register
 from ml_modeling.tracking.requested import end_overtaken, marks_of, trained_run
 from ml_modeling.tracking.runs import TrainingRun, existing_run
@@ -22,8 +19,15 @@ from monitoring.looks.reference import keep_reference
 from monitoring.looks.restoring import restore_of
 from monitoring.retraining.lease import HeldLease
 from monitoring.retraining.policy import by_policy, read_policy
-from monitoring.retraining.progress import Gated, Promoted, Trained, noted
+from monitoring.retraining.progress import Gated, Trained, noted
 from monitoring.retraining.work import Work
+from monitoring.rollout.conducting import step
+from monitoring.rollout.deciding import Action
+from monitoring.rollout.work import Place
+from monitoring.rollout.work import Work as RolloutWork
+from tidemill.config.errors import TidemillError
+
+ENDS = (Action.PROMOTE, Action.ROLL_BACK)
 
 
 def train(work: Work, request: RetrainRequest, held: HeldLease) -> RetrainRequest:
@@ -74,29 +78,27 @@ def gate(work: Work, request: RetrainRequest, held: HeldLease) -> RetrainRequest
 
 
 def promote(work: Work, request: RetrainRequest, held: HeldLease) -> RetrainRequest:
-    """From gated to promoted."""
+    """From gated into the hands of its rollout, whose first step promotes it where nobody has to be asked for it."""
     note = noted(request, State.GATED, Gated)
     if not note.passed:
         return _reject(held, note)
     version = register(work.settings, work.use_case.name, note.run_id).version
+    handed = held.hand_over(State.GATED, State.CANARY, {"run_id": note.run_id, "version": version})
+    work.say(f"version {version} is handed to its rollout")
     try:
-        record = _promote(work, request, held, version)
-    except ChampionChangedError:
-        again = _verdict(note.run_id, gate_run(work.settings, work.use_case, note.run_id))
-        if not again.passed:
-            return _reject(held, again)
-        record = _promote(work, request, held, version)
-    promoted = Promoted(run_id=note.run_id, version=version, before=record.from_version, audit=record.id)
-    work.say(f"version {version} is the champion")
-    return held.advance(State.GATED, State.PROMOTED, promoted.document)
+        work.say(_begin_rollout(work, handed))
+    except TidemillError as error:
+        work.say(f"its rollout begins with the next `tidemill rollout step {work.use_case.name}`: {error}")
+    return work.store.requests.get(handed.id)
 
 
-def _promote(work: Work, request: RetrainRequest, held: HeldLease, version: str) -> AuditRecord:
-    """The store is asked for the token right before the alias moves: whoever was overtaken moves nothing."""
-    reason = f"request {request.id}, {request.source}: {request.reason}"
-    on_request = OnRequest(str(request.id), held.renew)
-    who = held.renew().holder or "tidemill"
-    return promote_version(work.settings, work.use_case.name, version, reason, who, request=on_request)
+def _begin_rollout(work: Work, handed: RetrainRequest) -> str:
+    """Why the rollout is where it is now. One of another request, which is over with a step, is brought to its end."""
+    rollout = RolloutWork(Place(work.settings, work.store, work.use_case.name, f"request {handed.id}"), work.use_case)
+    taken = step(rollout)
+    while taken.action in ENDS and not work.store.requests.get(handed.id).state.is_finished:
+        taken = step(rollout)
+    return taken.why
 
 
 def _reject(held: HeldLease, note: Gated) -> RetrainRequest:

@@ -34,7 +34,7 @@ NOT_THE_REQUESTS = (LeaseLostError, StateConflictError, NotAtStageError, Control
 
 
 def work_off(work: Work, lease: Lease) -> RetrainRequest:
-    """Does every stage that is left; the request afterwards, which is finished.
+    """Does every stage that is left; the request afterwards, finished or in the hands of a rollout.
 
     A failure that is terminal finishes it as failed; after any other it is free for the next claim.
 

@@ -9,7 +9,9 @@ from airflow_orchestration.environment import DAGS
 from tidemill.config.settings import REPO
 
 TRAINED = sorted(path.parent.name for path in (REPO / "use_cases").glob("*/model.yaml"))
-OF_USE_CASES = {file: [f"{file}_{name}" for name in TRAINED] for file in ("monitor", "request", "retrain", "score")}
+OF_USE_CASES = {
+    file: [f"{file}_{name}" for name in TRAINED] for file in ("monitor", "request", "retrain", "rollout", "score")
+}
 FILES = {path.stem: [path.stem] for path in DAGS.glob("*.py")} | OF_USE_CASES
 DAG_IDS = sorted(dag_id for ids in FILES.values() for dag_id in ids)
 

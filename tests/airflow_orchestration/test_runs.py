@@ -387,3 +387,14 @@ def test_a_scoring_of_events_is_of_a_range(platform: PlatformDouble, client: Air
     run(client, "score_fraud", conf).raise_for_failure()
     (line,) = platform.command_lines()
     assert line == "models score fraud --json --from 2026-01-01T00:00:00 --to 2026-01-02T00:00:00 --version 7"
+
+
+def test_a_step_of_a_rollout_is_one_command_and_skipped_where_nothing_is_rolled_out(
+    platform: PlatformDouble, client: AirflowClient
+) -> None:
+    taken = {"action": "step", "why": "the step of 10 % is passed", "rollout": {"epoch": 5}}
+    platform.answer({"rollout step": [{"stdout": [json.dumps(taken)]}, {"stdout": ['{"action": null}']}]})
+    ended = run(client, "rollout_churn")
+    assert (ended.tasks["step"], client.returned(ended, "step")) == ("success", taken)
+    assert run(client, "rollout_churn").tasks["step"] == "skipped"
+    assert platform.command_lines() == ["rollout step churn --by rollout_churn --json"] * 2

@@ -83,6 +83,14 @@ def test_the_verdict_on_a_request_that_was_cancelled_before_the_gates_is_no(data
     assert retrain.verdict_of({"state": "rejected"}) == {"passed": False, "reasons": ["the request is rejected"]}
 
 
+def test_each_use_case_has_a_dag_of_its_own_that_goes_on_with_its_rollout(bag: DagBag) -> None:
+    basket, wrong = bag.dags["rollout_basket"], bag.dags["rollout_wrong"]
+    (step,) = basket.tasks
+    assert step.command == ["tidemill", "rollout", "step", "basket", "--by", "{{ dag.dag_id }}", "--json"]
+    assert (step.owner, step.skip_without) == ("pricing", "action")
+    assert "schedule = 5: a text is wanted" in (wrong.doc_md or "")
+
+
 def test_each_use_case_has_a_dag_of_its_own_that_asks_at_its_times(bag: DagBag) -> None:
     basket, wrong = bag.dags["request_basket"], bag.dags["request_wrong"]
     assert basket.timetable.expression == "0 0 * * *"

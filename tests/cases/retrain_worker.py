@@ -8,21 +8,24 @@ import functools
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 from ml_modeling.frames.frame import SplitFrame
 from ml_modeling.registry import promotion
+from ml_modeling.specification import Rollout
 from ml_modeling.tracking import runs
 from ml_modeling.use_case import UseCase
 from monitoring.control import State, control_store
 from monitoring.control.requests import RetrainRequests
+from monitoring.control.rollouts import Rollouts
 from monitoring.retraining import stages
 from monitoring.retraining.order import TO_WORK_OFF
 from monitoring.retraining.work import Work
 from monitoring.retraining.working_off import work_off
+from monitoring.rollout.running import ENDED
 from tests.cases import small_churn
 from tidemill.config import load_settings
 from tidemill.config.errors import TidemillError
@@ -39,6 +42,7 @@ def fast(name: str) -> UseCase:
     spec = spec.model_copy(
         update={"candidates": {"logistic_regression": {"C": [0.1, 1.0]}}, "bootstrap": bootstrap, "fairness": None}
     )
+    spec = spec.model_copy(update={"rollout": Rollout(policy="direct")})
     return replace(small_churn.CHURN, name=name, spec=spec).with_budget(1, 60.0)
 
 
@@ -77,6 +81,10 @@ def writes(path: str) -> Callable[..., bool]:
     return lambda _run, _text, written: written == path
 
 
+def ends_a_rollout(*_: Any, evidence: Mapping[str, Any], **__: Any) -> bool:
+    return ENDED in evidence
+
+
 POINTS: dict[str, Callable[[Happening], None]] = {
     "claimed": lambda happen: after(RetrainRequests, "claim", happen),
     "run begun": lambda happen: before(small_churn, "data", happen),
@@ -88,9 +96,13 @@ POINTS: dict[str, Callable[[Happening], None]] = {
     "judged": lambda happen: before(RetrainRequests, "advance", happen, moves_to(State.GATED)),
     "gated": lambda happen: after(RetrainRequests, "advance", happen, moves_to(State.GATED)),
     "registered": lambda happen: after(stages, "register", happen),
+    "at its rollout": lambda happen: after(RetrainRequests, "advance", happen, moves_to(State.CANARY)),
+    "handed over": lambda happen: before(stages, "step", happen),
+    "rollout begun": lambda happen: after(Rollouts, "change", happen),
     "intended": lambda happen: after(promotion.audit, "intend", happen),
     "alias moved": lambda happen: before(promotion, "_complete", happen),
-    "promotion written": lambda happen: before(RetrainRequests, "advance", happen, moves_to(State.PROMOTED)),
+    "promotion written": lambda happen: before(Rollouts, "change", happen, ends_a_rollout),
+    "rollout ended": lambda happen: before(RetrainRequests, "advance", happen, moves_to(State.PROMOTED)),
     "promoted": lambda happen: after(RetrainRequests, "advance", happen, moves_to(State.PROMOTED)),
 }
 """Where a worker may be in the way of a request, in their order."""

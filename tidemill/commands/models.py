@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tidemill.commands.history import history
 from tidemill.commands.outcomes import outcomes, performance
 from tidemill.commands.replaying import replay
+from tidemill.commands.rollout import approve, place_of
 from tidemill.commands.scoring import score
 from tidemill.config import load_settings, strict_json
 from tidemill.config.user import user_name
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from ml_modeling.registry.audit import AuditRecord
     from ml_modeling.registry.versions import Version
     from ml_modeling.training.tuning import Trial
+    from monitoring.rollout.by_hand import Changed
 
 HEADLINE = ("roc_auc", "brier", "macro_f1", "log_loss", "mae", "r2")
 
@@ -39,10 +42,8 @@ def command() -> None:
     logging.getLogger("urllib3").setLevel(logging.ERROR)  # its retries end in an error of ours
 
 
-command.add_command(replay)
-command.add_command(score)
-command.add_command(outcomes)
-command.add_command(performance)
+for subcommand in (approve, history, outcomes, performance, replay, score):
+    command.add_command(subcommand)
 
 
 @command.command()
@@ -119,12 +120,16 @@ def gate(use_case: str, run_id: str, as_json: bool) -> None:
 @command.command()
 @click.argument("use_case")
 @run_option
+@click.option(
+    "--force", "why", metavar="REASON", help="Past its gates: your decision, which the version tells as such."
+)
+@by_option
 @as_json_option
-def register(use_case: str, run_id: str, as_json: bool) -> None:
+def register(use_case: str, run_id: str, why: str | None, who: str, as_json: bool) -> None:
     """Register a run that passed its gates, as challenger; again for the same run is a no-op."""
     from ml_modeling.registry.versions import register as register_run
 
-    version = register_run(load_settings(), use_case, run_id)
+    version = register_run(load_settings(), use_case, run_id, f"{who}: {why}" if why else "")
     _print(version.model_dump(mode="json"), as_json, f"{use_case} version {version.version} {_aliases(version)}")
 
 
@@ -135,10 +140,11 @@ def register(use_case: str, run_id: str, as_json: bool) -> None:
 @by_option
 @as_json_option
 def promote(use_case: str, version: str, reason: str, who: str, as_json: bool) -> None:
-    """Make VERSION the champion of USE_CASE."""
-    from ml_modeling.registry.promotion import promote as promote_version
+    """Make VERSION the champion of USE_CASE at once; a rollout that runs is ended."""
+    from monitoring.rollout.by_hand import promote_by_hand
 
-    _print_change(promote_version(load_settings(), use_case, version, reason, who), as_json)
+    with place_of(use_case, who) as place:
+        _print_changed(promote_by_hand(place, version, reason), use_case, as_json)
 
 
 @command.command()
@@ -147,10 +153,11 @@ def promote(use_case: str, version: str, reason: str, who: str, as_json: bool) -
 @by_option
 @as_json_option
 def rollback(use_case: str, reason: str, who: str, as_json: bool) -> None:
-    """Make the champion before today's the champion again."""
-    from ml_modeling.registry.promotion import rollback as roll_back
+    """Make the champion before today's the champion again; a rollout that runs is ended."""
+    from monitoring.rollout.by_hand import rollback_by_hand
 
-    _print_change(roll_back(load_settings(), use_case, reason, who), as_json)
+    with place_of(use_case, who) as place:
+        _print_changed(rollback_by_hand(place, reason), use_case, as_json)
 
 
 @command.command()
@@ -159,10 +166,11 @@ def rollback(use_case: str, reason: str, who: str, as_json: bool) -> None:
 @by_option
 @as_json_option
 def retire(use_case: str, reason: str, who: str, as_json: bool) -> None:
-    """Take the alias champion away: the next version is judged without one."""
-    from ml_modeling.registry.promotion import retire as retire_champion
+    """Take the alias champion away: the next version is judged without one. A rollout that runs is ended."""
+    from monitoring.rollout.by_hand import retire_by_hand
 
-    _print_change(retire_champion(load_settings(), use_case, reason, who), as_json)
+    with place_of(use_case, who) as place:
+        _print_changed(retire_by_hand(place, reason), use_case, as_json)
 
 
 @command.command(name="list")
@@ -251,9 +259,17 @@ def _print(document: Any, as_json: bool, text: str) -> None:
     click.echo(strict_json.dumps(document) if as_json else text)
 
 
-def _print_change(record: "AuditRecord", as_json: bool) -> None:
-    text = f"{record.use_case}: champion {_change(record)} ({record.action})"
-    _print(record.model_dump(mode="json"), as_json, text)
+def _print_changed(changed: "Changed", use_case: str, as_json: bool) -> None:
+    record, over = changed.record, changed.ended
+    ended = {"ended_rollout": None if over is None else over.end.epoch}
+    lines = [] if record is None else [f"{use_case}: champion {_change(record)} ({record.action})"]
+    if changed.trouble:
+        click.echo(
+            f"a rollout that runs is not ended yet, `tidemill rollout stop` does it: {changed.trouble}", err=True
+        )
+    if over is not None:
+        lines.append(f"{use_case}: the rollout of version {over.rollout.challenger.version} is ended")
+    _print(ended if record is None else record.model_dump(mode="json") | ended, as_json, "\n".join(lines))
 
 
 def _change(record: "AuditRecord") -> str:

@@ -105,7 +105,7 @@ def _stage_command(name: str, what: str) -> click.Command:
 train = _stage_command("train", "Train a model for a claimed request.")
 evaluate = _stage_command("evaluate", "Test the model of a request.")
 gate = _stage_command("gate", "Judge the model of a request; both verdicts exit 0.")
-promote = _stage_command("promote", "Promote the model of a request.")
+promote = _stage_command("promote", "Register the model of a request and begin its rollout.")
 COMMANDS = (run, waiting, claim, train, evaluate, gate, promote)
 
 

@@ -119,6 +119,7 @@ class Schedules(Section):
     prediction_outcomes: Cron = "20 * * * *"
     stream_keepalive: Cron = "*/5 * * * *"
     retrain: Cron = Field("*/10 * * * *", description="of each use case's: when it looks for open requests")
+    rollout: Cron = Field("*/5 * * * *", description="of each use case's: when its rollout goes a step further")
     request: UseCaseSchedules = Field(
         default_factory=dict,
         description="when a use case's model is asked for, instead of the schedule in its model.yaml",

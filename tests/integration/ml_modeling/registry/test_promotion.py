@@ -11,7 +11,7 @@ from ml_modeling.registry.audit import AuditRecord
 from ml_modeling.registry.connection import connect
 from ml_modeling.registry.promotion import (
     NothingToRollBackError,
-    OnRequest,
+    OnRollout,
     PromotionOvertakenError,
     promote,
     repair,
@@ -70,14 +70,25 @@ def states(settings: Settings, name: str) -> list[tuple[str, str | None, str | N
     return [(r.action, r.from_version, r.to_version, r.state) for r in audit.trail(settings, name)]
 
 
-def test_a_request_is_promoted_once_whatever_became_of_its_model(settings, name, gated):
-    request = OnRequest("request-1", lambda: None)
-    first = promote(settings, name, register(settings, name, gated()).version, "drift", "worker", request=request)
+def ends(began, check=lambda: None):
+    return OnRollout(began, "direct", check, "request-1")
+
+
+def test_a_rollout_promotes_once_whatever_became_of_its_model(settings, name, gated):
+    rollout = ends("epoch 1 of monday")
+    first = promote(settings, name, register(settings, name, gated()).version, "drift", "worker", rollout)
     promote(settings, name, register(settings, name, gated(champion="1")).version, "better", "ada")
-    assert promote(settings, name, "1", "drift", "another worker", request=request) == first
+    assert promote(settings, name, "1", "drift", "another worker", rollout) == first
     assert champion_version(settings, name) == "2"
     assert first.request_id == "request-1"
     assert [record.request_id for record in audit.trail(settings, name)] == ["request-1", ""]
+
+
+def test_a_rollout_of_a_control_store_made_anew_is_another_one_under_the_same_epoch(settings, name, gated):
+    promote(settings, name, register(settings, name, gated()).version, "drift", "worker", ends("epoch 1 of monday"))
+    second = register(settings, name, gated(champion="1")).version
+    assert promote(settings, name, second, "drift", "worker", ends("epoch 1 of friday")).to_version == second
+    assert champion_version(settings, name) == second
 
 
 def test_who_may_not_go_on_moves_no_alias_and_the_trail_says_why(settings, name, gated):
@@ -86,7 +97,7 @@ def test_who_may_not_go_on_moves_no_alias_and_the_trail_says_why(settings, name,
 
     version = register(settings, name, gated()).version
     with pytest.raises(LeaseLostError):
-        promote(settings, name, version, "drift", "worker", request=OnRequest("request-1", lost))
+        promote(settings, name, version, "drift", "worker", ends("epoch 1 of monday", lost))
     assert champion_version(settings, name) is None
     (record,) = audit.trail(settings, name)
     assert (record.state, record.note) == ("abandoned", "the alias did not move: the lease with token 1 is lost")

@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -17,6 +18,9 @@ from ml_modeling.use_case import UseCase
 from monitoring.control import Ask, ControlStore, RetrainRequest, Source, State, control_store
 from monitoring.retraining.order import TO_WORK_OFF
 from monitoring.retraining.work import Work
+from monitoring.rollout.conducting import step
+from monitoring.rollout.work import Place
+from monitoring.rollout.work import Work as RolloutWork
 from tests.cases.control_stores import NO_LIMITS, request
 from tests.cases.retrain_worker import fast, read
 from tidemill.config import Settings
@@ -71,6 +75,14 @@ class Loop:
         use_case = fast(self.name)
         changed = replace(use_case, spec=use_case.spec.model_copy(update=spec))
         return Work(self.settings, self.store, changed, read, lambda _: None)
+
+    def conduct(self) -> None:
+        """Goes on with the rollouts that others left, until nothing is left of them."""
+        deadline = time.monotonic() + 60
+        work = RolloutWork(Place(self.settings, self.store, self.name, "conductor"), fast(self.name))
+        while step(work).action is not None or self.store.requests.newest(self.name, is_open=True):
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
 
     def states(self, of: RetrainRequest) -> Sequence[State]:
         """The states that a request was in, one after another."""

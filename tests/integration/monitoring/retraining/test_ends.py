@@ -11,7 +11,7 @@ from ml_modeling.frames.splits import HistoryTooShortError
 from ml_modeling.registry.connection import MlflowUnavailableError
 from ml_modeling.registry.promotion import promote
 from ml_modeling.registry.versions import list_versions
-from ml_modeling.specification import Range
+from ml_modeling.specification import Range, Rollout
 from ml_modeling.training.chosen import NotToBeFixedError
 from ml_modeling.use_case import UseCase
 from monitoring.control import LeaseLostError, State
@@ -67,11 +67,25 @@ def test_a_model_that_fails_a_gate_is_rejected_with_the_reasons(loop: Loop) -> N
     gates = loop.work().use_case.spec.gates.model_copy(update={"floors": {"roc_auc": 1.0}})
     ended = work_off(loop.work(gates=gates), loop.claim().lease)
     assert ended.state is State.REJECTED
-    assert loop.states(asked) == [*WAY[:-1], State.REJECTED]
+    assert loop.states(asked) == [*WAY[:-2], State.REJECTED]
     (reason,) = ended.progress["rejected"]["reasons"]
     assert reason.startswith("floor of roc_auc: 0.")
     assert ended.progress["gated"]["passed"] is False
     assert (list_versions(loop.settings, loop.name), loop.promotions()) == ([], [])
+
+
+def test_a_model_that_passed_is_handed_to_its_rollout(loop: Loop) -> None:
+    """The first one has nobody to be compared with; the next one begins with a tenth of the traffic."""
+    first = loop.ask()
+    assert work_off(loop.work(rollout=Rollout()), loop.claim().lease).state is State.PROMOTED
+    assert loop.states(first) == WAY
+    loop.ask()
+    handed = work_off(loop.work(rollout=Rollout()), loop.claim().lease)
+    assert (handed.state, handed.holder) == (State.CANARY, None)
+    now = loop.store.rollouts.current(loop.name)
+    assert now is not None
+    assert (now.request_id, now.traffic.policy, now.traffic.share) == (handed.id, "canary", 10)
+    assert len(loop.promotions()) == 1
 
 
 def test_a_failure_that_lasts_ends_the_request_with_its_sentence(loop: Loop) -> None:
@@ -184,5 +198,6 @@ def test_a_model_that_was_promoted_by_hand_meanwhile_ends_the_request_well(loop:
     version = stages.register(loop.settings, loop.name, gated.progress["gated"]["run_id"]).version
     by_hand = promote(loop.settings, loop.name, version, "at once", "ada")
     ended = do_stage(loop.work(), lease, "promote")
-    assert (loop.states(asked), ended.progress["promoted"]["audit"]) == (WAY, by_hand.id)
-    assert len(loop.promotions()) == 1
+    assert loop.states(asked) == WAY
+    assert ended.progress["promoted"]["reasons"] == [f"version {version} of {loop.name!r} is the champion already"]
+    assert loop.promotions() == [by_hand]

@@ -10,6 +10,7 @@ from ml_modeling.registry.versions import behind_alias, list_versions
 from monitoring.control import RetrainRequest, State
 from monitoring.retraining.order import TO_WORK_OFF
 from monitoring.retraining.working_off import work_off
+from monitoring.rollout.running import End, last_over
 from tests.integration.monitoring.retraining.conftest import LEASE_S, Loop, Start, Worker
 from tests.integration.monitoring.retraining.test_killed import TAKEN_OVER, WAY
 
@@ -79,15 +80,16 @@ def test_who_was_overtaken_before_promoting_moves_nothing(loop: Loop, worker: St
 def test_a_cancel_before_the_alias_moves_abandons_the_promotion(loop: Loop, worker: Start) -> None:
     asked = loop.ask()
     first = at(worker, "intended")
-    os.kill(first.process.pid, signal.SIGSTOP)
     loop.store.requests.cancel(asked.id, "ada", "not before the weekend")
-    os.kill(first.process.pid, signal.SIGCONT)
     first.begin()
-    assert first.ended() == ["LeaseLostError"]
+    assert first.ended() == ["rejected"]
     assert loop.states(asked) == [*WAY[:-1], State.REJECTED]
     assert behind_alias(loop.settings, loop.name, CHAMPION) is None
     (record,) = audit.trail(loop.settings, loop.name)
     assert (record.state, record.request_id) == ("abandoned", str(asked.id))
+    over = last_over(loop.store, loop.name, asked.id)
+    assert over is not None
+    assert over.kind is End.STOPPED
 
 
 def test_of_two_workers_at_once_one_works_and_the_other_finds_nothing(loop: Loop, worker: Start) -> None:

@@ -69,6 +69,16 @@ def test_a_request_that_its_holder_finished_was_not_lost(store: ControlStore, le
     assert store.requests.get(lease.request_id).state is State.FAILED
 
 
+def test_a_request_that_was_handed_over_is_free_and_was_not_lost(store: ControlStore, lease: Lease) -> None:
+    with held(store, lease, SHORT) as keeper:
+        keeper.advance(State.CLAIMED, State.TRAINED, {})
+        keeper.advance(State.TRAINED, State.GATED, {})
+        handed = keeper.hand_over(State.GATED, State.CANARY, {"version": "3"})
+        time.sleep(0.5)
+        keeper.check()
+    assert (handed.state, handed.holder, handed.progress["canary"]) == (State.CANARY, None, {"version": "3"})
+
+
 def test_a_store_that_is_away_for_a_while_takes_no_lease_from_who_works(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
