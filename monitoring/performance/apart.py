@@ -22,7 +22,7 @@ NEVER = np.iinfo(np.int64).min
 def apart(batches: Iterable[pa.RecordBatch], micros: int) -> Iterator[pa.RecordBatch]:
     """Of ``batches`` the first row of each ``unit``, and each next one that is ``micros`` or more after the one before.
 
-    The rows are in the order of ``unit`` (a text) and of ``asked_us`` (microseconds since 1970). Memory is that of a batch.
+    They are in the order of ``unit`` (a text) and of ``asked_us`` (microseconds since 1970). Memory is that of a batch.
     """
     unit, free_from = None, NEVER
     for batch in batches:

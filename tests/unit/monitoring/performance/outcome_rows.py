@@ -74,3 +74,15 @@ def write(settings: Settings, rows: Sequence[dict[str, Any]]) -> None:
     place = str(settings.table_path("gold/prediction_outcomes"))
     table = pa.Table.from_pylist(list(rows), schema=SCHEMA)
     write_deltalake(place, table, partition_by=["event_month"], mode="overwrite")
+
+
+def naive_apart(rows: Sequence[dict[str, Any]], unit: str, horizon: timedelta | None) -> list[dict[str, Any]]:
+    """Row by row in the order of the predictions; without a horizon a unit counts once."""
+    newest: dict[str, datetime] = {}
+    kept = []
+    for answer in sorted(rows, key=lambda answer: (answer["asked_at"], answer["source"], answer["event_id"])):
+        before = newest.get(answer[unit])
+        if before is None or (horizon is not None and answer["asked_at"] - before >= horizon):
+            newest[answer[unit]] = answer["asked_at"]
+            kept.append(answer)
+    return kept
