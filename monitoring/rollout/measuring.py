@@ -4,12 +4,13 @@ from contextlib import ExitStack
 from dataclasses import replace
 from datetime import timedelta
 
+from monitoring.performance.outcome_losses import LARGEST
 from monitoring.rollout import scores
 from monitoring.rollout.contest import Contest
 from monitoring.rollout.figures import Figures
 from monitoring.rollout.guards import slow_limit
 from monitoring.rollout.log import CHALLENGER, CHAMPION, StepLog, Window, step_log
-from monitoring.rollout.outcomes import LARGEST, outcomes
+from monitoring.rollout.outcomes import outcomes
 from monitoring.rollout.running import Running
 from monitoring.rollout.work import Work
 

@@ -15,25 +15,14 @@ import numpy as np
 from data_lake import arrow
 from data_lake.delta_rs import MissingTableError, open_table
 from data_lake.tables import UnknownTableError, table
-from feature_store.definitions import Classes, Task
+from feature_store.definitions import Task
 from ml_modeling.use_case import UseCase
+from monitoring.performance.outcome_losses import LOSSES, OUTCOMES, parameters
 from monitoring.rollout.contest import Contest, Floats, contest
 from monitoring.rollout.log import CLOCKS, Window
 from tidemill.config.settings import Settings
 
-OUTCOMES = "gold/prediction_outcomes"
 ROWS = 50_000
-LARGEST = 4.0
-"""An error of so many times the mean one at training, or more, is the loss 1."""
-
-LOSSES = {
-    Task.BINARY: "power(score - label, 2)",
-    Task.MULTICLASS: (
-        "(list_sum(list_transform(map_values(scores), lambda p: p * p)) - 2 * scores[$classes[label::INT + 1]] + 1) / 2"
-    ),
-    Task.REGRESSION: "least(abs(value - label) / $largest, 1)",
-}
-"""Of each task: the squared error of the probability, half of Brier's score of 1950, the absolute error."""
 
 
 def outcomes(
@@ -62,7 +51,7 @@ def outcomes(
         "champion_model": window.champion.model_id,
         "challenger_run": window.challenger.run_id,
         "challenger_model": window.challenger.model_id,
-        **_of_task(use_case, largest),
+        **parameters(use_case, largest),
     }
     pairs = PAIRS.format(loss=LOSSES[task])
     with duckdb.connect() as connection:
@@ -72,15 +61,6 @@ def outcomes(
         champion, challenger = connection.execute(counted, values).fetchall()[0]
         reader = connection.sql(f"{pairs} {DIFFERENCES}", params=values).to_arrow_reader(ROWS)
         return contest(_differences(reader), int(champion), int(challenger))
-
-
-def _of_task(use_case: UseCase, largest: float | None) -> dict[str, Any]:
-    match use_case.task.name, use_case.question.answer:
-        case Task.MULTICLASS, Classes() as answer:
-            return {"classes": list(answer.names)}
-        case Task.REGRESSION, _:
-            return {"largest": largest}
-    return {}
 
 
 def _differences(reader: Any) -> Iterator[Floats]:
