@@ -19,6 +19,10 @@ LOSSES = {
 """Of each task: the squared error of the probability, half of Brier's score of 1950, the absolute error."""
 
 
+KNOWN_UNTIL = "SELECT max(due_at) FROM outcomes WHERE use_case = $use_case AND state <> 'pending'"
+"""The time of the newest outcome: no clock tells whether outcomes are joined, and verdicts arrive."""
+
+
 def parameters(use_case: UseCase, largest: float | None) -> dict[str, Any]:
     """What the expression of the use case's task is asked with; ``largest`` is the error that is the loss 1."""
     match use_case.task.name, use_case.question.answer:

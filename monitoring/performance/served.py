@@ -22,7 +22,7 @@ from ml_modeling.use_case import UseCase
 from monitoring.performance.apart import AT, EVER, UNIT, apart
 from monitoring.performance.blocks import Blocks, blocks
 from monitoring.performance.losses import Floats, Integers
-from monitoring.performance.outcome_losses import LOSSES, OUTCOMES, parameters
+from monitoring.performance.outcome_losses import KNOWN_UNTIL, LOSSES, OUTCOMES, parameters
 from tidemill.config.settings import Settings
 
 ROWS = 50_000
@@ -101,7 +101,6 @@ def _losses(reader: Any) -> Iterator[tuple[Integers, Floats]]:
         yield at.astype(np.int64), loss.astype(np.float64)
 
 
-KNOWN_UNTIL = "SELECT max(due_at) FROM outcomes WHERE use_case = $use_case AND state <> 'pending'"
 ANSWERS = f"""
     WITH known AS (
         SELECT

@@ -41,9 +41,8 @@ def _contest(work: Work, rollout: Running, window: Window) -> Contest | None:
     error, delay = (rollout.began.evidence.get(key) for key in (MEAN_ERROR, LABEL_DELAY))
     if not isinstance(delay, int | float):
         return None
-    until = work.place.store.now() - timedelta(days=delay)
     largest = LARGEST * error if isinstance(error, int | float) else None
-    return outcomes(work.place.settings, work.use_case, window, until, largest)
+    return outcomes(work.place.settings, work.use_case, window, timedelta(days=delay), largest)
 
 
 def _of_step(work: Work, log: StepLog, rollout: Running, champion_p95_ms: float | None) -> Figures:

@@ -6,7 +6,7 @@ promoted by them.
 """
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import timedelta
 from typing import Any
 
 import duckdb
@@ -17,7 +17,7 @@ from data_lake.delta_rs import MissingTableError, open_table
 from data_lake.tables import UnknownTableError, table
 from feature_store.definitions import Task
 from ml_modeling.use_case import UseCase
-from monitoring.performance.outcome_losses import LOSSES, OUTCOMES, parameters
+from monitoring.performance.outcome_losses import KNOWN_UNTIL, LOSSES, OUTCOMES, parameters
 from monitoring.rollout.contest import Contest, Floats, contest
 from monitoring.rollout.log import CLOCKS, Window
 from tidemill.config.settings import Settings
@@ -26,11 +26,11 @@ ROWS = 50_000
 
 
 def outcomes(
-    settings: Settings, use_case: UseCase, window: Window, until: datetime, largest: float | None
+    settings: Settings, use_case: UseCase, window: Window, delay: timedelta, largest: float | None
 ) -> Contest | None:
-    """What came true of the answers from the window's time up to ``until``, which is as long ago as labels take.
+    """What came true of the answers from the window's time up to ``delay``, as long as labels take, before the newest.
 
-    ``largest`` is the error that is the loss 1, of a question that wants a number. None where no table has outcomes, or
+    ``largest`` is the error that is the loss 1, of a question that wants a number. None where no outcome is known, or
     nothing says how large an error is.
     """
     try:
@@ -41,12 +41,11 @@ def outcomes(
     if window.champion is None or (task is Task.REGRESSION and not largest):
         return None
     since = window.since - CLOCKS
-    values = {
+    values: dict[str, Any] = {
         "use_case": window.use_case,
         "month": f"{since:%Y-%m}",
         "since": since,
         "began": window.since,
-        "until": until,
         "champion_run": window.champion.run_id,
         "champion_model": window.champion.model_id,
         "challenger_run": window.challenger.run_id,
@@ -57,6 +56,10 @@ def outcomes(
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         connection.register("outcomes", arrow.source(delta))
+        ((newest,),) = connection.execute(KNOWN_UNTIL, {"use_case": window.use_case}).fetchall()
+        if newest is None:
+            return None
+        values["until"] = newest - delay
         counted = f"{pairs} SELECT count(*) FILTER (NOT is_challenger), count(*) FILTER (is_challenger) FROM firsts"  # noqa: S608
         champion, challenger = connection.execute(counted, values).fetchall()[0]
         reader = connection.sql(f"{pairs} {DIFFERENCES}", params=values).to_arrow_reader(ROWS)
