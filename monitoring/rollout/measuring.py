@@ -2,7 +2,7 @@
 
 from contextlib import ExitStack
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from monitoring.performance.outcome_losses import LARGEST
 from monitoring.rollout import scores
@@ -23,7 +23,8 @@ LABEL_DELAY = "label_delay_days"
 def measure(work: Work, rollout: Running) -> Figures:
     """What the step has shown so far; nothing where nothing was logged yet."""
     champion = rollout.now.traffic.champion
-    step = Window(work.place.name, rollout.step_epochs, rollout.began.at, champion, rollout.challenger)
+    since = _since(rollout.began.at, work.place.store.now(), work.spec.longest)
+    step = Window(work.place.name, rollout.step_epochs, since, champion, rollout.challenger)
     whole = replace(step, epochs=rollout.epochs)
     contest = _contest(work, rollout, whole)
     with ExitStack() as opened:
@@ -35,6 +36,11 @@ def measure(work: Work, rollout: Running) -> Figures:
         if p95 is None:
             answers, p95 = of_all.champion()
         return replace(_of_step(work, log, rollout, p95), champion_answers=answers, contest=contest)
+
+
+def _since(began_at: datetime, now: datetime, longest: timedelta) -> datetime:
+    """No later than the rollout's first answer: a begin that lies ahead is of a clock that was wrong then."""
+    return began_at if began_at <= now else now - longest
 
 
 def _contest(work: Work, rollout: Running, window: Window) -> Contest | None:
