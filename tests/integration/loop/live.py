@@ -62,7 +62,7 @@ class Live:
     def follow(self) -> None:
         """Waits until the server goes by the traffic of now."""
         now, began = self.now(), time.monotonic()
-        eventually(lambda: self.info()["traffic"]["epoch"] == now.epoch, "the epoch of now")
+        eventually(lambda: (self.info()["traffic"] or {}).get("epoch") == now.epoch, "the epoch of now")
         self.follow_s.append(time.monotonic() - began)
         if now.traffic.challenger is not None:
             eventually(self._knows_challenger, "a challenger that is loaded, or why it is not")
@@ -72,7 +72,8 @@ class Live:
 
     def show(self, load: Load) -> None:
         """Lets as many be asked as a step takes, and the time of a step go by."""
-        share = self.now().traffic.share
+        now = self.case.store.rollouts.current("churn")
+        share = 0 if now is None else now.traffic.share
         enough = len(load.answers) + 150 + 5_000 // max(share, 10)
         eventually(lambda: len(load.answers) > enough, "answers")
         self.case.clock.jump(STEP)

@@ -26,7 +26,7 @@ def test_a_model_comes_to_all_traffic_and_a_failing_one_is_taken_back_while_ever
 
     good, bad = promoted.version.version, taken_back.version.version
     assert (load.failed(), load.troubles) == ([], [])
-    assert {answer.version for answer in load.answers} == {before, good, bad}
+    assert {answer.version for answer in load.answers} - {bad} == {before, good}  # of the bad one's none may be whole
     assert (live.request_ends(first), live.request_ends(second)) == ([State.PROMOTED], [State.REJECTED])
     assert live.promotions()[-2:] == [("promote", before), ("promote", good)]
     (end,) = (change for change in live.case.store.rollouts.history("churn") if change.evidence.get("guards"))
