@@ -83,22 +83,22 @@ def of_request(request: RetrainRequest, trail: Sequence[Transition]) -> Iterator
 
 
 def _of_transition(request: RetrainRequest, entry: Transition) -> tuple[Kind, str] | None:
-    detail = entry.detail
+    detail, told = entry.detail, None
     if entry.from_state is entry.to_state:
-        return None
+        return told
     match entry.to_state:
         case State.REQUESTED if entry.from_state is None:
-            return Kind.REQUESTED, f"a new model is requested, by {entry.actor}: {request.reason}"
+            told = Kind.REQUESTED, f"a new model is requested, by {entry.actor}: {request.reason}"
         case State.CLAIMED:
-            return Kind.CLAIMED, f"claimed by {entry.actor}"
+            told = Kind.CLAIMED, f"claimed by {entry.actor}"
         case State.TRAINED:
-            return Kind.TRAINED, f"trained: run {detail.get('run_id')}"
+            told = Kind.TRAINED, f"trained: run {detail.get('run_id')}"
         case State.GATED:
-            return (Kind.PASSED if detail.get("passed") else Kind.REFUSED), _gated(detail)
+            told = (Kind.PASSED if detail.get("passed") else Kind.REFUSED), _gated(detail)
         case State.REJECTED | State.FAILED | State.EXPIRED:
             why = detail.get("error") or "; ".join(detail.get("reasons", ())) or detail.get("cancelled", "")
-            return Kind.FAILED, f"the request is {entry.to_state}: {why}"
-    return None
+            told = Kind.FAILED, f"the request is {entry.to_state}: {why}"
+    return told
 
 
 def _gated(detail: Mapping[str, Any]) -> str:

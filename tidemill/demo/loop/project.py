@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tidemill import environment
 from tidemill.config.errors import TerminalError
+from tidemill.config.origin import ENV_PREFIX
 from tidemill.config.project import FILE, VARIABLE, current_project
 
 TEMPLATE = Path(__file__).resolve().parent / "template"
@@ -38,5 +39,7 @@ def make(root: Path) -> Path:
 def enter(root: Path) -> None:
     """Makes ``root`` the project of this process and of those it starts."""
     os.environ[VARIABLE] = str(root)
+    # A copy of the project, which a person makes in the end, works on this very home.
+    os.environ.setdefault(f"{ENV_PREFIX}HOME", str(root / ".tidemill"))
     environment.enter()
     current_project.cache_clear()

@@ -1,4 +1,4 @@
-"""Looking at what the loop has written down: the looks in the lake, the requests and the traffic in the control store."""
+"""Looking at what the loop has written down: looks in the lake, requests and the traffic in the control store."""
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -15,24 +15,23 @@ from tidemill.demo.loop.moments import Drifted, Moment, Seen, of_changes, of_loo
 
 LOOKS = """
     SELECT look_id, looked_at, judged, feature, is_drifted, statistic, effect, effect_limit
-    FROM looks WHERE use_case = ? AND looked_at >= ? ORDER BY looked_at
+    FROM looks WHERE use_case = ? ORDER BY looked_at
 """
 
 
 class Watch:
-    """Of one use case, from ``since`` on; each moment is given once."""
+    """Of one use case; each moment is given once."""
 
-    def __init__(self, settings: Settings, store: ControlStore, use_case: str, since: datetime) -> None:
+    def __init__(self, settings: Settings, store: ControlStore, use_case: str) -> None:
         self._settings = settings
         self._store = store
         self._use_case = use_case
-        self._since = since
         self._version: int | None = None
         self._seen: set[str] = set()
 
     def news(self) -> list[Moment]:
         """What has happened since the last call, in the order of its times."""
-        fresh = [moment for moment in self._all() if moment.key not in self._seen and moment.at >= self._since]
+        fresh = [moment for moment in self._all() if moment.key not in self._seen]
         self._seen.update(moment.key for moment in fresh)
         return sorted(fresh, key=lambda moment: moment.at)
 
@@ -56,7 +55,7 @@ class Watch:
         with duckdb.connect() as connection:
             connection.execute("SET TimeZone = 'UTC'")
             connection.register("looks", arrow.source(delta))
-            rows = connection.execute(LOOKS, [self._use_case, self._since]).fetchall()
+            rows = connection.execute(LOOKS, [self._use_case]).fetchall()
         self._version = delta.version()
         return _grouped(rows)
 
