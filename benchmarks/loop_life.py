@@ -1,4 +1,4 @@
-"""A year of the closed loop in ``loop_years.py``: looks, requests, trainings, gates and rollouts, by a clock of its own.
+"""A year of the closed loop in ``loop_years.py``: looks, requests, trainings, gates, rollouts, by a clock of its own.
 
 Every six hours there is a look, as ``monitor_<use case>`` takes it, and what follows from it. A request is claimed when
 no rollout runs; a training takes no time.
@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 import numpy as np
 from loop_models import BEGAN, Model, gated, trained, true_auc, true_loss
 from loop_monitors import Champion, Log, drift_ask, judged, performance_ask, time
-from loop_rollout import HOUR, Running, Served, begun, decided
+from loop_rollout import HOUR, Running, Served, Shown, begun, decided
 from loop_world import DAY, Asked, Floats
 from sqlalchemy import Connection
 
@@ -126,9 +126,10 @@ class Loop:
         self._step(running, end)
 
     def _step(self, running: Running, now: float) -> None:
-        asked = self._setting.asked
+        asked, answered = self._setting.asked, self._setting.answered
         step = asked.between(running.step_since, now)
-        decision = decided(running, asked, self._setting.answered, step, self._log.said, now)
+        shown = Shown(asked.customer[step], self._log.said[step], answered.ms[step], answered.fails[step])
+        decision = decided(running, shown, now)
         match decision.action:
             case Action.STEP if decision.traffic is not None:
                 running.traffic, running.step_since = decision.traffic, now

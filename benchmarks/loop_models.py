@@ -12,7 +12,6 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from loop_world import CUSTOMERS, DAY, FEATURES, Asked, Floats
 from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import Pipeline

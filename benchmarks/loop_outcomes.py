@@ -1,4 +1,4 @@
-"""What a simulated year of ``loop_years.py`` comes to: by the loop as it ships, and by those that it is held against."""
+"""What a year of ``loop_years.py`` comes to: by the loop as it ships, and by those that it is held against."""
 
 from collections.abc import Mapping
 from pathlib import Path

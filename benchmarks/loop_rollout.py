@@ -1,4 +1,4 @@
-"""A rollout in ``loop_years.py``: the traffic between champion and challenger, and the project's decision every hour."""
+"""A rollout in ``loop_years.py``: the traffic of champion and challenger, and the project's decision every hour."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -6,14 +6,14 @@ from datetime import datetime, timedelta
 import numpy as np
 import numpy.typing as npt
 from loop_models import BEGAN, SPEC, USE_CASE, Model
-from loop_world import CUSTOMERS, DAY, Asked, Floats
+from loop_world import CUSTOMERS, DAY, Floats, Integers
 
 from ml_modeling.replay.comparing import Replayed
 from ml_modeling.replay.saying import Saying
 from model_serving.arms import is_drawn, salt_of
 from monitoring.control import Lease, ModelRef, Policy, Traffic
 from monitoring.rollout.contest import contest
-from monitoring.rollout.deciding import Action, Decision, Standing, decide
+from monitoring.rollout.deciding import Decision, Standing, decide
 from monitoring.rollout.figures import ChallengerFigures, Figures, Spread
 from monitoring.rollout.guards import slow_limit
 from monitoring.rollout.plan import Plan, plan_of
@@ -85,18 +85,28 @@ def _points(challenger: Model, plan: Plan) -> Floats:
     return points
 
 
-def decided(running: Running, year: Asked, answered: Served, rows: slice, said: Floats, now: float) -> Decision:
-    """What is to be done, by the ``rows`` of the step so far, where ``said`` is what was answered."""
-    figures = _figures(running, year, answered, rows, said)
+@dataclass(frozen=True)
+class Shown:
+    """The predictions of a step so far: who asked, what was said, in how many ms, and at which a challenger fails."""
+
+    customer: Integers
+    said: Floats
+    ms: Floats
+    fails: Marks
+
+
+def decided(running: Running, shown: Shown, now: float) -> Decision:
+    """What is to be done."""
+    figures = _figures(running, shown)
     standing = Standing(running.plan, running.traffic, _time(running.step_since), _time(running.began))
     return decide(SPEC.rollout, standing, figures, _time(now))
 
 
-def _figures(running: Running, year: Asked, answered: Served, rows: slice, said: Floats) -> Figures:
-    is_its = running.is_challengers[year.customer[rows]]
-    failed = is_its & answered.fails[rows]
+def _figures(running: Running, shown: Shown) -> Figures:
+    is_its = running.is_challengers[shown.customer]
+    failed = is_its & shown.fails
     own, champions = is_its & ~failed, ~is_its
-    ms = answered.ms[rows]
+    ms = shown.ms
     p95 = float(np.quantile(ms[champions], 0.95)) if champions.any() else None
     slow_ms = slow_limit(SPEC.rollout.guards, p95)
     slow = 0 if slow_ms is None else int((ms[own] > slow_ms).sum())
@@ -105,8 +115,8 @@ def _figures(running: Running, year: Asked, answered: Served, rows: slice, said:
         challenger=of_it,
         champion_answers=int(champions.sum()),
         champion_p95_ms=p95,
-        scores=_spread(running.challenger_cells, said[rows][own]),
-        champion_scores=_spread(running.champion_cells, said[rows][champions]),
+        scores=_spread(running.challenger_cells, shown.said[own]),
+        champion_scores=_spread(running.champion_cells, shown.said[champions]),
         # Labels take up to 90 days, and a rollout at most 14: none of its outcomes is settled while it runs.
         contest=contest(iter(()), 0, 0),
     )
@@ -122,6 +132,3 @@ def _spread(cells: Expected | None, said: Floats) -> Spread:
 
 def _time(seconds: float) -> datetime:
     return BEGAN + timedelta(seconds=seconds)
-
-
-__all__ = ["HOUR", "Action", "Running", "Served", "begun", "decided", "served"]
