@@ -39,11 +39,19 @@ class Trainings:
     def __init__(self, asked: Asked) -> None:
         self._asked = asked
         self._by_day: dict[int, Model] = {}
+        self._passed: dict[tuple[int, int], bool] = {}
 
     def of(self, day: int) -> Model:
         if day not in self._by_day:
             self._by_day[day] = trained(self._asked, day)
         return self._by_day[day]
+
+    def passes(self, model: Model, champion: Model) -> bool:
+        """Whether the gates let ``model`` pass beside ``champion``."""
+        pair = model.day, champion.day
+        if pair not in self._passed:
+            self._passed[pair] = gated(model, champion).passed
+        return self._passed[pair]
 
 
 @dataclass(frozen=True)
@@ -79,6 +87,7 @@ class Setting:
     trainings: Trainings
     begin: int
     end: int
+    limits: Limits = Limits()
     with_classifier: bool = False
 
 
@@ -166,7 +175,7 @@ class Loop:
             return
         self._life.found.append((now, ask.source))
         self._clock.now = time(now)
-        answer = self._store.requests.ask(replace(ask, use_case=self._name), Limits())
+        answer = self._store.requests.ask(replace(ask, use_case=self._name), self._setting.limits)
         if not isinstance(answer, RetrainRequest):
             self._life.refused += 1
         elif answer.asked == 1:
@@ -187,7 +196,7 @@ class Loop:
         self._life.trained.append(now)
         self._store.requests.advance(request.lease, State.CLAIMED, State.TRAINED, {})
         self._store.requests.advance(request.lease, State.TRAINED, State.GATED, {})
-        if not gated(model, champion).passed:
+        if not self._setting.trainings.passes(model, champion):
             self._life.rejected.append(now)
             self._end(request.lease, State.GATED, State.REJECTED, now)
             return

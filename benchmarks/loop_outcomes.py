@@ -1,6 +1,7 @@
 """What a year of ``loop_years.py`` comes to: by the loop as it ships, and by those that it is held against."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from loop_rollout import served
 from loop_world import CALM, DAY, DRIFTS, NONE, Drift, Floats, World, asked, people
 from pydantic import BaseModel, ConfigDict
 
-from monitoring.control import ControlStore, Source
+from monitoring.control import ControlStore, Limits, Source
 
 A_DAY = 400
 BEGIN = 330
@@ -68,13 +69,25 @@ def drift_of(year: int) -> Drift:
     return KINDS[year % len(KINDS)]
 
 
-def outcome(year: int, seed: int, folder: Path, *, days: int = DAYS, with_classifier: bool = False) -> Outcome:
+@dataclass(frozen=True)
+class Terms:
+    """By what years are drawn, and lived through; the limits on requests are those that ship."""
+
+    seed: int = 0
+    days: int = DAYS
+    limits: Limits = Limits()
+    with_classifier: bool = False
+
+
+def outcome(year: int, terms: Terms, folder: Path) -> Outcome:
     """Lives through a year; ``folder`` is where its control store may be for so long."""
-    random, drift = np.random.default_rng([seed, year]), drift_of(year)
+    random, drift, days = np.random.default_rng([terms.seed, year]), drift_of(year), terms.days
     onset = int(random.integers(EARLIEST, LATEST + 1)) if drift is not NONE else None
     everything = asked(random, drift, BEGIN + (days if onset is None else onset), BEGIN + days, A_DAY)
     answered = served(random, len(everything))
-    setting = Setting(everything, answered, Trainings(everything), BEGIN, BEGIN + days, with_classifier)
+    setting = Setting(
+        everything, answered, Trainings(everything), BEGIN, BEGIN + days, terms.limits, terms.with_classifier
+    )
     clock = SetClock()
     with ControlStore(f"sqlite:///{folder}/year-{year}.db", clock) as store:
         ships = Loop(setting, store, clock, "ships").lived()

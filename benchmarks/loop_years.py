@@ -11,13 +11,16 @@ Prints tables in Markdown, and how far it is on standard error.
 
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from datetime import timedelta
 from pathlib import Path
 
 import click
-from loop_outcomes import Outcome, outcome
+from loop_outcomes import Outcome, Terms, outcome
 from loop_tables import tables
+
+from monitoring.control import Limits
 
 
 def kept(file: Path | None) -> dict[int, Outcome]:
@@ -28,14 +31,14 @@ def kept(file: Path | None) -> dict[int, Outcome]:
     return {lived.year: lived for lived in read}
 
 
-def lived(years: list[int], seed: int, processes: int, *, with_classifier: bool) -> Iterator[Outcome]:
+def lived(years: Sequence[int], terms: Terms, processes: int) -> Iterator[Outcome]:
     """The outcomes of ``years``, as they come."""
     with tempfile.TemporaryDirectory() as folder:
         if processes == 1:
-            yield from (outcome(year, seed, Path(folder), with_classifier=with_classifier) for year in years)
+            yield from (outcome(year, terms, Path(folder)) for year in years)
             return
         with ProcessPoolExecutor(processes) as pool:
-            asked = [pool.submit(outcome, year, seed, Path(folder), with_classifier=with_classifier) for year in years]
+            asked = [pool.submit(outcome, year, terms, Path(folder)) for year in years]
             yield from (done.result() for done in as_completed(asked))
 
 
@@ -45,21 +48,33 @@ def lived(years: list[int], seed: int, processes: int, *, with_classifier: bool)
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--processes", type=click.IntRange(min=1), default=1, show_default=True)
 @click.option("--keep", type=click.Path(path_type=Path), help="A file of years, one a line, that is gone on with.")
+@click.option("--cool-down-hours", type=float, help="Instead of the cool-down that ships.")
 @click.option("--classifier", is_flag=True, help="Looks with the domain classifier too, which takes ten times as long.")
-def main(years: int, first: int, seed: int, processes: int, keep: Path | None, classifier: bool) -> None:  # noqa: PLR0913, PLR0917 - options of a command
+def main(  # noqa: PLR0913, PLR0917 - options of a command
+    years: int,
+    first: int,
+    seed: int,
+    processes: int,
+    keep: Path | None,
+    cool_down_hours: float | None,
+    classifier: bool,
+) -> None:
     """Print the tables."""
-    numbers = range(first, first + years)
-    all_kept = kept(keep)
+    limits = Limits() if cool_down_hours is None else Limits(cool_down=timedelta(hours=cool_down_hours))
+    terms = Terms(seed, limits=limits, with_classifier=classifier)
+    numbers, all_kept = range(first, first + years), kept(keep)
     outcomes = [all_kept[number] for number in numbers if number in all_kept]
     missing = [number for number in numbers if number not in all_kept]
-    new = lived(missing, seed, processes, with_classifier=classifier)
-    with click.progressbar(new, length=len(missing), label="years", file=sys.stderr) as bar:
+    with click.progressbar(
+        lived(missing, terms, processes), length=len(missing), label="years", file=sys.stderr
+    ) as bar:
         for done in bar:
             outcomes.append(done)
             if keep is not None:
                 with keep.open("a") as file:
                     file.write(done.model_dump_json() + "\n")
-    click.echo(f"{len(outcomes)} years, seed {seed}\n")
+    told = f"{len(outcomes)} years, seed {seed}, a cool-down of {limits.cool_down / timedelta(hours=1):g} hours"
+    click.echo(f"{told}{', with the domain classifier' if classifier else ''}\n")
     for line in tables(outcomes):
         click.echo(line)
 
