@@ -87,7 +87,7 @@ class Setting:
     trainings: Trainings
     begin: int
     end: int
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
     with_classifier: bool = False
 
 

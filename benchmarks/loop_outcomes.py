@@ -1,7 +1,7 @@
 """What a year of ``loop_years.py`` comes to: by the loop as it ships, and by those that it is held against."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -75,7 +75,7 @@ class Terms:
 
     seed: int = 0
     days: int = DAYS
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
     with_classifier: bool = False
 
 
