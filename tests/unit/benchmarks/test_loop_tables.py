@@ -5,7 +5,7 @@ from loop_tables import delay, mean, rate, share, tables
 
 
 def told(**changed: object) -> Told:
-    nothing = {name: () for name in Told.model_fields} | {"refused": 0}
+    nothing = dict.fromkeys(Told.model_fields, ()) | {"refused": 0}
     return Told.model_validate(nothing | changed)
 
 
@@ -39,7 +39,7 @@ def test_what_happened_before_the_change_is_false_and_what_came_after_is_not() -
         trained=(50.0, 101.0, 110.0),
         promoted=(Promoted(day=57.0, loss=0.001, auc=-0.001), Promoted(day=108.0, loss=-0.01, auc=-0.03)),
     )
-    losses = {name: 0.15 for name in ("never", "daily", SHIPS, OUTCOMES)} | {"oracle": 0.14}
+    losses = dict.fromkeys(("never", "daily", SHIPS, OUTCOMES), 0.15) | {"oracle": 0.14}
     loops = {SHIPS: drifted, OUTCOMES: drifted}
     of_year = Outcome(year=1, kind="covariate shift", size="1.0 SD", onset=100, loops=loops, losses=losses)
     lines = list(tables([of_year]))
