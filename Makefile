@@ -23,7 +23,7 @@ KEEP ?= 1
 HOURS ?= 1
 SEED ?= 1
 
-.PHONY: help bootstrap setup wheel lint format test test-unit test-integration test-matrices test-attacks soak test-airflow test-e2e test-troubles test-docs demo up down status clean
+.PHONY: help bootstrap setup wheel lint format test test-unit test-integration test-matrices test-loop test-attacks soak test-airflow test-e2e test-troubles test-docs demo up down status clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / {printf "  \033[1m%-18s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -87,6 +87,10 @@ test-integration: setup ## tests on the real Kafka, Spark, Redis, MLflow and Fea
 test-matrices: setup ## the integration tests' matrices in full: CI tries some cases of each
 	.venv/bin/pytest tests/integration -m matrix
 
+test-loop: setup ## the closed loop under faults: kill -9 of each part at each state of a request, and what was seen
+	.venv/bin/pytest tests/integration -m loop
+	.venv-airflow/bin/pytest tests/airflow_orchestration -m loop
+
 test-attacks: setup ## long attacks: thousands of generated requests and orders of loss, planted faults, frozen processes
 	.venv/bin/pytest tests/integration tests/troubles -m attack
 
@@ -94,7 +98,7 @@ soak: setup ## run the whole stack under requests, events and kills for HOURS, j
 	.venv/bin/python -m tests.soak --hours $(HOURS) --seed $(SEED)
 
 test-airflow: setup ## tests of the DAGs and plugins in the real Airflow
-	.venv-airflow/bin/pytest tests/airflow_orchestration
+	.venv-airflow/bin/pytest tests/airflow_orchestration -m "not matrix"
 
 test-e2e: setup ## kill things and count; run a project of a user's from a wheel, as its page says
 	.venv/bin/pytest tests/e2e

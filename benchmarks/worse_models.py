@@ -12,7 +12,9 @@ from collections.abc import Callable
 
 import click
 import numpy as np
+import pyarrow as pa
 
+from monitoring.performance.apart import AT, UNIT, apart
 from monitoring.performance.betting import evidence
 from monitoring.performance.losses import Floats
 
@@ -72,6 +74,7 @@ def main(runs: int) -> None:
             ours, theirs = (np.mean([at(losses) is not None for losses in streams]) for at in (found_at, repeated_at))
             click.echo(f"{name:>15} {mean:6.2f} {ours:7.1%} {theirs:14.1%}")
     _late(np.random.default_rng(7), runs)
+    _often(np.random.default_rng(7), runs)
     click.echo("\nfound after how many losses (median; share found within 10,000), by when it became worse")
     click.echo(f"{'losses':>15} {'mean':>6} {'after 0':>16} {'after 1,000':>16} {'after 10,000':>16}")
     for name, draw in KINDS.items():
@@ -99,6 +102,27 @@ def _late_alarms(random: np.random.Generator, fraud_days: float, other_days: flo
         bool(evidence(of, bound).log_e.max() >= -math.log(ALPHA)) for of in (losses[np.argsort(known)], losses)
     )
     return in_order_known, in_order_made
+
+
+def _often(random: np.random.Generator, runs: int) -> None:
+    """False alarms when customers are asked about again and again within the horizon of one outcome, 90 days."""
+    click.echo("\never called worse, 500 customers, 4 outcomes of each, asked about again within the horizon of one")
+    click.echo(f"{'times an outcome':>17} {'all count':>12} {'once each':>12}")
+    for times in (1, 3, 10, 30):
+        alarms = np.mean([_often_alarms(random, times) for _ in range(runs)], axis=0)
+        click.echo(f"{times:17} {alarms[0]:12.1%} {alarms[1]:12.1%}")
+
+
+def _often_alarms(random: np.random.Generator, times: int) -> tuple[bool, bool]:
+    outcomes = np.repeat(coins(random, 500 * 4, BOUND), times)
+    customers = np.repeat(np.arange(500), 4 * times)
+    days = np.tile(np.arange(4 * times) * (90 / times), 500)
+    columns = {UNIT: customers.astype(str), AT: days, "loss": outcomes}
+    sorted_rows = pa.table(columns).sort_by([(UNIT, "ascending"), (AT, "ascending")]).combine_chunks().to_batches()
+    kept = pa.Table.from_batches(list(apart(sorted_rows, 90)))
+    in_order = (outcomes[np.argsort(days, kind="stable")], kept.sort_by(AT)["loss"].to_numpy())
+    of_all, once = (bool(evidence(losses, BOUND).log_e.max() >= -math.log(ALPHA)) for losses in in_order)
+    return of_all, once
 
 
 def _delay(random: np.random.Generator, draw: Draw, mean: float, good: int, runs: int) -> str:

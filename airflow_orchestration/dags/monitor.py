@@ -1,4 +1,4 @@
-"""A DAG ``monitor_<use case>`` for each use case that has a ``model.yaml``: is it still asked what it learnt from?"""
+"""A DAG ``monitor_<use case>`` for each use case that has a ``model.yaml``: is its model still what it was?"""
 
 from datetime import timedelta
 
@@ -19,6 +19,10 @@ with the profile of what it learnt from. Verdicts go to `gold/drift`, a page of 
 metrics to `metrics/` in the home folder. When its inputs or its answers drifted, a retraining is asked for, once
 however often this is found: `tidemill retrain list {use_case}` shows the request. So it is, where `model.yaml` says
 `retraining: {{new_rows: N}}`, when the tables have so many more rows than the champion knew.
+
+`standing` judges the champion by what came true of its answers, which the DAG `prediction_outcomes` has joined: when it
+is worse than at training, a retraining is asked for. It is skipped while no outcome is known, or where the champion's
+run says nothing of its loss; its log has the reason (`why`).
 
 Without a champion there is nothing to look at, and the run ends well.
 {trouble}
@@ -54,6 +58,13 @@ def monitor_dag(monitor: Monitor) -> DAG:
             command=["tidemill", "retrain", "new-data", monitor.use_case, "--by", "new data monitor", "--json"],
             execution_timeout=timedelta(minutes=10),
             doc_md="Asks for a retraining when there are `retraining.new_rows` more rows than the champion knew.",
+        )
+        PlatformCommandOperator(
+            task_id="standing",
+            command=["tidemill", "models", "standing", monitor.use_case, "--request", "--json"],
+            skip_without="verdict",
+            execution_timeout=timedelta(minutes=30),
+            doc_md="Asks for a retraining when what came true says that the champion is worse than at training.",
         )
     return dag
 

@@ -21,7 +21,7 @@ from ml_modeling.registry.unscored import STALE
 from ml_modeling.use_case import UseCase
 from tidemill.config.settings import Settings
 
-REVISION = 1
+REVISION = 2
 GROUP = ("use_case", "model_run_id", "model_id", "arm", "event_date")
 COUNTS = "counts"
 

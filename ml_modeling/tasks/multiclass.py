@@ -94,6 +94,7 @@ class MulticlassTask:
             **f1,
             "accuracy": float(metrics.accuracy_score(y, chosen)),
             "log_loss": float(metrics.log_loss(y, likely, labels=list(classes))),
+            "brier": float(_squares(y, scoring.scores).mean()),
         }
 
     def weighted(self, weights: Floats, examples: Examples, scoring: Scoring) -> dict[str, Floats]:
@@ -107,6 +108,7 @@ class MulticlassTask:
             "weighted_f1": (f1 * true).sum(axis=1) / total,
             "accuracy": weights @ (chosen == y) / total,
             "log_loss": weights @ losses / total,
+            "brier": weights @ _squares(y, scoring.scores) / total,
         }
 
     def report(self, common: Common, test: Examples, scoring: Scoring) -> EvaluationReport:
@@ -157,6 +159,12 @@ class MulticlassTask:
             "- An entity without features gets these shares as its scores, which say nothing about it, and the "
             f"cold-start decision (`{self.spec.cold_start.decision}`)."
         )
+
+
+def _squares(y: Integers, scores: Floats) -> Floats:
+    """Half of Brier's score of 1950 of each row, between 0 and 1 as that of yes or no."""
+    squares: Floats = ((scores - np.eye(scores.shape[1])[y]) ** 2).sum(axis=1) / 2
+    return squares
 
 
 def _f1_by_class(weights: Floats, y: Integers, chosen: Integers, classes: int) -> tuple[Floats, Floats]:

@@ -2,14 +2,15 @@
 
 from contextlib import ExitStack
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+from monitoring.performance.outcome_losses import LARGEST
 from monitoring.rollout import scores
 from monitoring.rollout.contest import Contest
 from monitoring.rollout.figures import Figures
 from monitoring.rollout.guards import slow_limit
 from monitoring.rollout.log import CHALLENGER, CHAMPION, StepLog, Window, step_log
-from monitoring.rollout.outcomes import LARGEST, outcomes
+from monitoring.rollout.outcomes import outcomes
 from monitoring.rollout.running import Running
 from monitoring.rollout.work import Work
 
@@ -22,7 +23,8 @@ LABEL_DELAY = "label_delay_days"
 def measure(work: Work, rollout: Running) -> Figures:
     """What the step has shown so far; nothing where nothing was logged yet."""
     champion = rollout.now.traffic.champion
-    step = Window(work.place.name, rollout.step_epochs, rollout.began.at, champion, rollout.challenger)
+    since = _since(rollout.began.at, work.place.store.now(), work.spec.longest)
+    step = Window(work.place.name, rollout.step_epochs, since, champion, rollout.challenger)
     whole = replace(step, epochs=rollout.epochs)
     contest = _contest(work, rollout, whole)
     with ExitStack() as opened:
@@ -36,13 +38,17 @@ def measure(work: Work, rollout: Running) -> Figures:
         return replace(_of_step(work, log, rollout, p95), champion_answers=answers, contest=contest)
 
 
+def _since(began_at: datetime, now: datetime, longest: timedelta) -> datetime:
+    """No later than the rollout's first answer: a begin that lies ahead is of a clock that was wrong then."""
+    return began_at if began_at <= now else now - longest
+
+
 def _contest(work: Work, rollout: Running, window: Window) -> Contest | None:
     error, delay = (rollout.began.evidence.get(key) for key in (MEAN_ERROR, LABEL_DELAY))
     if not isinstance(delay, int | float):
         return None
-    until = work.place.store.now() - timedelta(days=delay)
     largest = LARGEST * error if isinstance(error, int | float) else None
-    return outcomes(work.place.settings, work.use_case, window, until, largest)
+    return outcomes(work.place.settings, work.use_case, window, timedelta(days=delay), largest)
 
 
 def _of_step(work: Work, log: StepLog, rollout: Running, champion_p95_ms: float | None) -> Figures:

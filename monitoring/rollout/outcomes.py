@@ -6,7 +6,7 @@ promoted by them.
 """
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import timedelta
 from typing import Any
 
 import duckdb
@@ -15,33 +15,22 @@ import numpy as np
 from data_lake import arrow
 from data_lake.delta_rs import MissingTableError, open_table
 from data_lake.tables import UnknownTableError, table
-from feature_store.definitions import Classes, Task
+from feature_store.definitions import Task
 from ml_modeling.use_case import UseCase
+from monitoring.performance.outcome_losses import KNOWN_UNTIL, LOSSES, OUTCOMES, parameters
 from monitoring.rollout.contest import Contest, Floats, contest
 from monitoring.rollout.log import CLOCKS, Window
 from tidemill.config.settings import Settings
 
-OUTCOMES = "gold/prediction_outcomes"
 ROWS = 50_000
-LARGEST = 4.0
-"""An error of so many times the mean one at training, or more, is the loss 1."""
-
-LOSSES = {
-    Task.BINARY: "power(score - label, 2)",
-    Task.MULTICLASS: (
-        "(list_sum(list_transform(map_values(scores), lambda p: p * p)) - 2 * scores[$classes[label::INT + 1]] + 1) / 2"
-    ),
-    Task.REGRESSION: "least(abs(value - label) / $largest, 1)",
-}
-"""Of each task: the squared error of the probability, half of Brier's score of 1950, the absolute error."""
 
 
 def outcomes(
-    settings: Settings, use_case: UseCase, window: Window, until: datetime, largest: float | None
+    settings: Settings, use_case: UseCase, window: Window, delay: timedelta, largest: float | None
 ) -> Contest | None:
-    """What came true of the answers from the window's time up to ``until``, which is as long ago as labels take.
+    """What came true of the answers from the window's time up to ``delay``, as long as labels take, before the newest.
 
-    ``largest`` is the error that is the loss 1, of a question that wants a number. None where no table has outcomes, or
+    ``largest`` is the error that is the loss 1, of a question that wants a number. None where no outcome is known, or
     nothing says how large an error is.
     """
     try:
@@ -52,35 +41,29 @@ def outcomes(
     if window.champion is None or (task is Task.REGRESSION and not largest):
         return None
     since = window.since - CLOCKS
-    values = {
+    values: dict[str, Any] = {
         "use_case": window.use_case,
         "month": f"{since:%Y-%m}",
         "since": since,
         "began": window.since,
-        "until": until,
         "champion_run": window.champion.run_id,
         "champion_model": window.champion.model_id,
         "challenger_run": window.challenger.run_id,
         "challenger_model": window.challenger.model_id,
-        **_of_task(use_case, largest),
+        **parameters(use_case, largest),
     }
     pairs = PAIRS.format(loss=LOSSES[task])
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         connection.register("outcomes", arrow.source(delta))
+        ((newest,),) = connection.execute(KNOWN_UNTIL, {"use_case": window.use_case}).fetchall()
+        if newest is None:
+            return None
+        values["until"] = newest - delay
         counted = f"{pairs} SELECT count(*) FILTER (NOT is_challenger), count(*) FILTER (is_challenger) FROM firsts"  # noqa: S608
         champion, challenger = connection.execute(counted, values).fetchall()[0]
         reader = connection.sql(f"{pairs} {DIFFERENCES}", params=values).to_arrow_reader(ROWS)
         return contest(_differences(reader), int(champion), int(challenger))
-
-
-def _of_task(use_case: UseCase, largest: float | None) -> dict[str, Any]:
-    match use_case.task.name, use_case.question.answer:
-        case Task.MULTICLASS, Classes() as answer:
-            return {"classes": list(answer.names)}
-        case Task.REGRESSION, _:
-            return {"largest": largest}
-    return {}
 
 
 def _differences(reader: Any) -> Iterator[Floats]:

@@ -11,22 +11,19 @@ import shutil
 import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 
 from airflow_orchestration.environment import airflow_environment
-from airflow_orchestration.processes import initialisation_commands, service_commands
+from airflow_orchestration.processes import initialisation_commands
 from tests.airflow_orchestration.platform_double import PlatformDouble
+from tests.airflow_orchestration.services import Services
 from tidemill.airflow_api import AirflowApi
 from tidemill.airflow_client import AirflowClient
 from tidemill.config.project import current_project
 from tidemill.config.settings import REPO, Schedules, Settings, load_settings
-
-READY_TIMEOUT_S = 180.0
 
 
 def _free_port() -> int:
@@ -61,6 +58,12 @@ HOME = Path(tempfile.mkdtemp(prefix="tidemill-airflow-"))
 SETTINGS = _temporary_settings(HOME)
 # Airflow reads its configuration when it is first imported, which is when pytest imports the test modules.
 os.environ.update(airflow_environment(SETTINGS))
+# What a scheduler that died leaves behind is looked for every five minutes: here, tests wait for it.
+SOONER = {
+    "ORPHANED_TASKS_CHECK_INTERVAL": "10",
+    "SCHEDULER_HEALTH_CHECK_THRESHOLD": "30",
+}
+os.environ.update({f"AIRFLOW__SCHEDULER__{name}": value for name, value in SOONER.items()})
 
 
 def pytest_sessionfinish() -> None:
@@ -81,51 +84,20 @@ def database(settings: Settings) -> None:
 
 
 @pytest.fixture(scope="session")
-def airflow(settings: Settings, database: None) -> Iterator[Settings]:
+def services(settings: Settings, database: None) -> Iterator[Services]:
     """The API server, the scheduler, the DAG processor and the triggerer, running."""
-    processes = {
-        name: subprocess.Popen(
-            command,
-            cwd=HOME,
-            stdout=(HOME / f"{name}.log").open("wb"),
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        for name, command in service_commands(settings).items()
-    }
+    services = Services(settings, HOME)
     try:
-        _wait_healthy(settings, processes)
-        yield settings
+        services.start()
+        yield services
     finally:
-        for process in processes.values():
-            process.terminate()
-        for process in processes.values():
-            _stop(process)
+        services.stop()
 
 
-def _wait_healthy(settings: Settings, processes: dict[str, subprocess.Popen[bytes]]) -> None:
-    deadline = time.monotonic() + READY_TIMEOUT_S
-    health: object = None
-    while time.monotonic() < deadline:
-        for name, process in processes.items():
-            assert process.poll() is None, f"{name} ended: {(HOME / f'{name}.log').read_text()[-3000:]}"
-        try:
-            health = httpx.get(f"{settings.airflow.url}/api/v2/monitor/health", trust_env=False).json()
-        except httpx.TransportError:
-            time.sleep(1.0)
-            continue
-        if isinstance(health, dict) and all(part["status"] == "healthy" for part in health.values()):
-            return
-        time.sleep(1.0)
-    pytest.fail(f"Airflow was not healthy after {READY_TIMEOUT_S:.0f} s: {health}")
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    try:
-        process.wait(20)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+@pytest.fixture(scope="session")
+def airflow(settings: Settings, services: Services) -> Settings:
+    """The settings by which Airflow runs."""
+    return settings
 
 
 @pytest.fixture

@@ -58,3 +58,16 @@ def test_the_task_looks_at_the_time_of_its_run(folder: Path, database: None) -> 
     assert task.command[:6] == ["tidemill", "drift", "look", "basket", "--request", "--at"]
     assert "dag_run.run_after" in task.command[6]
     assert task.owner == "pricing"
+
+
+def test_the_champion_is_judged_by_its_outcomes_and_skipped_while_there_is_nothing_to_judge(
+    folder: Path, database: None
+) -> None:
+    declare(folder, "basket", {})
+    bag = DagBag(dag_folder=str(DAGS / "monitor.py"), bundle_name="dags-folder")
+    dag = bag.dags["monitor_basket"]
+    task = dag.get_task("standing")
+    assert task.command == ["tidemill", "models", "standing", "basket", "--request", "--json"]
+    assert task.skip_without == "verdict"
+    assert not task.upstream_task_ids
+    assert "`prediction_outcomes`" in dag.doc_md

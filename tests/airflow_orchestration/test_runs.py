@@ -148,12 +148,25 @@ def test_a_monitor_looks_at_the_time_of_its_run_and_a_second_try_at_the_same(
 ) -> None:
     platform.answer({"drift look churn": [{"exit": 75, "stderr": ["tidemill: MLflow is away"]}, {"stdout": ["done"]}]})
     run(client, "monitor_churn").raise_for_failure()
-    counted, first, second = sorted(platform.command_lines(), reverse=True)
+    counted, judged, first, second = sorted(platform.command_lines(), reverse=True)
+    assert judged == "models standing churn --request --json"
     assert counted == "retrain new-data churn --by new data monitor --json"
     asked = re.fullmatch(r"drift look churn --request --at (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)", first)
     assert asked is not None
     assert second == first
     assert datetime.now(UTC) - datetime.fromisoformat(asked[1]) < timedelta(hours=1)
+
+
+def test_a_monitor_skips_a_champion_of_whom_no_outcome_is_known_and_returns_the_verdict_on_another(
+    platform: PlatformDouble, client: AirflowClient
+) -> None:
+    unknown = {"standing": "unknown", "why": "no outcome of churn is known", "verdict": None, "request": None}
+    worse = {"standing": "worse", "verdict": {"outcomes": 900}, "request": {"state": "requested"}}
+    platform.answer({"models standing churn": [{"stdout": [json.dumps(said)]} for said in (unknown, worse)]})
+    first, second = (run(client, "monitor_churn") for _ in range(2))
+    first.raise_for_failure()
+    assert (first.tasks["standing"], second.tasks["standing"]) == ("skipped", "success")
+    assert client.returned(second, "standing") == worse
 
 
 REQUEST = {"request_id": "4a1b", "token": 2}

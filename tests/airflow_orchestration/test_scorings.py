@@ -9,9 +9,7 @@ from airflow.sdk.execution_time import macros
 
 from airflow_orchestration.environment import DAGS
 from airflow_orchestration.scorings import ScoringRun, scoring_runs
-from tests.airflow_orchestration.test_trainings import declare, folder
-
-__all__ = ["folder"]
+from tests.airflow_orchestration.test_trainings import declare
 
 GOOD = {"cutoffs": {}, "scoring": {"schedule": "@daily"}, "owner": "pricing", "tags": ["regression"]}
 

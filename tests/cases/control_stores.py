@@ -1,6 +1,10 @@
 """What tests of the control store share: asks, and a clock that is set by hand."""
 
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection
@@ -43,3 +47,12 @@ def request(asked: RetrainRequest | Suppressed | None) -> RetrainRequest:
 
 def model(version: str) -> ModelRef:
     return ModelRef(version, f"run-{version}", f"m-{version}", "c0ffee")
+
+
+@contextmanager
+def locked(file: Path) -> Iterator[None]:
+    """SQLite's file in the hands of one who does not let go of it: nobody else reads or writes."""
+    with closing(sqlite3.connect(file, isolation_level=None, timeout=60)) as connection:
+        connection.execute("PRAGMA locking_mode = EXCLUSIVE")  # one who only writes holds up no readers
+        connection.execute("BEGIN EXCLUSIVE")
+        yield

@@ -4,9 +4,7 @@
 ``nothing``, ``at POINT`` where it pauses, and at last the state that it led the request to, or the error's type.
 """
 
-import functools
 import os
-import signal
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -27,12 +25,10 @@ from monitoring.retraining.work import Work
 from monitoring.retraining.working_off import work_off
 from monitoring.rollout.running import ENDED
 from tests.cases import small_churn
+from tests.cases.dying import Point, after, before, kill
 from tidemill.config import load_settings
 from tidemill.config.errors import TidemillError
 from tidemill.config.interruption import raise_on_signals
-
-Happening = Callable[[], None]
-Call = Callable[..., Any]
 
 
 def fast(name: str) -> UseCase:
@@ -44,33 +40,6 @@ def fast(name: str) -> UseCase:
     )
     spec = spec.model_copy(update={"rollout": Rollout(policy="direct")})
     return replace(small_churn.CHURN, name=name, spec=spec).with_budget(1, 60.0)
-
-
-def before(owner: Any, name: str, happen: Happening, when: Callable[..., bool] = lambda *_, **__: True) -> None:
-    """Has ``owner.name`` begin with ``happen``, for the calls that ``when`` is true of."""
-    own: Call = getattr(owner, name)
-
-    @functools.wraps(own)
-    def wrapped(*arguments: Any, **named: Any) -> Any:
-        if when(*arguments, **named):
-            happen()
-        return own(*arguments, **named)
-
-    setattr(owner, name, wrapped)
-
-
-def after(owner: Any, name: str, happen: Happening, when: Callable[..., bool] = lambda *_, **__: True) -> None:
-    """Has ``owner.name`` end with ``happen``, as :func:`before`."""
-    own: Call = getattr(owner, name)
-
-    @functools.wraps(own)
-    def wrapped(*arguments: Any, **named: Any) -> Any:
-        result = own(*arguments, **named)
-        if when(*arguments, **named):
-            happen()
-        return result
-
-    setattr(owner, name, wrapped)
 
 
 def moves_to(state: State) -> Callable[..., bool]:
@@ -85,31 +54,27 @@ def ends_a_rollout(*_: Any, evidence: Mapping[str, Any], **__: Any) -> bool:
     return ENDED in evidence
 
 
-POINTS: dict[str, Callable[[Happening], None]] = {
-    "claimed": lambda happen: after(RetrainRequests, "claim", happen),
-    "run begun": lambda happen: before(small_churn, "data", happen),
-    "run half written": lambda happen: before(runs.TrainingRun, "log_model", happen),
-    "run finished": lambda happen: before(RetrainRequests, "advance", happen, moves_to(State.TRAINED)),
-    "trained": lambda happen: after(RetrainRequests, "advance", happen, moves_to(State.TRAINED)),
-    "half evaluated": lambda happen: before(runs.TrainingRun, "log_text", happen, writes(runs.EVALUATION)),
-    "evaluated": lambda happen: before(stages, "gate_run", happen),
-    "judged": lambda happen: before(RetrainRequests, "advance", happen, moves_to(State.GATED)),
-    "gated": lambda happen: after(RetrainRequests, "advance", happen, moves_to(State.GATED)),
-    "registered": lambda happen: after(stages, "register", happen),
-    "at its rollout": lambda happen: after(RetrainRequests, "advance", happen, moves_to(State.CANARY)),
-    "handed over": lambda happen: before(stages, "step", happen),
-    "rollout begun": lambda happen: after(Rollouts, "change", happen),
-    "intended": lambda happen: after(promotion.audit, "intend", happen),
-    "alias moved": lambda happen: before(promotion, "_complete", happen),
-    "promotion written": lambda happen: before(Rollouts, "change", happen, ends_a_rollout),
-    "rollout ended": lambda happen: before(RetrainRequests, "advance", happen, moves_to(State.PROMOTED)),
-    "promoted": lambda happen: after(RetrainRequests, "advance", happen, moves_to(State.PROMOTED)),
+POINTS: dict[str, Point] = {
+    "claimed": after(RetrainRequests, "claim"),
+    "run begun": before(small_churn, "data"),
+    "run half written": before(runs.TrainingRun, "log_model"),
+    "run finished": before(RetrainRequests, "advance", moves_to(State.TRAINED)),
+    "trained": after(RetrainRequests, "advance", moves_to(State.TRAINED)),
+    "half evaluated": before(runs.TrainingRun, "log_text", writes(runs.EVALUATION)),
+    "evaluated": before(stages, "gate_run"),
+    "judged": before(RetrainRequests, "advance", moves_to(State.GATED)),
+    "gated": after(RetrainRequests, "advance", moves_to(State.GATED)),
+    "registered": after(stages, "register"),
+    "at its rollout": after(RetrainRequests, "advance", moves_to(State.CANARY)),
+    "handed over": before(stages, "step"),
+    "rollout begun": after(Rollouts, "change"),
+    "intended": after(promotion.audit, "intend"),
+    "alias moved": before(promotion, "_complete"),
+    "promotion written": before(Rollouts, "change", ends_a_rollout),
+    "rollout ended": before(RetrainRequests, "advance", moves_to(State.PROMOTED)),
+    "promoted": after(RetrainRequests, "advance", moves_to(State.PROMOTED)),
 }
 """Where a worker may be in the way of a request, in their order."""
-
-
-def kill() -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def pause(point: str) -> None:

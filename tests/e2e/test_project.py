@@ -76,6 +76,7 @@ class Project:
 
     shell: Shell
     url: str
+    request_id: str
     predictions: Mapping[str, Mapping[str, Any]]
 
     @property
@@ -106,8 +107,10 @@ def project(environment: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
         for command in until_it_stops:
             shell.run(command)
         url = shell.run("tidemill config get serving.url").stdout.strip()
-        asked = Project(shell, url, {}).ask("predict", {"instances": [{"user_id": user} for user in USERS]})
-        yield Project(shell, url, {prediction["user_id"]: prediction for prediction in asked["predictions"]})
+        asked = Project(shell, url, "", {}).ask("predict", {"instances": [{"user_id": user} for user in USERS]})
+        yield Project(
+            shell, url, asked["request_id"], {prediction["user_id"]: prediction for prediction in asked["predictions"]}
+        )
         shell.run(stop)
         assert not running_of(place), "after the page's last command nothing of it runs"
     finally:
@@ -169,7 +172,7 @@ def test_no_command_warns_or_complains(project: Project) -> None:
 
 
 def test_the_training_went_through_airflow_and_its_model_answers(project: Project) -> None:
-    said = project.shell.last("tidemill dags run retrain_next_visits")
+    said = project.shell.last("tidemill retrain request next_visits")
     assert "promote: success" in said.stderr
     answer = json.loads(project.shell.last("curl -fs --retry").stdout)
     assert [prediction["user_id"] for prediction in answer["predictions"]] == ["U0001", "U0002"]
@@ -209,7 +212,8 @@ def test_the_features_and_answers_are_those_of_a_loop_over_the_visits(project: P
     visits: dict[str, list[Event]] = {}
     for visit in project.table("silver/visits"):
         visits.setdefault(visit["user_id"], []).append(visit)
-    logged = {row["entities"]["user_id"]: row for row in map(plain, project.table("silver/predictions"))}
+    rows = [row for row in map(plain, project.table("silver/predictions")) if row["request_id"] == project.request_id]
+    logged = {row["entities"]["user_id"]: row for row in rows}
     registry = project.shell.run("tidemill config get mlflow.tracking_uri").stdout.strip()
     (model,) = load_models(registry, "next_visits").values()
     for user in USERS:

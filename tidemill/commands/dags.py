@@ -1,7 +1,7 @@
 """``tidemill dags``."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import click
 
@@ -33,6 +33,24 @@ def run(dag_id: str, pairs: tuple[str, ...], timeout_s: float, as_json: bool) ->
     The DAG is unpaused. Ctrl-C ends the waiting, not the run. A retraining whose model did not pass a gate has not
     failed: the reasons are printed, and the champion stays.
     """
+    ended, refused = run_to_end(dag_id, _conf(pairs), timeout_s)
+    if as_json:
+        document = {"dag_id": dag_id, "run_id": ended.run_id, "state": ended.state, "tasks": dict(ended.tasks)}
+        click.echo(json.dumps(document | {"url": ended.url, "refused": refused}, indent=2))
+    else:
+        for reason in refused:
+            click.echo(f"not promoted: {reason}")
+        click.echo(f"{dag_id} {ended.state}: {ended.url}")
+
+
+def run_to_end(
+    dag_id: str, conf: Mapping[str, object] | None = None, timeout_s: float = TIMEOUT_S
+) -> tuple[DagRun, Sequence[str]]:
+    """A new run of a DAG when it has ended well, and why a gate refused its model; what its tasks do goes to stderr.
+
+    Raises:
+        DagRunFailedError: it has failed.
+    """
     shown: dict[str, str | None] = {}
 
     def show(run: DagRun) -> None:
@@ -42,16 +60,9 @@ def run(dag_id: str, pairs: tuple[str, ...], timeout_s: float, as_json: bool) ->
         shown.update(run.tasks)
 
     with AirflowClient(load_settings()) as airflow:
-        ended = airflow.run(dag_id, _conf(pairs), progress=show, timeout_s=timeout_s)
+        ended = airflow.run(dag_id, dict(conf or {}), progress=show, timeout_s=timeout_s)
         ended.raise_for_failure()
-        refused = airflow.returned(ended, KEEPING) if ended.tasks.get(KEEPING) == "success" else []
-    if as_json:
-        document = {"dag_id": dag_id, "run_id": ended.run_id, "state": ended.state, "tasks": dict(ended.tasks)}
-        click.echo(json.dumps(document | {"url": ended.url, "refused": refused}, indent=2))
-    else:
-        for reason in refused:
-            click.echo(f"not promoted: {reason}")
-        click.echo(f"{dag_id} {ended.state}: {ended.url}")
+        return ended, airflow.returned(ended, KEEPING) if ended.tasks.get(KEEPING) == "success" else []
 
 
 def _conf(pairs: Sequence[str]) -> dict[str, object]:

@@ -14,6 +14,7 @@ from tidemill.commands.outcomes import outcomes, performance
 from tidemill.commands.replaying import replay
 from tidemill.commands.rollout import approve, place_of
 from tidemill.commands.scoring import score
+from tidemill.commands.standing import standing
 from tidemill.config import load_settings, strict_json
 from tidemill.config.user import user_name
 from tidemill.tables import print_table, table
@@ -42,7 +43,7 @@ def command() -> None:
     logging.getLogger("urllib3").setLevel(logging.ERROR)  # its retries end in an error of ours
 
 
-for subcommand in (approve, history, outcomes, performance, replay, score):
+for subcommand in (approve, history, outcomes, performance, replay, score, standing):
     command.add_command(subcommand)
 
 

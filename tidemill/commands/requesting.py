@@ -41,16 +41,18 @@ class NotPromotedError(TerminalError):
 @click.option("--parameters", type=click.Choice(["tune", "champions"]), help="Search, or take the champion's.")
 @click.option("--trials", type=click.IntRange(min=1), help="Trials of the search, over all candidates.")
 @click.option("--timeout", "timeout_s", type=click.FloatRange(min=1), help="Seconds the search may take.")
+@click.option("--run", "is_run", is_flag=True, help="Run the DAG that works it off at once; exit 1 if it is rejected.")
 @click.option("--wait", is_flag=True, help="Follow it to its end; exit 1 if no model is promoted.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def request(  # noqa: PLR0913, PLR0917 - what can be typed
-    use_case: str, reason: str, who: str, source: str, wait: bool, as_json: bool, **policy: Any
+    use_case: str, reason: str, who: str, source: str, is_run: bool, wait: bool, as_json: bool, **policy: Any
 ) -> None:
     """Request a new model of USE_CASE; where a request of the same source is open, that is the one.
 
     What the policy leaves out is as in model.yaml. Sources other than a person are held to the limits there.
     """
     from monitoring.control import Ask, Source, Suppressed, control_store
+    from tidemill.commands.dags import run_to_end
 
     check_use_case(use_case)
     said = {name: value for name, value in policy.items() if value is not None}
@@ -60,6 +62,9 @@ def request(  # noqa: PLR0913, PLR0917 - what can be typed
         if isinstance(asked, Suppressed):
             click.echo(_json({"request_id": None, **asdict(asked)}) if as_json else f"not asked for: {asked.detail}")
             return
+        if is_run:
+            run_to_end(f"retrain_{use_case}")
+            asked = store.requests.get(asked.id)
         if wait:
             asked = follow(store, asked.id)
     if as_json:
@@ -67,7 +72,7 @@ def request(  # noqa: PLR0913, PLR0917 - what can be typed
     else:
         again = f", asked for {asked.asked} times" if asked.asked > 1 else ""
         click.echo(f"request {asked.id} of {use_case} is {asked.state}{again}")
-    if wait:
+    if wait or is_run:
         raise_unless_promoted(asked)
 
 

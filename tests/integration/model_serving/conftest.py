@@ -54,6 +54,12 @@ class Backends:
         finally:
             self.start(name)
 
+    def kill(self, name: str) -> None:
+        """Ends a server and all its processes with SIGKILL; it is gone until :meth:`start`."""
+        context, process = self._running.pop(name)
+        os.killpg(process.pid, signal.SIGKILL)
+        context.__exit__(None, None, None)  # type: ignore[attr-defined]
+
     @contextmanager
     def frozen(self, name: str) -> Iterator[None]:
         """The server accepts connections and never answers."""

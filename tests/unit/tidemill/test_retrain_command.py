@@ -11,8 +11,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from monitoring.control import Ask, ControlStore, Lease, LeaseLostError, Limits, Source, State
-from tests.cases.control_stores import ask
+from tests.cases.control_stores import ask, request
 from tidemill.cli import cli
+from tidemill.commands import dags
 from tidemill.config.errors import TidemillError
 
 HOUR = timedelta(hours=1)
@@ -142,6 +143,23 @@ def test_the_schedule_asks_within_the_limits_of_model_yaml(store: ControlStore) 
     assert (refused["request_id"], refused["why"]) == (None, "cool_down")
     assert retrain("request", "churn", "--reason", "x", "--source", "schedule").stdout.startswith("not asked for: ")
     assert told("request", "churn", "--reason", "prices changed")["state"] == "requested"
+
+
+def test_its_dag_is_run_at_once_and_the_end_is_told(store: ControlStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    ran = []
+
+    def rejected(dag_id: str) -> None:
+        ran.append(dag_id)
+        lease = request(store.requests.claim("airflow", HOUR)).lease
+        store.requests.advance(lease, State.CLAIMED, State.TRAINED, {})
+        store.requests.advance(lease, State.TRAINED, State.GATED, {})
+        store.requests.advance(lease, State.GATED, State.REJECTED, {"reasons": ["floor of roc_auc: 0.5"]})
+
+    monkeypatch.setattr(dags, "run_to_end", rejected)
+    done = retrain("request", "churn", "--reason", "prices changed", "--run")
+    assert ran == ["retrain_churn"]
+    assert "of churn is rejected" in done.stdout
+    assert str(done.exception).endswith("is rejected: floor of roc_auc: 0.5")
 
 
 def test_one_that_waits_is_shown_until_it_is_claimed(store: ControlStore) -> None:

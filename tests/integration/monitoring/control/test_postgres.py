@@ -11,6 +11,8 @@ from monitoring.control.clock import database_clock
 from tests.cases.control_stores import ask, request
 from tests.integration.monitoring.control.postgres import PostgresServer
 
+pytestmark = pytest.mark.loop
+
 
 def test_a_server_that_comes_back_is_used_again(postgres: PostgresServer, url: str) -> None:
     with ControlStore(url) as store:

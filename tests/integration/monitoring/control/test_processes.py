@@ -13,6 +13,8 @@ from monitoring.control.schema import VERSION, VERSION_TABLE
 from tests.cases.control_processes import all_at_once, at_store, begin, wait_for
 from tests.cases.control_stores import NO_LIMITS, ask, request
 
+pytestmark = pytest.mark.loop
+
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def any_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:

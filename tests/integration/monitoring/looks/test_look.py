@@ -4,6 +4,7 @@ import hashlib
 import json
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -34,6 +35,7 @@ from monitoring.looks.restoring import restore
 from monitoring.looks.served import Window
 from monitoring.profiles import from_bytes
 from tests.cases import lookers
+from tests.cases.control_processes import begun_at_once, process_of
 from tests.cases.lake import append_rows
 from tidemill.cli import cli
 from tidemill.config import Settings
@@ -161,6 +163,23 @@ def test_of_two_lookers_at_once_one_records(model: Model) -> None:
         looker.join()
     assert seen[0].verdicts == seen[1].verdicts
     assert len(recorded(model)) == len(seen[0].verdicts.verdicts)
+
+
+@pytest.mark.loop
+@pytest.mark.parametrize("times", [2, pytest.param(50, marks=pytest.mark.matrix)])
+def test_two_monitors_at_once_that_find_the_same_again_and_again_write_one_request(
+    model: Model, environment: dict[str, str], times: int
+) -> None:
+    model.asked(drawn(21, 800, shift=0.5))
+    arguments = ("tests.cases.monitor", model.name, lookers.UNTIL.isoformat(), str(times))
+    with ExitStack() as stack:
+        monitors = [stack.enter_context(process_of(*arguments, environment=environment)) for _ in range(2)]
+        numbers = begun_at_once(monitors, timeout_s=600)
+    (request,) = requests_of(model)
+    assert numbers == [str(request.number)] * 2 * times
+    assert request.asked == 2 * times
+    with control_store(model.settings) as store:
+        assert len(store.requests.trail(request.id)) == 1
 
 
 def test_only_answers_that_the_champion_made_from_its_features_are_judged(model: Model) -> None:

@@ -12,6 +12,8 @@ from monitoring.looks.reference import read_reference
 from tests.cases.retrain_worker import POINTS
 from tests.integration.monitoring.retraining.conftest import Loop, Start
 
+pytestmark = pytest.mark.loop
+
 IN_CI = ("run finished", "alias moved")
 BEFORE_A_MODEL = ("run begun", "run half written")
 """Where a run is left that no other can go on with."""

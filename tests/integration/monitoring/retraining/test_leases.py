@@ -5,6 +5,8 @@ import signal
 import time
 from datetime import timedelta
 
+import pytest
+
 from ml_modeling.registry import CHAMPION, audit
 from ml_modeling.registry.versions import behind_alias, list_versions
 from monitoring.control import RetrainRequest, State
@@ -13,6 +15,8 @@ from monitoring.retraining.working_off import work_off
 from monitoring.rollout.running import End, last_over
 from tests.integration.monitoring.retraining.conftest import LEASE_S, Loop, Start, Worker
 from tests.integration.monitoring.retraining.test_killed import TAKEN_OVER, WAY
+
+pytestmark = pytest.mark.loop
 
 
 def taken_over(loop: Loop, frozen: Worker) -> RetrainRequest:

@@ -1,14 +1,18 @@
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from data_lake.delta_tables import create_table
 from monitoring.control import ControlStore
+from tests.cases.conductors import conduct
 from tests.cases.control_stores import SetClock
 from tests.cases.rollouts import LOG, Case
 from tidemill.config import Settings
+
+KilledAt = Callable[..., None]
 
 
 @pytest.fixture
@@ -22,3 +26,14 @@ def case(settings: Settings, mlflow_server: str, tmp_path: Path) -> Iterator[Cas
     url = f"sqlite:///{tmp_path / 'control.db'}"
     with ControlStore(url, clock) as store:
         yield Case(own, url, store, clock)
+
+
+@pytest.fixture
+def killed_at(case: Case) -> KilledAt:
+    """Has another process do one step, which SIGKILL ends at a point."""
+
+    def killed_at(point: str, **rollout: Any) -> None:
+        done = conduct(case, point, **rollout)
+        assert done.returncode == -9, f"it never came to {point!r}: {done.stdout}{done.stderr}"
+
+    return killed_at

@@ -1,170 +1,96 @@
-"""A conductor that dies at any point of its way, or has company: the next step finds what was done."""
+"""A conductor that is killed with SIGKILL anywhere, or has company: the next step finds what was done."""
 
 import threading
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
-from ml_modeling.registry import audit, champion_version, promotion
+from ml_modeling.registry import champion_version, promotion
 from ml_modeling.registry.aliases import CHALLENGER, alias_version
 from monitoring.control import State
-from monitoring.control.requests import RetrainRequests
-from monitoring.control.rollouts import Rollouts
-from monitoring.rollout import conducting, ending
+from monitoring.rollout import ending
 from monitoring.rollout.by_hand import rollback_by_hand
 from monitoring.rollout.conducting import Taken, step
 from monitoring.rollout.deciding import Action
-from tests.cases.rollouts import Case, Model
+from tests.cases.conductor import PROMOTION, REQUEST, TAKING_BACK, TRAFFIC
+from tests.cases.rollouts import Case
+from tests.integration.monitoring.rollout.conftest import KilledAt
+from tests.integration.monitoring.rollout.way import way
 
+pytestmark = pytest.mark.loop
 
-class Killed(BaseException):
-    """The process ends here: nothing that is written handles it."""
-
-
-def dies_before(owner: Any, name: str) -> Callable[[pytest.MonkeyPatch], None]:
-    def die(*_: Any, **__: Any) -> None:
-        raise Killed
-
-    return lambda patch: patch.setattr(owner, name, die)
-
-
-def dies_after(owner: Any, name: str) -> Callable[[pytest.MonkeyPatch], None]:
-    own = getattr(owner, name)
-
-    def die(*arguments: Any, **named: Any) -> None:
-        own(*arguments, **named)
-        raise Killed
-
-    return lambda patch: patch.setattr(owner, name, die)
-
-
-BEFORE_PROMOTION = dies_before(conducting, "promote")
-INTENDED = dies_after(promotion.audit, "intend")
-ALIAS_MOVED = dies_before(promotion, "_complete")
-PROMOTED = dies_after(conducting, "promote")
-ENDED = dies_after(Rollouts, "change")
-CLAIMED = dies_after(RetrainRequests, "claim")
-FINISHED = dies_after(RetrainRequests, "advance")
-
-POINTS = [
-    pytest.param(BEFORE_PROMOTION, id="decided", marks=pytest.mark.matrix),
-    pytest.param(INTENDED, id="intended", marks=pytest.mark.matrix),
-    pytest.param(ALIAS_MOVED, id="alias moved", marks=pytest.mark.matrix),
-    pytest.param(PROMOTED, id="promoted in the registry"),
-    pytest.param(ENDED, id="traffic written", marks=pytest.mark.matrix),
-    pytest.param(CLAIMED, id="request claimed"),
-    pytest.param(FINISHED, id="request finished", marks=pytest.mark.matrix),
-]
-TAKING_BACK = [
-    pytest.param(dies_before(Rollouts, "change"), id="decided", marks=pytest.mark.matrix),
-    pytest.param(ENDED, id="traffic written"),
-    pytest.param(dies_after(ending, "dismiss"), id="alias taken", marks=pytest.mark.matrix),
-    pytest.param(CLAIMED, id="request claimed", marks=pytest.mark.matrix),
-    pytest.param(FINISHED, id="request finished", marks=pytest.mark.matrix),
+CANARY = {"policy": "canary", "steps": [10, 100]}
+ONE_STEP = {"policy": "blue_green"}
+PARTS = {
+    "begin": (0, TRAFFIC),
+    "larger share": (1, TRAFFIC),
+    "promotion": (2, PROMOTION | REQUEST),
+    "taking back": (1, TRAFFIC | TAKING_BACK | REQUEST),
+}
+"""How many steps are done before the one in which the conductor is killed, and where in that one."""
+IN_CI = {("promotion", "record closed"), ("taking back", "traffic changed")}
+CASES = [
+    pytest.param(part, point, id=f"{part}: {point}", marks=() if (part, point) in IN_CI else pytest.mark.matrix)
+    for part, (_, points) in PARTS.items()
+    for point in points
 ]
 
 
-def at_last_step(case: Case, **changed: Any) -> tuple[Model, Any, Any]:
-    """A blue-green rollout that has all it needs to end."""
-    champion = case.champion()
-    case.say(champion, 200)
-    challenger = case.model()
-    asked, work = case.handed_over(challenger), case.work(policy="blue_green")
-    begun = step(work).rollout
-    assert begun is not None
-    case.step_passes(champion, challenger, begun, **changed)
-    return challenger, asked, work
-
-
-def dies(monkeypatch: pytest.MonkeyPatch, point: Callable[[pytest.MonkeyPatch], None], work: Any) -> None:
-    with monkeypatch.context() as patch, pytest.raises(Killed):
-        point(patch)
-        step(work)
-
-
-def goes_on(case: Case, work: Any) -> None:
-    """Another conductor, after the dead one's lease."""
-    case.clock.jump(2 * work.place.lease)
-    while step(work).action is not None:
-        continue
-
-
-def ends(case: Case, request: Any) -> list[State]:
-    trail = case.store.requests.trail(request.id)
-    return [entry.to_state for entry in trail if entry.to_state.is_finished]
-
-
-def promotions(case: Case) -> list[tuple[str, str | None]]:
-    records = audit.trail(case.settings, case.name)
-    return [(record.action, record.to_version) for record in records if record.state == "completed"]
-
-
-def ended(case: Case) -> list[str]:
-    changes = case.store.rollouts.history(case.name)
-    return [change.evidence["ended"] for change in changes if "ended" in change.evidence]
-
-
-@pytest.mark.parametrize("point", POINTS)
-def test_a_promotion_is_done_once_wherever_its_conductor_died(
-    case: Case, monkeypatch: pytest.MonkeyPatch, point: Callable[[pytest.MonkeyPatch], None]
+@pytest.mark.parametrize(("part", "point"), CASES)
+def test_a_rollout_ends_once_wherever_its_conductor_is_killed(
+    case: Case, killed_at: KilledAt, part: str, point: str
 ) -> None:
-    _, asked, work = at_last_step(case)
-    dies(monkeypatch, point, work)
-    goes_on(case, work)
-    assert promotions(case) == [("promote", "1"), ("promote", "2")]
-    assert (ends(case, asked), ended(case)) == ([State.PROMOTED], ["promoted"])
+    rollout, is_bad = way(case, **CANARY), part == "taking back"
+    for _ in range(PARTS[part][0]):
+        rollout.pass_step(failed=60 if is_bad else 0)
+    killed_at(point, **CANARY)
+    rollout.go_on()
+    if is_bad:
+        assert (rollout.promotions(), rollout.shares()) == ([("promote", "1")], [10, 0])
+        assert (rollout.request_ends(), rollout.rollout_ends()) == ([State.REJECTED], ["rolled_back"])
+    else:
+        assert (rollout.promotions(), rollout.shares()) == ([("promote", "1"), ("promote", "2")], [10, 100, 0])
+        assert (rollout.request_ends(), rollout.rollout_ends()) == ([State.PROMOTED], ["promoted"])
     now = case.store.rollouts.current(case.name)
     assert now is not None
     assert now.traffic.champion is not None
-    assert (now.traffic.champion.version, now.traffic.challenger, now.traffic.share) == ("2", None, 0)
-
-
-@pytest.mark.parametrize("point", TAKING_BACK)
-def test_a_challenger_is_taken_back_once_wherever_its_conductor_died(
-    case: Case, monkeypatch: pytest.MonkeyPatch, point: Callable[[pytest.MonkeyPatch], None]
-) -> None:
-    _, asked, work = at_last_step(case, failed=60)
-    dies(monkeypatch, point, work)
-    goes_on(case, work)
-    assert promotions(case) == [("promote", "1")]
-    assert (ends(case, asked), ended(case)) == ([State.REJECTED], ["rolled_back"])
-    assert alias_version(case.settings, case.name, CHALLENGER) is None
-    assert champion_version(case.settings, case.name) == "1"
+    assert now.traffic.champion.version == champion_version(case.settings, case.name) == ("1" if is_bad else "2")
+    assert (now.traffic.challenger, alias_version(case.settings, case.name, CHALLENGER)) == (None, None)
 
 
 @pytest.mark.matrix
-def test_a_guard_that_trips_after_the_registry_promoted_takes_that_back_too(
-    case: Case, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    challenger, asked, work = at_last_step(case)
-    dies(monkeypatch, PROMOTED, work)
+def test_a_guard_that_trips_after_the_registry_promoted_takes_that_back_too(case: Case, killed_at: KilledAt) -> None:
+    rollout = way(case, **ONE_STEP)
+    rollout.pass_step()
+    killed_at("record closed", **ONE_STEP)
     now = case.store.rollouts.current(case.name)
     assert now is not None
-    case.say(challenger, 200, arm="challenger", epoch=now.epoch, failed=150)
-    assert step(work).action is Action.ROLL_BACK
-    assert promotions(case) == [("promote", "1"), ("promote", "2"), ("rollback", "1")]
-    assert ends(case, asked) == [State.REJECTED]
+    case.say(rollout.challenger, 200, arm="challenger", epoch=now.epoch, failed=150)
+    assert step(rollout.work).action is Action.ROLL_BACK
+    assert rollout.promotions() == [("promote", "1"), ("promote", "2"), ("rollback", "1")]
+    assert rollout.request_ends() == [State.REJECTED]
 
 
 @pytest.mark.matrix
 def test_a_rollback_by_hand_in_the_midst_of_a_promotion_goes_back_one_and_no_further(
-    case: Case, monkeypatch: pytest.MonkeyPatch
+    case: Case, killed_at: KilledAt
 ) -> None:
-    _, asked, work = at_last_step(case)
-    dies(monkeypatch, PROMOTED, work)
+    rollout = way(case, **ONE_STEP)
+    rollout.pass_step()
+    killed_at("record closed", **ONE_STEP)
     changed = rollback_by_hand(case.place, "complaints")
     assert changed.record is not None
-    assert promotions(case)[-1] == ("rollback", "1")
-    assert (champion_version(case.settings, case.name), ends(case, asked)) == ("1", [State.REJECTED])
+    assert rollout.promotions()[-1] == ("rollback", "1")
+    assert (champion_version(case.settings, case.name), rollout.request_ends()) == ("1", [State.REJECTED])
 
 
 @pytest.mark.matrix
 def test_a_stop_while_the_alias_is_about_to_move_leaves_it_where_it_is(
     case: Case, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _, asked, work = at_last_step(case)
+    rollout = way(case, **ONE_STEP)
+    rollout.pass_step()
     intend = promotion.audit.intend
 
     def stopped_meanwhile(*arguments: Any) -> Any:
@@ -173,17 +99,18 @@ def test_a_stop_while_the_alias_is_about_to_move_leaves_it_where_it_is(
 
     with monkeypatch.context() as patch:
         patch.setattr(promotion.audit, "intend", stopped_meanwhile)
-        assert step(work).action is None
-    assert promotions(case) == [("promote", "1")]
-    assert (ends(case, asked), ended(case)) == ([State.REJECTED], ["stopped"])
+        assert step(rollout.work).action is None
+    assert rollout.promotions() == [("promote", "1")]
+    assert (rollout.request_ends(), rollout.rollout_ends()) == ([State.REJECTED], ["stopped"])
 
 
 @pytest.mark.parametrize(
     "failed", [pytest.param(0, id="promotion"), pytest.param(60, id="taking back", marks=pytest.mark.matrix)]
 )
 def test_of_many_conductors_at_once_one_does_it(case: Case, failed: int) -> None:
-    _, asked, work = at_last_step(case, failed=failed)
-    start = threading.Barrier(4)
+    rollout = way(case, **ONE_STEP)
+    rollout.pass_step(failed)
+    work, start = rollout.work, threading.Barrier(4)
 
     def conduct() -> Taken:
         start.wait()
@@ -192,7 +119,6 @@ def test_of_many_conductors_at_once_one_does_it(case: Case, failed: int) -> None
     with ThreadPoolExecutor(4) as pool:
         taken = [made.result() for made in [pool.submit(conduct) for _ in range(4)]]
     assert sum(done.action in {Action.PROMOTE, Action.ROLL_BACK} for done in taken) == 1
-    goes_on(case, work)
-    done = [("promote", "1")] if failed else [("promote", "1"), ("promote", "2")]
-    assert promotions(case) == done
-    assert (len(ends(case, asked)), len(ended(case))) == (1, 1)
+    rollout.go_on()
+    assert rollout.promotions() == [("promote", "1")] + ([] if failed else [("promote", "2")])
+    assert (len(rollout.request_ends()), len(rollout.rollout_ends())) == (1, 1)

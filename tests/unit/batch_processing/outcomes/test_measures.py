@@ -76,6 +76,7 @@ def test_classes_are_measured_by_the_most_likely_one() -> None:
         "weighted_f1": metrics.f1_score(y, chosen, average="weighted"),
         "accuracy": metrics.accuracy_score(y, chosen),
         "log_loss": metrics.log_loss(y, outputs),
+        "brier": metrics.brier_score_loss(y, outputs, scale_by_half=True),
     }
     assert {name: one.value for name, one in measured.items()} == pytest.approx(expected)
     assert all(one.low < one.value < one.high for one in measured.values())

@@ -102,6 +102,7 @@ def test_weighted_metrics_of_classes_are_those_of_scikit_learn():
             "weighted_f1": metrics.f1_score(y, chosen, average="weighted", sample_weight=weight),
             "accuracy": metrics.accuracy_score(y, chosen, sample_weight=weight),
             "log_loss": metrics.log_loss(y, scoring.scores, sample_weight=weight),
+            "brier": metrics.brier_score_loss(y, scoring.scores, sample_weight=weight, scale_by_half=True),
         }
         assert {name: values[number] for name, values in found.items()} == pytest.approx(expected)
     ones = task.weighted(np.ones((1, 400)), examples, scoring)

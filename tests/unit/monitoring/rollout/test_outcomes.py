@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
 import pytest
-from deltalake import DeltaTable, write_deltalake
+from deltalake import write_deltalake
 
 from data_lake.tables import Table
 from ml_modeling.use_case import UseCase, load_use_case
@@ -22,7 +22,7 @@ from tidemill.config import Settings, load_settings
 
 BEGAN = datetime(2026, 3, 1, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
-LATER = BEGAN + timedelta(days=1)
+DELAY = timedelta(days=90)
 SCHEMA = pa.schema(
     [
         ("source", pa.string()),
@@ -41,6 +41,7 @@ SCHEMA = pa.schema(
         ("value", pa.float64()),
         ("scores", pa.map_(pa.string(), pa.float64())),
         ("label", pa.float64()),
+        ("state", pa.string()),
     ]
 )
 """The columns of `gold/prediction_outcomes` that a contest reads."""
@@ -72,16 +73,26 @@ def row(use_case: str, number: int, arm: str, **changed: Any) -> dict[str, Any]:
         "arm": arm,
         "entity": f"c{number}",
         "asked_at": at,
-        "due_at": at + timedelta(days=90),
+        "due_at": at + DELAY,
         "is_scored": True,
         "label": 1.0,
+        "state": "known",
         **changed,
     }
 
 
 def write(settings: Settings, rows: Sequence[dict[str, Any]]) -> None:
+    """With an outcome of another model that is known so late that those of ``rows`` are settled."""
+    late = row(rows[0]["use_case"], 9_999, "champion", model_run_id="run-0", due_at=BEGAN + 2 * DELAY)
+    write_all(settings, [*rows, late])
+
+
+def write_all(
+    settings: Settings, rows: Sequence[dict[str, Any]], mode: Literal["append", "overwrite"] = "append"
+) -> None:
     place = str(settings.table_path("gold/prediction_outcomes"))
-    write_deltalake(place, pa.Table.from_pylist(list(rows), schema=SCHEMA), partition_by=["event_month"])
+    table = pa.Table.from_pylist(list(rows), schema=SCHEMA)
+    write_deltalake(place, table, mode=mode, partition_by=["event_month"])
 
 
 def naive(losses: Sequence[tuple[str, float]]) -> Contest:
@@ -120,7 +131,7 @@ def test_pairs_are_runs_of_the_arms_in_the_order_of_the_predictions(settings: Se
     ]
     write(settings, [rows[place] for place in random.permutation(count)])
     losses = [(arm, (score - label) ** 2) for arm, score, label in zip(arms, scores, labels, strict=True)]
-    assert same(reading.outcomes(settings, use_case, window("churn"), LATER, None), naive(losses))
+    assert same(reading.outcomes(settings, use_case, window("churn"), DELAY, None), naive(losses))
 
 
 def test_only_known_outcomes_of_the_two_models_count_and_each_customer_once_an_arm(settings: Settings) -> None:
@@ -136,7 +147,7 @@ def test_only_known_outcomes_of_the_two_models_count_and_each_customer_once_an_a
         row("churn", 27, "challenger", score=0.0, entity="c1"),
     ]
     write(settings, own + others)
-    found = reading.outcomes(settings, load_use_case("churn"), window("churn"), LATER, None)
+    found = reading.outcomes(settings, load_use_case("churn"), window("churn"), DELAY, None)
     assert found == Contest(champion=4, challenger=4, pairs=3, difference=0.0)
 
 
@@ -145,17 +156,20 @@ def test_what_is_known_early_is_not_counted_before_its_time(settings: Settings) 
     arms = ["champion", "challenger"] * 200
     labels = np.random.default_rng(2).random(400) < 0.3
     scores = {("champion", True): 0.4, ("challenger", True): 0.9, ("champion", False): 0.1, ("challenger", False): 0.6}
-    rows = [
-        row("churn", number, arm, score=scores[arm, is_fraud], label=1.0 if is_fraud else None)
-        for number, (arm, is_fraud) in enumerate(zip(arms, labels.tolist(), strict=True))
+    asked = list(enumerate(zip(arms, labels.tolist(), strict=True)))
+    told = {"due_at": BEGAN + timedelta(hours=9)}
+    pending = {"state": "pending", "label": None, "due_at": None}
+    use_case = load_use_case("churn")
+    write_all(
+        settings, [row("churn", n, arm, score=scores[arm, bad], **told if bad else pending) for n, (arm, bad) in asked]
+    )
+    assert reading.outcomes(settings, use_case, window("churn"), DELAY, None) == Contest()
+    known = [
+        row("churn", n, arm, score=scores[arm, bad], label=float(bad), due_at=BEGAN + 2 * DELAY)
+        for n, (arm, bad) in asked
     ]
-    write(settings, rows)
-    use_case, week = load_use_case("churn"), timedelta(days=7)
-    early = reading.outcomes(settings, use_case, window("churn"), BEGAN, None)
-    assert early == Contest()
-    there = DeltaTable(str(settings.table_path("gold/prediction_outcomes")))
-    there.update(updates={"label": "0.0"}, predicate="label IS NULL")
-    found = reading.outcomes(settings, use_case, window("churn"), BEGAN + week, None)
+    write_all(settings, known, "overwrite")
+    found = reading.outcomes(settings, use_case, window("churn"), DELAY, None)
     assert found is not None
     assert found.champion == found.challenger == 200
     assert found.is_worse(0.05)
@@ -164,7 +178,7 @@ def test_what_is_known_early_is_not_counted_before_its_time(settings: Settings) 
 
 def test_a_shadow_is_the_challenger(settings: Settings) -> None:
     write(settings, [row("churn", number, arm, score=0.5) for number, arm in enumerate(["champion", "shadow"] * 3)])
-    found = reading.outcomes(settings, load_use_case("churn"), window("churn"), LATER, None)
+    found = reading.outcomes(settings, load_use_case("churn"), window("churn"), DELAY, None)
     assert found is not None
     assert (found.champion, found.challenger, found.pairs) == (3, 3, 2)
 
@@ -179,8 +193,8 @@ def test_numbers_lose_by_their_absolute_error_in_parts_of_a_large_one(settings: 
     rows = [row("next_spend", n, arm, value=value, label=10.0) for n, (arm, value) in enumerate(said)]
     write(settings, rows)
     losses = [(arm, min(abs(value - 10.0) / 8.0, 1.0)) for arm, value in zip(arms, values, strict=True)]
-    assert same(reading.outcomes(settings, spending(), window("next_spend"), LATER, 8.0), naive(losses))
-    assert reading.outcomes(settings, spending(), window("next_spend"), LATER, None) is None
+    assert same(reading.outcomes(settings, spending(), window("next_spend"), DELAY, 8.0), naive(losses))
+    assert reading.outcomes(settings, spending(), window("next_spend"), DELAY, None) is None
 
 
 def test_classes_lose_by_half_of_briers_score(settings: Settings) -> None:
@@ -195,11 +209,11 @@ def test_classes_lose_by_half_of_briers_score(settings: Settings) -> None:
     losses = [
         (arm, float(((said - truth) ** 2).sum() / 2)) for arm, said, truth in zip(arms, scores, truths, strict=True)
     ]
-    assert same(reading.outcomes(settings, SPEND_CLASSES, window("spend_class"), LATER, None), naive(losses))
+    assert same(reading.outcomes(settings, SPEND_CLASSES, window("spend_class"), DELAY, None), naive(losses))
 
 
 def test_without_a_table_nothing_is_known(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     use_case = load_use_case("churn")
-    assert reading.outcomes(settings, use_case, window("churn"), LATER, None) is None
+    assert reading.outcomes(settings, use_case, window("churn"), DELAY, None) is None
     monkeypatch.undo()
-    assert reading.outcomes(settings, use_case, window("churn"), LATER, None) is None
+    assert reading.outcomes(settings, use_case, window("churn"), DELAY, None) is None
