@@ -23,7 +23,7 @@ KEEP ?= 1
 HOURS ?= 1
 SEED ?= 1
 
-.PHONY: help bootstrap setup wheel lint format test test-unit test-integration test-matrices test-loop test-attacks soak test-airflow test-e2e test-troubles test-docs demo up down status clean
+.PHONY: help bootstrap setup wheel lint format test test-unit test-integration test-matrices test-loop test-attacks soak test-airflow test-e2e test-troubles test-docs demo demo-loop up down status clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / {printf "  \033[1m%-18s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -111,6 +111,9 @@ test-docs: ## run the commands of the docs against the stack a demo left running
 
 demo: setup ## run the whole loop: SIZE=small|medium, SOURCE=simulator|online-retail FILE=..., KEEP=0 stops the stack
 	.venv/bin/tidemill demo --size $(SIZE) --source $(SOURCE) $(if $(FILE),--file $(FILE)) $(if $(filter 0,$(KEEP)),--down)
+
+demo-loop: setup ## let behaviour change and watch the loop close; then a bad model is taken back. KEEP=0 stops the stack
+	.venv/bin/tidemill demo-loop $(if $(filter 0,$(KEEP)),--down)
 
 up: setup ## start the local stack
 	.venv/bin/tidemill up

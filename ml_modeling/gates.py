@@ -22,14 +22,27 @@ class Check(BaseModel):
     detail: str
 
 
+class Comparison(BaseModel):
+    """``difference`` is the new model's metric minus the champion's, on the same examples."""
+
+    model_config = ConfigDict(frozen=True)
+
+    metric: str
+    difference: Estimate
+
+
 class GateReport(BaseModel):
-    """``champion`` is the version compared with and ``champion_model`` what it was, None when there was none."""
+    """``champion`` is the version compared with and ``champion_model`` what it was, None when there was none.
+
+    ``comparison`` is None too where the two could not be compared.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     champion: str | None
     champion_model: ModelIdentity | None = None
     checks: tuple[Check, ...]
+    comparison: Comparison | None = None
 
     @property
     def passed(self) -> bool:
@@ -59,7 +72,11 @@ def judge(
         checks.append(_champion(champion, gates))
     if champion is None:
         return GateReport(champion=None, checks=tuple(checks))
-    return GateReport(champion=champion.version, champion_model=champion.model, checks=tuple(checks))
+    difference = champion.difference
+    comparison = None if difference is None else Comparison(metric=gates.champion.metric, difference=difference)
+    return GateReport(
+        champion=champion.version, champion_model=champion.model, checks=tuple(checks), comparison=comparison
+    )
 
 
 def _absolute(report: EvaluationReport, gates: Gates) -> Iterator[Check]:

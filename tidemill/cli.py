@@ -22,6 +22,7 @@ COMMANDS = {
     "config": "Show the effective settings and where each came from.",
     "dags": "Run Airflow's DAGs and follow them.",
     "demo": "Run the whole loop: events, lake, features, model, predictions.",
+    "demo-loop": "Watch the loop close: drift, a new model, its canary, and a bad one taken back.",
     "doctor": "Check this machine and say what to do about each failure.",
     "down": "Stop the local stack.",
     "drift": "Compare what came with what a model learnt from, or a table with what it was.",
@@ -45,7 +46,7 @@ COMMANDS = {
 
 
 class LazyGroup(click.Group):
-    """A group whose subcommand NAME is ``tidemill.commands.NAME.command``."""
+    """A group whose subcommand NAME is ``tidemill.commands.NAME.command``, with ``_`` for ``-``."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -53,7 +54,8 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = importlib.import_module(f"tidemill.commands.{cmd_name}").command
+        module = cmd_name.replace("-", "_")
+        command: click.Command = importlib.import_module(f"tidemill.commands.{module}").command
         return command
 
     def invoke(self, ctx: click.Context) -> object:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import zip_longest
 from typing import Any
 from uuid import UUID
 
@@ -49,7 +50,7 @@ def history(settings: Settings, store: ControlStore, use_case: str) -> Sequence[
 
 
 def _with_before(changes: Sequence[Rollout]) -> Iterator[tuple[Rollout, Rollout | None]]:
-    return zip(changes, [*changes[1:], None], strict=True)
+    return zip_longest(changes, changes[1:])
 
 
 def _is_own(change: Rollout) -> bool:

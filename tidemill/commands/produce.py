@@ -18,6 +18,7 @@ from tidemill.config.interruption import noted_signals
 
 if TYPE_CHECKING:
     from ingestion_layer.sources.card_simulator.cards import Cards
+    from ingestion_layer.sources.card_simulator.cards import Drift as CardsDrift
     from ingestion_layer.sources.replay import Sent, Source
     from ingestion_layer.sources.simulator.current import CurrentShop
     from ingestion_layer.sources.simulator.shop import Bias, Drift, Shop
@@ -75,6 +76,9 @@ def simulator(live: float | None, seconds: float, again: bool, as_json: bool, fa
 @click.option("--start", type=DAY, help="First day (UTC).  [default: 2018-04-01]")
 @click.option("--days", type=int, default=183, show_default=True, help="How many days.")
 @click.option("--seed", type=int, help="Another seed is another set of cards.  [default: 1]")
+@click.option("--verdict-days", type=int, help="After how many days it is known what was fraud.  [default: 7]")
+@click.option("--drift-from", type=DAY, help="From this day on all amounts change, those of frauds as well.")
+@click.option("--drift-amount", type=float, help="By which factor amounts change.  [default: 1.5]")
 @AGAIN
 @JSON
 def cards(start: datetime | None, days: int, again: bool, as_json: bool, **cards: Any) -> None:
@@ -240,11 +244,25 @@ def _cards(start: date | None, days: int, options: dict[str, Any]) -> "Cards":
 
     first = start or Cards.start
     end = _days_after(first, days)
+    drift = _cards_drift(options)
     if end > (today := datetime.now(UTC).date()):
         raise click.BadParameter(
             f"{end} is after today ({today}, UTC): the lake refuses the future", param_hint="--days"
         )
-    return Cards(start=first, end=end, **{name: value for name, value in options.items() if value is not None})
+    given = {name: value for name, value in options.items() if value is not None}
+    return Cards(start=first, end=end, drift=drift, **given)
+
+
+def _cards_drift(options: dict[str, Any]) -> "CardsDrift | None":
+    """Taken out of ``options``."""
+    from ingestion_layer.sources.card_simulator.cards import Drift
+
+    begin, amount = _day(options.pop("drift_from")), options.pop("drift_amount")
+    if begin is None:
+        if amount is not None:
+            raise click.UsageError("--drift-amount needs --drift-from")
+        return None
+    return Drift(begin) if amount is None else Drift(begin, amount)
 
 
 def _days_after(start: date, days: int) -> date:

@@ -42,7 +42,7 @@ def _answers(plan: Plan, use_case: str, http: httpx.Client, say: Say) -> Mapping
     asked = asked_of(use_case)
     instances = newest_instances(plan.settings, asked, KNOWN)
     stranger = instances[0] | dict.fromkeys(asked.keys, STRANGER)
-    _wait_for_champion(http, plan.settings, use_case, say)
+    wait_for_champion(http, plan.settings, use_case, say)
     started = time.perf_counter()
     answer = _ask(http, use_case, [*instances, stranger])
     latency_ms = (time.perf_counter() - started) * 1000
@@ -129,8 +129,12 @@ def _ask(http: httpx.Client, use_case: str, instances: list[dict[str, Any]]) -> 
     return answer
 
 
-def _wait_for_champion(http: httpx.Client, settings: Settings, use_case: str, say: Say) -> None:
-    """Wait until the server answers with the registry's champion."""
+def wait_for_champion(http: httpx.Client, settings: Settings, use_case: str, say: Say) -> None:
+    """Wait until the server answers with the registry's champion.
+
+    Raises:
+        PredictionError: there is no champion, or it is not served in time.
+    """
     from ml_modeling.registry.aliases import CHAMPION
     from ml_modeling.registry.versions import behind_alias
 

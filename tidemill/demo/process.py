@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -9,10 +10,12 @@ from pathlib import Path
 from threading import Thread
 from typing import IO, Any
 
-from tidemill.config.errors import TerminalError
+from tidemill.config.errors import TerminalError, TransientError
 from tidemill.config.settings import Settings
 
 TAIL_LINES = 5
+TRIES = 3
+PAUSE_S = 10.0
 _running: set[subprocess.Popen[str]] = set()
 
 
@@ -20,14 +23,29 @@ class CommandError(TerminalError):
     """A command of the demo failed; the message ends with its last lines and the path of its log."""
 
 
+class CommandAwayError(CommandError):
+    """It said that trying again may help."""
+
+
 def run_json(settings: Settings, arguments: Sequence[str], log: Path, say: Callable[[str], None]) -> Any:
     """What ``tidemill ARGUMENTS --json`` prints on stdout.
 
-    Everything it writes to stderr goes to ``log`` and, line by line, to ``say``.
+    Everything it writes to stderr goes to ``log`` and, line by line, to ``say``. A command whose exit status says that
+    a service is away is tried again, as Airflow does.
 
     Raises:
         CommandError: non-zero exit, or stdout is not one JSON document.
     """
+    for _ in range(TRIES - 1):
+        try:
+            return _run_json(settings, arguments, log, say)
+        except CommandAwayError as error:
+            say(f"tried again: {error}")
+            time.sleep(PAUSE_S)
+    return _run_json(settings, arguments, log, say)
+
+
+def _run_json(settings: Settings, arguments: Sequence[str], log: Path, say: Callable[[str], None]) -> Any:
     command = [str(settings.platform_environment / "bin" / "tidemill"), *arguments, "--json"]
     log.parent.mkdir(parents=True, exist_ok=True)
     tail: deque[str] = deque(maxlen=TAIL_LINES)
@@ -41,7 +59,8 @@ def run_json(settings: Settings, arguments: Sequence[str], log: Path, say: Calla
             status = process.wait()
             reader.join()
     if status:
-        raise CommandError(f"`tidemill {' '.join(arguments)}` exited with {status}: {' / '.join(tail)}; log: {log}")
+        kind = CommandAwayError if status == TransientError.exit_status else CommandError
+        raise kind(f"`tidemill {' '.join(arguments)}` exited with {status}: {' / '.join(tail)}; log: {log}")
     try:
         return json.loads(output)
     except json.JSONDecodeError as error:

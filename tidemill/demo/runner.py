@@ -12,10 +12,20 @@ from rich.text import Text
 
 from tidemill.config.errors import TerminalError, TidemillError
 
-Say = Callable[[str], None]
 QUIET_S = 10.0
 SHOWN = 120
 """Characters of a step's last word beside its spinner."""
+
+
+@dataclass(frozen=True)
+class Say:
+    """What a step tells of its progress: called, the last word beside it; ``keep`` prints a line that stays."""
+
+    show: Callable[[str], None]
+    keep: Callable[[str], None]
+
+    def __call__(self, text: str) -> None:
+        self.show(text)
 
 
 @dataclass(frozen=True)
@@ -56,12 +66,20 @@ def run_steps(steps: Sequence[Step], logs: Path) -> dict[str, Any]:
 def _run(console: Console, label: str, step: Step) -> Mapping[str, Any]:
     if console.is_terminal:
         with console.status(Text(label)) as status:
-            return step.run(lambda text: status.update(Text.assemble(f"{label} ", (_last_line(text)[:SHOWN], "dim"))))
-    print(label, file=sys.stderr, flush=True)  # noqa: T201 - a log file has no spinner
-    return step.run(_sparingly(lambda text: print(f"      {_last_line(text)}", file=sys.stderr, flush=True)))  # noqa: T201
+
+            def show(text: str) -> None:
+                status.update(Text.assemble(f"{label} ", (_last_line(text)[:SHOWN], "dim")))
+
+            return step.run(Say(show, lambda text: console.print(Text(text), soft_wrap=True)))
+    _print(label)
+    return step.run(Say(_sparingly(lambda text: _print(f"      {_last_line(text)}")), _print))
 
 
-def _sparingly(say: Say) -> Say:
+def _print(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)  # noqa: T201 - a log file has no spinner
+
+
+def _sparingly(say: Callable[[str], None]) -> Callable[[str], None]:
     """``say``, at most once in ten seconds."""
     last = 0.0
 

@@ -27,7 +27,7 @@ def demo_steps(plan: Plan) -> list[Step]:
     live, cards = plan.live_arguments(), plan.cards_arguments()
     sending = _sending(plan, "live", live) if live else None
     return [
-        Step("stack", "Start the local stack", partial(_start_stack, plan.settings)),
+        Step("stack", "Start the local stack", partial(start_stack, plan.settings)),
         Step("history", "Send the shop's history to Kafka", _sending(plan, "history", plan.history_arguments())),
         *([Step("cards", "Send card payments and verdicts to Kafka", _sending(plan, "cards", cards))] if cards else []),
         Step("lake", "Wait until the lake has every event", partial(_reconcile, plan)),
@@ -43,7 +43,8 @@ def demo_steps(plan: Plan) -> list[Step]:
     ]
 
 
-def _start_stack(settings: Settings, say: Say) -> Mapping[str, Any]:
+def start_stack(settings: Settings, say: Say) -> Mapping[str, Any]:
+    """Every service, ready."""
     from tidemill.stack.up import up
 
     started = up(settings, (), lambda progress: say(f"{progress.service}: {progress.phase} {progress.detail}"))

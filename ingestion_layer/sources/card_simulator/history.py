@@ -7,7 +7,7 @@ import numpy as np
 from ingestion_layer.kafka.producer import ContractViolationError, Event
 from ingestion_layer.sources.card_simulator.cards import Cards
 from ingestion_layer.sources.card_simulator.events import TRANSACTIONS, VERDICTS, transactions, verdicts
-from ingestion_layer.sources.card_simulator.ledger import VERDICT_DELAY, Ledger
+from ingestion_layer.sources.card_simulator.ledger import Ledger
 from ingestion_layer.sources.card_simulator.scenarios import CUSTOMER, LARGE_AMOUNT, TERMINAL
 from ingestion_layer.sources.card_simulator.truth import Truth
 from ingestion_layer.sources.progress import Progress
@@ -56,7 +56,7 @@ class CardSource(Source):
         paid = self.ledger.payments(day)
         outgoing = {TRANSACTIONS: transactions(cards, paid)}
         self.counts[TRANSACTIONS] += len(paid)
-        if done >= VERDICT_DELAY.days:
+        if done >= cards.verdict_days:
             known = self.ledger.verdicts(day)
             outgoing[VERDICTS] = verdicts(cards, known)
             self.counts[VERDICTS] += len(known)

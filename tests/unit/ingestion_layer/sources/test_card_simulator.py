@@ -1,6 +1,7 @@
 """Simulated cards: the published parameters and rates, the scenarios' rules, valid events in order."""
 
 from collections import Counter
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,13 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from ingestion_layer.sources.card_simulator.cards import PUBLISHED_CUSTOMERS, PUBLISHED_TERMINALS, Cards, CardsError
+from ingestion_layer.sources.card_simulator.cards import (
+    PUBLISHED_CUSTOMERS,
+    PUBLISHED_TERMINALS,
+    Cards,
+    CardsError,
+    Drift,
+)
 from ingestion_layer.sources.card_simulator.events import TRANSACTIONS, VERDICTS
 from ingestion_layer.sources.card_simulator.history import CardSource
 from ingestion_layer.sources.card_simulator.ledger import Ledger
@@ -184,8 +191,42 @@ def test_another_seed_is_another_set_of_cards() -> None:
     assert Cards(seed=2).source != Cards(seed=1).source
 
 
+def test_cards_that_differ_in_nothing_new_are_those_of_before() -> None:
+    """The fingerprint of the defaults as it was before there were verdict days and drifts: ids of events hang on it."""
+    assert Cards().fingerprint == "f0b97f9dbd81"
+    assert Cards(verdict_days=2).fingerprint != Cards().fingerprint != Cards(drift=Drift(date(2018, 5, 1))).fingerprint
+
+
+def test_a_drift_changes_the_amounts_from_its_day_on_and_nothing_else() -> None:
+    drifted = Ledger(replace(SMALL, drift=Drift(date(2024, 1, 20), amount=1.5)))
+    ledger, begin = Ledger(SMALL), (date(2024, 1, 20) - date(2024, 1, 1)).days
+    for done in (0, begin - 1, begin, begin + 10):
+        before, after = ledger.payments(SMALL.first_day + done), drifted.payments(SMALL.first_day + done)
+        factor = 1.5 if done >= begin else 1
+        assert np.abs(after.cents - before.cents * factor).max() <= 0.5
+        for name in ("time", "customer", "terminal", "scenario"):
+            assert np.array_equal(getattr(after, name), getattr(before, name))
+
+
+def test_verdicts_come_after_as_many_days_as_asked(tmp_path: Path) -> None:
+    made = events_of(source_of(replace(SMALL, verdict_days=2), tmp_path))
+    paid = {event["data"]["transaction_id"]: event["time"] for event in made[TRANSACTIONS]}
+    for event in made[VERDICTS]:
+        delay = datetime.fromisoformat(event["time"]) - datetime.fromisoformat(paid[event["data"]["transaction_id"]])
+        assert delay == timedelta(days=2)
+    assert min(moments(made[VERDICTS])).date() == SMALL.start + timedelta(days=2)
+
+
 @pytest.mark.parametrize(
-    "values", [{"customers": 0}, {"radius": 0.0}, {"end": date(2018, 4, 1)}, {"start": date(1969, 1, 1)}, {"seed": -1}]
+    "values",
+    [
+        {"customers": 0},
+        {"radius": 0.0},
+        {"end": date(2018, 4, 1)},
+        {"start": date(1969, 1, 1)},
+        {"seed": -1},
+        {"verdict_days": 0},
+    ],
 )
 def test_values_that_make_no_cards_are_refused(values: dict[str, Any]) -> None:
     with pytest.raises(CardsError):

@@ -1,0 +1,1 @@
+"""``tidemill demo-loop``: behaviour changes, and a model is found wanting and replaced, without a hand on it."""
