@@ -1,21 +1,21 @@
 """A year of the closed loop in ``loop_years.py``: looks, requests, trainings, gates, rollouts, by a clock of its own.
 
-Every six hours there is a look, as ``monitor_<use case>`` takes it, and what follows from it. A request is claimed when
-no rollout runs; a training takes no time.
+Every six hours there is a look at the inputs, as ``monitor_<use case>`` takes it, and once a week one at the outcomes,
+which that takes as often: what came true tells the same later. A request is claimed when no rollout runs, and a
+training takes no time.
 """
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import numpy as np
-from loop_models import BEGAN, Model, gated, trained, true_auc, true_loss
-from loop_monitors import Champion, Log, drift_ask, judged, performance_ask, time
+from loop_models import BEGAN, USE_CASE, Model, gated, trained, true_auc, true_loss
+from loop_monitors import Champion, Log, Monitor, drift_ask, judged, performance_ask, time
 from loop_rollout import HOUR, Running, Served, Shown, begun, decided
 from loop_world import DAY, Asked, Floats
 from sqlalchemy import Connection
 
 from monitoring.control import Ask, ControlStore, Lease, Limits, RetrainRequest, Source, State
-from monitoring.drift import Judgement
 from monitoring.rollout.deciding import Action
 
 LOOK = 6 * HOUR
@@ -39,19 +39,11 @@ class Trainings:
     def __init__(self, asked: Asked) -> None:
         self._asked = asked
         self._by_day: dict[int, Model] = {}
-        self._passed: dict[tuple[int, int], bool] = {}
 
     def of(self, day: int) -> Model:
         if day not in self._by_day:
             self._by_day[day] = trained(self._asked, day)
         return self._by_day[day]
-
-    def passes(self, model: Model, champion: Model) -> bool:
-        """Whether the gates let ``model`` pass beside ``champion``."""
-        pair = model.day, champion.day
-        if pair not in self._passed:
-            self._passed[pair] = gated(model, champion).passed
-        return self._passed[pair]
 
 
 @dataclass(frozen=True)
@@ -75,7 +67,6 @@ class Life:
     promoted: list[Promotion] = field(default_factory=list)
     taken_back: list[tuple[float, str]] = field(default_factory=list)
     refused: int = 0
-    judgements: dict[float, Judgement] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -88,26 +79,19 @@ class Setting:
     begin: int
     end: int
     limits: Limits = field(default_factory=Limits)
-    with_classifier: bool = False
+    monitor: Monitor = field(default_factory=Monitor)
 
 
 class Loop:
-    """One loop through a year.
+    """The loop through one year; ``name`` is what the use case is called in the store."""
 
-    With ``judges_losses`` a model that is worse by what came true is a reason to ask as well. ``like`` are the
-    judgements of a loop that lives the same until this one first asks for that reason.
-    """
-
-    def __init__(
-        self, setting: Setting, store: ControlStore, clock: SetClock, name: str, like: Life | None = None
-    ) -> None:
+    def __init__(self, setting: Setting, store: ControlStore, clock: SetClock, name: str = USE_CASE) -> None:
         self._setting, self._store, self._clock, self._name = setting, store, clock, name
-        self._judges_losses, self._like = like is not None, like
         asked = setting.asked
         self._log = Log(asked, np.full(len(asked), np.nan), np.full(len(asked), -1))
         self._champion = Champion(setting.trainings.of(setting.begin), setting.begin * DAY, 0)
         self._models = 1
-        self._scores = self._champion.model.scores(asked.x)
+        self._scores = self._scores_from(self._champion.model, self._champion.since)
         self._running: Running | None = None
         self._challengers_scores: Floats = self._scores
         self._is_waiting = False
@@ -155,17 +139,14 @@ class Loop:
         loss = float((true_loss(new, p) - true_loss(old, p)).mean()) if len(p) else 0.0
         self._life.promoted.append(Promotion(now, loss, true_auc(new, p) - true_auc(old, p)))
         self._end(running.lease, State.CANARY, State.PROMOTED, now)
-        self._champion = Champion(running.challenger, now, self._models)
+        self._champion = Champion(running.challenger, running.began, self._models)
         self._scores, self._running, self._models = self._challengers_scores, None, self._models + 1
 
     def _look(self, now: float) -> None:
-        judgement = self._like.judgements.get(now) if self._like is not None else None
-        if judgement is None:
-            judgement = judged(self._champion, self._log, now, with_classifier=self._setting.with_classifier)
-        self._life.judgements[now] = judgement
+        judgement = judged(self._setting.monitor, self._champion, self._log, now)
         self._champion.looks = judgement.looks
         self._ask(drift_ask(self._champion, judgement, now), now)
-        if self._judges_losses and round((now - self._setting.begin * DAY) / LOOK) % round(WEEK / LOOK) == 0:
+        if round((now - self._setting.begin * DAY) / LOOK) % round(WEEK / LOOK) == 0:
             self._ask(performance_ask(self._champion, self._log, now), now)
         if self._is_waiting and self._running is None:
             self._work_off(now)
@@ -181,8 +162,6 @@ class Loop:
         elif answer.asked == 1:
             self._life.requested.append((now, ask.source))
             self._is_waiting = True
-            if ask.source is Source.PERFORMANCE:
-                self._like = None
 
     def _work_off(self, now: float) -> None:
         """The oldest request, up to its rollout."""
@@ -196,14 +175,20 @@ class Loop:
         self._life.trained.append(now)
         self._store.requests.advance(request.lease, State.CLAIMED, State.TRAINED, {})
         self._store.requests.advance(request.lease, State.TRAINED, State.GATED, {})
-        if not self._setting.trainings.passes(model, champion):
+        if not gated(model, champion).passed:
             self._life.rejected.append(now)
             self._end(request.lease, State.GATED, State.REJECTED, now)
             return
         self._store.requests.advance(request.lease, State.GATED, State.CANARY, {})
         replayed = self._setting.asked.x[self._setting.asked.between(now - DAY, now)]
         self._running = begun(champion, model, request.lease, replayed, now)
-        self._challengers_scores = model.scores(self._setting.asked.x)
+        self._challengers_scores = self._scores_from(model, now)
+
+    def _scores_from(self, model: Model, now: float) -> Floats:
+        """What a model would say to all who ask from now on; nan before."""
+        asked = self._setting.asked
+        rows = asked.between(now, float("inf"))
+        return np.concatenate([np.full(rows.start, np.nan), model.scores(asked.x[rows])])
 
     def _end(self, lease: Lease, state: State, to: State, now: float) -> None:
         self._clock.now = time(now)

@@ -13,27 +13,45 @@ import pyarrow as pa
 from loop_models import BEGAN, USE_CASE, Model, definitions
 from loop_world import DAY, Asked, Floats, Integers
 
-from monitoring.control import Ask, Source
-from monitoring.drift import Current, Judgement, Looks, Reference, judge
+from ml_modeling.registry import CHAMPION
+from ml_modeling.registry.versions import Version
+from ml_modeling.use_case import load_use_case
+from monitoring.control import Ask
+from monitoring.drift import Current, Judgement, Looks, Policy, Reference, judge
 from monitoring.looks.columns import batch_of
 from monitoring.looks.look import look_id, policy_of
 from monitoring.looks.requesting import ask_of
 from monitoring.looks.results import Subject, Verdicts
 from monitoring.looks.served import EARLIER_WINDOWS, Counts, Window
-from monitoring.performance import Standing, settled, squared_errors
+from monitoring.performance import Rule, squared_errors
 from monitoring.performance import judge as judge_losses
+from monitoring.performance.blocks import blocks
+from monitoring.performance.champion import EPOCH, ChampionStanding
+from monitoring.performance.champion import Judgement as LossJudgement
+from monitoring.performance.reference import TrainedLoss
+from monitoring.performance.requesting import ask_of as performance_ask_of
+from monitoring.performance.served import ServedLosses
 from monitoring.profiles import RowSample, TableDefinition, profile_batches
 from tidemill.config.settings import Drift as DriftSettings
 
 SETTINGS = DriftSettings()
-POLICY = policy_of(SETTINGS)
+EVENTS = replace(load_use_case("fraud"), name=USE_CASE)
+"""A use case whose question is about events, for who asks by outcomes; only its name is looked at."""
 WINDOW = DAY
 """That of ``monitor.window_h``."""
 
 
+@dataclass(frozen=True)
+class Monitor:
+    """How a look is taken: the policy that ships, unless another is asked for."""
+
+    policy: Policy = field(default_factory=lambda: policy_of(SETTINGS))
+    with_classifier: bool = False
+
+
 @dataclass
 class Champion:
-    """A model that answers ``since``; it is the ``number``-th of its year. ``looks`` is the state between looks."""
+    """A model, which answered first ``since``; it is the ``number``-th of its year. ``looks`` is the looks' state."""
 
     model: Model
     since: float
@@ -47,6 +65,19 @@ class Champion:
     @property
     def subject(self) -> Subject:
         return Subject(USE_CASE, str(self.model.day), self.model.identity)
+
+    @property
+    def version(self) -> Version:
+        """As the registry would have it."""
+        return Version(
+            name=USE_CASE,
+            version=str(self.model.day),
+            aliases=(CHAMPION,),
+            passed_gates=True,
+            created_at=time(self.since),
+            metrics={},
+            **self.model.identity.model_dump(),
+        )
 
 
 @dataclass(frozen=True)
@@ -62,7 +93,7 @@ def time(seconds: float) -> datetime:
     return BEGAN + timedelta(seconds=seconds)
 
 
-def judged(champion: Champion, log: Log, now: float, *, with_classifier: bool) -> Judgement:
+def judged(monitor: Monitor, champion: Champion, log: Log, now: float) -> Judgement:
     """The look at ``now``: as ``monitoring.looks`` takes it, and with its state."""
     rows = log.asked.between(now - WINDOW, now)
     own = log.by[rows] == champion.number
@@ -71,13 +102,13 @@ def judged(champion: Champion, log: Log, now: float, *, with_classifier: bool) -
     answers = rows.stop - rows.start
     profile = replace(profile_batches([batch], champion.definition), rows=answers, latest=time(now))
     samples: tuple[RowSample | None, RowSample | None] = (None, None)
-    if with_classifier:
+    if monitor.with_classifier:
         random = np.random.default_rng(0)
         if champion.sample is None:
             champion.sample = _sample(batch_of(champion.model.fitted.x, definitions(champion.model.serving)[0]), random)
         samples = (champion.sample, _sample(batch, random))
     reference = Reference(champion.model.reference, {}, _volumes(log.asked, now), samples[0])
-    return judge(reference, Current(profile, time(now), samples[1]), POLICY, champion.looks)
+    return judge(reference, Current(profile, time(now), samples[1]), monitor.policy, champion.looks)
 
 
 def _sample(batch: pa.RecordBatch, random: np.random.Generator) -> RowSample:
@@ -101,20 +132,15 @@ def drift_ask(champion: Champion, judgement: Judgement, now: float) -> Ask | Non
 def performance_ask(champion: Champion, log: Log, now: float) -> Ask | None:
     """What the outcomes of the champion's answers ask for, if they do.
 
-    Nothing of the project asks by outcomes so far; what is done here is what its documentation tells to do.
+    Every prediction is of an event of its own, so that all of them count.
     """
-    until = now - champion.model.gap.total_seconds() - DAY
+    until = now - champion.model.gap.total_seconds()
     rows = log.asked.between(champion.since, max(until, champion.since))
-    own = np.flatnonzero(log.by[rows] == champion.number) + rows.start
-    if not len(own):
-        return None
-    times = [time(at) for at in log.asked.at[own].tolist()]
-    numbers = settled(times, log.asked.known_at[own] <= now, time(until))
-    losses = squared_errors(log.asked.y[own][numbers].astype(np.float64), log.said[own][numbers])
-    verdict = judge_losses(losses, [times[number] for number in numbers], champion.model.loss)
-    if verdict.standing is not Standing.WORSE:
-        return None
-    identity = champion.model.identity
-    reason = f"its mean loss rose to {verdict.mean:.4f} since {verdict.since:%F}"
-    key = f"performance/{identity.run_id}/{identity.model_id}"
-    return Ask(USE_CASE, Source.PERFORMANCE, key, reason, "performance monitor")
+    places = np.flatnonzero((log.by[rows] == champion.number) & (log.asked.known_at[rows] <= now)) + rows.start
+    losses = squared_errors(log.asked.y[places].astype(np.float64), log.said[places])
+    begins = (log.asked.at[places] + BEGAN.timestamp()) * 1_000_000
+    served = blocks([(begins.astype(np.int64), losses)])
+    rule, reference = Rule(), champion.model.loss
+    verdict = judge_losses(served.means, [EPOCH + timedelta(microseconds=int(at)) for at in served.begins], reference)
+    judgement = LossJudgement(TrainedLoss(reference), ServedLosses(served, time(until), 0), verdict, rule)
+    return performance_ask_of(EVENTS, ChampionStanding(champion.version, judgement))

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from loop_life import Life, Loop, SetClock, Setting, Trainings
 from loop_models import ideal, true_loss
+from loop_monitors import Monitor
 from loop_rollout import served
 from loop_world import CALM, DAY, DRIFTS, NONE, Drift, Floats, World, asked, people
 from pydantic import BaseModel, ConfigDict
@@ -20,7 +21,6 @@ DAYS = 365
 EARLIEST, LATEST = 60, 150
 """The days of a year between which the change begins."""
 ORACLES_ROWS = 28 * A_DAY
-SHIPS, OUTCOMES = "as it ships", "and by outcomes"
 KINDS = (NONE, *DRIFTS)
 
 
@@ -60,7 +60,7 @@ class Outcome(Record):
     kind: str
     size: str
     onset: int | None
-    loops: Mapping[str, Told]
+    told: Told
     losses: Mapping[str, float]
 
 
@@ -71,12 +71,12 @@ def drift_of(year: int) -> Drift:
 
 @dataclass(frozen=True)
 class Terms:
-    """By what years are drawn, and lived through; the limits on requests are those that ship."""
+    """By what years are drawn, and lived through: with the limits on requests, and the looks, that ship."""
 
     seed: int = 0
     days: int = DAYS
     limits: Limits = field(default_factory=Limits)
-    with_classifier: bool = False
+    monitor: Monitor = field(default_factory=Monitor)
 
 
 def outcome(year: int, terms: Terms, folder: Path) -> Outcome:
@@ -85,15 +85,12 @@ def outcome(year: int, terms: Terms, folder: Path) -> Outcome:
     onset = int(random.integers(EARLIEST, LATEST + 1)) if drift is not NONE else None
     everything = asked(random, drift, BEGIN + (days if onset is None else onset), BEGIN + days, A_DAY)
     answered = served(random, len(everything))
-    setting = Setting(
-        everything, answered, Trainings(everything), BEGIN, BEGIN + days, terms.limits, terms.with_classifier
-    )
+    setting = Setting(everything, answered, Trainings(everything), BEGIN, BEGIN + days, terms.limits, terms.monitor)
     clock = SetClock()
     with ControlStore(f"sqlite:///{folder}/year-{year}.db", clock) as store:
-        ships = Loop(setting, store, clock, "ships").lived()
-        outcomes = Loop(setting, store, clock, "outcomes", ships).lived()
-    lives = {SHIPS: ships, OUTCOMES: outcomes}
-    said = {name: life.said for name, life in lives.items()} | {
+        life = Loop(setting, store, clock).lived()
+    said = {
+        "the loop": life.said,
         "never": setting.trainings.of(BEGIN).scores(everything.x),
         "daily": _daily(setting),
         "oracle": _oracle(setting, drift, onset, random),
@@ -106,7 +103,7 @@ def outcome(year: int, terms: Terms, folder: Path) -> Outcome:
         kind=drift.kind,
         size=drift.size,
         onset=onset,
-        loops={name: _told(life) for name, life in lives.items()},
+        told=_told(life),
         losses=losses,
     )
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 from loop_models import SPEC
-from loop_outcomes import DAYS, KINDS, OUTCOMES, SHIPS, Outcome, Promoted, Told
+from loop_outcomes import DAYS, KINDS, Outcome, Promoted, Told
 from scipy.stats import beta, chi2, t
 
 CONFIDENCE = 0.95
@@ -13,7 +13,7 @@ SOON = 30
 MARGIN = SPEC.gates.champion.margin
 STATED = (1 - SPEC.bootstrap.confidence) / 2
 """How often a model that is worse by the margin may pass: the gate goes by one end of an interval."""
-POLICIES = ("never", "daily", SHIPS, OUTCOMES)
+POLICIES = ("never", "daily", "the loop")
 
 
 def tables(outcomes: Sequence[Outcome]) -> Iterator[str]:
@@ -61,40 +61,62 @@ def _head(*cells: str) -> tuple[str, str]:
 
 def _false(outcomes: Sequence[Outcome]) -> Iterator[str]:
     years = sum(map(calm_days, outcomes)) / DAYS
-    yield f"Without drift, over {years:.1f} years (those without a change, and the others up to it), a year:"
+    yield f"Without drift, over {years:.1f} years (those without a change, and the others up to it):"
     yield ""
-    yield from _head("the loop", "retrainings asked for", "promotions", "refused by the gates", "taken back by guards")
-    for name in (SHIPS, OUTCOMES):
-        counted = np.zeros(4, dtype=int)
-        for outcome in outcomes:
-            told, end = outcome.loops[name], calm_days(outcome)
-            asked = (*told.requested, *told.requested_by_outcomes)
-            promoted = [promotion.day for promotion in told.promoted]
-            back = [day for day, _ in told.taken_back]
-            counted += [sum(day < end for day in days) for days in (asked, promoted, told.rejected, back)]
-        yield _row(name, *(rate(int(count), years) for count in counted))
+    yield from _head("what", "times", "a year")
+    for what, name in COUNTED.items():
+        count = sum(day < calm_days(outcome) for outcome in outcomes for day in days_of(outcome.told, name))
+        yield _row(what, count, rate(count, years))
+
+
+COUNTED = {
+    "retrainings asked for by drift": "requested",
+    "retrainings asked for by outcomes": "requested_by_outcomes",
+    "refused by the gates": "rejected",
+    "taken back by a guard": "taken_back",
+    "promotions": "promoted",
+}
+
+
+def days_of(told: Told, name: str) -> Sequence[float]:
+    """When something happened."""
+    match name:
+        case "promoted":
+            return [promotion.day for promotion in told.promoted]
+        case "taken_back":
+            return [day for day, _ in told.taken_back]
+    days: Sequence[float] = getattr(told, name)
+    return days
 
 
 def _found(outcomes: Sequence[Outcome]) -> Iterator[str]:
     yield f"Found: within {SOON} days and by the end of the year; the delay is the median of those that were found."
     yield ""
     yield from _head(
-        "drift", "size", "the loop", f"found in {SOON} days", "found", "delay (days)", "trainings since", "promotions"
+        "drift",
+        "size",
+        f"found in {SOON} days",
+        "found",
+        "by outcomes",
+        "delay (days)",
+        "trainings since",
+        "promotions",
     )
     for drift in KINDS[1:]:
         years = [outcome for outcome in outcomes if (outcome.kind, outcome.size) == (drift.kind, drift.size)]
-        for name in (SHIPS, OUTCOMES) if years else ():
-            yield _row(drift.kind, drift.size, name, *_found_cells(years, name))
+        if years:
+            yield _row(drift.kind, drift.size, *_found_cells(years))
 
 
-def _found_cells(years: Sequence[Outcome], name: str) -> Iterator[str]:
-    delays = np.array([delay(outcome.loops[name], outcome.onset or 0) for outcome in years])
+def _found_cells(years: Sequence[Outcome]) -> Iterator[str]:
+    delays = np.array([delay(outcome.told, outcome.onset or 0) for outcome in years])
+    is_found = np.isfinite(delays)
     yield share(int((delays <= SOON).sum()), len(delays))
-    yield share(int(np.isfinite(delays).sum()), len(delays))
-    yield f"{np.median(delays[np.isfinite(delays)]):.1f}" if np.isfinite(delays).any() else "never"
-    yield mean([_since(outcome.loops[name].trained, outcome) for outcome in years])
-    promoted = [[promotion.day for promotion in outcome.loops[name].promoted] for outcome in years]
-    yield mean([_since(days, outcome) for days, outcome in zip(promoted, years, strict=True)])
+    yield share(int(is_found.sum()), len(delays))
+    yield str(sum(_since(outcome.told.found_by_outcomes, outcome) > 0 for outcome in years))
+    yield f"{np.median(delays[is_found]):.1f}" if is_found.any() else "never"
+    for name in ("trained", "promoted"):
+        yield mean([_since(days_of(outcome.told, name), outcome) for outcome in years])
 
 
 def _since(days: Sequence[float], outcome: Outcome) -> int:
@@ -112,22 +134,23 @@ def _promoted(outcomes: Sequence[Outcome]) -> Iterator[str]:
         f"{MARGIN} of ROC AUC that the gate allows, which may pass with a probability of {STATED:.1%}."
     )
     yield ""
-    yield from _head("the loop", "when", "promotions", "larger loss", f"ROC AUC lower by over {MARGIN}")
-    for name in (SHIPS, OUTCOMES):
-        before = [made for outcome in outcomes for made in _made(outcome, name) if made.day < calm_days(outcome)]
-        after = [made for outcome in outcomes for made in _made(outcome, name) if made.day >= calm_days(outcome)]
-        for when, made in (("without drift", before), ("after a change", after)):
-            yield _row(
-                name,
-                when,
-                len(made),
-                share(sum(promotion.loss > 0 for promotion in made), len(made)),
-                share(sum(promotion.auc < -MARGIN for promotion in made), len(made)),
-            )
+    yield from _head("when", "promotions", "larger loss", f"ROC AUC lower by over {MARGIN}")
+    for when, is_after in (("without drift", False), ("after a change", True)):
+        made = [
+            promotion
+            for outcome in outcomes
+            for promotion in outcome.told.promoted
+            if (promotion.day >= calm_days(outcome)) is is_after
+        ]
+        yield _row(when, len(made), *_worse_cells(made))
 
 
-def _made(outcome: Outcome, name: str) -> Sequence[Promoted]:
-    return outcome.loops[name].promoted
+def _worse_cells(made: Sequence[Promoted]) -> tuple[str, str]:
+    larger, lower = (
+        sum(promotion.loss > 0 for promotion in made),
+        sum(promotion.auc < -MARGIN for promotion in made),
+    )
+    return share(larger, len(made)), share(lower, len(made))
 
 
 def _harm(outcomes: Sequence[Outcome]) -> Iterator[str]:

@@ -17,10 +17,13 @@ from datetime import timedelta
 from pathlib import Path
 
 import click
+from loop_monitors import Monitor
 from loop_outcomes import Outcome, Terms, outcome
 from loop_tables import tables
 
 from monitoring.control import Limits
+from monitoring.looks.look import policy_of
+from tidemill.config.settings import Drift
 
 
 def kept(file: Path | None) -> dict[int, Outcome]:
@@ -49,6 +52,7 @@ def lived(years: Sequence[int], terms: Terms, processes: int) -> Iterator[Outcom
 @click.option("--processes", type=click.IntRange(min=1), default=1, show_default=True)
 @click.option("--keep", type=click.Path(path_type=Path), help="A file of years, one a line, that is gone on with.")
 @click.option("--cool-down-hours", type=float, help="Instead of the cool-down that ships.")
+@click.option("--alpha", type=float, help="Of a week's looks, instead of the one that ships.")
 @click.option("--classifier", is_flag=True, help="Looks with the domain classifier too, which takes ten times as long.")
 def main(  # noqa: PLR0913, PLR0917 - options of a command
     years: int,
@@ -57,11 +61,13 @@ def main(  # noqa: PLR0913, PLR0917 - options of a command
     processes: int,
     keep: Path | None,
     cool_down_hours: float | None,
+    alpha: float | None,
     classifier: bool,
 ) -> None:
     """Print the tables."""
     limits = Limits() if cool_down_hours is None else Limits(cool_down=timedelta(hours=cool_down_hours))
-    terms = Terms(seed, limits=limits, with_classifier=classifier)
+    policy = policy_of(Drift() if alpha is None else Drift(alpha=alpha))
+    terms = Terms(seed, limits=limits, monitor=Monitor(policy, classifier))
     numbers, all_kept = range(first, first + years), kept(keep)
     outcomes = [all_kept[number] for number in numbers if number in all_kept]
     missing = [number for number in numbers if number not in all_kept]
@@ -73,7 +79,8 @@ def main(  # noqa: PLR0913, PLR0917 - options of a command
             if keep is not None:
                 with keep.open("a") as file:
                     file.write(done.model_dump_json() + "\n")
-    told = f"{len(outcomes)} years, seed {seed}, a cool-down of {limits.cool_down / timedelta(hours=1):g} hours"
+    spent = f"alpha {policy.budget.alpha:g} in {policy.budget.period.days} days"
+    told = f"{len(outcomes)} years, seed {seed}, {spent}, cool-down {limits.cool_down / timedelta(hours=1):g} hours"
     click.echo(f"{told}{', with the domain classifier' if classifier else ''}\n")
     for line in tables(outcomes):
         click.echo(line)

@@ -1,13 +1,15 @@
 """From an ask to a request: one while one is open, and not more than the limits allow."""
 
 import uuid
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, func, insert, select, update
 
 from monitoring.control import schema
 from monitoring.control.records import Ask, Limits, RetrainRequest, Suppressed
+from monitoring.control.resting import ROW, rest_after
 from monitoring.control.rows import NO_LEASE, add, move, request_of
 from monitoring.control.states import OPEN, WORKED, State
 from monitoring.control.values import checked_json, checked_name, checked_reason
@@ -84,17 +86,35 @@ Why = Literal["cool_down", "budget"]
 def _refusal(connection: Connection, ask: Ask, limits: Limits, now: datetime) -> tuple[Why, str] | None:
     """Times within reach of now on either side count: a clock that went back makes no limit last for ever."""
     of_it = requests.c.use_case == ask.use_case
-    near = (requests.c.finished_at > now - limits.cool_down) & (requests.c.finished_at < now + limits.cool_down)
-    worked = requests.c.state.in_(WORKED) & near
-    last = connection.execute(select(func.max(requests.c.finished_at)).where(of_it & worked)).scalar()
-    if last is not None:
-        end = last + limits.cool_down
-        return "cool_down", f"a request of {ask.use_case} ended at {last:%F %T} UTC, so it rests until {end:%F %T}"
+    worked = of_it & requests.c.state.in_(WORKED)
+    rests = [(_newest(connection, worked, limits.cool_down, now), limits.cool_down, "a request")]
+    own = _row(connection, worked & (requests.c.source == ask.source))
+    if own and ask.source.is_monitor:
+        rests.append((own[-1][1], rest_after(own, limits.cool_down), f"the newest request by {ask.source}"))
+    for last, rest, what in rests:
+        if last is not None and abs(now - last) < rest:
+            end = f"{last:%F %T} UTC, so it rests until {last + rest:%F %T}"
+            return "cool_down", f"{what} of {ask.use_case} ended at {end}"
     today = (requests.c.requested_at > now - DAY) & (requests.c.requested_at < now + DAY)
     count: int = connection.execute(select(func.count()).where(of_it & today)).scalar_one()
     if count >= limits.per_day:
         return "budget", f"{ask.use_case} had {count} requests within 24 hours, {limits.per_day} are allowed"
     return None
+
+
+def _newest(
+    connection: Connection, worked: ColumnElement[bool], cool_down: timedelta, now: datetime
+) -> datetime | None:
+    """When the newest of those ended that are within reach."""
+    near = (requests.c.finished_at > now - cool_down) & (requests.c.finished_at < now + cool_down)
+    return connection.execute(select(func.max(requests.c.finished_at)).where(worked & near)).scalar()
+
+
+def _row(connection: Connection, worked: ColumnElement[bool]) -> Sequence[tuple[datetime, datetime]]:
+    """When the newest of those were requested, and finished; the oldest first."""
+    columns = select(requests.c.requested_at, requests.c.finished_at)
+    newest = connection.execute(columns.where(worked).order_by(requests.c.number.desc()).limit(ROW))
+    return [(row.requested_at, row.finished_at) for row in newest][::-1]
 
 
 def _suppress(connection: Connection, ask: Ask, now: datetime, why: Why, detail: str) -> Suppressed:

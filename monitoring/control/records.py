@@ -27,7 +27,10 @@ class Ask:
 
 @dataclass(frozen=True)
 class Limits:
-    """On what automatic sources may ask of a use case; a person's request passes, and counts towards ``per_day``."""
+    """On what automatic sources may ask of a use case; a person's request passes, and counts towards ``per_day``.
+
+    ``cool_down`` is the shortest rest: see :mod:`monitoring.control.resting`.
+    """
 
     cool_down: timedelta = timedelta(hours=24)
     per_day: int = 3

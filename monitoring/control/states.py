@@ -18,6 +18,11 @@ class Source(StrEnum):
     def is_automatic(self) -> bool:
         return self is not Source.PERSON
 
+    @property
+    def is_monitor(self) -> bool:
+        """Whether it asks because of what is wrong, again and again while that lasts."""
+        return self in {Source.DRIFT, Source.PERFORMANCE, Source.CONSISTENCY}
+
 
 class State(StrEnum):
     REQUESTED = "requested"

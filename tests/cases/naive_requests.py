@@ -14,7 +14,8 @@ ALLOWED = {
     ("canary", "promoted"),
     *((state, end) for state in ("claimed", "trained", "gated", "canary") for end in ("rejected", "failed")),
 }
-ENDS = ("promoted", "rejected", "failed", "expired")
+WORKED = ("promoted", "rejected", "failed")
+ENDS = (*WORKED, "expired")
 DAY = timedelta(hours=24)
 
 
@@ -27,6 +28,7 @@ class NaiveRequest:
     use_case: str
     key: str
     requested_at: datetime
+    is_person: bool = False
     state: str = "requested"
     asked: int = 1
     token: int = 0
@@ -71,14 +73,26 @@ class NaiveRequests:
         if not is_person and (why := self._refusal(use_case, now)):
             self.suppressed.append(why)
             return
-        self.requests.append(NaiveRequest(use_case, key, now, trail=[(actor, "requested")]))
+        self.requests.append(NaiveRequest(use_case, key, now, is_person, trail=[(actor, "requested")]))
 
     def _refusal(self, use_case: str, now: datetime) -> str | None:
         of_it = [request for request in self.requests if request.use_case == use_case]
-        worked = [made.finished_at for made in of_it if made.state in {"promoted", "rejected", "failed"}]
-        if any(abs(now - at) < self.cool_down for at in worked if at is not None):
+        worked = [made for made in of_it if made.state in WORKED]
+        own = [(made.requested_at, made.finished_at) for made in worked if made.finished_at and not made.is_person]
+        ends = [(made.finished_at, self.cool_down) for made in worked if made.finished_at]
+        ends += [(at, self._rest(own)) for _, at in own[-1:]]
+        if any(abs(now - at) < rest for at, rest in ends):
             return "cool_down"
         return "budget" if sum(abs(now - made.requested_at) < DAY for made in of_it) >= self.per_day else None
+
+    def _rest(self, own: list[tuple[datetime, datetime]]) -> timedelta:
+        """As long as the row lasts that the last of ``own`` belongs to; not under the cool-down, not over 90 days."""
+        begins = [at for at in range(1, len(own)) if own[at][0] - own[at - 1][1] > self._quiet(own[:at])]
+        first = max(begins, default=0)
+        return max(self.cool_down, min(own[-1][1] - own[first][0], timedelta(days=90)))
+
+    def _quiet(self, own: list[tuple[datetime, datetime]]) -> timedelta:
+        return max(2 * self._rest(own), timedelta(days=14))
 
     def claim(self, holder: str, duration: timedelta, use_case: str | None, now: datetime) -> int | None:
         for number, request in enumerate(self.requests):

@@ -71,6 +71,46 @@ def test_after_an_end_automatic_sources_wait(store: ControlStore, clock: SetCloc
     assert store.requests.suppressed("fraud") == []
 
 
+def requested_in_a_year(store: ControlStore, clock: SetClock, source: Source, *, days: range) -> list[int]:
+    """The days on which an ask of each day made a request; each is worked off at once."""
+    made = []
+    for day in days:
+        answer = store.requests.ask(ask(source=source, key=f"{source} {day}"), Limits(cool_down=24 * HOUR))
+        if not isinstance(answer, Suppressed):
+            made.append(day)
+            end(store)
+        clock.jump(24 * HOUR)
+    return made
+
+
+@pytest.mark.parametrize("source", [Source.DRIFT, Source.PERFORMANCE, Source.CONSISTENCY])
+def test_what_no_training_ends_is_trained_for_after_twice_the_time_each_time(
+    store: ControlStore, clock: SetClock, source: Source
+) -> None:
+    assert requested_in_a_year(store, clock, source, days=range(365)) == [0, 1, 2, 4, 8, 16, 32, 64, 128, 218, 308]
+    refused = store.requests.suppressed("churn", limit=1)[0]
+    assert f"the newest request by {source} of churn ended at 2027-01-03 12:00:00 UTC" in refused.detail
+    assert "so it rests until 2027-04-03 12:00:00" in refused.detail
+
+
+def test_after_two_quiet_weeks_what_is_found_is_another_trouble(store: ControlStore, clock: SetClock) -> None:
+    assert requested_in_a_year(store, clock, Source.DRIFT, days=range(4)) == [0, 1, 2]
+    clock.jump(timedelta(days=12, seconds=1))
+    assert requested_in_a_year(store, clock, Source.DRIFT, days=range(4)) == [0, 1, 2]
+
+
+def test_one_monitors_rests_are_not_anothers(store: ControlStore, clock: SetClock) -> None:
+    requested_in_a_year(store, clock, Source.DRIFT, days=range(10))
+    assert request(store.requests.ask(ask(source=Source.PERFORMANCE, key="worse"), LIMITS)).asked == 1
+
+
+@pytest.mark.parametrize("source", [Source.SCHEDULE, Source.NEW_DATA])
+def test_what_comes_by_plan_rests_no_longer_than_the_cool_down(
+    store: ControlStore, clock: SetClock, source: Source
+) -> None:
+    assert requested_in_a_year(store, clock, source, days=range(20)) == list(range(20))
+
+
 def test_a_person_waits_for_nothing(store: ControlStore) -> None:
     store.requests.ask(ask(), LIMITS)
     end(store)

@@ -19,7 +19,15 @@ USE_CASES = st.sampled_from(["churn", "fraud"])
 DURATIONS = st.sampled_from([timedelta(minutes=10), HOUR])
 STATES = st.sampled_from(list(State))
 JUMPS = st.sampled_from(
-    [timedelta(seconds=1), timedelta(minutes=10), 5 * HOUR, 24 * HOUR, -timedelta(minutes=5), -7 * HOUR]
+    [
+        timedelta(seconds=1),
+        timedelta(minutes=10),
+        5 * HOUR,
+        24 * HOUR,
+        timedelta(days=20),
+        -timedelta(minutes=5),
+        -7 * HOUR,
+    ]
 )
 
 
