@@ -1,13 +1,22 @@
 """Which ports are free, and who holds one that is not."""
 
-import contextlib
+import fcntl
+import os
+import random
 import socket
+import tempfile
 from collections.abc import Iterable
+from pathlib import Path
+from typing import IO
 
 import psutil
 
 from tidemill.config.errors import TerminalError
 from tidemill.stack.service import Endpoint
+
+PORTS = range(20_000, 32_000)
+RESERVED = Path(tempfile.gettempdir()) / f"tidemill-ports-{os.getuid()}"
+_held: list[IO[bytes]] = []
 
 
 class PortInUseError(TerminalError):
@@ -15,12 +24,30 @@ class PortInUseError(TerminalError):
 
 
 def free_ports(count: int) -> list[int]:
-    """``count`` different ports nothing listens on; taken from the kernel, so two callers rarely get the same."""
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
+    """``count`` different ports nothing listens on, reserved until this process ends among all who ask here.
+
+    They lie below those that kernels give to connections by themselves, which would take one before it is used.
+    """
+    RESERVED.mkdir(exist_ok=True)
+    ports: list[int] = []
+    candidates = iter(random.sample(PORTS, len(PORTS)))
+    while len(ports) < count:
+        port = next(candidates)
+        if _reserve(port):
+            ports.append(port)
+    return ports
+
+
+def _reserve(port: int) -> bool:
+    """Whether ``port`` is free, and this process's from now on."""
+    file = (RESERVED / str(port)).open("wb")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        return False
+    _held.append(file)  # a reservation lasts as long as its open file
+    return is_free(Endpoint("127.0.0.1", port, ""))
 
 
 def check_free(service: str, endpoints: Iterable[Endpoint]) -> None:

@@ -1,16 +1,27 @@
 import os
 import socket
+import subprocess
+import sys
 
 import pytest
 
+from tidemill.stack.machine import ports
 from tidemill.stack.machine.ports import PortInUseError, check_free, free_ports
 from tidemill.stack.service import Endpoint
 
 
 def test_free_ports_differ_and_can_be_listened_on() -> None:
-    ports = free_ports(20)
-    assert len(set(ports)) == 20
-    check_free("any", [Endpoint("127.0.0.1", port, "any.port") for port in ports])
+    found = free_ports(20)
+    assert len(set(found)) == 20
+    check_free("any", [Endpoint("127.0.0.1", port, "any.port") for port in found])
+
+
+def test_another_process_gets_other_ports_while_this_one_lives(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ports, "PORTS", range(31_900, 31_940))
+    mine = free_ports(20)
+    ask = "from tidemill.stack.machine import ports; ports.PORTS = range(31_900, 31_940); print(*ports.free_ports(15))"
+    others = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True).stdout.split()
+    assert not {*mine} & {*map(int, others)}
 
 
 def test_a_busy_port_is_refused_naming_its_holder_and_the_setting_that_moves_it() -> None:
