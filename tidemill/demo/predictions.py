@@ -23,7 +23,8 @@ MANY = 500
 A_REQUEST = 50
 FEWEST_PREDICTIONS = 500
 PAUSE_S = 0.2
-READY_S = 60.0
+READY_S = 180.0
+"""For the first model that a server loads it has libraries to load, too."""
 
 
 class PredictionError(TerminalError):

@@ -76,7 +76,7 @@ class Loop:
                 airflow.unpause(f"{dag}_{USE_CASE}")
         self._tidemill(["retrain", "request", USE_CASE, "--reason", "there is no model yet"], "request", say)
         promoted = self._until(Kind.PROMOTED, say)
-        with httpx.Client(base_url=self.plan.settings.serving.url, trust_env=False) as http:
+        with httpx.Client(base_url=self.plan.settings.serving.url, timeout=10, trust_env=False) as http:
             wait_for_champion(http, self.plan.settings, USE_CASE, say)
         return promoted
 
