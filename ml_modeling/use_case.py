@@ -76,6 +76,11 @@ class UseCase:
         return Recipe(self.question.answer.task, self.features, self.spec.columns, self.own)
 
     @property
+    def is_about_entities(self) -> bool:
+        """Whether it is asked of an entity at any time, and not of an event at its own."""
+        return isinstance(self.question, Absence | FutureAggregate)
+
+    @property
     def cutoffs(self) -> Cutoffs:
         """How a question about entities is split."""
         if self.spec.cutoffs is None:

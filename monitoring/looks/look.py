@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
+from ml_modeling.use_case import load_use_case
 from monitoring.control import Limits, RetrainRequest, Suppressed
 from monitoring.drift import Budget, Current, EarlierLookError, EffectLimits, Judgement, Policy, Reference, judge
 from monitoring.estimates import LabelFree
@@ -17,6 +18,7 @@ from monitoring.looks.requesting import request
 from monitoring.looks.results import OvertakenError, Record, Subject, Verdicts, commit, read_record
 from monitoring.looks.served import Counts, Served, Window, served
 from monitoring.looks.subject import Champion, champion_of
+from monitoring.profiles import UNIT
 from tidemill.config.errors import TerminalError
 from tidemill.config.settings import Drift, Settings
 
@@ -62,7 +64,9 @@ def look(
     if champion is None:
         return None
     profile = champion.reference()
-    seen = served(settings, champion.spec, champion.subject.identity, window, profile.definition_to_compare())
+    once_each = load_use_case(use_case).is_about_entities
+    definition = profile.definition_to_compare()
+    seen = served(settings, champion.spec, champion.subject.identity, window, definition, once_each=once_each)
     if seen.profile.latest is None:
         return Look(champion.subject, _unasked(champion.subject, window), is_newest=False, estimates={})
     importance, sample = champion.importance(), champion.sample(settings.drift.sample_rows)
@@ -130,7 +134,7 @@ def _unasked(subject: Subject, window: Window) -> Verdicts:
 
 def _asked(champion: Champion, seen: Served) -> Asked:
     features: Sequence[str] = champion.spec.features
-    rows = seen.sample.rows.to_pandas()
+    rows = seen.sample.rows.drop_columns(UNIT).to_pandas()
     return Asked(
         rows[list(features)].to_numpy(dtype=np.float64, na_value=np.nan),
         rows.drop(columns=list(features)).to_numpy(dtype=np.float64, na_value=np.nan),

@@ -181,7 +181,8 @@ def _show(seen: "Look") -> None:
     click.echo(f"{seen.subject}, answers from {look.window.begin:%F %T} to {look.window.end:%F %T} UTC")
     click.echo(
         f"{counts.judged:,} judged of {counts.answers:,}; {counts.unscored:,} for a cold start, {counts.others:,} of "
-        f"other models, {counts.lacking:,} from other features, {counts.stale:,} from old ones"
+        f"other models, {counts.lacking:,} from other features, {counts.stale:,} from old ones, {counts.repeated:,} "
+        "about somebody who was judged already"
     )
     if not look.verdicts:
         click.echo("nobody has asked yet")
