@@ -96,7 +96,7 @@ def separate(reference: pd.DataFrame, current: pd.DataFrame, units: Integers | N
 def effective(units: Integers) -> float:
     """As many independent rows tell at least as much: Kish (1965), for rows of one unit that are all alike."""
     sizes = np.bincount(units).astype(np.float64)
-    return float(sizes.sum() ** 2 / (sizes**2).sum())
+    return float(sizes.sum() ** 2 / (sizes**2).sum()) if len(units) else 0.0
 
 
 def _units(sample: RowSample) -> Integers:

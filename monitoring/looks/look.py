@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from ml_modeling.use_case import load_use_case
 from monitoring.control import Limits, RetrainRequest, Suppressed
 from monitoring.drift import Budget, Current, EarlierLookError, EffectLimits, Judgement, Policy, Reference, judge
 from monitoring.estimates import LabelFree
@@ -43,11 +42,18 @@ class Look:
     request: RetrainRequest | Suppressed | None = None
 
 
-def look(
-    settings: Settings, use_case: str, window: Window, *, limits: Limits | None = None, now: datetime | None = None
+def look(  # noqa: PLR0913 - what is looked at, how, and what may follow
+    settings: Settings,
+    use_case: str,
+    window: Window,
+    *,
+    once_each: bool,
+    limits: Limits | None = None,
+    now: datetime | None = None,
 ) -> Look | None:
     """Looks at what the champion of a use case was asked; None when it has no champion.
 
+    With ``once_each`` one answer about each entity counts, as suits a question about entities.
     With ``limits`` drift is a reason to ask for a new model, within them.
     The same look again gives the verdicts that are on record. Killed at any place it can be repeated: what is recorded
     stays, and what was to follow follows.
@@ -64,7 +70,6 @@ def look(
     if champion is None:
         return None
     profile = champion.reference()
-    once_each = load_use_case(use_case).is_about_entities
     definition = profile.definition_to_compare()
     seen = served(settings, champion.spec, champion.subject.identity, window, definition, once_each=once_each)
     if seen.profile.latest is None:

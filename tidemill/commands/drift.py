@@ -66,7 +66,8 @@ def look(use_case: str, at: datetime | None, window: timedelta | None, may_reque
     end = (at or datetime.now(UTC)).replace(tzinfo=UTC)
     length = window or timedelta(hours=declared.spec.monitor.window_h)
     limits = limits_of(declared) if may_request else None
-    seen = look_at(load_settings(), use_case, Window(end - length, end), limits=limits)
+    once_each = declared.is_about_entities
+    seen = look_at(load_settings(), use_case, Window(end - length, end), once_each=once_each, limits=limits)
     if as_json:
         click.echo(strict_json.dumps(_document(use_case, seen), default=str))
     elif seen is None:

@@ -68,6 +68,7 @@ def test_a_shift_is_found_among_repeated_rows_too() -> None:
 
 
 def test_rows_of_one_unit_count_as_much_as_they_tell_at_least() -> None:
+    assert effective(np.arange(0)) == 0
     assert effective(np.arange(50)) == 50
     assert effective(np.repeat(np.arange(5), 10)) == pytest.approx(5)
     assert effective(np.array([0, 0, 0, 0, 0, 0, 0, 0, 0, 1])) == pytest.approx(100 / 82)
