@@ -1,4 +1,4 @@
-"""``tidemill features apply | bootstrap | get | consistency | corrections``."""
+"""``tidemill features apply | list | bootstrap | get | consistency | corrections``."""
 
 import re
 import time
@@ -47,6 +47,24 @@ def apply(as_json: bool) -> None:
 
     applied = apply_definitions(load_settings())
     click.echo(strict_json.dumps({"applied": applied}) if as_json else "\n".join(applied))
+
+
+@command.command(name="list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def list_registered(as_json: bool) -> None:
+    """List the feature services and views of Feast's registry, and what a row that asks for them must have."""
+    from feature_store.feast.registered import registered
+
+    there = registered(load_settings())
+    if as_json:
+        click.echo(strict_json.dumps(asdict(there)))
+        return
+    rows = [
+        (kind, item.name, ", ".join((*item.keys, *item.inputs)), str(len(item.features)))
+        for kind, items in (("service", there.services), ("view", there.views))
+        for item in items
+    ]
+    print_table(table(("kind", "name", "asked by", "features"), rows))
 
 
 @command.command()
