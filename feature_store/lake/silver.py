@@ -40,13 +40,16 @@ def event_columns(rows: DataFrame, group: FeatureGroup, *kept: Column) -> DataFr
 
 
 def as_events(rows: pa.Table, group: FeatureGroup, entity: Ints) -> Events:
-    """The events of an Arrow table of :func:`event_columns`; ``entity`` has the number of each row's entity."""
+    """The events of an Arrow table of :func:`event_columns`; ``entity`` has the number of each row's entity.
+
+    When they became known is left out where the table does not say it.
+    """
     return Events(
         entity=entity,
         time=rows[TIME].to_numpy(),
         tie=rows[TIE].to_numpy().view(np.uint64),
         columns={name: column_of(rows[name]) for name in group.columns},
-        known_time=rows[KNOWN].to_numpy(),
+        known_time=rows[KNOWN].to_numpy() if KNOWN in rows.column_names else None,
     )
 
 

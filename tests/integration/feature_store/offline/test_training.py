@@ -30,7 +30,8 @@ from feature_store.definitions import (
 )
 from feature_store.judge.hashing import identity_hash
 from feature_store.lake.spans import ENTITY, SPAN, TIME, with_spans
-from feature_store.offline.training import SpineError, snapshot, training_frame
+from feature_store.offline.snapshot import snapshot
+from feature_store.offline.training import SpineError, training_frame
 from tests.cases.lake import append_rows
 from tests.cases.naive_windows import Happened, naive_value
 from tests.cases.transactions import random_lines, silver_row
