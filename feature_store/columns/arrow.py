@@ -22,9 +22,10 @@ def column_of(values: pa.ChunkedArray) -> Column:
 def _texts(values: pa.ChunkedArray) -> NDArray[np.object_]:
     """Where they repeat, equal texts are one object: few are made, and they compare by being the same."""
     if pc.count_distinct(values.slice(0, SAMPLE)).as_py() * 2 > min(len(values), SAMPLE):
-        return values.to_numpy().astype(object)
+        texts: NDArray[np.object_] = values.to_numpy().astype(object)
+        return texts
     coded = pc.dictionary_encode(values).combine_chunks()
-    texts: NDArray[np.object_] = coded.dictionary.to_numpy(zero_copy_only=False).astype(object)
+    texts = coded.dictionary.to_numpy(zero_copy_only=False).astype(object)
     return texts[coded.indices.to_numpy()]
 
 

@@ -20,10 +20,15 @@ def silver_events(
     spark: SparkSession, settings: Settings, group: FeatureGroup, version: int | None = None
 ) -> DataFrame:
     """All events of ``group`` in silver, now or at ``version``."""
+    return event_columns(table_rows(spark, settings, group.source.table, version), group)
+
+
+def table_rows(spark: SparkSession, settings: Settings, name: str, version: int | None = None) -> DataFrame:
+    """The table called ``name``, now or at ``version``."""
     reader = spark.read.format("delta")
     if version is not None:
         reader = reader.option("versionAsOf", version)
-    return event_columns(reader.load(table(group.source.table).path(settings)), group)
+    return reader.load(table(name).path(settings))
 
 
 def event_columns(rows: DataFrame, group: FeatureGroup, *kept: Column) -> DataFrame:

@@ -2,36 +2,26 @@
 
 A training frame asks about each entity at times of its own, so rows and events have to be brought together, group after
 group. At one moment nobody has to be asked: whoever has an event before it is in the answer, and is found where its
-events are. So each table is read once for all groups that read it, its events are sent once to the task of their
-entity, and all features are made there together.
+events are. So all groups that read a table read it once, its events are sent once to the task of their entity, and all
+features are made there together.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import reduce
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
-from data_lake.tables import table
-from feature_store.columns.arrow import floats
-from feature_store.columns.derived import service_features
-from feature_store.columns.events import Events, Features, Queries
-from feature_store.definitions import FeatureGroup, FeatureService
+from feature_store.definitions import FeatureService
 from feature_store.definitions.windows import micros
-from feature_store.kernel import compute
-from feature_store.lake.silver import KNOWN, TIE, as_events, source_column
+from feature_store.lake.silver import KNOWN, TIE, source_column, table_rows
 from feature_store.lake.spans import ENTITY, TIME
+from feature_store.offline.partition import READING, Groups, OfBatches, features_at, read_as, readings
 from feature_store.offline.spine import EVENT_TIMESTAMP, SpineError
 from tidemill.config.settings import Settings
 
-Batches = Iterable[pa.RecordBatch]
-Groups = Sequence[FeatureGroup]
-READING, CODE = "__tidemill_reading", "__tidemill_code"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -43,7 +33,7 @@ class Snapshot:
     """
 
     events: DataFrame
-    features: Callable[[Batches], Iterator[pa.RecordBatch]]
+    features: OfBatches
     key: str
     schema: str
 
@@ -60,7 +50,7 @@ def snapshot(  # noqa: PLR0913 - what, where, and as of when
     """The features at ``at`` (aware) of every entity with an event before it, as ``training_frame`` has them.
 
     Raises:
-        SpineError: the service is about several entities, or has inputs, which a moment does not bring.
+        SpineError: the service is about several entities, or has inputs, which no moment brings.
     """
     taken = taken_at(spark, settings, service, at, as_known=as_known, versions=versions)
     rows = taken.events.mapInArrow(taken.features, taken.schema)
@@ -76,25 +66,19 @@ def taken_at(  # noqa: PLR0913 - what, where, and as of when
     as_known: bool = False,
     versions: Mapping[str, int] | None = None,
 ) -> Snapshot:
-    """:func:`snapshot` before it is made, for what has more to do with the features where they are.
+    """:func:`snapshot` in its parts, for what goes on with the features in the task that makes them.
 
     Raises:
-        SpineError: the service is about several entities, or has inputs.
+        SpineError: as there.
     """
-    key, readings = _key_of(service), _readings(service)
-    tables = {
-        source: _rows(spark, settings, source, (versions or {}).get(source))
-        for source in {group.source.table for group in service.groups}
-    }
-    events = [_events(tables, groups, number, at, as_known) for number, groups in enumerate(readings)]
-    # From the files' statistics: more than there are of events with an entity, before the moment.
-    total = sum(rows.count() for rows in tables.values())
-    partitions = int(spark.conf.get("spark.sql.shuffle.partitions") or 1)
-    tasks = max(partitions, -(-total // settings.spark.events_a_task))
+    key = _key_of(service)
+    names = {group.source.table for group in service.groups}
+    tables = {name: table_rows(spark, settings, name, (versions or {}).get(name)) for name in names}
+    events = [_events(tables, groups, number, at, as_known) for number, groups in enumerate(readings(service))]
     together = reduce(lambda left, right: left.unionByName(right, allowMissingColumns=True), events)
     return Snapshot(
-        together.repartition(tasks, ENTITY),
-        _features(service, key, readings, micros(at - EPOCH), as_known),
+        together.repartition(_tasks(spark, settings, tables), ENTITY),
+        features_at(micros(at - EPOCH), service, key, as_known=as_known),
         key,
         ", ".join([f"`{key}` STRING", *(f"`{name}` DOUBLE" for name in service.names)]),
     )
@@ -110,19 +94,11 @@ def _key_of(service: FeatureService) -> str:
     return keys.pop()
 
 
-def _readings(service: FeatureService) -> list[Groups]:
-    """The groups that read the same events."""
-    readings: dict[object, list[FeatureGroup]] = {}
-    for group in service.groups:
-        readings.setdefault((group.source, group.entity_column), []).append(group)
-    return list(readings.values())
-
-
-def _rows(spark: SparkSession, settings: Settings, source: str, version: int | None) -> DataFrame:
-    reader = spark.read.format("delta")
-    if version is not None:
-        reader = reader.option("versionAsOf", version)
-    return reader.load(table(source).path(settings))
+def _tasks(spark: SparkSession, settings: Settings, tables: Mapping[str, DataFrame]) -> int:
+    """Into how many tasks all rows of the tables fit, which Delta counts by its files' statistics."""
+    total = sum(rows.count() for rows in tables.values())
+    partitions = int(spark.conf.get("spark.sql.shuffle.partitions") or 1)
+    return max(partitions, -(-total // settings.spark.events_a_task))
 
 
 def _events(tables: Mapping[str, DataFrame], groups: Groups, number: int, at: datetime, as_known: bool) -> DataFrame:
@@ -133,44 +109,9 @@ def _events(tables: Mapping[str, DataFrame], groups: Groups, number: int, at: da
     known = [F.unix_micros(source.known_time).alias(KNOWN)] if as_known else []
     return rows.where(F.col(entity).isNotNull() & (F.col(source.event_time) < F.lit(at))).select(
         F.col(entity).cast("string").alias(ENTITY),
-        F.lit(number).cast("byte").alias(READING),
+        F.lit(number).alias(READING),
         F.unix_micros(source.event_time).alias(TIME),
         F.xxhash64(*source.tie_breaker).alias(TIE),
         *known,
-        *(source_column(rows, source, name).alias(_column(number, name)) for name in names),
+        *(source_column(rows, source, name).alias(read_as(number, name)) for name in names),
     )
-
-
-def _column(number: int, name: str) -> str:
-    """Tables may have columns of one name and different types."""
-    return f"{number}_{name}"
-
-
-def _features(
-    service: FeatureService, key: str, readings: Sequence[Groups], moment: int, as_known: bool
-) -> Callable[[Batches], Iterator[pa.RecordBatch]]:
-    def made(batches: Batches) -> Iterator[pa.RecordBatch]:
-        arrived = list(batches)
-        if not arrived:
-            return
-        rows = pa.Table.from_batches(arrived).combine_chunks()
-        entities = pc.dictionary_encode(rows[ENTITY]).combine_chunks()
-        times = np.full(len(entities.dictionary), moment)
-        queries = Queries(np.arange(len(times)), times, times if as_known else None)
-        rows = rows.append_column(CODE, entities.indices.cast(pa.int64()))
-        values: Features = {}
-        for number, groups in enumerate(readings):
-            own = rows.filter(pc.field(READING) == number) if len(readings) > 1 else rows
-            for group in groups:
-                values |= compute(group, _of_group(own, group, number), queries, service.read_of(group))
-        found = service_features(service, values, times)
-        arrays = [entities.dictionary, *(floats(numbers) for numbers in found.values())]
-        yield pa.RecordBatch.from_arrays(arrays, names=[key, *found])
-
-    return made
-
-
-def _of_group(rows: pa.Table, group: FeatureGroup, number: int) -> Events:
-    columns = {_column(number, name): name for name in group.columns}
-    named = rows.rename_columns([columns.get(name, name) for name in rows.column_names])
-    return as_events(named, group, named[CODE].to_numpy())
