@@ -1,5 +1,7 @@
 """Between Arrow's columns and numpy's, without a loop over values."""
 
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,14 +21,12 @@ def column_of(values: pa.ChunkedArray) -> Column:
     return Column(pc.fill_null(values, pa.scalar(0, values.type)).to_numpy(), valid)
 
 
-def _texts(values: pa.ChunkedArray) -> NDArray[np.object_]:
+def _texts(values: pa.ChunkedArray) -> Any:
     """Where they repeat, equal texts are one object: few are made, and they compare by being the same."""
     if pc.count_distinct(values.slice(0, SAMPLE)).as_py() * 2 > min(len(values), SAMPLE):
-        texts: NDArray[np.object_] = values.to_numpy().astype(object)
-        return texts
+        return values.to_numpy().astype(object, copy=False)
     coded = pc.dictionary_encode(values).combine_chunks()
-    texts = coded.dictionary.to_numpy(zero_copy_only=False).astype(object)
-    return texts[coded.indices.to_numpy()]
+    return coded.dictionary.to_numpy(zero_copy_only=False).astype(object, copy=False)[coded.indices.to_numpy()]
 
 
 def floats(values: NDArray[np.float64]) -> pa.Array:
