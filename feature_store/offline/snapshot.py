@@ -14,8 +14,8 @@ from functools import reduce
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
-from feature_store.definitions import FeatureService
-from feature_store.definitions.windows import micros
+from feature_store.definitions import LIFETIME, FeatureService
+from feature_store.definitions.windows import micros, tail
 from feature_store.lake.silver import KNOWN, TIE, source_column, table_rows
 from feature_store.lake.spans import ENTITY, TIME
 from feature_store.offline.partition import READING, Groups, OfBatches, features_at, read_as, readings
@@ -102,16 +102,22 @@ def _tasks(spark: SparkSession, settings: Settings, tables: Mapping[str, DataFra
 
 
 def _events(tables: Mapping[str, DataFrame], groups: Groups, number: int, at: datetime, as_known: bool) -> DataFrame:
-    """What ``groups`` read of the events before ``at``."""
+    """What ``groups`` read of the events before ``at``, and one event of whoever has none that a window reaches."""
     source, entity = groups[0].source, groups[0].entity_column
-    rows = tables[source.table]
+    rows, happened = tables[source.table], F.col(source.event_time)
     names = sorted({name for group in groups for name in group.columns})
-    known = [F.unix_micros(source.known_time).alias(KNOWN)] if as_known else []
-    return rows.where(F.col(entity).isNotNull() & (F.col(source.event_time) < F.lit(at))).select(
+    numbers = {READING: F.lit(number), TIME: F.unix_micros(happened), TIE: F.xxhash64(*source.tie_breaker)}
+    numbers |= {KNOWN: F.unix_micros(source.known_time)} if as_known else {}
+    columns = [
         F.col(entity).cast("string").alias(ENTITY),
-        F.lit(number).alias(READING),
-        F.unix_micros(source.event_time).alias(TIME),
-        F.xxhash64(*source.tie_breaker).alias(TIE),
-        *known,
+        *(column.alias(name) for name, column in numbers.items()),
         *(source_column(rows, source, name).alias(read_as(number, name)) for name in names),
-    )
+    ]
+    before = rows.where(F.col(entity).isNotNull() & (happened < F.lit(at)))
+    longest = max(feature.window for group in groups for feature in group.features)
+    if longest == LIFETIME:
+        return before.select(*columns)
+    reached = F.timestamp_micros(F.lit(int(tail(micros(at - EPOCH), longest))))
+    firsts = (F.min(name).alias(name) for name in numbers)
+    unreached = before.where(happened < reached).select(*columns).groupBy(ENTITY).agg(*firsts)
+    return before.where(happened >= reached).select(*columns).unionByName(unreached, allowMissingColumns=True)
