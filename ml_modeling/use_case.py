@@ -180,8 +180,7 @@ def _question(module: ModuleType, service: FeatureService) -> Question:
 
 def _check_asked(where: str, question: Question, service: FeatureService) -> None:
     """The rows of the question have what the features of ``service`` are asked with."""
-    keys = dict.fromkeys(group.entity.key for group in service.groups)
-    inputs = [given.name for given in service.inputs]
+    keys, inputs = service.keys, [given.name for given in service.inputs]
     match question:
         case Absence() | FutureAggregate():
             asked = "it asks about entities at cutoffs"

@@ -39,18 +39,13 @@ def asked_rows(lake: Lake, question: Outcome, service: FeatureService, window: W
     """
     tables = Tables(lake.spark, lake.settings, lake.versions)
     events = asked_events(tables, question, service)
-    at, columns = F.col(EVENT_TIMESTAMP), [*keys_of(service), *(given.name for given in service.inputs)]
+    at, columns = F.col(EVENT_TIMESTAMP), [*service.keys, *(given.name for given in service.inputs)]
     rows = events.where((at >= F.lit(window.begin)) & (at < F.lit(window.end))).dropna(subset=columns)
     for number, group in enumerate(_readings(service)):
         rows = _with_first(rows, _events_of(lake, group), group.entity.key, f"{FIRST}_{number}")
     firsts = [F.col(f"{FIRST}_{number}") for number, _ in enumerate(_readings(service))]
     known = reduce(Column.__or__, (F.coalesce(first < F.unix_micros(at), F.lit(False)) for first in firsts))
     return rows.select(*columns, EVENT_TIMESTAMP, KEY, known.alias(IS_KNOWN))
-
-
-def keys_of(service: FeatureService) -> list[str]:
-    """The key of each entity of a service, in the order in which a request names them."""
-    return list(dict.fromkeys(group.entity.key for group in service.groups))
 
 
 def _with_first(rows: DataFrame, events: DataFrame, key: str, name: str) -> DataFrame:

@@ -16,7 +16,7 @@ from pyspark.sql import functions as F  # noqa: N812
 
 from batch_processing.gold_table import replace
 from batch_processing.scoring.answers import FIELDS, FIELDS_DDL, answering
-from batch_processing.scoring.asked import IS_KNOWN, Lake, asked_rows, keys_of, tables_read
+from batch_processing.scoring.asked import IS_KNOWN, Lake, asked_rows, tables_read
 from batch_processing.scoring.model import StoredModel, check_features, stored_model
 from batch_processing.scoring.scoring import SCORES, Scoring, rows_there, sources_of
 from batch_processing.scoring.window import Window, window_of
@@ -98,7 +98,7 @@ def _of_events(
 ) -> DataFrame:
     asked = asked_rows(lake, question, service, window)
     frame = training_frame(asked, service, lake.settings, versions=lake.versions)
-    kept = [*keys_of(service), EVENT_TIMESTAMP, KEY, IS_KNOWN]
+    kept = [*service.keys, EVENT_TIMESTAMP, KEY, IS_KNOWN]
     kinds = ", ".join(f"`{name}` {frame.schema[name].dataType.simpleString()}" for name in kept)
     return frame.mapInArrow(answering(stored, kept), f"{kinds}, {FIELDS_DDL}")
 
@@ -128,7 +128,7 @@ def _newest(lake: Lake, source: Source) -> datetime | None:
 
 def as_table(answers: DataFrame, scoring: Scoring, use_case: UseCase) -> DataFrame:
     """``answers`` as rows of ``gold/scores``."""
-    keys = keys_of(use_case.service)
+    keys = use_case.service.keys
     entities = [column for key in keys for column in (F.lit(key), F.col(key).cast("string"))]
     identity = scoring.model.identity
     constants: dict[str, Column] = {

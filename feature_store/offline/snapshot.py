@@ -85,13 +85,12 @@ def taken_at(  # noqa: PLR0913 - what, where, and as of when
 
 
 def _key_of(service: FeatureService) -> str:
-    keys = {group.entity.key for group in service.groups}
-    if len(keys) != 1:
-        raise SpineError(f"{service.name}: a snapshot is of one entity, not of {', '.join(sorted(keys)) or 'none'}")
+    if len(service.keys) != 1:
+        raise SpineError(f"{service.name}: a snapshot is of one entity, not of {', '.join(service.keys) or 'none'}")
     if service.inputs:
         given = ", ".join(given.name for given in service.inputs)
         raise SpineError(f"{service.name}: a snapshot has no {given}, which a request brings: use training_frame")
-    return keys.pop()
+    return service.keys[0]
 
 
 def _tasks(spark: SparkSession, settings: Settings, tables: Mapping[str, DataFrame]) -> int:

@@ -106,12 +106,14 @@ def get(instances: tuple[str, ...], service_name: str | None, as_json: bool) -> 
     An INSTANCE is an id, or, where a service has several entities or inputs, all of them as NAME=VALUE with commas
     between: customer_id=C000017,terminal_id=T000003,amount=81.5
     """
+    from feature_store import catalog
     from feature_store.online.reader import OnlineReader
 
     settings = load_settings()
-    reader = OnlineReader(settings, service_name or settings.serving.first, TIMEOUT_S)
-    ids = instances
-    rows = reader.read([_instance(text, reader.keys, reader.inputs) for text in instances])
+    service, ids = catalog.service(service_name or settings.serving.first), instances
+    asked = [_instance(text, service.keys, [given.name for given in service.inputs]) for text in instances]
+    reader = OnlineReader(settings, service.name, TIMEOUT_S)
+    rows = reader.read(asked)
     if as_json:
         shown = [
             {
