@@ -39,7 +39,7 @@ def test_the_features_of_each_row_are_answered_by_one_command(platform: Platform
     assert FeastHook().get_online_features("fraud", asked) == rows
     (call,) = platform.calls()
     instances = ["customer_id=-1,x,amount=81.5", "customer_id=17850,amount=-3"]
-    assert call.arguments == ["features", "get", "--service=fraud", "--json", "--", *instances]
+    assert call.arguments == ["features", "get", "--service=fraud", "--by-name", "--json", "--", *instances]
 
 
 def test_an_answer_of_several_megabytes_is_read_whole_and_not_logged(
@@ -56,8 +56,8 @@ def test_more_rows_than_a_command_takes_are_asked_for_in_turn(platform: Platform
     answered = FeastHook().get_online_features("churn", [{"customer_id": f"c{number}"} for number in range(1_001)])
     assert [answer["id"] for answer in answered] == ["first", "second"]
     first, second = platform.calls()
-    assert (first.arguments[5], first.arguments[-1]) == ("customer_id=c0", "customer_id=c999")
-    assert second.arguments[5:] == ["customer_id=c1000"]
+    assert (first.arguments[6], first.arguments[-1]) == ("customer_id=c0", "customer_id=c999")
+    assert second.arguments[6:] == ["customer_id=c1000"]
 
 
 def test_no_rows_ask_nothing(platform: PlatformDouble) -> None:

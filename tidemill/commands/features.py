@@ -99,8 +99,9 @@ def bootstrap(group_names: tuple[str, ...], anew: bool, as_json: bool) -> None:
 @command.command()
 @click.argument("instances", metavar="INSTANCE...", nargs=-1, required=True)
 @click.option("--service", "service_name", help="The feature service to read.  [default: the first that is served]")
+@click.option("--by-name", is_flag=True, help="Each INSTANCE names its keys, also where one id would do.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def get(instances: tuple[str, ...], service_name: str | None, as_json: bool) -> None:
+def get(instances: tuple[str, ...], service_name: str | None, by_name: bool, as_json: bool) -> None:
     """Print the features of each instance as of now.
 
     An INSTANCE is an id, or, where a service has several entities or inputs, all of them as NAME=VALUE with commas
@@ -111,7 +112,8 @@ def get(instances: tuple[str, ...], service_name: str | None, as_json: bool) -> 
 
     settings = load_settings()
     service, ids = catalog.service(service_name or settings.serving.first), instances
-    asked = [_instance(text, service.keys, [given.name for given in service.inputs]) for text in instances]
+    inputs = [given.name for given in service.inputs]
+    asked = [_instance(text, service.keys, inputs, by_name=by_name) for text in instances]
     reader = OnlineReader(settings, service.name, TIMEOUT_S)
     rows = reader.read(asked)
     if as_json:
@@ -255,10 +257,12 @@ def _print_consistency(found: "Consistency") -> None:
     click.echo(f"behind the lake at {found.behind:,} of {found.fetches:,} fetches{lag}")
 
 
-def _instance(text: str, keys: "Sequence[str]", inputs: "Sequence[str]") -> dict[str, str | float]:
+def _instance(
+    text: str, keys: "Sequence[str]", inputs: "Sequence[str]", *, by_name: bool = False
+) -> dict[str, str | float]:
     """The keys and inputs of a service that an argument of ``get`` names."""
     names = [*keys, *inputs]
-    if len(names) == 1 and not text.startswith(f"{names[0]}="):
+    if len(names) == 1 and not by_name and not text.startswith(f"{names[0]}="):
         text = f"{names[0]}={text}"
     # An id may hold a comma or an equals sign itself: a pair begins where one of the names does.
     pairs = re.split(rf"(?:^|,)({'|'.join(map(re.escape, names))})=", text)

@@ -35,7 +35,7 @@ class FeastHook(BaseHook):  # type: ignore[misc]
         answers: list[dict[str, Any]] = []
         for first in range(0, len(instances), AT_ONCE):
             some = instances[first : first + AT_ONCE]
-            answers += self._ask("get", f"--service={feature_service}", "--json", "--", *some)
+            answers += self._ask("get", f"--service={feature_service}", "--by-name", "--json", "--", *some)
         return answers
 
     def list_feature_services(self) -> list[dict[str, Any]]:
