@@ -70,6 +70,16 @@ class Spent:
     clock_s: float
     processor_s: float
 
+    def less(self, other: "Spent") -> "Spent":
+        return Spent(self.clock_s - other.clock_s, self.processor_s - other.processor_s)
+
+    def by(self, number: int) -> "Spent":
+        return Spent(self.clock_s / number, self.processor_s / number)
+
+    def ratio(self, other: "Spent") -> str:
+        """How fast ``other`` is for this one, by the clock and by processors."""
+        return f"{self.clock_s / other.clock_s:.3f} ({self.processor_s / other.processor_s:.3f})"
+
 
 Parts = dict[str, Spent]
 
@@ -155,19 +165,17 @@ def measure(spark: SparkSession, settings: Settings, entities: int) -> Parts:
 
 
 def shown(candidate: str, sizes: tuple[int, int], small: Parts, large: Parts) -> Iterator[str]:
-    """A table in Markdown."""
-    heads = [f"{size:,} customers | by predict | processors" for size in sizes]
-    yield f"| {candidate} | {' | '.join(heads)} | a further customer | by predict |"
-    yield "|---" * 9 + "|"
-    further = {name: (large[name].clock_s - small[name].clock_s) / (sizes[1] - sizes[0]) for name in small}
+    """A table in Markdown; of each pair the second is by processors."""
+    heads = [f"{size:,} customers | rate by predict" for size in sizes]
+    yield f"| {candidate} | {' | '.join(heads)} | a further customer | rate by predict |"
+    yield "|---" * 7 + "|"
+    more = sizes[1] - sizes[0]
+    further = {name: large[name].less(small[name]).by(more) for name in small}
     for name in ("predict", "features", "scoring", "writing", "whole"):
-        cells = [
-            f"{parts[name].clock_s:.2f} s | {parts['predict'].clock_s / parts[name].clock_s:.3f} "
-            f"| {parts[name].processor_s:.2f} s"
-            for parts in (small, large)
-        ]
-        ratio = further["predict"] / further[name]
-        yield f"| {name} | {' | '.join(cells)} | {further[name] * 1e6:.1f} µs | {ratio:.3f} |"
+        cells = [f"{parts[name].clock_s:.2f} s ({parts[name].processor_s:.2f})" for parts in (small, large)]
+        cells.append(f"{further[name].clock_s * 1e6:.1f} µs ({further[name].processor_s * 1e6:.1f})")
+        ratios = [parts["predict"].ratio(parts[name]) for parts in (small, large, further)]
+        yield f"| {name} | {' | '.join(f'{cell} | {ratio}' for cell, ratio in zip(cells, ratios, strict=True))} |"
 
 
 def scoring_of(settings: Settings, use_case: UseCase, window: Window) -> tuple[Scoring, StoredModel]:
