@@ -19,6 +19,7 @@ import pytest
 import yaml
 from deltalake import DeltaTable
 
+from tests.cases.waiting import eventually
 from tests.e2e.page import Said, Shell, commands
 from tests.soak.models import load_models
 from tidemill.config.installation import PACKAGES
@@ -143,7 +144,7 @@ def test_the_wheel_has_what_git_tracks_of_the_packages_and_locked_requirements(d
 def test_from_a_new_project_to_an_answer_it_takes_eight_commands() -> None:
     every = commands()
     (first,) = (number for number, command in enumerate(every) if command.startswith("tidemill new"))
-    (answer,) = (number for number, command in enumerate(every) if "/predict/next_visits" in command)
+    answer = next(number for number, command in enumerate(every) if "/predict/next_visits" in command)
     assert answer - first < 8
 
 
@@ -212,7 +213,8 @@ def by_hand(visits: list[Event], at: datetime) -> dict[str, float | None]:
 
 
 def test_the_features_and_answers_are_those_of_a_loop_over_the_visits(project: Project) -> None:
-    command = f"tidemill features consistency next_visits --at-least {len(USERS)} --wait 120 --json"
+    eventually(lambda: len(logged_by(project)) == len(USERS), "the answers in the lake")
+    command = f"tidemill features consistency next_visits --at-least {len(USERS)} --json"
     consistency = json.loads(project.shell.run(command).stdout)
     assert consistency["fetches"] >= len(USERS)
     assert consistency["rate"] == 0
@@ -222,8 +224,7 @@ def test_the_features_and_answers_are_those_of_a_loop_over_the_visits(project: P
     visits: dict[str, list[Event]] = {}
     for visit in project.table("silver/visits"):
         visits.setdefault(visit["user_id"], []).append(visit)
-    rows = [row for row in map(plain, project.table("silver/predictions")) if row["request_id"] == project.request_id]
-    logged = {row["entities"]["user_id"]: row for row in rows}
+    logged = logged_by(project)
     registry = project.shell.run("tidemill config get mlflow.tracking_uri").stdout.strip()
     models = load_models(registry, "next_visits")
     for user in USERS:
@@ -238,6 +239,12 @@ def test_the_features_and_answers_are_those_of_a_loop_over_the_visits(project: P
             assert (answer["value"], answer["degraded"]) == (pytest.approx(model.value(expected)), []), user
         else:
             assert answer["degraded"] == ["cold_start"], user
+
+
+def logged_by(project: Project) -> dict[str, Event]:
+    """What the lake has of our own request, by user."""
+    rows = [row for row in map(plain, project.table("silver/predictions")) if row["request_id"] == project.request_id]
+    return {row["entities"]["user_id"]: row for row in rows}
 
 
 def same(value: float | None, expected: float | None) -> bool:
