@@ -8,6 +8,7 @@ from tidemill.config.project import Project, current_project
 from tidemill.config.settings import load_with_origin
 from tidemill.projects.checking.contracts import contract_problems
 from tidemill.projects.checking.features import service_problems, shared_problems
+from tidemill.projects.checking.flink import flink_problems
 from tidemill.projects.checking.gold import gold_problems
 from tidemill.projects.checking.models import label_problems, model_problems
 from tidemill.projects.checking.problems import Problem
@@ -18,10 +19,9 @@ def check() -> list[Problem]:
     """What is wrong with the definitions of this process's project, sorted by file; empty when nothing is."""
     try:
         project = current_project()
-        use_cases, contracts, gold = project.use_cases(), project.contract_files(), project.gold_files()
+        project.use_cases(), project.contract_files(), project.gold_files(), project.flink_files()
     except ConfigError as error:
         return [Problem("tidemill.toml", 0, str(error))]
-    del use_cases, contracts, gold
     return sorted(dict.fromkeys(_problems(project)))
 
 
@@ -35,6 +35,8 @@ def _problems(project: Project) -> Iterator[Problem]:
     yield from of_contracts
     yield from source_problems(project)
     yield from gold_problems(project, contracts, has_all=not of_contracts)
+    if not of_contracts:
+        yield from flink_problems(project, contracts)
     services = {}
     for name, folder in project.use_cases().items():
         of_service = list(service_problems(name, folder, contracts, has_all=not of_contracts))
