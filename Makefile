@@ -88,8 +88,7 @@ format: $(PLATFORM) ## format and sort the code
 test: setup ## set up and pass all tests
 	$(MAKE) --jobs=2 --output-sync=target test-unit test-airflow
 	$(MAKE) test-integration
-	$(MAKE) test-e2e
-	$(MAKE) test-troubles
+	$(MAKE) --jobs=2 --output-sync=target test-e2e test-troubles
 
 test-unit: setup ## tests without a JVM or a server
 	.venv/bin/pytest tests/unit --numprocesses=2 --dist=worksteal

@@ -27,7 +27,7 @@ def airflow_environment(settings: Settings) -> dict[str, str]:
         "database": {"sql_alchemy_conn": settings.expand(settings.airflow.database)},
         "logging": _logging(settings),
         "scheduler": {"catchup_by_default": "False", "enable_health_check": "False"},
-        "dag_processor": {"refresh_interval": "15", "parsing_processes": "1", "dag_file_processor_timeout": "180"},
+        "dag_processor": _dag_processor(settings),
         # A machine that trains and streams at the same time answers late: late is not failed.
         "workers": {"execution_api_timeout": "60"},
     }
@@ -58,6 +58,26 @@ def _core(settings: Settings) -> dict[str, str]:
         "simple_auth_manager_users": f"{settings.airflow.user}:admin",
         "simple_auth_manager_passwords_file": str(_passwords_file(settings)),
     }
+
+
+def _dag_processor(settings: Settings) -> dict[str, str]:
+    return {
+        "refresh_interval": "15",
+        "parsing_processes": "1",
+        "dag_file_processor_timeout": "180",
+        "dag_bundle_config_list": json.dumps([_bundle(name, folder) for name, folder in _dag_folders(settings)]),
+    }
+
+
+def _dag_folders(settings: Settings) -> list[tuple[str, Path]]:
+    """Where DAGs are, by the name of Airflow's bundle: the platform's, and the folder of the project's own."""
+    own = [("project", settings.project / "dags")] if settings.project else []
+    return [("dags-folder", DAGS), *own]
+
+
+def _bundle(name: str, folder: Path) -> dict[str, object]:
+    classpath = "airflow.dag_processing.bundles.local.LocalDagBundle"
+    return {"name": name, "classpath": classpath, "kwargs": {"path": str(folder)}}
 
 
 def _api(settings: Settings) -> dict[str, str]:

@@ -188,7 +188,8 @@ class Loop:
         """What a model would say to all who ask from now on; nan before."""
         asked = self._setting.asked
         rows = asked.between(now, float("inf"))
-        return np.concatenate([np.full(rows.start, np.nan), model.scores(asked.x[rows])])
+        said = model.scores(asked.x[rows]) if rows.start < len(asked) else np.empty(0)
+        return np.concatenate([np.full(rows.start, np.nan), said])
 
     def _end(self, lease: Lease, state: State, to: State, now: float) -> None:
         self._clock.now = time(now)

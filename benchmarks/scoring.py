@@ -2,19 +2,22 @@
 
     python benchmarks/scoring.py [--entities 20000] [--candidate lightgbm]
 
+What is compared is not the same work. The frame's ``predict_proba`` has its features before it starts and forgets its
+answers; the job makes the features of all customers from their raw events, asks the model, and writes the answers into
+a Delta table in one commit. So the parts are measured by themselves too, each from what the one before it left ready in
+memory: features (from silver, to nowhere), scoring (features to answers, to nowhere), writing (answers to the table).
+
 It starts an MLflow of its own in a temporary folder and makes, for so many customers and for ten times as many, ten
-order lines each within a year, and a churn model of 200 trees (or another candidate). Measured are the frame's
-``predict_proba``, and the job in steps that are timed apart: the features alone, features and answers, and the whole
-with its commit; each step is run twice, and the quicker one counts. A ratio is the job's rows a second by the frame's.
-Of every figure the processor seconds stand beside it, of all processes that took part: a busy machine changes the
-clock's figures, and hardly these.
+order lines each within a year, and a churn model of 200 trees (or another candidate). Each part is run twice, and the
+quicker run counts. A ratio is a part's customers a second by the frame's, of the same run. What a further customer
+costs follows from the two sizes, and is free of what a run costs however many there are. Processor seconds stand
+beside, of all processes that took part: a busy machine changes the clock's figures, and hardly these.
 """
 
 import argparse
-import json
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -28,15 +31,17 @@ import psutil
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
-from batch_processing.scoring.asked import Lake, asked_rows
+from batch_processing.gold_table import replace
+from batch_processing.scoring.answers import FIELDS_DDL, answering
+from batch_processing.scoring.asked import Lake, tables_read
 from batch_processing.scoring.model import StoredModel, stored_model
-from batch_processing.scoring.score import answered, score
-from batch_processing.scoring.window import Window
-from data_lake import commits
+from batch_processing.scoring.score import answered, as_table, score
+from batch_processing.scoring.scoring import SCORES, Scoring, sources_of
+from batch_processing.scoring.window import MICROSECOND, Window
 from data_lake.delta_tables import ensure_table
 from data_lake.spark import session
-from data_lake.tables import silver
-from feature_store.offline.training import training_frame
+from data_lake.tables import silver, table
+from feature_store.offline.snapshot import snapshot
 from ml_modeling.candidates.pipelines import build
 from ml_modeling.registry.connection import connect
 from ml_modeling.registry.served import METADATA_KEY, TRUSTED_TYPES, ServingSpec
@@ -65,12 +70,18 @@ class Spent:
     clock_s: float
     processor_s: float
 
-    def shown(self, rows: int) -> dict[str, float]:
-        return {
-            "seconds": round(self.clock_s, 2),
-            "processor_s": round(self.processor_s, 2),
-            "rows_a_second": round(rows / self.clock_s, 1),
-        }
+    def less(self, other: "Spent") -> "Spent":
+        return Spent(self.clock_s - other.clock_s, self.processor_s - other.processor_s)
+
+    def by(self, number: int) -> "Spent":
+        return Spent(self.clock_s / number, self.processor_s / number)
+
+    def ratio(self, other: "Spent") -> str:
+        """How fast ``other`` is for this one, by the clock and by processors."""
+        return f"{self.clock_s / other.clock_s:.3f} ({self.processor_s / other.processor_s:.3f})"
+
+
+Parts = dict[str, Spent]
 
 
 def main() -> None:
@@ -84,10 +95,9 @@ def main() -> None:
         with running(mlflow_service.services(settings)[0], settings):
             register(settings, arguments.candidate)
             spark = session("benchmark", settings)
-            for size in sizes:
-                measured = {"candidate": arguments.candidate, **measure(spark, settings, size)}
-                print(json.dumps(measured, indent=2), flush=True)
+            small, large = (measure(spark, settings, size) for size in sizes)
             spark.stop()
+    print("\n".join(shown(arguments.candidate, sizes, small, large)))
 
 
 def settings_in(home: Path) -> Settings:
@@ -124,37 +134,68 @@ def register(settings: Settings, candidate: str) -> None:
     client.set_registered_model_alias("churn", "champion", str(logged.registered_model_version))
 
 
-def measure(spark: SparkSession, settings: Settings, entities: int) -> dict[str, Any]:
-    """The frame's rate and the job's, over ``entities`` customers in a lake of their own."""
+def measure(spark: SparkSession, settings: Settings, entities: int) -> Parts:
+    """What each part costs for ``entities`` customers, in a lake of their own."""
     own = settings.model_copy(update={"home": settings.home / str(entities)})
     write_lines(spark, own, entities)
-    use_case, stored, window = load_use_case("churn"), stored_model(own, "churn", None), Window.at(AT)
-    source = silver("shop.transaction.v1")
-    lake = Lake(spark, own, {source.name: commits.current_version(source, own)})
-    frame = features_of(lake, use_case, window)
-    ready = pd.DataFrame(frame.toPandas()[list(use_case.features)], dtype=np.float64)
-    predict = quickest(lambda: predicted(stored, ready))
-    features = quickest(lambda: discard(features_of(lake, use_case, window)))
-    answers = quickest(lambda: discard(answered(lake, use_case, window, stored)))
-    whole = spent(lambda: check(score(own, use_case, window, None, lambda: nullcontext(spark)).rows, entities))
-    return {
-        "entities": entities,
-        "events": entities * LINES_EACH,
-        "predict": predict.shown(entities),
-        "features": features.shown(entities),
-        "features_and_answers": answers.shown(entities),
-        "whole": whole.shown(entities),
-        "ratio": round(predict.clock_s / whole.clock_s, 3),
-        "ratio_by_processor": round(predict.processor_s / whole.processor_s, 3),
-        "ratio_without_features": round(predict.clock_s / max(whole.clock_s - features.clock_s, 1e-9), 3),
-    }
+    use_case, window = load_use_case("churn"), Window.at(AT)
+    scoring, stored = scoring_of(own, use_case, window)
+    lake = Lake(spark, own, scoring.versions)
+
+    features = snapshot(spark, own, use_case.service, AT, versions=lake.versions)
+    made = features.persist()
+    ready = pd.DataFrame(made.select(*use_case.features).toPandas(), dtype=np.float64)
+    said = made.mapInArrow(answering(stored, ["customer_id"]), f"customer_id STRING, {FIELDS_DDL}")
+    parts = {"predict": quickest(lambda _: predicted(stored, ready)), "scoring": quickest(lambda _: discard(said))}
+    made.unpersist(blocking=True)
+    parts["features"] = quickest(lambda _: discard(features))
+
+    answers = as_table(answered(lake, use_case, window, stored), scoring, use_case).persist()
+    check(answers.count(), entities)
+    parts["writing"] = quickest(lambda run: written(spark, own, answers, scoring, run))
+    answers.unpersist(blocking=True)
+
+    def whole(run: int) -> None:
+        """At a moment of its own, as the same one would be there already."""
+        moment = Window.at(AT + run * MICROSECOND)
+        check(score(own, use_case, moment, None, lambda: nullcontext(spark)).rows, entities)
+
+    parts["whole"] = quickest(whole)
+    return parts
+
+
+def shown(candidate: str, sizes: tuple[int, int], small: Parts, large: Parts) -> Iterator[str]:
+    """A table in Markdown; of each pair the second is by processors."""
+    heads = [f"{size:,} customers | rate by predict" for size in sizes]
+    yield f"| {candidate} | {' | '.join(heads)} | a further customer | rate by predict |"
+    yield "|---" * 7 + "|"
+    more = sizes[1] - sizes[0]
+    further = {name: large[name].less(small[name]).by(more) for name in small}
+    for name in ("predict", "features", "scoring", "writing", "whole"):
+        cells = [f"{parts[name].clock_s:.2f} s ({parts[name].processor_s:.2f})" for parts in (small, large)]
+        cells.append(f"{further[name].clock_s * 1e6:.1f} µs ({further[name].processor_s * 1e6:.1f})")
+        ratios = [parts["predict"].ratio(parts[name]) for parts in (small, large, further)]
+        yield f"| {name} | {' | '.join(f'{cell} | {ratio}' for cell, ratio in zip(cells, ratios, strict=True))} |"
+
+
+def scoring_of(settings: Settings, use_case: UseCase, window: Window) -> tuple[Scoring, StoredModel]:
+    stored = stored_model(settings, use_case.name, None)
+    sources = sources_of(settings, tables_read(use_case))
+    return Scoring(use_case.name, window, stored.model, use_case.service.fingerprint, sources), stored
+
+
+def written(spark: SparkSession, settings: Settings, answers: DataFrame, scoring: Scoring, run: int) -> None:
+    """Into a table of its own, so that a second run has nothing to replace."""
+    own = settings.model_copy(update={"home": settings.home / f"written-{run}"})
+    ensure_table(spark, table(SCORES), own)
+    replace(own, table(SCORES), answers, scoring.where, scoring.id)
 
 
 def write_lines(spark: SparkSession, settings: Settings, entities: int) -> None:
     """Order lines at random times of the year before, in silver's own columns."""
-    table = silver("shop.transaction.v1")
-    ensure_table(spark, table, settings)
-    path = table.path(settings)
+    target = silver("shop.transaction.v1")
+    ensure_table(spark, target, settings)
+    path = target.path(settings)
     before = F.timestamp_micros(F.lit(int(AT.timestamp()) * 1_000_000) - (F.rand(5) * YEAR_US).cast("bigint") - 1)
     columns = {
         "event_time": before,
@@ -190,10 +231,6 @@ def write_lines(spark: SparkSession, settings: Settings, entities: int) -> None:
     rows.select(*typed).write.format("delta").mode("append").save(path)
 
 
-def features_of(lake: Lake, use_case: UseCase, window: Window) -> DataFrame:
-    return training_frame(asked_rows(lake, use_case, window), use_case.service, lake.settings, versions=lake.versions)
-
-
 def predicted(stored: StoredModel, ready: pd.DataFrame) -> None:
     """What the estimator itself says of a frame that is ready."""
     stored.load().pipeline.predict_proba(ready.to_numpy())
@@ -208,14 +245,14 @@ def check(rows: int, expected: int) -> None:
         raise SystemExit(f"{rows} rows were scored, of {expected}")
 
 
-def quickest(work: Callable[[], None]) -> Spent:
-    """The quicker of two runs, so that neither pays for what happens once."""
-    return min((spent(work) for _ in range(2)), key=lambda run: run.clock_s)
+def quickest(work: Callable[[int], None]) -> Spent:
+    """The quicker of two runs, so that neither pays for what happens once; ``work`` is told which it is."""
+    return min((spent(work, run) for run in range(2)), key=lambda run: run.clock_s)
 
 
-def spent(work: Callable[[], None]) -> Spent:
+def spent(work: Callable[[int], None], run: int) -> Spent:
     before, began = processor_seconds(), time.perf_counter()
-    work()
+    work(run)
     return Spent(time.perf_counter() - began, processor_seconds() - before)
 
 

@@ -76,6 +76,11 @@ class UseCase:
         return Recipe(self.question.answer.task, self.features, self.spec.columns, self.own)
 
     @property
+    def is_about_entities(self) -> bool:
+        """Whether it is asked of an entity at any time, and not of an event at its own."""
+        return isinstance(self.question, Absence | FutureAggregate)
+
+    @property
     def cutoffs(self) -> Cutoffs:
         """How a question about entities is split."""
         if self.spec.cutoffs is None:
@@ -175,8 +180,7 @@ def _question(module: ModuleType, service: FeatureService) -> Question:
 
 def _check_asked(where: str, question: Question, service: FeatureService) -> None:
     """The rows of the question have what the features of ``service`` are asked with."""
-    keys = dict.fromkeys(group.entity.key for group in service.groups)
-    inputs = [given.name for given in service.inputs]
+    keys, inputs = service.keys, [given.name for given in service.inputs]
     match question:
         case Absence() | FutureAggregate():
             asked = "it asks about entities at cutoffs"

@@ -46,8 +46,7 @@ def asked_of(use_case: str) -> Asked:
         UnaskableError: it has no entity, or one whose key is a field of every answer.
     """
     service = catalog.service(use_case)
-    keys = tuple(dict.fromkeys(group.entity.key for group in service.groups))
-    inputs = tuple(given.name for given in service.inputs)
+    keys, inputs = service.keys, tuple(given.name for given in service.inputs)
     if not keys:
         raise UnaskableError(f"feature service {use_case!r} reads no feature group: a request would be about nobody")
     if taken := sorted((ANSWERED | REASONED).intersection(keys)):

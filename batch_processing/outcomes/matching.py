@@ -23,8 +23,7 @@ def matched(asked: DataFrame, events: DataFrame, service: FeatureService) -> Dat
     An event is a prediction's that has the same entities and inputs: the one whose key is the request's id, else the
     nearest in time; of equally near ones the earlier, then the first by key. A prediction without one is left out.
     """
-    keys = list(dict.fromkeys(group.entity.key for group in service.groups))
-    inputs = [given.name for given in service.inputs]
+    keys, inputs = service.keys, [given.name for given in service.inputs]
     left = asked.select(
         F.col(KEY).alias(PREDICTION),
         F.col(EVENT_TIMESTAMP).alias("at"),

@@ -25,12 +25,15 @@ FIELDS_DDL = "score DOUBLE, scores MAP<STRING, DOUBLE>, value DOUBLE, interval A
 def answering(
     stored: StoredModel, kept: Sequence[str]
 ) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
-    """For ``mapInArrow``: of batches with the model's features, the columns ``kept`` and :data:`FIELDS`."""
+    """For ``mapInArrow``: of batches with the model's features, the columns ``kept`` and :data:`FIELDS`.
+
+    Who is unknown stands in a column :data:`IS_KNOWN`; without it, everybody is known.
+    """
 
     def answered(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         model = stored.load()
         for batch in batches:
-            is_known = batch[IS_KNOWN].to_numpy(zero_copy_only=False)
+            is_known = _flags(batch)
             features = [batch[name].to_numpy(zero_copy_only=False) for name in model.features]
             matrix = np.stack(features, axis=1).astype(np.float64)[is_known]
             asked = answer(model.spec, model.pipeline, matrix) if len(matrix) else None
@@ -39,6 +42,13 @@ def answering(
             yield pa.RecordBatch.from_arrays(arrays, names=[*kept, *FIELDS])
 
     return answered
+
+
+def _flags(batch: pa.RecordBatch) -> Flags:
+    if IS_KNOWN not in batch.schema.names:
+        return np.ones(len(batch), dtype=np.bool_)
+    flags: Flags = batch[IS_KNOWN].to_numpy(zero_copy_only=False)
+    return flags
 
 
 def fields(asked: Answers | None, cold: Answers, is_known: Flags) -> list[pa.Array]:

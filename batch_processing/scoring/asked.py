@@ -1,8 +1,7 @@
-"""Whom a model is asked about: a row each, with what its features are asked with."""
+"""The events that a model is asked about: a row each, with what its features are asked with."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import reduce
 
 from pyspark.sql import Column, DataFrame, SparkSession
@@ -10,7 +9,6 @@ from pyspark.sql import functions as F  # noqa: N812
 
 from batch_processing.scoring.window import Window
 from feature_store.definitions import FeatureGroup, FeatureService, Outcome
-from feature_store.definitions.windows import micros
 from feature_store.lake.silver import silver_events
 from feature_store.lake.spans import ENTITY, TIME
 from feature_store.offline.training import EVENT_TIMESTAMP
@@ -21,7 +19,6 @@ from tidemill.config.settings import Settings
 
 IS_KNOWN = "is_known"
 FIRST = "first_event"
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -33,43 +30,16 @@ class Lake:
     versions: Mapping[str, int]
 
 
-def asked_rows(lake: Lake, use_case: UseCase, window: Window) -> DataFrame:
-    """A row's keys, inputs, ``event_timestamp`` and ``row_key``, and whether it ``is_known``.
+def asked_rows(lake: Lake, question: Outcome, service: FeatureService, window: Window) -> DataFrame:
+    """The events of the window, of which a request could bring all that the features ask for.
 
-    Known is who had an event before the row's time, in any table that the features are made from: of nobody else does
-    the online store have a state.
+    A row has its keys, inputs, ``event_timestamp`` and ``row_key``, and whether it ``is_known``: whether its entity had
+    an event before the row's time, in any table that the features are made from. Of nobody else does the online store
+    have a state.
     """
-    question, service = use_case.question, use_case.service
-    if isinstance(question, Outcome):
-        return _events(lake, question, service, window)
-    return _entities(lake, service, window)
-
-
-def keys_of(service: FeatureService) -> list[str]:
-    """The key of each entity of a service, in the order in which a request names them."""
-    return list(dict.fromkeys(group.entity.key for group in service.groups))
-
-
-def _entities(lake: Lake, service: FeatureService, window: Window) -> DataFrame:
-    """Everybody with an event before the moment that the window begins with."""
-    (key,) = keys_of(service)
-    moment = _moment(window)
-    seen = [_events_of(lake, group).where(F.col(TIME) < F.lit(moment)) for group in _readings(service)]
-    entities = reduce(DataFrame.union, (events.select(F.col(ENTITY).alias(key)) for events in seen)).distinct()
-    at = F.timestamp_micros(F.lit(moment)).alias(EVENT_TIMESTAMP)
-    return entities.select(key, at, F.col(key).alias(KEY), F.lit(True).alias(IS_KNOWN))
-
-
-def _moment(window: Window) -> int:
-    """When the window begins, in microseconds since 1970."""
-    return micros(window.begin - EPOCH)
-
-
-def _events(lake: Lake, question: Outcome, service: FeatureService, window: Window) -> DataFrame:
-    """The events of the window, of which a request could bring all that the features ask for."""
     tables = Tables(lake.spark, lake.settings, lake.versions)
     events = asked_events(tables, question, service)
-    at, columns = F.col(EVENT_TIMESTAMP), [*keys_of(service), *(given.name for given in service.inputs)]
+    at, columns = F.col(EVENT_TIMESTAMP), [*service.keys, *(given.name for given in service.inputs)]
     rows = events.where((at >= F.lit(window.begin)) & (at < F.lit(window.end))).dropna(subset=columns)
     for number, group in enumerate(_readings(service)):
         rows = _with_first(rows, _events_of(lake, group), group.entity.key, f"{FIRST}_{number}")

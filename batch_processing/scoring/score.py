@@ -16,14 +16,15 @@ from pyspark.sql import functions as F  # noqa: N812
 
 from batch_processing.gold_table import replace
 from batch_processing.scoring.answers import FIELDS, FIELDS_DDL, answering
-from batch_processing.scoring.asked import IS_KNOWN, Lake, asked_rows, keys_of, tables_read
+from batch_processing.scoring.asked import IS_KNOWN, Lake, asked_rows, tables_read
 from batch_processing.scoring.model import StoredModel, check_features, stored_model
 from batch_processing.scoring.scoring import SCORES, Scoring, rows_there, sources_of
 from batch_processing.scoring.window import Window, window_of
 from data_lake.delta_tables import ensure_table
 from data_lake.job import report, stopped_session
 from data_lake.tables import table
-from feature_store.definitions import Source
+from feature_store.definitions import FeatureService, Outcome, Source
+from feature_store.offline.snapshot import taken_at
 from feature_store.offline.training import EVENT_TIMESTAMP, training_frame
 from ml_modeling.questions import KEY
 from ml_modeling.use_case import UseCase, load_use_case
@@ -76,7 +77,7 @@ def score(settings: Settings, use_case: UseCase, window: Window, version: str | 
         ensure_table(spark, table(SCORES), settings)
         began = time.perf_counter()
         answers = answered(Lake(spark, settings, scoring.versions), use_case, window, stored)
-        rows = replace(settings, table(SCORES), _as_table(answers, scoring, use_case), scoring.where, scoring.id)
+        rows = replace(settings, table(SCORES), as_table(answers, scoring, use_case), scoring.where, scoring.id)
         seconds = time.perf_counter() - began
     stored.cache.note(model)
     return _scored(scoring, rows, seconds)
@@ -84,12 +85,30 @@ def score(settings: Settings, use_case: UseCase, window: Window, version: str | 
 
 def answered(lake: Lake, use_case: UseCase, window: Window, stored: StoredModel) -> DataFrame:
     """Whom the model was asked about, and what it said; ``features_as_of`` is null of those it does not know."""
-    asked = asked_rows(lake, use_case, window)
-    frame = training_frame(asked, use_case.service, lake.settings, versions=lake.versions)
-    kept = [*keys_of(use_case.service), EVENT_TIMESTAMP, KEY, IS_KNOWN]
-    kinds = ", ".join(f"`{name}` {frame.schema[name].dataType.simpleString()}" for name in kept)
-    answers = frame.mapInArrow(answering(stored, kept), f"{kinds}, {FIELDS_DDL}")
+    question, service = use_case.question, use_case.service
+    if isinstance(question, Outcome):
+        answers = _of_events(lake, question, service, window, stored)
+    else:
+        answers = _of_entities(lake, service, window, stored)
     return answers.withColumn("features_as_of", F.when(F.col(IS_KNOWN), F.lit(_known_until(lake, use_case))))
+
+
+def _of_events(
+    lake: Lake, question: Outcome, service: FeatureService, window: Window, stored: StoredModel
+) -> DataFrame:
+    asked = asked_rows(lake, question, service, window)
+    frame = training_frame(asked, service, lake.settings, versions=lake.versions)
+    kept = [*service.keys, EVENT_TIMESTAMP, KEY, IS_KNOWN]
+    kinds = ", ".join(f"`{name}` {frame.schema[name].dataType.simpleString()}" for name in kept)
+    return frame.mapInArrow(answering(stored, kept), f"{kinds}, {FIELDS_DDL}")
+
+
+def _of_entities(lake: Lake, service: FeatureService, window: Window, stored: StoredModel) -> DataFrame:
+    """Of everybody with an event before the moment that the window begins with; answered where features are made."""
+    taken = taken_at(lake.spark, lake.settings, service, window.begin, versions=lake.versions)
+    features, said = taken.features, answering(stored, [taken.key])
+    answers = taken.events.mapInArrow(lambda batches: said(features(batches)), f"`{taken.key}` STRING, {FIELDS_DDL}")
+    return answers.withColumns({EVENT_TIMESTAMP: F.lit(window.begin), KEY: F.col(taken.key), IS_KNOWN: F.lit(True)})
 
 
 def _known_until(lake: Lake, use_case: UseCase) -> datetime | None:
@@ -107,8 +126,9 @@ def _newest(lake: Lake, source: Source) -> datetime | None:
     return newest
 
 
-def _as_table(answers: DataFrame, scoring: Scoring, use_case: UseCase) -> DataFrame:
-    keys = keys_of(use_case.service)
+def as_table(answers: DataFrame, scoring: Scoring, use_case: UseCase) -> DataFrame:
+    """``answers`` as rows of ``gold/scores``."""
+    keys = use_case.service.keys
     entities = [column for key in keys for column in (F.lit(key), F.col(key).cast("string"))]
     identity = scoring.model.identity
     constants: dict[str, Column] = {

@@ -6,6 +6,9 @@ from pandas.util import hash_array
 
 from feature_store.columns.events import Column
 
+SAMPLE = 4096
+"""So many of a column's texts tell whether they repeat."""
+
 
 def stable_hash(column: Column) -> NDArray[np.uint64]:
     """The hash of each value; of a null, anything.
@@ -19,4 +22,11 @@ def stable_hash(column: Column) -> NDArray[np.uint64]:
         values = values.astype(np.int64)
     else:
         values = np.where(column.valid, values, "").astype(object)
+        return hash_array(values, categorize=_repeat(values))
     return hash_array(values, categorize=False)
+
+
+def _repeat(texts: NDArray[np.object_]) -> bool:
+    """Whether to look for equal ones, and hash each different one once, is worth it; the hashes are the same."""
+    sample = texts[:SAMPLE].tolist()
+    return len(set(sample)) * 2 <= len(sample)

@@ -100,7 +100,7 @@ def _compared(
     connection: duckdb.DuckDBPyConnection, service: FeatureService, feature: Feature | Derived
 ) -> FeatureConsistency | None:
     """None where a model does not read the feature: it may read some of its service only."""
-    keys = "".join(f", {name(key)}" for key in dict.fromkeys(group.entity.key for group in service.groups))
+    keys = "".join(f", {name(key)}" for key in service.keys)
     connection.execute(
         f"CREATE OR REPLACE TEMP TABLE compared AS SELECT event_id, asked_at{keys}, logged, expected, {KIND} AS kind "
         f"FROM (SELECT event_id, asked_at{keys}, features[{literal(feature.name)}] AS logged, "

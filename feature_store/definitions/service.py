@@ -37,6 +37,11 @@ class FeatureService:
         """The groups it reads, each once, in order of first use."""
         return tuple(dict.fromkeys(leaf.group for leaf in self._leaves if isinstance(leaf, Feature)))
 
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The key of each entity it is asked about, in order of first use."""
+        return tuple(dict.fromkeys(group.entity.key for group in self.groups))
+
     def read_of(self, group: FeatureGroup) -> tuple[Feature, ...]:
         """The features of ``group`` that it reads, each once."""
         return tuple(dict.fromkeys(leaf for leaf in self._leaves if isinstance(leaf, Feature) and leaf.group == group))

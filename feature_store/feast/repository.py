@@ -61,7 +61,7 @@ def apply(settings: Settings) -> list[str]:
     for one in catalog.services().values():
         merged = merged_view(one, [views[group.name] for group in one.groups])
         objects += [merged, feast.FeatureService(name=one.name, features=[merged])]
-    with _registry_locked(settings):
+    with registry_locked(settings):
         feast_store = store(settings)
         if not _is_applied(feast_store, objects):
             feast_store.apply(objects)
@@ -91,7 +91,7 @@ def _timeless(content: Any) -> Any:
 
 
 @contextmanager
-def _registry_locked(settings: Settings) -> Iterator[None]:
+def registry_locked(settings: Settings) -> Iterator[None]:
     """Feast writes a file registry in place and without a lock; one in an object store is its own affair."""
     path = settings.expand(settings.feast.registry)
     if "://" in path:

@@ -54,8 +54,7 @@ def load_fetches(
 
 
 def _rows(service: FeatureService, begin: int, end: int) -> str:
-    keys = dict.fromkeys(group.entity.key for group in service.groups)
-    columns = [f"entities[{literal(key)}] AS {name(key)}" for key in keys]
+    columns = [f"entities[{literal(key)}] AS {name(key)}" for key in service.keys]
     columns += [f"CAST(inputs[{literal(given.name)}] AS DOUBLE) AS {name(given.name)}" for given in service.inputs]
     known = [f"map_contains(applied, {literal(group.name)})" for group in service.groups]
     return (

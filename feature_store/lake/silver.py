@@ -20,10 +20,15 @@ def silver_events(
     spark: SparkSession, settings: Settings, group: FeatureGroup, version: int | None = None
 ) -> DataFrame:
     """All events of ``group`` in silver, now or at ``version``."""
+    return event_columns(table_rows(spark, settings, group.source.table, version), group)
+
+
+def table_rows(spark: SparkSession, settings: Settings, name: str, version: int | None = None) -> DataFrame:
+    """The table called ``name``, now or at ``version``."""
     reader = spark.read.format("delta")
     if version is not None:
         reader = reader.option("versionAsOf", version)
-    return event_columns(reader.load(table(group.source.table).path(settings)), group)
+    return reader.load(table(name).path(settings))
 
 
 def event_columns(rows: DataFrame, group: FeatureGroup, *kept: Column) -> DataFrame:
@@ -40,13 +45,16 @@ def event_columns(rows: DataFrame, group: FeatureGroup, *kept: Column) -> DataFr
 
 
 def as_events(rows: pa.Table, group: FeatureGroup, entity: Ints) -> Events:
-    """The events of an Arrow table of :func:`event_columns`; ``entity`` has the number of each row's entity."""
+    """The events of an Arrow table of :func:`event_columns`; ``entity`` has the number of each row's entity.
+
+    When they became known is left out where the table does not say it.
+    """
     return Events(
         entity=entity,
         time=rows[TIME].to_numpy(),
         tie=rows[TIE].to_numpy().view(np.uint64),
         columns={name: column_of(rows[name]) for name in group.columns},
-        known_time=rows[KNOWN].to_numpy(),
+        known_time=rows[KNOWN].to_numpy() if KNOWN in rows.column_names else None,
     )
 
 

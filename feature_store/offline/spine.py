@@ -72,8 +72,7 @@ def quoted(name: str) -> Column:
 
 
 def _columns_read(service: FeatureService) -> list[str]:
-    keys = [group.entity.key for group in service.groups]
-    return list(dict.fromkeys([*keys, EVENT_TIMESTAMP, *(one.name for one in service.inputs)]))
+    return list(dict.fromkeys([*service.keys, EVENT_TIMESTAMP, *(one.name for one in service.inputs)]))
 
 
 def _check_names(given: Sequence[str], read: Sequence[str], service: FeatureService) -> None:

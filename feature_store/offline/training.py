@@ -6,13 +6,12 @@ events than a task should hold is cut into spans of time (``feature_store.lake.s
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
 from functools import reduce
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812
 from pyspark.sql.types import DoubleType, StructField, StructType
 
@@ -26,7 +25,7 @@ from feature_store.lake.spans import ENTITY, SPAN, TIME, with_spans
 from feature_store.offline.spine import EVENT_TIMESTAMP, INPUT, Spine, SpineError
 from tidemill.config.settings import Settings
 
-__all__ = ["EVENT_TIMESTAMP", "SpineError", "frame_of_events", "snapshot", "training_frame"]
+__all__ = ["EVENT_TIMESTAMP", "SpineError", "frame_of_events", "training_frame"]
 
 BUCKET = "__tidemill_bucket"
 Kernel = Callable[[tuple[pa.Scalar, ...], pa.Table, pa.Table], pa.Table]
@@ -73,21 +72,6 @@ def frame_of_events(
 
     found = _with_derived(reduce(with_group, service.groups, asked.rows), asked, service)
     return found.toDF(*asked.own, *service.names)
-
-
-def snapshot(
-    spark: SparkSession, settings: Settings, service: FeatureService, at: datetime, *, as_known: bool = False
-) -> DataFrame:
-    """The features at ``at`` (aware) of every entity with an event before it."""
-    groups = service.groups
-    keys = {group.entity.key for group in groups}
-    if len(keys) > 1:
-        raise SpineError(f"{service.name}: a snapshot is of one entity, not of {', '.join(sorted(keys))}")
-    (key,) = keys
-    seen = [silver_events(spark, settings, group).where(F.col(TIME) < F.unix_micros(F.lit(at))) for group in groups]
-    entities = reduce(DataFrame.union, (one.select(F.col(ENTITY).alias(key)) for one in seen)).distinct()
-    spine = entities.withColumn(EVENT_TIMESTAMP, F.lit(at))
-    return training_frame(spine, service, settings, as_known=as_known)
 
 
 def _with_group(  # noqa: PLR0913, PLR0917 - what, of whom, and as of when

@@ -61,7 +61,7 @@ class OnlineReader:
     def __init__(self, settings: Settings, service_name: str, timeout_s: float | None = None) -> None:
         self.service = catalog.service(service_name)
         self.names = self.service.names
-        self.keys = tuple(dict.fromkeys(group.entity.key for group in self.service.groups))
+        self.keys = self.service.keys
         self.inputs = tuple(one.name for one in self.service.inputs)
         timeout_s = timeout_s or settings.serving.feature_timeout_s
         self._states = StateReader(settings, self.service.groups, timeout_s, tries=1)

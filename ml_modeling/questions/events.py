@@ -28,8 +28,7 @@ def labelled_events(tables: Tables, question: Outcome | Own, service: FeatureSer
 
 def needed_columns(entity: Entity, service: FeatureService) -> list[str]:
     """The columns that the features of a row are asked with."""
-    keys = [group.entity.key for group in service.groups]
-    names = list(dict.fromkeys([entity.key, *keys, *(given.name for given in service.inputs)]))
+    names = list(dict.fromkeys([entity.key, *service.keys, *(given.name for given in service.inputs)]))
     if taken := [name for name in names if name.lower() in RESERVED]:
         raise QuestionError(
             f"{service.name}: an entity or input called {', '.join(taken)} is a column of labelled rows"

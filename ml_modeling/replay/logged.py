@@ -67,18 +67,25 @@ class LoggedAnswers:
         )
 
 
-def logged_answers(
-    settings: Settings, spec: Serving, identity: ModelIdentity, begin: datetime, end: datetime
+def logged_answers(  # noqa: PLR0913 - which answers, and of whom
+    settings: Settings,
+    spec: Serving,
+    identity: ModelIdentity,
+    begin: datetime,
+    end: datetime,
+    *,
+    by_entity: bool = False,
 ) -> Iterator[LoggedAnswers]:
     """The answers to requests from ``begin`` to before ``end`` (aware), some thousands at a time.
 
-    What a shadow said of a request was no answer to it, and is left out.
+    What a shadow said of a request was no answer to it, and is left out. ``by_entity`` has those about one entity one
+    after another, in the order of their times.
 
     Raises:
         MissingTableError: nothing was logged yet.
     """
     delta = open_table(silver(PREDICTIONS), settings)
-    query = f"{QUERY} AND {answered_only(delta)}"
+    query = f"{QUERY} AND {answered_only(delta)}{' ORDER BY entity_id, event_time, request_id' if by_entity else ''}"
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         connection.register("log", arrow.source(delta))

@@ -76,7 +76,7 @@ def fit(use_case: UseCase, frame: TrainingFrame, split: Split, progress: Progres
 
 def _common(use_case: UseCase) -> Mapping[str, Any]:
     """What is stored with a model of any task."""
-    keys = [use_case.question.entity.key, *(group.entity.key for group in use_case.service.groups)]
+    keys = [use_case.question.entity.key, *use_case.service.keys]
     return {
         "use_case": use_case.name,
         "feature_service": use_case.service.name,

@@ -9,6 +9,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -23,8 +24,9 @@ from monitoring.drift.limits import EffectLimits, shift_of_auc
 from monitoring.drift.verdict import Aspect, Finding, Statistic
 from monitoring.profiles.definition import Kind, TableDefinition
 from monitoring.profiles.moments import Floats
-from monitoring.profiles.row_sample import RowSample
+from monitoring.profiles.row_sample import UNIT, RowSample
 
+Integers = npt.NDArray[np.int64]
 LEAST_ROWS = 200
 SEED = 0
 
@@ -46,10 +48,11 @@ def together(
 
     It matters from the AUC on that the best classifier has for a column that moved by the limit.
     """
-    rows = min(reference.rows.num_rows, current.rows.num_rows)
+    units = _units(current)
+    rows = min(reference.rows.num_rows, round(effective(units)))
     if rows < LEAST_ROWS:
         return Finding(None, Aspect.TOGETHER, unknown=f"{rows} rows sampled; {LEAST_ROWS} tell something")
-    separation = separate(_frame(definition, reference), _frame(definition, current))
+    separation = separate(_frame(definition, reference), _frame(definition, current), units)
     by_chance = 0.5 + float(norm.isf(alpha)) * math.sqrt(_chance_variance(rows // 2, rows // 2))
     statistic = Statistic(
         "domain_classifier_auc", separation.auc, max(limits.auc, by_chance), shift_of_auc(separation.auc)
@@ -57,8 +60,11 @@ def together(
     return Finding(None, Aspect.TOGETHER, (statistic,), separation.p_value)
 
 
-def separate(reference: pd.DataFrame, current: pd.DataFrame) -> Separation:
+def separate(reference: pd.DataFrame, current: pd.DataFrame, units: Integers | None = None) -> Separation:
     """Two halves, each judged by a classifier that learnt from the other (cross-fitting).
+
+    Rows of ``current`` with the same number in ``units`` (n,) are about the same one, whom a classifier that has seen
+    one of them would know again: so they are in one half, and count as :func:`effective` says.
 
     Given the classifier, the scores of a half are exchangeable when nothing has changed, so that each AUC is a
     Mann-Whitney statistic (1947) with its known variance; the p-value is twice the lesser of the two, which holds
@@ -67,7 +73,8 @@ def separate(reference: pd.DataFrame, current: pd.DataFrame) -> Separation:
     rows = pd.concat([reference, current], ignore_index=True)
     side = np.repeat([0, 1], [len(reference), len(current)])
     random = np.random.default_rng(SEED)
-    half = np.concatenate([random.permutation(len(part)) % 2 for part in (reference, current)])
+    units = np.arange(len(current)) if units is None else units
+    half = np.concatenate([random.permutation(len(reference)) % 2, (random.permutation(units.max() + 1) % 2)[units]])
     aucs, variances, p_values = [], [], []
     for judged in (0, 1):
         # On so few rows threads wait for each other longer than one takes.
@@ -76,13 +83,28 @@ def separate(reference: pd.DataFrame, current: pd.DataFrame) -> Separation:
             scores = classifier.predict_proba(rows[half == judged])[:, 1]
         is_current = side[half == judged] == 1
         auc, variance = auc_with_variance(scores[is_current], scores[~is_current])
-        chance = _chance_variance(int(is_current.sum()), int((~is_current).sum()))
+        counted = effective(units[half[len(reference) :] == judged])
+        chance = _chance_variance(counted, int((~is_current).sum()))
         aucs.append(auc)
-        variances.append(variance)
+        variances.append(variance * float(is_current.sum()) / counted)
         p_values.append(float(norm.sf((auc - 0.5) / math.sqrt(chance))))
     auc = float(np.mean(aucs))
     reach = float(norm.isf(0.025)) * math.sqrt(sum(variances)) / 2
     return Separation(auc, max(0.0, auc - reach), min(1.0, auc + reach), min(1.0, 2 * min(p_values)))
+
+
+def effective(units: Integers) -> float:
+    """As many independent rows tell at least as much: Kish (1965), for rows of one unit that are all alike."""
+    sizes = np.bincount(units).astype(np.float64)
+    return float(sizes.sum() ** 2 / (sizes**2).sum()) if len(units) else 0.0
+
+
+def _units(sample: RowSample) -> Integers:
+    """Whom each row is about, numbered from 0; each row by itself where the sample does not say."""
+    if UNIT not in sample.names:
+        return np.arange(sample.rows.num_rows)
+    units: Integers = sample.rows[UNIT].combine_chunks().dictionary_encode().indices.to_numpy().astype(np.int64)
+    return units
 
 
 def auc_with_variance(positive: Floats, negative: Floats) -> tuple[float, float]:
@@ -98,7 +120,7 @@ def auc_with_variance(positive: Floats, negative: Floats) -> tuple[float, float]
     return float(of_positive.mean()), float(variance)
 
 
-def _chance_variance(positives: int, negatives: int) -> float:
+def _chance_variance(positives: float, negatives: float) -> float:
     """Of the AUC when nobody can tell; ties only make it less."""
     return (positives + negatives + 1) / (12 * positives * negatives)
 

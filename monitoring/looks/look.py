@@ -17,6 +17,7 @@ from monitoring.looks.requesting import request
 from monitoring.looks.results import OvertakenError, Record, Subject, Verdicts, commit, read_record
 from monitoring.looks.served import Counts, Served, Window, served
 from monitoring.looks.subject import Champion, champion_of
+from monitoring.profiles import UNIT
 from tidemill.config.errors import TerminalError
 from tidemill.config.settings import Drift, Settings
 
@@ -41,11 +42,18 @@ class Look:
     request: RetrainRequest | Suppressed | None = None
 
 
-def look(
-    settings: Settings, use_case: str, window: Window, *, limits: Limits | None = None, now: datetime | None = None
+def look(  # noqa: PLR0913 - what is looked at, how, and what may follow
+    settings: Settings,
+    use_case: str,
+    window: Window,
+    *,
+    once_each: bool,
+    limits: Limits | None = None,
+    now: datetime | None = None,
 ) -> Look | None:
     """Looks at what the champion of a use case was asked; None when it has no champion.
 
+    With ``once_each`` one answer about each entity counts, as suits a question about entities.
     With ``limits`` drift is a reason to ask for a new model, within them.
     The same look again gives the verdicts that are on record. Killed at any place it can be repeated: what is recorded
     stays, and what was to follow follows.
@@ -62,7 +70,8 @@ def look(
     if champion is None:
         return None
     profile = champion.reference()
-    seen = served(settings, champion.spec, champion.subject.identity, window, profile.definition_to_compare())
+    definition = profile.definition_to_compare()
+    seen = served(settings, champion.spec, champion.subject.identity, window, definition, once_each=once_each)
     if seen.profile.latest is None:
         return Look(champion.subject, _unasked(champion.subject, window), is_newest=False, estimates={})
     importance, sample = champion.importance(), champion.sample(settings.drift.sample_rows)
@@ -130,7 +139,7 @@ def _unasked(subject: Subject, window: Window) -> Verdicts:
 
 def _asked(champion: Champion, seen: Served) -> Asked:
     features: Sequence[str] = champion.spec.features
-    rows = seen.sample.rows.to_pandas()
+    rows = seen.sample.rows.drop_columns(UNIT).to_pandas()
     return Asked(
         rows[list(features)].to_numpy(dtype=np.float64, na_value=np.nan),
         rows.drop(columns=list(features)).to_numpy(dtype=np.float64, na_value=np.nan),

@@ -13,9 +13,9 @@ from data_lake.delta_rs import MissingTableError, open_table
 from data_lake.tables import silver
 from ml_modeling.registry import ModelIdentity
 from ml_modeling.registry.served import Serving
-from ml_modeling.replay.logged import PREDICTIONS, LoggedAnswers, answered_only, logged_answers
+from ml_modeling.replay.logged import PREDICTIONS, Flags, LoggedAnswers, answered_only, logged_answers
 from monitoring.looks.columns import batch_of
-from monitoring.profiles import RowSample, TableDefinition, TableProfile
+from monitoring.profiles import UNIT, RowSample, TableDefinition, TableProfile
 from tidemill.config.settings import Settings
 
 EARLIER_WINDOWS = 28
@@ -27,7 +27,7 @@ class Counts:
     """Answers of the use case in the window, and how many of them were judged.
 
     ``unscored`` were for a cold start, ``others`` are another model's, ``lacking`` were made from other features than
-    the model's, ``stale`` from old ones.
+    the model's, ``stale`` from old ones. The rest were ``repeated``: about somebody who was judged in the window.
     """
 
     answers: int = 0
@@ -36,6 +36,10 @@ class Counts:
     others: int = 0
     lacking: int = 0
     stale: int = 0
+
+    @property
+    def repeated(self) -> int:
+        return self.answers - self.judged - self.unscored - self.others - self.lacking - self.stale
 
     def __add__(self, other: "Counts") -> "Counts":
         return Counts(
@@ -74,21 +78,33 @@ class Served:
     volumes: Sequence[int] = ()
 
 
-def served(
-    settings: Settings, spec: Serving, identity: ModelIdentity, window: Window, definition: TableDefinition
+def served(  # noqa: PLR0913 - what is looked at, and how
+    settings: Settings,
+    spec: Serving,
+    identity: ModelIdentity,
+    window: Window,
+    definition: TableDefinition,
+    *,
+    once_each: bool,
 ) -> Served:
-    """The answers of ``identity`` in the window, profiled by ``definition``: the features, then what was said."""
+    """The answers of ``identity`` in the window, profiled by ``definition``: the features, then what was said.
+
+    With ``once_each`` the first about each entity counts alone: whoever is asked about a hundred times a day has a
+    hundred times nearly the same features. The sample says in :data:`UNIT` whom a row is about.
+    """
     profile = TableProfile.empty(definition)
     random = np.random.default_rng(SEED)
     sample = RowSample.of(_none(definition), settings.drift.sample_rows, random)
-    counts = Counts()
+    counts, last = Counts(), ""
     try:
-        for answers in logged_answers(settings, spec, identity, window.begin, window.end):
-            counts += _counted(answers)
+        for answers in logged_answers(settings, spec, identity, window.begin, window.end, by_entity=once_each):
             own = answers.where(_is_judged(answers))
+            if once_each and len(own):
+                last, own = own.entity_ids[-1], own.where(_is_another(own.entity_ids, last))
+            counts += _counted(answers, len(own))
             batch = batch_of(np.hstack([own.matrix, own.answers]), definition)
             profile.update(batch)
-            rows = pa.Table.from_batches([batch])
+            rows = pa.Table.from_batches([batch]).append_column(UNIT, pa.array(own.entity_ids, pa.string()))
             sample = sample.merge(RowSample.of(rows, settings.drift.sample_rows, random))
         earlier = _earlier(settings, spec.use_case, window)
     except MissingTableError:  # nobody was answered yet
@@ -96,15 +112,22 @@ def served(
     return Served(replace(profile, rows=counts.answers, latest=earlier.latest), sample, counts, earlier.volumes)
 
 
-def _is_judged(answers: LoggedAnswers) -> "np.ndarray":
+def _is_judged(answers: LoggedAnswers) -> Flags:
     return answers.is_scored & answers.is_own & answers.is_whole & ~answers.is_stale
 
 
-def _counted(answers: LoggedAnswers) -> Counts:
+def _is_another(entity_ids: Sequence[str], before: str) -> Flags:
+    """Where somebody else begins, after ``before``."""
+    ids = np.array([before, *entity_ids], dtype=object)
+    is_another: Flags = ids[1:] != ids[:-1]
+    return is_another
+
+
+def _counted(answers: LoggedAnswers, judged: int) -> Counts:
     of_model = answers.is_scored & answers.is_own
     return Counts(
         answers=len(answers),
-        judged=int(_is_judged(answers).sum()),
+        judged=judged,
         unscored=int((~answers.is_scored).sum()),
         others=int((answers.is_scored & ~answers.is_own).sum()),
         lacking=int((of_model & ~answers.is_whole).sum()),
@@ -113,7 +136,8 @@ def _counted(answers: LoggedAnswers) -> Counts:
 
 
 def _none(definition: TableDefinition) -> pa.Table:
-    return pa.Table.from_batches([batch_of(np.empty((0, len(definition.columns))), definition)])
+    rows = pa.Table.from_batches([batch_of(np.empty((0, len(definition.columns))), definition)])
+    return rows.append_column(UNIT, pa.array([], pa.string()))
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from monitoring.profiles.encoding import (
     to_bytes,
 )
 from monitoring.profiles.numeric import NumericProfile
-from monitoring.profiles.row_sample import RowSample
+from monitoring.profiles.row_sample import UNIT, RowSample
 from monitoring.profiles.table import (
     IncompatibleProfilesError,
     TableProfile,
@@ -22,6 +22,7 @@ from monitoring.profiles.table import (
 )
 
 __all__ = [
+    "UNIT",
     "CategoricalProfile",
     "ColumnDefinition",
     "ForeignProfileError",

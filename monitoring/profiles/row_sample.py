@@ -10,10 +10,13 @@ import pyarrow as pa
 
 from monitoring.profiles.moments import Floats
 
+UNIT = "__unit"
+"""A column that says whom a row is about, where rows about the same one hang together."""
+
 
 @dataclass(frozen=True)
 class RowSample:
-    """At most ``size`` rows of the ``seen``; ``tags`` (n,) ascend."""
+    """At most ``size`` rows of the ``seen``; ``tags`` (n,) ascend. There may be a column :data:`UNIT`."""
 
     size: int
     rows: pa.Table

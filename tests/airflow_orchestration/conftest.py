@@ -7,6 +7,7 @@ tests run the same DAGs with the real commands.
 
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -35,9 +36,21 @@ def _free_port() -> int:
 USE_CASES = [path.parent.name for path in (REPO / "use_cases").glob("*/model.yaml")]
 
 
+def _project_with_the_dag_of_the_docs(home: Path) -> Path:
+    """A project beside the platform whose folder ``dags`` has what docs/orchestration.md shows, as it is there."""
+    page = (REPO / "docs" / "orchestration.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"`dags/(\w+\.py)`:\n\n```python\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    dags = home / "project" / "dags"
+    dags.mkdir(parents=True)
+    (dags.parent / "tidemill.toml").touch()
+    (dags / shown[0]).write_text(shown[1], encoding="utf-8")
+    return dags.parent
+
+
 def _temporary_settings(home: Path) -> Settings:
     variables = {
         "TIDEMILL_HOME": str(home),
+        "TIDEMILL_PROJECT": str(_project_with_the_dag_of_the_docs(home)),
         "TIDEMILL_PLATFORM_ENVIRONMENT": str(home / "platform"),
         "TIDEMILL_AIRFLOW__URL": f"http://127.0.0.1:{_free_port()}",
         "TIDEMILL_AIRFLOW__RETRY_DELAY_S": "1",

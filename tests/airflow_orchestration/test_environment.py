@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 from cryptography.fernet import Fernet
 
 from airflow_orchestration.environment import airflow_environment, airflow_home
-from tidemill.config.settings import Settings, load_settings
+from tidemill.config.settings import REPO, Settings, load_settings
 
 
 def test_a_process_started_with_it_has_the_same_settings(settings: Settings) -> None:
@@ -30,6 +30,17 @@ def test_the_api_server_listens_where_the_settings_say_and_tasks_call_it_there(s
     assert variables["AIRFLOW__API__HOST"] == address.hostname == "127.0.0.1"
     assert variables["AIRFLOW__API__PORT"] == str(address.port)
     assert variables["AIRFLOW__CORE__EXECUTION_API_SERVER_URL"] == f"{settings.airflow.url}/execution/"
+
+
+def test_dags_are_the_platforms_and_those_in_the_projects_folder(settings: Settings) -> None:
+    def folders(of: Settings) -> dict[str, str]:
+        bundles = json.loads(airflow_environment(of)["AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST"])
+        return {bundle["name"]: bundle["kwargs"]["path"] for bundle in bundles}
+
+    assert settings.project is not None
+    platforms = {"dags-folder": str(REPO / "airflow_orchestration" / "dags")}
+    assert folders(settings) == platforms | {"project": str(settings.project / "dags")}
+    assert folders(settings.model_copy(update={"project": None})) == platforms
 
 
 def test_secrets_differ_from_each_other_and_stay_the_same(settings: Settings) -> None:

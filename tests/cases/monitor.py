@@ -18,7 +18,8 @@ def main(use_case: str, end: str, times: str) -> None:
     _say("ready")
     sys.stdin.readline()
     for _ in range(int(times)):
-        seen = look(settings, use_case, Window(until - timedelta(days=1), until), limits=Limits(), now=until)
+        window = Window(until - timedelta(days=1), until)
+        seen = look(settings, use_case, window, once_each=True, limits=Limits(), now=until)
         asked = None if seen is None else seen.request
         _say(str(asked.number) if isinstance(asked, RetrainRequest) else f"no request: {asked}")
 

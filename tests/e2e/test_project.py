@@ -179,6 +179,16 @@ def test_the_training_went_through_airflow_and_its_model_answers(project: Projec
     assert answer["model"]["alias"] == "champion"
 
 
+def test_a_table_that_others_broke_leads_to_a_model_of_what_is_there_now(project: Project) -> None:
+    answers = {name: json.loads((project.root / f"{name}.json").read_text()) for name in ("before", "after")}
+    assert [answers[name]["model"]["version"] for name in ("before", "after")] == ["1", "2"]
+    assert "drift" in project.shell.last("tidemill retrain list").stdout
+    look = project.shell.last("tidemill drift look next_visits").stdout
+    of_seconds = [line for line in look.splitlines() if "visits__seconds_sum" in line]
+    assert len(of_seconds) == 9
+    assert [line for line in of_seconds if "drifted" in line] == []
+
+
 def floor(time: datetime, hop: timedelta) -> datetime:
     return time - (time - datetime(1970, 1, 1, tzinfo=UTC)) % hop
 
@@ -215,7 +225,7 @@ def test_the_features_and_answers_are_those_of_a_loop_over_the_visits(project: P
     rows = [row for row in map(plain, project.table("silver/predictions")) if row["request_id"] == project.request_id]
     logged = {row["entities"]["user_id"]: row for row in rows}
     registry = project.shell.run("tidemill config get mlflow.tracking_uri").stdout.strip()
-    (model,) = load_models(registry, "next_visits").values()
+    models = load_models(registry, "next_visits")
     for user in USERS:
         expected = by_hand(visits.get(user, []), logged[user]["features_at"])
         features = logged[user]["features"]
@@ -224,6 +234,7 @@ def test_the_features_and_answers_are_those_of_a_loop_over_the_visits(project: P
         assert not wrong, user
         answer = project.predictions[user]
         if user in visits:
+            model = models[logged[user]["model_id"]]
             assert (answer["value"], answer["degraded"]) == (pytest.approx(model.value(expected)), []), user
         else:
             assert answer["degraded"] == ["cold_start"], user

@@ -66,7 +66,8 @@ def look(use_case: str, at: datetime | None, window: timedelta | None, may_reque
     end = (at or datetime.now(UTC)).replace(tzinfo=UTC)
     length = window or timedelta(hours=declared.spec.monitor.window_h)
     limits = limits_of(declared) if may_request else None
-    seen = look_at(load_settings(), use_case, Window(end - length, end), limits=limits)
+    once_each = declared.is_about_entities
+    seen = look_at(load_settings(), use_case, Window(end - length, end), once_each=once_each, limits=limits)
     if as_json:
         click.echo(strict_json.dumps(_document(use_case, seen), default=str))
     elif seen is None:
@@ -181,7 +182,8 @@ def _show(seen: "Look") -> None:
     click.echo(f"{seen.subject}, answers from {look.window.begin:%F %T} to {look.window.end:%F %T} UTC")
     click.echo(
         f"{counts.judged:,} judged of {counts.answers:,}; {counts.unscored:,} for a cold start, {counts.others:,} of "
-        f"other models, {counts.lacking:,} from other features, {counts.stale:,} from old ones"
+        f"other models, {counts.lacking:,} from other features, {counts.stale:,} from old ones, {counts.repeated:,} "
+        "about somebody who was judged already"
     )
     if not look.verdicts:
         click.echo("nobody has asked yet")

@@ -1,4 +1,4 @@
-"""``tidemill features apply | bootstrap | get | consistency | corrections``."""
+"""``tidemill features apply | list | bootstrap | get | consistency | corrections``."""
 
 import re
 import time
@@ -49,6 +49,24 @@ def apply(as_json: bool) -> None:
     click.echo(strict_json.dumps({"applied": applied}) if as_json else "\n".join(applied))
 
 
+@command.command(name="list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def list_registered(as_json: bool) -> None:
+    """List the feature services and views of Feast's registry, and what a row that asks for them must have."""
+    from feature_store.feast.registered import registered
+
+    there = registered(load_settings())
+    if as_json:
+        click.echo(strict_json.dumps(asdict(there)))
+        return
+    rows = [
+        (kind, item.name, ", ".join((*item.keys, *item.inputs)), str(len(item.features)))
+        for kind, items in (("service", there.services), ("view", there.views))
+        for item in items
+    ]
+    print_table(table(("kind", "name", "asked by", "features"), rows))
+
+
 @command.command()
 @click.argument("group_names", metavar="[GROUP]...", nargs=-1)
 @click.option("--anew", is_flag=True, help="Also where they are.")
@@ -81,19 +99,23 @@ def bootstrap(group_names: tuple[str, ...], anew: bool, as_json: bool) -> None:
 @command.command()
 @click.argument("instances", metavar="INSTANCE...", nargs=-1, required=True)
 @click.option("--service", "service_name", help="The feature service to read.  [default: the first that is served]")
+@click.option("--by-name", is_flag=True, help="Each INSTANCE names its keys, also where one id would do.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def get(instances: tuple[str, ...], service_name: str | None, as_json: bool) -> None:
+def get(instances: tuple[str, ...], service_name: str | None, by_name: bool, as_json: bool) -> None:
     """Print the features of each instance as of now.
 
     An INSTANCE is an id, or, where a service has several entities or inputs, all of them as NAME=VALUE with commas
     between: customer_id=C000017,terminal_id=T000003,amount=81.5
     """
+    from feature_store import catalog
     from feature_store.online.reader import OnlineReader
 
     settings = load_settings()
-    reader = OnlineReader(settings, service_name or settings.serving.first, TIMEOUT_S)
-    ids = instances
-    rows = reader.read([_instance(text, reader.keys, reader.inputs) for text in instances])
+    service, ids = catalog.service(service_name or settings.serving.first), instances
+    inputs = [given.name for given in service.inputs]
+    asked = [_instance(text, service.keys, inputs, by_name=by_name) for text in instances]
+    reader = OnlineReader(settings, service.name, TIMEOUT_S)
+    rows = reader.read(asked)
     if as_json:
         shown = [
             {
@@ -235,10 +257,12 @@ def _print_consistency(found: "Consistency") -> None:
     click.echo(f"behind the lake at {found.behind:,} of {found.fetches:,} fetches{lag}")
 
 
-def _instance(text: str, keys: "Sequence[str]", inputs: "Sequence[str]") -> dict[str, str | float]:
+def _instance(
+    text: str, keys: "Sequence[str]", inputs: "Sequence[str]", *, by_name: bool = False
+) -> dict[str, str | float]:
     """The keys and inputs of a service that an argument of ``get`` names."""
     names = [*keys, *inputs]
-    if len(names) == 1 and not text.startswith(f"{names[0]}="):
+    if len(names) == 1 and not by_name and not text.startswith(f"{names[0]}="):
         text = f"{names[0]}={text}"
     # An id may hold a comma or an equals sign itself: a pair begins where one of the names does.
     pairs = re.split(rf"(?:^|,)({'|'.join(map(re.escape, names))})=", text)

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from typing import IO, Any
 
 from airflow.sdk import BaseHook
-from airflow.sdk.exceptions import AirflowException
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from tidemill.config.environment import process_environment
+from tidemill.config.errors import TerminalError, TransientError
 from tidemill.config.settings import REPO, Settings
 
 GRACE_S = 3.0
@@ -23,6 +24,8 @@ DRAIN_S = 30.0
 MAX_LINE_BYTES = 1_000_000
 KEPT_STDOUT_LINES = 2_000
 KEPT_STDERR_LINES = 50
+SHOWN_LINES = 5
+ANSWER_S = 120.0
 PR_SET_PDEATHSIG = 1
 
 
@@ -57,7 +60,7 @@ class PlatformHook(BaseHook):  # type: ignore[misc]
         Raises:
             AirflowException: the process that supervises this task is gone, so nobody waits for the result.
         """
-        line = [str(self._settings.platform_environment / "bin" / command[0]), *command[1:]]
+        line = self._line(command)
         self.log.info("Running %s", " ".join(line))
         self._process = process = self._start(line)
         stdout: deque[str] = deque(maxlen=KEPT_STDOUT_LINES)
@@ -70,6 +73,20 @@ class PlatformHook(BaseHook):  # type: ignore[misc]
             for reader in readers:
                 reader.join(DRAIN_S)  # it ends at once, unless something outside the group still holds the pipe
         return CommandResult(process.returncode, tuple(stdout), tuple(stderr))
+
+    def ask(self, command: Sequence[str]) -> CommandResult:
+        """Run ``command`` for its answer, however long: nothing of it is a line of the log.
+
+        One that has not answered within ``ANSWER_S`` is ended, and may be asked again.
+        """
+        self._process = process = self._start(self._line(command))
+        try:
+            stdout, stderr = process.communicate(timeout=ANSWER_S)
+        except subprocess.TimeoutExpired:
+            return CommandResult(TransientError.exit_status, (), (f"no answer within {ANSWER_S:.0f} s",))
+        finally:
+            self._end(process)
+        return CommandResult(process.returncode, _lines(stdout), _lines(stderr))
 
     def terminate(self) -> None:
         """Ask the command's whole process group to end, and kill it when it has not within ``GRACE_S``."""
@@ -85,6 +102,9 @@ class PlatformHook(BaseHook):  # type: ignore[misc]
         if process.returncode is None:
             self.log.warning("process group %d ignored SIGTERM for %.0f s, killing it", process.pid, GRACE_S)
             _signal_group(process, signal.SIGKILL)
+
+    def _line(self, command: Sequence[str]) -> list[str]:
+        return [str(self._settings.platform_environment / "bin" / command[0]), *command[1:]]
 
     def _start(self, line: Sequence[str]) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
@@ -120,12 +140,29 @@ class PlatformHook(BaseHook):  # type: ignore[misc]
         _signal_group(process, signal.SIGKILL)  # what the command left running
 
 
+def failure(command: Sequence[str], result: CommandResult) -> AirflowException:
+    """The exception that says how ``command`` ended, of the type that decides whether Airflow tries again."""
+    name, status = " ".join(command), result.exit_status
+    said = " | ".join([line for line in (*result.stdout, *result.stderr) if line.strip()][-SHOWN_LINES:])
+    if status == TransientError.exit_status:
+        return AirflowException(f"`{name}` failed and may work when tried again: {said}")
+    ended_by = -status if status < 0 else status - 128
+    if ended_by > 0:
+        return AirflowException(f"`{name}` was ended by signal {ended_by}: {said}")
+    kind = "stopped" if status == TerminalError.exit_status else f"ended with exit status {status}"
+    return AirflowFailException(f"`{name}` {kind}, trying again would change nothing: {said}")
+
+
 def platform_variables(settings: Settings, inherited: Mapping[str, str]) -> dict[str, str]:
     """The environment of a platform command: that of every process, the platform's programs first."""
     environment = process_environment(settings, inherited)
     ours, airflow = (str(path / "bin") for path in (settings.platform_environment, settings.airflow.environment))
     path = [folder for folder in environment.get("PATH", os.defpath).split(os.pathsep) if folder not in (ours, airflow)]
     return environment | {"PATH": os.pathsep.join([ours, *path])}
+
+
+def _lines(output: bytes) -> tuple[str, ...]:
+    return tuple(output.decode(errors="replace").splitlines())
 
 
 def _wait(process: subprocess.Popen[bytes]) -> None:

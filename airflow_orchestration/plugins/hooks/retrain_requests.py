@@ -5,10 +5,8 @@ import os
 import subprocess
 from typing import Any
 
-from airflow_orchestration.plugins.hooks.platform import CommandResult, platform_variables
+from airflow_orchestration.plugins.hooks.platform import ANSWER_S, CommandResult, platform_variables
 from tidemill.config.settings import REPO, Settings
-
-ANSWER_S = 120.0
 
 
 class NoAnswerError(Exception):

@@ -5,13 +5,10 @@ from types import MappingProxyType
 from typing import Any
 
 from airflow.sdk import BaseOperator, BaseOperatorLink, Context
-from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import AirflowSkipException
 
-from airflow_orchestration.plugins.hooks.platform import CommandResult, PlatformHook
-from tidemill.config.errors import TerminalError, TransientError
+from airflow_orchestration.plugins.hooks.platform import PlatformHook, failure
 from tidemill.config.settings import load_settings
-
-SHOWN_LINES = 5
 
 
 class PlatformCommandOperator(BaseOperator):  # type: ignore[misc]
@@ -61,16 +58,3 @@ class PlatformCommandOperator(BaseOperator):  # type: ignore[misc]
     def on_kill(self) -> None:
         if self._hook is not None:
             self._hook.terminate()
-
-
-def failure(command: Sequence[str], result: CommandResult) -> AirflowException:
-    """The exception that says how ``command`` ended, of the type that decides whether Airflow tries again."""
-    name, status = " ".join(command), result.exit_status
-    said = " | ".join([line for line in (*result.stdout, *result.stderr) if line.strip()][-SHOWN_LINES:])
-    if status == TransientError.exit_status:
-        return AirflowException(f"`{name}` failed and may work when tried again: {said}")
-    ended_by = -status if status < 0 else status - 128
-    if ended_by > 0:
-        return AirflowException(f"`{name}` was ended by signal {ended_by}: {said}")
-    kind = "stopped" if status == TerminalError.exit_status else f"ended with exit status {status}"
-    return AirflowFailException(f"`{name}` {kind}, trying again would change nothing: {said}")

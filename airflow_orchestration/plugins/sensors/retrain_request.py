@@ -7,8 +7,8 @@ from typing import Any
 from airflow.sdk import BaseSensorOperator, Context
 from airflow.sdk.exceptions import AirflowSensorTimeout, AirflowSkipException, TaskDeferred
 
+from airflow_orchestration.plugins.hooks.platform import failure
 from airflow_orchestration.plugins.hooks.retrain_requests import NoAnswerError, question, waiting_request
-from airflow_orchestration.plugins.operators.platform_command import failure
 from airflow_orchestration.plugins.triggers.retrain_request import RetrainRequestTrigger
 from tidemill.config.settings import load_settings
 

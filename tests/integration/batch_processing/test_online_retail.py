@@ -13,7 +13,7 @@ from batch_processing import daily
 from data_lake.delta_tables import ensure_table
 from data_lake.gold import gold_table
 from data_lake.tables import silver, table
-from feature_store.offline.training import snapshot
+from feature_store.offline.snapshot import snapshot
 from tidemill.config import Settings
 from tidemill.config.settings import REPO
 from use_cases.churn.features import SERVICE

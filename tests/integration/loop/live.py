@@ -13,9 +13,10 @@ from ml_modeling.registry import audit
 from monitoring.control import RetrainRequest, Rollout, State
 from tests.cases.conductors import conduct
 from tests.cases.rollouts import Case, Model
+from tests.cases.waiting import eventually
 from tests.integration.loop.landing import land, logged
 from tests.integration.loop.load import Load
-from tests.integration.model_serving.conftest import Backends, ModelServer, answers, eventually
+from tests.integration.model_serving.conftest import Backends, ModelServer, answers
 
 CANARY: Mapping[str, Any] = {"policy": "canary", "steps": [10, 50, 100], "guards": {"p95_ms": 400}}
 STEP = timedelta(minutes=6)

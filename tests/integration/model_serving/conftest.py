@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.cases.waiting import eventually
 from tests.integration.conftest import settings_on_free_ports
 from tests.integration.model_serving.registered import register
 from tests.integration.model_serving.rows import write_states
@@ -110,14 +110,6 @@ class ModelServer:
         if self.process.poll() is None:
             self.process.terminate()
         return self.process.wait(PATIENCE_S)
-
-
-def eventually(holds: Callable[[], bool], what: str) -> None:
-    """Wait until ``holds``, or fail saying that ``what`` never came."""
-    deadline = time.monotonic() + PATIENCE_S
-    while not holds():
-        assert time.monotonic() < deadline, f"{what}: not within {PATIENCE_S} s"
-        time.sleep(0.05)
 
 
 def answers(server: ModelServer, path: str = "/healthz") -> bool:

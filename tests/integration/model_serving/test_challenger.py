@@ -13,7 +13,8 @@ from ml_modeling.registry.connection import connect
 from ml_modeling.registry.versions import get_version
 from model_serving.arms import is_drawn, salt_of
 from monitoring.control import ControlStore, ModelRef, Policy, Rollout, Traffic, control_store
-from tests.integration.model_serving.conftest import Backends, ModelServer, eventually
+from tests.cases.waiting import eventually
+from tests.integration.model_serving.conftest import Backends, ModelServer
 from tests.integration.model_serving.prediction_topic import messages
 from tests.integration.model_serving.registered import register
 from tests.integration.model_serving.rows import KNOWN, amount

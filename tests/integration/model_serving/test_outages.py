@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from tests.integration.model_serving.conftest import Backends, ModelServer, answers, eventually
+from tests.cases.waiting import eventually
+from tests.integration.model_serving.conftest import Backends, ModelServer, answers
 from tests.integration.model_serving.prediction_topic import messages
 from tests.integration.model_serving.registered import COLD_START_SCORE
 from tests.integration.model_serving.rows import KNOWN

@@ -6,7 +6,8 @@ import re
 import orjson
 import pytest
 
-from tests.integration.model_serving.conftest import Backends, ModelServer, eventually
+from tests.cases.waiting import eventually
+from tests.integration.model_serving.conftest import Backends, ModelServer
 from tests.integration.model_serving.prediction_topic import messages
 from tests.integration.model_serving.registered import COLD_START_SCORE, SCORED
 from tests.integration.model_serving.rows import COMMIT, KNOWN, amount, feature_values

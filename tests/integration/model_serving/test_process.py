@@ -10,7 +10,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.integration.model_serving.conftest import Backends, ModelServer, answers, eventually
+from tests.cases.waiting import eventually
+from tests.integration.model_serving.conftest import Backends, ModelServer, answers
 from tests.integration.model_serving.prediction_topic import messages
 from tests.integration.model_serving.rows import KNOWN
 from tidemill.config import Settings
@@ -98,6 +99,7 @@ def test_a_request_is_one_line_in_the_log_and_a_health_check_that_succeeds_none(
 
     # A path holds what the caller likes, also what is a line's end to text and not to JSON.
     server.client.get("/model-info/a%C2%85b%E2%80%A8c", headers={"x-request-id": "the-end-of-a-line"})
+    eventually(lambda: b"the-end-of-a-line" in server.log.read_bytes(), "a line of the last request")
     lines = [json.loads(line) for line in server.log.read_bytes().splitlines()]
     assert [line["path"] for line in lines if line.get("request_id") == "the-end-of-a-line"] == [
         "/model-info/a\u0085b\u2028c"

@@ -10,7 +10,8 @@ import pytest
 from mlflow.entities.model_registry import ModelVersion
 
 from ml_modeling.registry.connection import connect
-from tests.integration.model_serving.conftest import Backends, ModelServer, answers, eventually
+from tests.cases.waiting import eventually
+from tests.integration.model_serving.conftest import Backends, ModelServer, answers
 from tests.integration.model_serving.registered import register
 
 CLIENTS = 4

@@ -1,8 +1,7 @@
 """What is shared by all topics while all is well, and what one in trouble does by itself."""
 
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from stream_processing.spark_streaming.queries.states import QueryStates
 from stream_processing.spark_streaming.silver import sharing
 from stream_processing.spark_streaming.silver.sharing import SharedSilver
 from stream_processing.spark_streaming.silver.taken import Taken, read_taken, write_taken
+from tests.cases.waiting import eventually
 from tests.integration.own_broker import OwnBroker
 from tests.integration.stream_processing.conftest import OTHER, TOPIC, encode, transaction
 from tests.integration.stream_processing.test_one_tables_trouble import PATIENCE_S
@@ -55,13 +55,6 @@ def shared(spark: SparkSession, lake: Settings) -> Iterator[tuple[SharedBronze, 
 def held(lake: Settings, *topics: str) -> None:
     report = wait_until_it_holds(lake, topics, PATIENCE_S, lambda _: None)
     assert report.holds, [str(finding) for topic in report.topics.values() for finding in topic.findings]
-
-
-def eventually(holds: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not holds():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.1)
 
 
 def operations(lake: Settings, table: tables.Table) -> list[str]:

@@ -45,3 +45,10 @@ def test_an_instance_has_every_key_and_input(
 def test_an_instance_that_lacks_something_says_what_is_wanted(text: str) -> None:
     with pytest.raises(click.BadParameter, match=r"customer=\.\.\.,amount=\.\.\.|could not convert"):
         _instance(text, ["customer"], ["amount"])
+
+
+def test_by_name_another_key_is_no_id() -> None:
+    assert _instance("customer_id=a=b", ["customer_id"], [], by_name=True) == {"customer_id": "a=b"}
+    for text in ("customer=C1", "C1"):
+        with pytest.raises(click.BadParameter, match=r"must be customer_id=\.\.\."):
+            _instance(text, ["customer_id"], [], by_name=True)

@@ -61,7 +61,7 @@ class Definitions:
     def histories(service: FeatureService, events: Given, entity: Mapping[str, Any]) -> dict[str, History]:
         """The events of each group, by its name; the entity that is asked about is number 0."""
         given = rows(events)
-        keys = sorted({group.entity.key for group in service.groups})
+        keys = sorted(service.keys)
         if missing := [key for key in keys if key not in entity]:
             raise AskedError(f"{service.name} needs the entity's {', '.join(missing)}")
         if unknown := [key for key in entity if key not in keys]:

@@ -30,7 +30,8 @@ from feature_store.definitions import (
 )
 from feature_store.judge.hashing import identity_hash
 from feature_store.lake.spans import ENTITY, SPAN, TIME, with_spans
-from feature_store.offline.training import SpineError, snapshot, training_frame
+from feature_store.offline.snapshot import snapshot
+from feature_store.offline.training import SpineError, training_frame
 from tests.cases.lake import append_rows
 from tests.cases.naive_windows import Happened, naive_value
 from tests.cases.transactions import random_lines, silver_row
@@ -164,6 +165,40 @@ def test_a_snapshot_has_every_customer_seen_before(spark: SparkSession, lake: La
     for row in rows:
         entity = lake.customers.index(row.customer_id)
         assert row[feature.name] == naive_value(feature, lake.history, entity, _micros(at))
+
+
+LATE = datetime(2024, 7, 20, 12, 30, 0, 1, tzinfo=UTC)
+OF_90_DAYS = FeatureService("shop", (*RETURNS.features, Derived("hour", HOUR_OF_DAY + 0)))
+
+
+@pytest.mark.parametrize(
+    ("service", "at", "as_known"),
+    [
+        pytest.param(SERVICE, LATE, False, id="of all time"),
+        pytest.param(OF_90_DAYS, LATE, True, id="of 90 days"),
+        pytest.param(OF_90_DAYS, LATE + timedelta(days=365), False, id="of 90 days without events"),
+    ],
+)
+def test_a_snapshot_is_the_training_frame_of_everybody_at_that_time(
+    spark: SparkSession, lake: Lake, service: FeatureService, at: datetime, as_known: bool
+) -> None:
+    seen = {event.entity for event in lake.history if event.time < _micros(at)}
+    spine = spark.createDataFrame(
+        [(lake.customers[entity], at) for entity in seen], "customer_id STRING, event_timestamp TIMESTAMP"
+    )
+    expected = training_frame(spine, service, lake.settings, as_known=as_known).orderBy("customer_id").collect()
+    found = snapshot(spark, lake.settings, service, at, as_known=as_known).orderBy("customer_id").collect()
+    assert (found, len(found)) == (expected, len(lake.customers))
+
+
+def test_a_snapshot_is_of_one_entity_and_without_what_a_request_brings(spark: SparkSession, lake: Lake) -> None:
+    at = datetime(2024, 4, 1, tzinfo=UTC)
+    product = replace(RETURNS, name="of_product", entity=Entity("product", "product_id"))
+    with pytest.raises(SpineError, match="a snapshot is of one entity, not of customer_id, product_id"):
+        snapshot(spark, lake.settings, FeatureService("two", (*RETURNS.features, *product.features)), at)
+    asked = Derived("dear", RETURNS["count_90d"] * Input("amount"))
+    with pytest.raises(SpineError, match="a snapshot has no amount, which a request brings"):
+        snapshot(spark, lake.settings, FeatureService("brought", (asked,)), at)
 
 
 def test_a_spine_that_cannot_be_joined_is_refused_with_the_column(spark: SparkSession, lake: Lake) -> None:

@@ -62,7 +62,8 @@ class Model:
         append_rows(self.settings, LOG, lookers.answers(self.name, {**self.who, **who}, values, scores, end))
 
     def look(self, end: datetime = lookers.UNTIL, **options: Any) -> Look:
-        seen = look(self.settings, self.name, Window(end - DAY, end), now=lookers.UNTIL + 30 * DAY, **options)
+        window, now = Window(end - DAY, end), lookers.UNTIL + 30 * DAY
+        seen = look(self.settings, self.name, window, once_each=True, now=now, **options)
         assert seen is not None
         return seen
 
@@ -247,7 +248,7 @@ def test_a_verdict_says_what_share_of_the_model_a_feature_has(model: Model) -> N
 
 def test_a_use_case_that_nobody_asked_or_without_a_champion_is_no_error(model: Model, settings: Settings) -> None:
     assert model.look().verdicts.verdicts == ()
-    assert look(settings, "nobody", Window(lookers.UNTIL - DAY, lookers.UNTIL)) is None
+    assert look(settings, "nobody", Window(lookers.UNTIL - DAY, lookers.UNTIL), once_each=True) is None
 
 
 def test_a_reference_that_is_damaged_or_missing_is_told_and_made_again(model: Model) -> None:

@@ -1,11 +1,62 @@
 """Answers of any task as Arrow columns, with those of a cold start between them."""
 
-import numpy as np
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from batch_processing.scoring.answers import FIELDS, fields
+import numpy as np
+import pyarrow as pa
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+from batch_processing.scoring.answers import FIELDS, answering, fields
 from ml_modeling.registry.answers import ClassScores, Scores, Values
+from ml_modeling.registry.identity import ModelIdentity
+from ml_modeling.registry.served import ServedModel, ServingSpec
 
 IS_KNOWN = np.array([True, False, True])
+
+
+@dataclass(frozen=True)
+class InMemory:
+    """A model in the place of one that is read from disk."""
+
+    served: ServedModel
+
+    def load(self) -> ServedModel:
+        return self.served
+
+
+def stored(pipeline: object, features: Sequence[str]) -> InMemory:
+    spec = ServingSpec(
+        use_case="churn",
+        feature_service="churn",
+        feature_fingerprint="00",
+        features=tuple(features),
+        threshold=0.5,
+        decisions=("stays", "churns"),
+        cold_start_score=0.375,
+    )
+    return InMemory(
+        ServedModel(
+            "churn", "1", "champion", ModelIdentity(run_id="run", model_id="model", digest="00"), spec, pipeline
+        )
+    )
+
+
+@pytest.mark.parametrize("known", [None, [True, False, True]], ids=["everybody is known", "one is not"])
+def test_the_model_is_asked_about_whom_it_knows_by_the_names_of_its_features(known: list[bool] | None) -> None:
+    fitted = LogisticRegression().fit([[0.0, 1.0], [1.0, 0.0]] * 9, [0, 1] * 9)
+    names, columns = ["who", "b", "a"], [["x", "y", "z"], [5.0, 0.1, 0.2], [0.3, 0.9, -4.0]]
+    batch = pa.RecordBatch.from_arrays([pa.array(column) for column in columns], names=names)
+    if known is not None:
+        batch = batch.append_column("is_known", pa.array(known))
+    (found,) = answering(stored(fitted, ["a", "b"]), ["who"])(iter([batch]))
+    scores = fitted.predict_proba(np.array([columns[2], columns[1]]).T)[:, 1]
+    expected = np.where(known or [True] * 3, scores, 0.375)
+    assert found.schema.names == ["who", *FIELDS]
+    assert found["who"].to_pylist() == ["x", "y", "z"]
+    assert found["score"].to_pylist() == pytest.approx(expected.tolist(), rel=1e-12)
+    assert found["decision"].to_pylist()[0] == ("churns" if scores[0] >= 0.5 else "stays")
 
 
 def listed(asked: Scores | ClassScores | Values | None, cold: Scores | ClassScores | Values, known: object) -> object:

@@ -10,7 +10,7 @@ from scipy import stats
 from sklearn.metrics import roc_auc_score
 
 from monitoring.drift import EffectLimits
-from monitoring.drift.domain_classifier import auc_with_variance, separate, together
+from monitoring.drift.domain_classifier import auc_with_variance, effective, separate, together
 from monitoring.profiles import RowSample, TableDefinition
 
 
@@ -43,6 +43,35 @@ def test_the_auc_and_its_variance() -> None:
     assert auc == pytest.approx(roc_auc_score(y, np.concatenate((positive, negative))))
     resampled = [auc_with_variance(random.choice(positive, 300), random.choice(negative, 500))[0] for _ in range(500)]
     assert math.sqrt(variance) == pytest.approx(np.std(resampled), rel=0.15)
+
+
+def test_whom_one_asks_about_again_and_again_is_no_drift() -> None:
+    """Ten rows a customer, all the same but for one column: a classifier that has seen nine knows the tenth again."""
+    random = np.random.default_rng(4)
+    by_units, by_rows = [], []
+    for _ in range(10):
+        units = np.repeat(np.arange(300), 10)
+        current = frame(random, 300).iloc[units].assign(x2=random.normal(size=3000)).reset_index(drop=True)
+        reference = frame(random, 3000)
+        by_units.append(separate(reference, current, units).p_value)
+        by_rows.append(separate(reference, current).p_value)
+    assert max(by_rows) < 1e-6
+    assert min(by_units) > 0.002
+
+
+def test_a_shift_is_found_among_repeated_rows_too() -> None:
+    random = np.random.default_rng(5)
+    units = np.repeat(np.arange(300), 10)
+    moved = separate(frame(random, 3000), frame(random, 300, 1.0).iloc[units].reset_index(drop=True), units)
+    assert moved.p_value < 1e-6
+    assert moved.low < moved.auc < moved.high
+
+
+def test_rows_of_one_unit_count_as_much_as_they_tell_at_least() -> None:
+    assert effective(np.arange(0)) == 0
+    assert effective(np.arange(50)) == 50
+    assert effective(np.repeat(np.arange(5), 10)) == pytest.approx(5)
+    assert effective(np.array([0, 0, 0, 0, 0, 0, 0, 0, 0, 1])) == pytest.approx(100 / 82)
 
 
 def test_few_rows_are_no_verdict() -> None:

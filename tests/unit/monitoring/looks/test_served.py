@@ -13,7 +13,7 @@ from ml_modeling.replay.logged import PREDICTIONS
 from monitoring.looks.columns import feature_definition, prediction_definition
 from monitoring.looks.reference import beside
 from monitoring.looks.served import Counts, Served, Window, served
-from monitoring.profiles import Kind, TableProfile
+from monitoring.profiles import UNIT, Kind, TableProfile
 from tests.cases.answers_logged import logged
 from tests.cases.lake import append_rows
 from tidemill.config import Settings, load_settings
@@ -41,15 +41,15 @@ def settings(tmp_path: Path) -> Settings:
     return load_settings({"TIDEMILL_HOME": str(tmp_path)})
 
 
-def ask(settings: Settings, *times: datetime, use_case: str = "churn", **said: object) -> None:
+def ask(settings: Settings, *times: datetime, use_case: str = "churn", customer: str = "c", **said: object) -> None:
     create_table(silver(PREDICTIONS), settings)
     answer = {"features": [("shop", 7.0), ("age", 30.0)], "score": 0.25, **said}
-    rows = [logged(use_case, f"e{at.timestamp()}", at, {"customer_id": "c"}, **answer) for at in times]
+    rows = [logged(use_case, f"e{customer}{at.timestamp()}", at, {"customer_id": customer}, **answer) for at in times]
     append_rows(settings, silver(PREDICTIONS), rows)
 
 
-def look(settings: Settings, window: Window = WINDOW) -> Served:
-    return served(settings, SPEC, MODEL, window, DEFINITION)
+def look(settings: Settings, window: Window = WINDOW, *, once_each: bool = False) -> Served:
+    return served(settings, SPEC, MODEL, window, DEFINITION, once_each=once_each)
 
 
 def test_a_window_holds_its_begin_and_not_its_end(settings: Settings) -> None:
@@ -69,6 +69,23 @@ def test_features_are_found_by_name_and_a_category_is_its_number(settings: Setti
     assert (sum(shop.counts.values()), shop.missing) == (1, 1)  # type: ignore[union-attr]
     assert score.quantiles.low == 0.25  # type: ignore[union-attr]
     assert seen.sample.rows.sort_by("age")["shop"].to_pylist() == [7.0, None]
+
+
+def test_of_each_customer_the_first_answer_that_counts_is_judged(settings: Settings) -> None:
+    def minutes(*numbers: int) -> list[datetime]:
+        return [BEGIN + number * timedelta(minutes=1) for number in numbers]
+
+    ask(settings, *minutes(2, 5, 9), customer="b", score=0.2)
+    ask(settings, *minutes(1), customer="a", model_id="m-0", score=0.9)
+    ask(settings, *minutes(7), customer="a", score=0.7)
+    ask(settings, *minutes(3), customer="a", score=0.3)
+    ask(settings, *minutes(4), customer="c", degraded=["stale_features"], score=0.9)
+    ask(settings, *minutes(8), customer="d", score=0.4)
+    seen = look(settings, once_each=True)
+    assert sorted(seen.sample.rows["predicted score"].to_pylist()) == [0.2, 0.3, 0.4]
+    assert sorted(seen.sample.rows[UNIT].to_pylist()) == ["a", "b", "d"]
+    assert (seen.counts, seen.counts.repeated) == (Counts(answers=8, judged=3, others=1, stale=1), 3)
+    assert look(settings).counts == Counts(answers=8, judged=6, others=1, stale=1)
 
 
 def test_volumes_are_of_whole_windows_since_somebody_asked_first(settings: Settings) -> None:

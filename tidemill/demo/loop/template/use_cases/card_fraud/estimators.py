@@ -6,6 +6,8 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 PAUSE_S = 0.6
+A_REQUEST = 20
+"""Rows that are asked about one by one; a frame of many is answered at once, or the evaluation would never end."""
 
 
 class SlowShare(ClassifierMixin, BaseEstimator):
@@ -18,7 +20,8 @@ class SlowShare(ClassifierMixin, BaseEstimator):
         return self
 
     def predict_proba(self, x: np.ndarray) -> np.ndarray:
-        time.sleep(PAUSE_S)
+        if len(x) <= A_REQUEST:
+            time.sleep(PAUSE_S)
         return np.tile(self.shares_, (len(x), 1))
 
     def predict(self, x: np.ndarray) -> np.ndarray:
