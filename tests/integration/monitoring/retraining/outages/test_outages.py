@@ -29,8 +29,8 @@ REGISTRY = (
     "alias moved",
 )
 """Where a worker still needs the registry."""
-AT_ITS_ROLLOUT = ("at its rollout", "rollout begun", "intended", "alias moved")
-"""Where the request is out of its worker's hands, and the next step of the rollout goes on with it."""
+AT_ITS_ROLLOUT = ("registered", "at its rollout", "rollout begun", "intended", "alias moved")
+"""From where on the worker hands the request over, and the next step of the rollout goes on with it."""
 STORE = ("run begun", "evaluated", "registered", "intended", "rollout ended")
 IN_CI = ("intended",)
 
