@@ -88,8 +88,7 @@ def _refusal(connection: Connection, ask: Ask, limits: Limits, now: datetime) ->
     of_it = requests.c.use_case == ask.use_case
     worked = of_it & requests.c.state.in_(WORKED)
     rests = [(_newest(connection, worked, limits.cool_down, now), limits.cool_down, "a request")]
-    own = _row(connection, worked & (requests.c.source == ask.source))
-    if own and ask.source.is_monitor:
+    if ask.source.is_monitor and (own := _row(connection, worked & (requests.c.source == ask.source))):
         rests.append((own[-1][1], rest_after(own, limits.cool_down), f"the newest request by {ask.source}"))
     for last, rest, what in rests:
         if last is not None and abs(now - last) < rest:
