@@ -9,7 +9,7 @@ from tidemill.airflow_api import AirflowApi
 from tidemill.airflow_client import AirflowClient, DagRun
 
 DAG_ID = "churn_for_review"
-ROWS = "features get --service=churn --json -- customer_id=C000017 customer_id=C000042"
+ROWS = "features get --service=churn --by-name --json -- customer_id=C000017 customer_id=C000042"
 REGISTER = "models register churn --run r1 --json"
 VERSION = {"name": "churn", "version": "8", "aliases": ["challenger"], "run_id": "r1"}
 
