@@ -33,11 +33,15 @@ OPTIONS = {
 Event = Mapping[str, Any]
 
 
-class RawMessage(NamedTuple):
-    """A message sent as it is, without a check: what a broken client would send."""
+Headers = tuple[tuple[str, bytes], ...]
 
-    key: bytes
+
+class RawMessage(NamedTuple):
+    """A message sent as it is, without a check: what a broken client would send, or what was checked before."""
+
+    key: bytes | None
     value: bytes
+    headers: Headers = ()
 
 
 Outgoing = Event | RawMessage
@@ -128,8 +132,9 @@ class EventProducer:
             if isinstance(message, Rejection):
                 _reject(item, topic, message, on_rejected)
                 continue
+            headers = message.headers if isinstance(message, RawMessage) else ()
             try:
-                queue(topic, message.value, message.key)
+                queue(topic, message.value, message.key, headers)
             except MessageTooLargeError as error:
                 _reject(item, topic, Rejection(Reason.UNREPRESENTABLE, f": {error}"), on_rejected)
                 continue
@@ -149,22 +154,22 @@ class EventProducer:
             raise self._not_acknowledged(unanswered)
         return Acknowledged(dict(self._sent))
 
-    def _queue(self, topic: str, value: bytes, key: bytes) -> None:
+    def _queue(self, topic: str, value: bytes, key: bytes | None, headers: Headers) -> None:
         try:
-            self._producer.produce(topic, value, key)
+            self._producer.produce(topic, value, key, headers=list(headers))
         except BufferError:
-            self._queue_when_free(topic, value, key)
+            self._queue_when_free(topic, value, key, headers)
         except KafkaException as error:
             if error.args[0].code() == KafkaError.MSG_SIZE_TOO_LARGE:
                 raise MessageTooLargeError(len(value)) from error
             raise broker_error(self._settings, f"sending to {topic}", error) from error
 
-    def _queue_when_free(self, topic: str, value: bytes, key: bytes) -> None:
+    def _queue_when_free(self, topic: str, value: bytes, key: bytes | None, headers: Headers) -> None:
         deadline = monotonic() + self._timeout_s
         while monotonic() < deadline:
             self._producer.poll(0.05)
             try:
-                self._producer.produce(topic, value, key)
+                self._producer.produce(topic, value, key, headers=list(headers))
             except BufferError:
                 continue
             return
