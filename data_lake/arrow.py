@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from deltalake import DeltaTable, QueryBuilder
 from deltalake.exceptions import DeltaError
 from deltalake.table import SUPPORTED_READER_FEATURES
@@ -52,18 +53,25 @@ def source(delta: DeltaTable) -> Dataset | Scan:
     return Scan(delta)
 
 
-def batches(delta: DeltaTable, columns: Sequence[str], rows: int) -> Iterator[pa.RecordBatch]:
-    """``columns`` of every row, about ``rows`` at a time, with little read ahead.
+def batches(
+    delta: DeltaTable, columns: Sequence[str], rows: int, where: pc.Expression | None = None
+) -> Iterator[pa.RecordBatch]:
+    """``columns`` of every row, or of those for which ``where`` over them holds, about ``rows`` at a time.
+
+    Little is read ahead.
 
     Raises:
         UnreadableTableError: delta-rs has no reader for a feature of the table.
     """
     if needs_engine(delta):
         for batch in scan(delta, columns):
-            yield from (batch.slice(start, rows) for start in range(0, len(batch), rows))
+            chosen = batch if where is None else batch.filter(where)
+            yield from (chosen.slice(start, rows) for start in range(0, len(chosen), rows))
         return
-    scanner = dataset(delta).scanner(columns=list(columns), batch_size=rows, batch_readahead=2, fragment_readahead=1)
-    yield from scanner.to_batches()
+    chosen_files = dataset(delta)
+    yield from chosen_files.scanner(
+        columns=list(columns), filter=where, batch_size=rows, batch_readahead=2, fragment_readahead=1
+    ).to_batches()
 
 
 def scan(delta: DeltaTable, columns: Sequence[str] | None = None) -> pa.RecordBatchReader:
