@@ -2,14 +2,13 @@
 
 import logging
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import cache
 
 from data_lake.gold import MONTH, GoldTable, GoldTableError, read_gold_table
 from data_lake.schema import column
+from data_lake.table import Table as Table  # noqa: PLC0414 - the registry gives them
 from tidemill.config.errors import TerminalError
 from tidemill.config.project import current_project
-from tidemill.config.settings import Settings
 from tidemill.contracts.columns import Column, data_columns
 from tidemill.contracts.registry import Contract, contract, contracts
 
@@ -31,31 +30,6 @@ EVENT_STATISTICS = {"delta.dataSkippingStatsColumns": "event_date,event_time,ing
 
 class UnknownTableError(TerminalError):
     """A table name that the registry does not have."""
-
-
-@dataclass(frozen=True)
-class Table:
-    """A Delta table.
-
-    ``keys`` identify a row; ``retention_days`` is how long rows stay (None: for ever).
-    """
-
-    name: str
-    description: str
-    columns: tuple[Column, ...]
-    keys: tuple[str, ...]
-    partition_by: tuple[str, ...] = ()
-    properties: Mapping[str, str] = field(default_factory=dict)
-    retention_days: int | None = None
-
-    def path(self, settings: Settings) -> str:
-        """Where the table lies: a folder or an object-store URI."""
-        return settings.table_path(self.name)
-
-    @property
-    def ddl(self) -> str:
-        """The columns as a Spark DDL list."""
-        return ", ".join(f"`{c.name}` {c.sql_type}{'' if c.nullable else ' NOT NULL'}" for c in self.columns)
 
 
 def tables() -> Mapping[str, Table]:
@@ -371,13 +345,46 @@ TOPIC_STARTS = Table(
     ),
     keys=("topic", "start"),
 )
+QUARANTINE_REPLAYS = Table(
+    name="control/quarantine_replays",
+    description="each message of quarantine that was replayed: claimed, sent and where to, or known to silver",
+    columns=_columns(
+        "topic STRING",
+        "generation INT",
+        "partition INT",
+        "offset BIGINT",
+        "attempt INT",
+        "state STRING",
+        "claim_id STRING",
+        "source STRING",
+        "event_id STRING",
+        "event_time TIMESTAMP",
+        "digest BIGINT",
+        "key BINARY?",
+        "value BINARY?",
+        "topic_id STRING",
+        "ends MAP<INT, BIGINT>?",
+        "new_generation INT?",
+        "new_partition INT?",
+        "new_offset BIGINT?",
+        "fix STRING?",
+        "replayer STRING",
+        "replayed_by STRING",
+        "replayed_at TIMESTAMP",
+    ),
+    keys=("topic", "generation", "partition", "offset", "attempt", "state"),
+    partition_by=("topic",),
+)
 
 
 @cache
 def _tables() -> Mapping[str, Table]:
     topics = list(contracts().values())
     of_topics = [layer(source) for layer in (_bronze, _silver, _quarantine) for source in topics]
-    return {declared.name: declared for declared in (*of_topics, *_declared_gold(), *OWN_GOLD, TOPIC_STARTS)}
+    return {
+        declared.name: declared
+        for declared in (*of_topics, *_declared_gold(), *OWN_GOLD, TOPIC_STARTS, QUARANTINE_REPLAYS)
+    }
 
 
 def _declared_gold() -> Iterator[Table]:
