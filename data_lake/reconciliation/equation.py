@@ -87,7 +87,8 @@ WRONG_REASON = """
 SELECT message(generation, partition, "offset") || ' is ' || q.reason
            || CASE b.reason WHEN 'time_out_of_range' THEN ', its time says ' ELSE ', the contract says ' END
            || coalesce(b.reason, 'valid') AS what, 1 AS rows
-FROM quarantine q JOIN bronze b USING (generation, partition, "offset")
+FROM (FROM quarantine ANTI JOIN done USING (generation, partition, "offset")) q
+JOIN bronze b USING (generation, partition, "offset")
 WHERE coalesce(b.reason, q.reason) != q.reason
    OR (b.reason IS NULL AND q.reason NOT IN ('conflict', 'time_out_of_range', 'unprocessable'))
 """
@@ -95,7 +96,16 @@ WHERE coalesce(b.reason, q.reason) != q.reason
 WITHIN_BOUNDS = """
 SELECT message(generation, partition, "offset") AS what, 1 AS rows
 FROM quarantine q JOIN bronze b USING (generation, partition, "offset")
+ANTI JOIN done USING (generation, partition, "offset")
 WHERE q.reason = 'time_out_of_range' AND b.reason IS NULL
+"""
+
+ELSEWHERE = """
+SELECT message(r.generation, r.partition, r."offset") || ' to ' || message(b.generation, b.partition, b."offset")
+           AS what, 1 AS rows
+FROM replayed r JOIN bronze b
+    ON (b.generation, b.partition, b."offset") = (r.new_generation, r.new_partition, r.new_offset)
+WHERE b.reason IS NULL AND (b.source, b.event_id) != (r.source, r.event_id)
 """
 
 OUT_OF_BOUNDS = """
@@ -164,6 +174,7 @@ CHECKS: dict[str, str] = {
     "more than once in silver": REPEATED_IN_SILVER,
     "in quarantine for another reason than the contract's": WRONG_REASON,
     f"in quarantine as time_out_of_range, though within {BOUNDS}": WITHIN_BOUNDS,
+    "replayed by the record, but bronze has another event where it was sent to": ELSEWHERE,
     "in quarantine as a conflict, though silver has no other event of that identity": UNFOUNDED_CONFLICT,
     "of an identity that silver has with another time or data, and not in quarantine": SILENT_CONFLICT,
     "in silver against the contract": INVALID_IN_SILVER,

@@ -13,6 +13,7 @@ from deltalake import DeltaTable
 from data_lake import tables
 from data_lake.arrow import batches, source
 from data_lake.delta_rs import open_table
+from data_lake.quarantine.ledger import Ledger
 from data_lake.reconciliation.content import content
 from data_lake.reconciliation.differences import find_differences
 from data_lake.reconciliation.judge import COLUMNS, Judge, Place
@@ -38,6 +39,8 @@ CREATE TABLE closed (generation INT, partition INT, rows BIGINT);
 CREATE TABLE bronze_all (generation INT, partition INT, "offset" BIGINT, reason VARCHAR, source VARCHAR,
                          event_id VARCHAR, time BIGINT, sent UBIGINT);
 CREATE TABLE quarantine_all (generation INT, partition INT, "offset" BIGINT, reason VARCHAR);
+CREATE TABLE replayed (generation INT, partition INT, "offset" BIGINT, source VARCHAR, event_id VARCHAR,
+                       new_generation INT, new_partition INT, new_offset BIGINT);
 CREATE TABLE silver (source VARCHAR, event_id VARCHAR, time BIGINT, generation INT, partition INT, "offset" BIGINT,
                      held UBIGINT);
 CREATE TABLE differences (generation INT, partition INT, "offset" BIGINT, changed VARCHAR[], lacking VARCHAR[]);
@@ -58,6 +61,10 @@ CREATE VIEW kept AS
     LEFT JOIN said theirs
            ON (s.generation, s.partition, s."offset") = (theirs.generation, theirs.partition, theirs."offset")
     WHERE b.reason IS NULL;
+CREATE VIEW done AS
+    SELECT b.generation, b.partition, b."offset"
+    FROM bronze_all b JOIN replayed USING (generation, partition, "offset")
+    SEMI JOIN silver s ON (s.source, s.event_id) = (replayed.source, replayed.event_id) WHERE b.reason IS NULL;
 CREATE VIEW same AS SELECT * FROM kept WHERE own_time = kept_time AND (own_content = kept_content OR NOT is_told);
 CREATE VIEW other AS SELECT * FROM kept WHERE own_time != kept_time OR (is_told AND own_content != kept_content);
 """
@@ -78,6 +85,11 @@ FROM (SELECT *, micros(sent__time) AS time FROM judged)
 SILVER = """
 INSERT INTO silver
 SELECT source, event_id, epoch_us(event_time), _generation, _partition, _offset, {digest} FROM rows
+"""
+REPLAYED = """
+INSERT INTO replayed
+SELECT generation, partition, "offset", source, event_id, new_generation, new_partition, new_offset FROM states
+WHERE state IN ('sent', 'known')
 """
 SAYING = """
 SELECT coalesce(b.generation, ?) AS generation, partition, "offset", value
@@ -106,6 +118,7 @@ def topic_index(
             keeps_all = tables.bronze(topic).retention_days is None
             _index_broker(connection, offsets, history, keeps_all)
             _index_record(connection, history, keeps_all)
+            _index_replayed(connection, Ledger.read(settings, topic))
             _index_quarantine(connection, opened["quarantine"])
             silver_schema = pa.schema(opened["silver"].schema().to_arrow())
             judge = Judge(checker(topic), _unprocessable(connection), SentValues(contract(topic), silver_schema))
@@ -190,6 +203,12 @@ def _index_silver(connection: duckdb.DuckDBPyConnection, silver: DeltaTable, com
     connection.register("rows", source(silver))
     connection.execute(SILVER.format(digest=digest_of([column.held for column in compared], "0")))
     connection.unregister("rows")
+
+
+def _index_replayed(connection: duckdb.DuckDBPyConnection, ledger: Ledger) -> None:
+    """The messages of quarantine whose event was sent, and where it was seen, or was in silver before."""
+    ledger.look(connection)
+    connection.execute(REPLAYED)
 
 
 def _index_said(connection: duckdb.DuckDBPyConnection, bronze: DeltaTable) -> None:

@@ -301,6 +301,50 @@ def test_an_offset_is_of_its_generation(change: str, problems: list[str]) -> Non
     assert set(found.ended_generations) == {1}
 
 
+REPLAYED = """
+INSERT INTO broker VALUES (1, 0, 0, 0, 4);
+INSERT INTO bronze_all VALUES (1, 0, 0, NULL, 's', 'a', 5, 0), (1, 0, 1, 'schema', NULL, NULL, NULL, 0),
+                              (1, 0, 2, NULL, 's', 'a', 5, 0), (1, 0, 3, NULL, 's', 'b', 5, 0);
+INSERT INTO said VALUES (1, 0, 0, 'x'), (1, 0, 2, 'x'), (1, 0, 3, 'y');
+INSERT INTO quarantine_all VALUES (1, 0, 0, 'schema'), (1, 0, 1, 'schema');
+INSERT INTO silver VALUES ('s', 'a', 5, 1, 0, 2, 0), ('s', 'b', 5, 1, 0, 3, 0);
+INSERT INTO replayed VALUES (1, 0, 0, 's', 'a', 1, 0, 2), (1, 0, 1, 's', 'b', 1, 0, 3);
+"""
+"""A message that a wider contract takes, sent again as it was, and one that a fix made an event of."""
+VALID_NOW = (
+    "in quarantine for another reason than the contract's: 1 (partition 0 offset 0 is schema, the contract says valid)"
+)
+
+
+@pytest.mark.parametrize(
+    ("change", "problems"),
+    [
+        pytest.param("SELECT 1", [], id="whole"),
+        pytest.param("DELETE FROM replayed", [VALID_NOW], id="valid now, and nobody has replayed it"),
+        pytest.param(
+            "DELETE FROM silver WHERE event_id = 'a'",
+            ["in bronze, but neither in quarantine nor in silver: 1 (partition 0 offsets 2 to 2)", VALID_NOW],
+            id="replayed by the record, and not in silver",
+        ),
+        pytest.param(
+            "UPDATE replayed SET new_offset = 2 WHERE event_id = 'b'",
+            [
+                "replayed by the record, but bronze has another event where it was sent to: 1"
+                " (partition 0 offset 1 to partition 0 offset 2)"
+            ],
+            id="another event where it was sent to",
+        ),
+    ],
+)
+def test_what_was_replayed_may_stay_in_quarantine(change: str, problems: list[str]) -> None:
+    connection = duckdb.connect()
+    connection.execute(SCHEMA)
+    connection.execute(REPLAYED)
+    connection.execute(change)
+    found = evaluate(connection, "shop.transaction.v1")
+    assert [str(finding) for finding in found.findings if "distinct valid keys" not in finding.problem] == problems
+
+
 def naively_holds(lake: Lake) -> bool:
     return not any(_breaches(lake))
 
