@@ -32,6 +32,7 @@ COMMANDS = {
     "models": "Train, list, promote and roll back models.",
     "new": "Make a project: contracts, use cases, sources and tests of your own.",
     "produce": "Send events to Kafka: a simulated shop, or a real file.",
+    "quarantine": "Show and work off the messages that broke their contract.",
     "reconcile": "Check that the broker and the lake hold the same events.",
     "retrain": "Ask for a new model, and follow what becomes of it.",
     "rollout": "Bring a model to its traffic step by step, and take it back.",
