@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from data_lake.tables import FIRST_GENERATION
-from data_lake.topic_starts import starts
+from data_lake.topic_starts import OtherTopicError, compare, starts
 from ingestion_layer.kafka.identity import topic_identity
 from tidemill.config.settings import Settings
 from tidemill.contracts.events import event_id
@@ -81,9 +81,14 @@ class TopicIds:
         Raises:
             BrokerUnavailableError: no broker answered.
             MissingTopicError: it has no such topic.
+            OtherTopicError: it has another topic of this name than the one that bronze reads.
         """
         recorded = {start.generation: start.identity.topic_id for start in starts(settings, topic)}
-        return cls(topic, topic_identity(settings, topic).topic_id, recorded)
+        ids = cls(topic, topic_identity(settings, topic).topic_id, recorded)
+        difference = compare(settings, topic)
+        if difference is not None:
+            raise OtherTopicError(topic, difference, ids.generation)
+        return ids
 
     @property
     def generation(self) -> int:

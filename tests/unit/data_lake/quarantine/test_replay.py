@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from data_lake.quarantine import origin
 from data_lake.quarantine import replay as replaying_module
 from data_lake.quarantine.fix import FixFailedError
 from data_lake.quarantine.ledger import Ledger
@@ -15,6 +16,7 @@ from data_lake.quarantine.lock import ReplayRunsError, replaying
 from data_lake.quarantine.origin import Origin
 from data_lake.quarantine.replay import Replayer
 from data_lake.quarantine.sending import Sender
+from data_lake.topic_starts import OtherTopicError
 from ingestion_layer.kafka.producer import EventProducer
 from tests.unit.data_lake.quarantine.conftest import AT, TOPIC, TOPIC_ID, Quarantine, encode, transaction
 from tidemill.contracts.checker import Reason
@@ -182,6 +184,16 @@ def test_another_process_of_the_same_home_is_refused(quarantine: Quarantine) -> 
     assert quarantine.sent() == []
 
 
+def test_nothing_is_sent_into_another_topic_of_that_name(
+    quarantine: Quarantine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quarantine.lay(BAD[0])
+    monkeypatch.setattr(origin, "compare", lambda _settings, _topic: "another topic id")
+    with pytest.raises(OtherTopicError, match="as generation 1: another topic id; if it is right"):
+        quarantine.replay(quarantine.fix(PRICED))
+    assert quarantine.sent() == []
+
+
 def test_what_silver_has_is_not_sent_and_what_silver_has_otherwise_is_a_conflict(quarantine: Quarantine) -> None:
     quarantine.hold(encode(transaction("a", unit_price=3)))
     quarantine.hold(encode(transaction("b", unit_price=4)))
@@ -279,8 +291,8 @@ def test_many_are_sent_in_batches_each_once(quarantine: Quarantine, monkeypatch:
 
 
 def test_a_link_is_read_as_it_was_written_and_others_headers_are_none() -> None:
-    origin = Origin(TOPIC, TOPIC_ID, 2, 3, 4)
-    assert Origin.read([("other", b"1"), origin.header]) == origin
+    place = Origin(TOPIC, TOPIC_ID, 2, 3, 4)
+    assert Origin.read([("other", b"1"), place.header]) == place
     for value in (None, b"\xff", b"a/b/c", b"a/b/1/2/x", b"a/b/1/2/3/4"):
         assert Origin.read([("tidemill_replay_of", value)]) is None
     assert Origin.read(None) is None
