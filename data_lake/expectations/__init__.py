@@ -11,7 +11,7 @@ from data_lake.expectations.kinds import (
     Unique,
     Volume,
 )
-from data_lake.expectations.suite import Suite, SuiteError, read_suite, suite_problems, suites_of
+from data_lake.expectations.suite import Suite, SuiteError, read_suite, suite_problems, suites_of, tables_with_suites
 
 __all__ = [
     "Distribution",
@@ -28,4 +28,5 @@ __all__ = [
     "read_suite",
     "suite_problems",
     "suites_of",
+    "tables_with_suites",
 ]

@@ -46,10 +46,32 @@ class Suite:
 def suites_of(name: str) -> list[Suite]:
     """The suites of the table ``name``, of the platform and the project, in the order of their names.
 
+    A file that is about another table is not looked at; one that does not say what it is about is.
+
     Raises:
         SuiteError: a file that may be one of them cannot be used.
     """
-    return [suite for suite in map(checked_suite, current_project().suite_files().values()) if suite.table == name]
+    return [checked_suite(file) for file in current_project().suite_files().values() if table_in(file) in {name, None}]
+
+
+def tables_with_suites() -> list[str]:
+    """The tables of which something is expected, in the order of their names.
+
+    Raises:
+        SuiteError: a file does not say what it is about.
+    """
+    files = current_project().suite_files().values()
+    return sorted({table_in(file) or read_suite(file).table for file in files})
+
+
+def table_in(file: Path) -> str | None:
+    """Which table ``file`` is about; None when it does not say so in a way that can be read."""
+    try:
+        content = strict_yaml.read(file)
+    except (OSError, yaml.YAMLError):
+        return None
+    said = content.get("table") if isinstance(content, dict) else None
+    return said if isinstance(said, str) else None
 
 
 def checked_suite(file: Path) -> Suite:

@@ -35,7 +35,9 @@ def customers_are_forgotten(lines: list[Line]) -> list[Line]:
 
 def sent_again_a_day_later(lines: list[Line]) -> list[Line]:
     """Of two lines a copy of those of the day before, under other ids: no duplicate by silver's key."""
-    copies = [replace(line, at=line.at + timedelta(days=1), event_id=f"again-{line.event_id}") for line in _before(lines)]
+    copies = [
+        replace(line, at=line.at + timedelta(days=1), event_id=f"again-{line.event_id}") for line in _before(lines)
+    ]
     return [*lines[2:], *copies[:2]]
 
 

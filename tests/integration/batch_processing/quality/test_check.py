@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from delta.tables import DeltaTable
 from pyspark.sql import SparkSession
 
 from batch_processing.quality.check import Checked, check
@@ -37,7 +38,8 @@ def quiet(spark: SparkSession, lake: Settings, append: AppendLines) -> Settings:
     ensure_table(spark, clicks, lake)
     at = datetime(2026, 3, 1, tzinfo=UTC)
     looked = (
-        row(f"k{product}", at, session_id="s", kind="view", page="/", device="mobile", product_id=product) for product in PRODUCTS
+        row(f"k{product}", at, session_id="s", kind="view", page="/", device="mobile", product_id=product)
+        for product in PRODUCTS
     )
     append_rows(lake, clicks, looked)
     return lake
@@ -89,7 +91,7 @@ def test_a_critical_failure_stops_and_is_remembered_until_it_is_mended(
     for _ in range(2):
         with pytest.raises(NotAsExpectedError, match=says):
             judge_tables(spark, quiet, [TRANSACTIONS], NOW, full=False)
-    spark.sql(f"DELETE FROM delta.`{table(TRANSACTIONS).path(quiet)}` WHERE event_date = DATE'{LAST}'")
+    DeltaTable.forPath(spark, table(TRANSACTIONS).path(quiet)).delete(f"event_date = DATE'{LAST}'")
     append(quiet_day(LAST))
     (judged,) = judge_tables(spark, quiet, [TRANSACTIONS], NOW, full=False).tables
     assert (judged.dates, judged.critical, judged.warnings) == (1, 0, 0)
