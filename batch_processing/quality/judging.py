@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from data_lake.expectations import Suite
+from data_lake.expectations.kinds import in_words
 from tidemill.config.errors import TerminalError
 
 # Read when it is imported, and by each context: nothing is told to anybody.
@@ -82,6 +83,7 @@ def gx_suite(suite: Suite) -> "gx.ExpectationSuite":
                 column=name,
                 min_value=expectation.bounds[0],
                 max_value=expectation.bounds[1],
+                description=f"{expectation.meaning}: {in_words(expectation.bounds)}",
                 severity=FailureSeverity(str(expectation.severity)),
                 meta={"expectation": name, "kind": expectation.kind},
             )

@@ -13,6 +13,7 @@ from batch_processing.quality.judging import Outcome
 from data_lake import arrow, commits
 from data_lake.delta_rs import open_table
 from data_lake.expectations import Severity, Suite
+from data_lake.expectations.kinds import in_words
 from data_lake.tables import Table, table
 from tidemill.config.settings import Settings
 
@@ -54,9 +55,7 @@ class Result:
     @property
     def wanted(self) -> str:
         """The bounds in words."""
-        parts = [f"at least {self.low:g}" if self.low is not None else ""]
-        parts.append(f"at most {self.high:g}" if self.high is not None else "")
-        return " and ".join(part for part in parts if part)
+        return in_words((self.low, self.high))
 
 
 def results_table() -> Table:

@@ -49,6 +49,10 @@ class Volume(_Kind):
         return self
 
     @property
+    def meaning(self) -> str:
+        return f"rows, as a multiple of the median of the same weekday in the {self.weeks} weeks before"
+
+    @property
     def bounds(self) -> Bounds:
         return self.min, self.max
 
@@ -58,6 +62,10 @@ class Freshness(_Kind):
 
     kind: Literal["freshness"]
     within_h: Number = Field(gt=0)
+
+    @property
+    def meaning(self) -> str:
+        return "hours since the newest event of the table"
 
     @property
     def bounds(self) -> Bounds:
@@ -74,6 +82,10 @@ class NullShare(_Kind):
     kind: Literal["null_share"]
     column: Text
     max: Share
+
+    @property
+    def meaning(self) -> str:
+        return f"share of rows without a value in {self.column}"
 
     @property
     def bounds(self) -> Bounds:
@@ -102,6 +114,10 @@ class Unique(_Kind):
         return self
 
     @property
+    def meaning(self) -> str:
+        return f"share of rows whose {', '.join(self.columns)} another row has, at most {self.days} days away"
+
+    @property
     def bounds(self) -> Bounds:
         return None, self.max
 
@@ -120,6 +136,10 @@ class Known(_Kind):
     table: Text
     as_column: Text | None = Field(default=None, alias="as")
     max: Share = 0.0
+
+    @property
+    def meaning(self) -> str:
+        return f"share of values in {self.column} that {self.referenced} of {self.table} does not have"
 
     @property
     def bounds(self) -> Bounds:
@@ -153,6 +173,10 @@ class Distribution(_Kind):
     factor: Number = Field(default=2.0, gt=1)
 
     @property
+    def meaning(self) -> str:
+        return f"factor between quantiles of {self.of} and the same weekday's in the {self.weeks} weeks before"
+
+    @property
     def bounds(self) -> Bounds:
         return None, self.factor
 
@@ -171,6 +195,10 @@ class Measure(_Kind):
             raise ValueError("min or max is missing: without a bound any number is as expected")
         _check_order(self.min, self.max)
         return self
+
+    @property
+    def meaning(self) -> str:
+        return self.sql
 
     @property
     def bounds(self) -> Bounds:
@@ -193,3 +221,10 @@ KINDS: dict[str, type[Kind]] = {
 def _check_order(low: float | None, high: float | None) -> None:
     if low is not None and high is not None and low > high:
         raise ValueError(f"min = {low:g} is above max = {high:g}: no number can be as expected")
+
+
+def in_words(bounds: Bounds) -> str:
+    """Such as ``at least 0.5 and at most 2``."""
+    low, high = bounds
+    parts = [f"at least {low:g}" if low is not None else "", f"at most {high:g}" if high is not None else ""]
+    return " and ".join(part for part in parts if part)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -66,6 +67,23 @@ def show(names: tuple[str, ...], all_outcomes: bool, begin: "date | None", as_js
     print_table(table(HEAD, [_line(result) for result in newest[:SHOWN]]))
     if len(newest) > SHOWN:
         click.echo(f"and {len(newest) - SHOWN:,} more: --from, --json", err=True)
+
+
+@command.command()
+@click.argument("names", metavar="[TABLE]...", nargs=-1)
+@click.option("--to", "folder", type=click.Path(file_okay=False, path_type=Path), help="Write the pages here.")
+@click.option("--open", "is_opened", is_flag=True, help="Open them in the browser.")
+def docs(names: tuple[str, ...], folder: Path | None, is_opened: bool) -> None:
+    """Write Great Expectations' data docs of what stands as static pages, and print where; they ask no other host."""
+    from batch_processing.quality.docs import write_docs
+    from batch_processing.quality.results import standing
+
+    settings = load_settings()
+    suites = [suite for name in _tables(names) for suite in _suites(name)]
+    index = write_docs(folder or settings.home / "quality", suites, standing(settings, suites))
+    click.echo(index.resolve().as_uri())
+    if is_opened:
+        click.launch(index.resolve().as_uri())
 
 
 def _line(result: "Result") -> tuple[str, ...]:

@@ -96,7 +96,10 @@ def test_another_text_is_another_suite(folder: Path) -> None:
         (expecting(kind="unique", columns=["a", "a"]), "expectations.it: columns: a column stands there twice"),
         (expecting(kind="unique", columns=["a"], days=400), "expectations.it.days = 400"),
         (expecting(kind="distribution", of="a", quantiles=[1.5]), "expectations.it.quantiles.0 = 1.5"),
-        (expecting(kind="distribution", of="a", factor=1), "expectations.it.factor = 1: Input should be greater than 1"),
+        (
+            expecting(kind="distribution", of="a", factor=1),
+            "expectations.it.factor = 1: Input should be greater than 1",
+        ),
         (expecting(kind="measure", sql="count(*)"), "expectations.it: min or max is missing"),
         (expecting(kind="known", column="a"), "expectations.it.table is missing"),
     ],
@@ -114,7 +117,10 @@ def test_what_is_wrong_in_a_file_is_one_sentence_with_its_key(folder: Path, cont
     [
         (GOOD | {"table": "silver/sales"}, "table: no table 'silver/sales'"),
         (GOOD | {"table": "gold/drift"}, "table = 'gold/drift': it has no event_date"),
-        (GOOD | {"table": "gold/daily_product_sales"}, "nobody can tell which dates changed: declare it with `change_fe"),
+        (
+            GOOD | {"table": "gold/daily_product_sales"},
+            "nobody can tell which dates changed: declare it with `change_fe",
+        ),
         (expecting(kind="null_share", column="customer", max=0.5), "no column 'customer'; did you mean 'customer_id'?"),
         (expecting(kind="unique", columns=["order"]), "expectations.it: silver/transactions has no column 'order'"),
         (
