@@ -57,6 +57,8 @@ def observed(key: str, expectation: Kind, day: date, days: Days, today: date) ->
             return _volume(expectation, day, days)
         case Distribution() if day >= today:
             return Observed(None, NOT_OVER, is_early=True)
+        case NullShare() | Known() | Distribution() | Measure() if 0 < measured.rows < expectation.least_rows:
+            return Observed(None, f"{measured.rows:,} rows, fewer than {expectation.least_rows:,}")
         case Distribution():
             return _distribution(key, expectation, day, days)
         case NullShare() | Unique() | Known() | Measure():

@@ -14,6 +14,8 @@ Number = Annotated[float, Field(strict=True)]
 Share = Annotated[float, Field(ge=0, lt=1, strict=True)]
 Text = Annotated[str, Field(min_length=1)]
 Weeks = Annotated[int, Field(ge=1, le=52, strict=True)]
+Least = Annotated[int, Field(ge=1, strict=True)]
+"""Of a date with fewer rows nothing is said."""
 MOST_DAYS = 366
 
 
@@ -82,6 +84,7 @@ class NullShare(_Kind):
     kind: Literal["null_share"]
     column: Text
     max: Share
+    least_rows: Least = 1
 
     @property
     def meaning(self) -> str:
@@ -136,6 +139,7 @@ class Known(_Kind):
     table: Text
     as_column: Text | None = Field(default=None, alias="as")
     max: Share = 0.0
+    least_rows: Least = 1
 
     @property
     def meaning(self) -> str:
@@ -171,6 +175,7 @@ class Distribution(_Kind):
     )
     weeks: Weeks = 4
     factor: Number = Field(default=2.0, gt=1)
+    least_rows: Least = 30
 
     @property
     def meaning(self) -> str:
@@ -188,6 +193,7 @@ class Measure(_Kind):
     sql: Text
     min: Number | None = None
     max: Number | None = None
+    least_rows: Least = 1
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:

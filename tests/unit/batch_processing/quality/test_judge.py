@@ -77,7 +77,7 @@ def test_a_day_that_is_not_over_is_not_judged_by_its_volume_yet() -> None:
     assert (late.outcome, late.observed, late.why) == ("failed", 0.01, "1 rows, 100 are usual")
 
 
-AMOUNTS = suite_of(kind="distribution", of="a", quantiles=[0.5, 0.9], factor=3)
+AMOUNTS = suite_of(kind="distribution", of="a", quantiles=[0.5, 0.9], factor=3, least_rows=10)
 
 
 @pytest.mark.parametrize(
@@ -143,3 +143,11 @@ def test_a_result_says_what_it_is_about_and_by_what_it_was_judged() -> None:
     assert str(result) == "2026-03-30 shop.it.it: null_share 0.5, at most 0.25"
     assert (result.table_name, result.suite_digest, result.rows) == ("silver/transactions", "digest", 10)
     assert (result.low, result.high, result.source_version, result.judged_at) == (None, 0.25, 7, NOW)
+
+
+def test_of_a_date_with_too_few_rows_nothing_is_said() -> None:
+    suite = suite_of(kind="null_share", column="a", max=0.2, least_rows=11)
+    result = verdict(suite, values(0.9))
+    assert (result.outcome, result.observed, result.why) == ("unknown", None, "10 rows, fewer than 11")
+    enough = suite_of(kind="null_share", column="a", max=0.2, least_rows=10)
+    assert verdict(enough, values(0.9)).outcome == "failed"
