@@ -47,23 +47,23 @@ EMPTY = Measured()
 def observed(key: str, expectation: Kind, day: date, days: Days, today: date) -> Observed | None:
     """What there is to judge of ``day``; None when the expectation says nothing of this date."""
     measured = days.get(day, EMPTY)
-    match expectation:
-        case Freshness():
-            number = measured.number(key)
-            return None if number is None else Observed(number)
-        case Volume() if day >= today:
-            return Observed(None, NOT_OVER, is_early=True)
-        case Volume():
-            return _volume(expectation, day, days)
-        case Distribution() if day >= today:
-            return Observed(None, NOT_OVER, is_early=True)
-        case NullShare() | Known() | Distribution() | Measure() if 0 < measured.rows < expectation.least_rows:
-            return Observed(None, f"{measured.rows:,} rows, fewer than {expectation.least_rows:,}")
-        case Distribution():
-            return _distribution(key, expectation, day, days)
-        case NullShare() | Unique() | Known() | Measure():
-            number = measured.number(key)
-            return Observed(number, "" if number is not None else _nothing(expectation, measured))
+    if isinstance(expectation, Freshness):
+        number = measured.number(key)
+        return None if number is None else Observed(number)
+    if isinstance(expectation, Volume | Distribution) and day >= today:
+        return Observed(None, NOT_OVER, is_early=True)
+    if isinstance(expectation, Volume):
+        return _volume(expectation, day, days)
+    if not isinstance(expectation, Unique) and 0 < measured.rows < expectation.least_rows:
+        return Observed(None, f"{measured.rows:,} rows, fewer than {expectation.least_rows:,}")
+    if isinstance(expectation, Distribution):
+        return _distribution(key, expectation, day, days)
+    return _plain(key, expectation, measured)
+
+
+def _plain(key: str, expectation: NullShare | Unique | Known | Measure, measured: Measured) -> Observed:
+    number = measured.number(key)
+    return Observed(number, "" if number is not None else _nothing(expectation, measured))
 
 
 def _nothing(expectation: Kind, measured: Measured) -> str:
