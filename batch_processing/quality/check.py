@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from pyspark.sql import DataFrame, SparkSession
 
 from batch_processing.gold_table import replace as replace_rows
-from batch_processing.incremental import Note, Pending, in_dates, note_of, pending_since
+from batch_processing.incremental import MAX_RANGES, Note, Pending, date_ranges, in_dates, note_of, pending_since
 from batch_processing.quality.dates import following_weekdays, missing_between, weeks_before
 from batch_processing.quality.judging import Outcome, failures
 from batch_processing.quality.measuring import measure, newest_event, read_rows, rows_by_date, weeks_back
@@ -109,13 +109,19 @@ def _days(
     judged = {result.event_date for result in before}
     missing = missing_between(rows_by_date(rows, weeks_before(work.dates, weeks)), weeks)
     newest = newest_event(rows, now) if any(map(_freshness_of, suites)) else None
-    return {
+    return _covered(
         *work.dates,
         *(following_weekdays(work.dates, weeks) & judged),
         *(result.event_date for result in before if result.outcome in OPEN),
         *(day for day in missing if day not in judged),
         *([newest.date()] if newest else []),
-    }
+    )
+
+
+def _covered(*days: date) -> set[date]:
+    """``days``, and those in gaps between them that the condition on the results to replace has no room to leave out."""
+    spans = date_ranges(days, MAX_RANGES)
+    return {first + timedelta(days=step) for first, last in spans for step in range((last - first).days + 1)}
 
 
 def _judged(  # noqa: PLR0913, PLR0917 - rows, by what, which of them, and when

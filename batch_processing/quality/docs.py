@@ -1,6 +1,6 @@
 """Great Expectations' data docs of what stands, as pages that ask no other host.
 
-Its own pages bring their styles and scripts from eleven hosts, its list of pages is a script, and the logo is fetched
+Its own pages bring their styles and scripts from seven hosts, its list of pages is a script, and the logo is fetched
 with the time in its address. Of the pages the text and the tables stay; the list is made here.
 """
 

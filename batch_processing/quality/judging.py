@@ -4,6 +4,7 @@ What it is given is as small as there are dates. A test of rows would be a batch
 expectation, and has no way to say "as on the same weekday".
 """
 
+import logging
 import os
 from collections.abc import Iterable, Mapping
 from datetime import date
@@ -57,6 +58,7 @@ def context() -> "gx.data_context.EphemeralDataContext":
     """One that writes nothing, tells nobody and draws no bar."""
     import great_expectations as gx
 
+    logging.getLogger("great_expectations").setLevel(logging.WARNING)
     made = gx.get_context(mode="ephemeral")
     made.variables.progress_bars = {"globally": False}
     return made

@@ -169,12 +169,11 @@ def _age(rows: DataFrame, now: datetime) -> Values:
 
 
 def newest_event(rows: DataFrame, now: datetime) -> datetime | None:
-    """The newest event that is not from the future: of the newest date alone the rows are read."""
-    day = rows.where(F.col(DAY) <= F.lit(now.date())).agg(F.max(DAY).alias("day")).collect()[0]["day"]
-    if day is None:
-        return None
-    of_day = rows.where((F.col(DAY) == F.lit(day)) & (F.col("event_time") <= F.lit(now)))
-    newest = of_day.agg(F.unix_micros(F.max("event_time")).alias("newest")).collect()[0]["newest"]
+    """The newest event that is not from the future; of today and the newest date before alone the rows are read."""
+    before = rows.where(F.col(DAY) < F.lit(now.date())).agg(F.max(DAY).alias("day")).collect()[0]["day"]
+    recent = rows.where(F.col(DAY).between(F.lit(before or now.date()), F.lit(now.date())))
+    past = recent.where(F.col("event_time") <= F.lit(now))
+    newest = past.agg(F.unix_micros(F.max("event_time")).alias("newest")).collect()[0]["newest"]
     return None if newest is None else datetime.fromtimestamp(newest / 1e6, UTC)
 
 

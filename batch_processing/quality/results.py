@@ -72,7 +72,8 @@ def standing(settings: Settings, suites: Sequence[Suite], outcomes: Collection[s
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         connection.register("results", arrow.source(open_table(results_table(), settings)))
-        rows = connection.execute(QUERY, [[suite.digest for suite in suites], list(outcomes)]).to_arrow_table()
+        asked = [[suite.digest for suite in suites], list(outcomes)]
+        rows = connection.sql(QUERY, params=asked).to_arrow_table()
     names = {(suite.name, suite.table, suite.digest) for suite in suites}
     made = (Result(**row) for row in rows.to_pylist())
     return [result for result in made if (result.suite, result.table_name, result.suite_digest) in names]

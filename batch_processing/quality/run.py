@@ -18,6 +18,9 @@ from data_lake.expectations import Severity, suites_of
 from data_lake.job import run
 from tidemill.config.settings import Settings
 
+TOLD = 50
+"""At most so many failures of a table are lines of the log, the newest; all are in the table of results."""
+
 
 @dataclass(frozen=True)
 class Judged:
@@ -44,9 +47,9 @@ def judge_tables(spark: SparkSession, settings: Settings, names: Sequence[str], 
     """
     checked = [done for name in names if (done := _checked(spark, settings, name, now, full))]
     for done in checked:
-        for result in done.standing:
-            if result.outcome == Outcome.FAILED:
-                click.echo(f"{result.severity}: {result.table_name}: {result}")
+        failed = [result for result in done.standing if result.outcome == Outcome.FAILED]
+        for result in failed[-TOLD:]:
+            click.echo(f"{result.severity}: {result.table_name}: {result}")
     refuse([result for done in checked for result in done.stops])
     return Done(tuple(map(_judged, checked)))
 

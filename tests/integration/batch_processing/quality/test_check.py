@@ -57,15 +57,15 @@ def failed(done: Checked) -> set[tuple[str, date]]:
     return {(result.expectation, result.event_date) for result in done.standing if result.outcome == "failed"}
 
 
-@pytest.mark.parametrize("expectation", FAULTS)
-def test_a_planted_fault_fails_its_expectation_and_no_other(
-    judge: Check, append: AppendLines, expectation: str
+def test_each_planted_fault_fails_its_expectation_on_its_date_and_nothing_else_fails(
+    judge: Check, append: AppendLines
 ) -> None:
     assert failed(judge()) == set()
-    append(FAULTS[expectation](quiet_day(LAST)))
-    done = judge()
-    assert failed(done) == {(expectation, LAST)}
-    assert done.dates == 1
+    planted = {name: LAST + timedelta(days=number) for number, name in enumerate(FAULTS)}
+    append([line for name, day in planted.items() for line in FAULTS[name](quiet_day(day))])
+    done = judge(now=NOW + timedelta(days=len(FAULTS) - 1))
+    assert failed(done) == set(planted.items())
+    assert done.dates == len(FAULTS)
 
 
 def test_a_quiet_day_fails_nothing_and_a_stale_table_only_its_freshness(judge: Check, append: AppendLines) -> None:

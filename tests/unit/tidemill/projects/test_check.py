@@ -228,7 +228,7 @@ def test_suites_are_held_against_the_tables(run: Run, project: Path) -> None:
     file.write_text(SUITE, encoding="utf-8")
     file.with_name("visits.yml").touch()
     place = "use_cases/pages/expectations"
-    yml, about = problems(run)
+    about, yml = problems(run)
     assert yml == f"{place}/visits.yml: it is no suite: a file that is one is called <suite>.yaml"
     assert about.startswith(f"{place}/visits.yaml:2: table: no table 'silver/visit'; known: ")
     file.with_name("visits.yml").unlink()
