@@ -119,7 +119,7 @@ def _days(
 
 
 def _covered(*days: date) -> set[date]:
-    """``days``, and those in gaps between them that the condition on the results to replace has no room to leave out."""
+    """``days``, and those in gaps between them that the condition on results to replace has no room to leave out."""
     spans = date_ranges(days, MAX_RANGES)
     return {first + timedelta(days=step) for first, last in spans for step in range((last - first).days + 1)}
 

@@ -1,6 +1,7 @@
 """Faults planted in silver, and the expectation that sees each: on real Spark, by the shop's own suite."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -28,6 +29,7 @@ LAST = FIRST + timedelta(days=7 * WEEKS_OF_QUIET)
 NOW = datetime(LAST.year, LAST.month, LAST.day, 6, tzinfo=UTC) + timedelta(days=1)
 
 Check = Callable[..., Checked]
+Outcomes = Mapping[tuple[str, date], tuple[str, float | None]]
 
 
 @pytest.fixture
@@ -101,3 +103,33 @@ def test_a_warning_stops_nothing(spark: SparkSession, quiet: Settings, append: A
     append(FAULTS["products_known"](quiet_day(LAST)))
     (judged,) = judge_tables(spark, quiet, [TRANSACTIONS], NOW, full=False).tables
     assert (judged.critical, judged.warnings) == (0, 1)
+
+
+def test_a_day_on_which_nothing_came_is_found_though_no_commit_tells_of_it(judge: Check, append: AppendLines) -> None:
+    judge()
+    append(quiet_day(LAST + timedelta(days=1)))
+    later = judge(now=NOW + timedelta(days=1))
+    assert failed(later) == {("volume", LAST)}
+
+
+def test_incremental_outcomes_are_those_of_a_full_run(judge: Check, append: AppendLines) -> None:
+    """Late rows change what other dates are compared with, too."""
+    judge()
+    append([replace(line, event_id=f"late-{line.event_id}") for line in quiet_day(LAST - timedelta(days=14))])
+    append(quiet_day(LAST))
+    incremental = judge(now=NOW)
+    assert incremental.dates is not None
+    full = judge(now=NOW, full=True)
+    assert full.dates is None
+    plain = [
+        {(result.expectation, result.event_date): (result.outcome, result.observed) for result in done.standing}
+        for done in (incremental, full)
+    ]
+    assert_equal_but_for_older_duplicates(*plain)
+
+
+def assert_equal_but_for_older_duplicates(incremental: Outcomes, full: Outcomes) -> None:
+    assert {key: said for key, said in incremental.items() if key[0] != "lines_once"} == {
+        key: said for key, said in full.items() if key[0] != "lines_once"
+    }
+    assert incremental.keys() == full.keys()
