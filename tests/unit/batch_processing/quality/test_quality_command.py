@@ -31,7 +31,7 @@ def result(day: int, expectation: str, outcome: str, **changed: Any) -> Result:
     (suite,) = suites_of(TRANSACTIONS)
     kind = suite.expectations[expectation]
     low, high = kind.bounds
-    values = {
+    values: dict[str, Any] = {
         "table_name": TRANSACTIONS,
         "event_date": date(2026, 3, day),
         "suite": suite.name,
