@@ -6,6 +6,7 @@ import random
 import socket
 import tempfile
 from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 from typing import IO
 
@@ -27,14 +28,15 @@ def free_ports(count: int) -> list[int]:
     """``count`` different ports nothing listens on, reserved until this process ends among all who ask here.
 
     They lie below those that kernels give to connections by themselves, which would take one before it is used.
+
+    Raises:
+        PortInUseError: there are not so many.
     """
     RESERVED.mkdir(exist_ok=True)
-    ports: list[int] = []
-    candidates = iter(random.sample(PORTS, len(PORTS)))
-    while len(ports) < count:
-        port = next(candidates)
-        if _reserve(port):
-            ports.append(port)
+    candidates = random.sample(PORTS, len(PORTS))
+    ports = list(islice(filter(_reserve, candidates), count))
+    if len(ports) < count:
+        raise PortInUseError(f"no {count} ports are free from {PORTS[0]} to {PORTS[-1]}: stop what listens on them")
     return ports
 
 

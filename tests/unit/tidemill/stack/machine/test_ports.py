@@ -2,6 +2,7 @@ import os
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -16,12 +17,21 @@ def test_free_ports_differ_and_can_be_listened_on() -> None:
     check_free("any", [Endpoint("127.0.0.1", port, "any.port") for port in found])
 
 
-def test_another_process_gets_other_ports_while_this_one_lives(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ports, "PORTS", range(31_900, 31_940))
-    mine = free_ports(20)
-    ask = "from tidemill.stack.machine import ports; ports.PORTS = range(31_900, 31_940); print(*ports.free_ports(15))"
+def test_another_process_gets_other_ports_while_this_one_lives(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(ports, "PORTS", range(31_900, 31_980))
+    monkeypatch.setattr(ports, "RESERVED", tmp_path)
+    mine = free_ports(30)
+    setting = f"ports.PORTS = range(31_900, 31_980); ports.RESERVED = Path({str(tmp_path)!r})"
+    ask = f"from pathlib import Path; from tidemill.stack.machine import ports; {setting}; print(*ports.free_ports(30))"
     others = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True).stdout.split()
     assert not {*mine} & {*map(int, others)}
+
+
+def test_when_all_are_taken_it_says_among_which(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(ports, "PORTS", range(31_900, 31_903))
+    monkeypatch.setattr(ports, "RESERVED", tmp_path)
+    with pytest.raises(PortInUseError, match=r"no 4 ports are free from 31900 to 31902"):
+        free_ports(4)
 
 
 def test_a_busy_port_is_refused_naming_its_holder_and_the_setting_that_moves_it() -> None:
