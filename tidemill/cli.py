@@ -33,6 +33,7 @@ COMMANDS = {
     "new": "Make a project: contracts, use cases, sources and tests of your own.",
     "produce": "Send events to Kafka: a simulated shop, or a real file.",
     "quarantine": "Show and work off the messages that broke their contract.",
+    "quality": "Judge tables by what is expected of them, and show what was found.",
     "reconcile": "Check that the broker and the lake hold the same events.",
     "retrain": "Ask for a new model, and follow what becomes of it.",
     "rollout": "Bring a model to its traffic step by step, and take it back.",

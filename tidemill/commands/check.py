@@ -10,7 +10,7 @@ import click
 @click.command(name="check")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(as_json: bool) -> None:
-    """Validate contracts, their evolution, features, labels, models and gold tables of the project, without a server.
+    """Validate contracts, their evolution, features, labels, models, gold tables and suites, without a server.
 
     Every problem is printed, with its file and its line or key. The exit status is 0 when there is none.
     """
@@ -25,9 +25,10 @@ def command(as_json: bool) -> None:
             click.echo(problem.shown())
         if not problems:
             project = current_project()
-            gold = project.gold_files()
+            gold, suites = project.gold_files(), project.suite_files()
             own = f"{len(project.contract_files())} contracts, {len(project.use_cases())} use cases"
             own += f", {len(gold)} gold tables" if gold else ""
+            own += f", {len(suites)} suites of expectations" if suites else ""
             click.echo(f"{project.name}: {own}: nothing wrong")
         else:
             click.echo(f"{len(problems)} problem{'s' * (len(problems) > 1)}", err=True)

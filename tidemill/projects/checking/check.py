@@ -7,6 +7,7 @@ from tidemill.config.errors import ConfigError
 from tidemill.config.project import Project, current_project
 from tidemill.config.settings import load_with_origin
 from tidemill.projects.checking.contracts import contract_problems
+from tidemill.projects.checking.expectations import expectation_problems
 from tidemill.projects.checking.features import service_problems, shared_problems
 from tidemill.projects.checking.gold import gold_problems
 from tidemill.projects.checking.models import label_problems, model_problems
@@ -19,9 +20,10 @@ def check() -> list[Problem]:
     try:
         project = current_project()
         use_cases, contracts, gold = project.use_cases(), project.contract_files(), project.gold_files()
+        suites = project.suite_files()
     except ConfigError as error:
         return [Problem("tidemill.toml", 0, str(error))]
-    del use_cases, contracts, gold
+    del use_cases, contracts, gold, suites
     return sorted(dict.fromkeys(_problems(project)))
 
 
@@ -35,6 +37,7 @@ def _problems(project: Project) -> Iterator[Problem]:
     yield from of_contracts
     yield from source_problems(project)
     yield from gold_problems(project, contracts, has_all=not of_contracts)
+    yield from expectation_problems(project, has_all=not of_contracts)
     services = {}
     for name, folder in project.use_cases().items():
         of_service = list(service_problems(name, folder, contracts, has_all=not of_contracts))

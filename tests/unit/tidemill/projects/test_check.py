@@ -211,3 +211,32 @@ def test_gold_tables_are_held_against_the_contracts(run: Run, project: Path) -> 
     (file.parents[2] / "more" / "gold" / file.name).write_text(GOLD, encoding="utf-8")
     (said,) = problems(run)
     assert said.startswith("tidemill.toml: gold table 'visits_daily' is there twice: ")
+
+
+SUITE = """
+table: silver/visit
+description: visits
+expectations:
+  volume: {kind: volume}
+  pages: {kind: null_share, column: pge, max: 0.1}
+"""
+
+
+def test_suites_are_held_against_the_tables(run: Run, project: Path) -> None:
+    file = project / "use_cases" / "pages" / "expectations" / "visits.yaml"
+    file.parent.mkdir(parents=True)
+    file.write_text(SUITE, encoding="utf-8")
+    file.with_name("visits.yml").touch()
+    place = "use_cases/pages/expectations"
+    about, yml = problems(run)
+    assert yml == f"{place}/visits.yml: it is no suite: a file that is one is called <suite>.yaml"
+    assert about.startswith(f"{place}/visits.yaml:2: table: no table 'silver/visit'; known: ")
+    file.with_name("visits.yml").unlink()
+    edit(file, "silver/visit", "silver/visits")
+    (said,) = problems(run)
+    assert said.startswith(f"{place}/visits.yaml:6: expectations.pages: silver/visits has no column 'pge'")
+    edit(file, "pge", "page")
+    done = run("check")
+    assert done.stdout == "mine: 2 contracts, 1 use cases, 1 suites of expectations: nothing wrong\n", done.stdout
+    edit(file, "max: 0.1", "max: 1.1")
+    assert problems(run) == [f"{place}/visits.yaml: expectations.pages.max = 1.1: Input should be less than 1"]
