@@ -60,9 +60,10 @@ class Cluster:
         causes = [line for line in entries[0]["stacktrace"].splitlines() if not line.startswith(("\t", " "))]
         return str(causes[-1].removeprefix("Caused by: ")) if causes else str(entries[0]["exceptionName"])
 
-    def checkpoints(self, job_id: str) -> Mapping[str, Any]:
-        """Flink's own statistics of the job's checkpoints."""
-        return self._get(f"/jobs/{job_id}/checkpoints")
+    def last_checkpoint(self, job_id: str) -> float | None:
+        """When the job's last checkpoint was complete, in seconds since the epoch; None before its first one."""
+        completed = self._get(f"/jobs/{job_id}/checkpoints").get("latest", {}).get("completed")
+        return float(completed["latest_ack_timestamp"]) / 1000 if completed else None
 
     def late(self, job_id: str) -> int:
         """Events that came after the result they belong to could be changed, since the job was started last.

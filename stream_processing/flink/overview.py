@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 from stream_processing.flink.cluster import Cluster, ClusterAwayError, RunningJob
 from stream_processing.flink.deployments import Deployment, deployments
@@ -50,7 +49,7 @@ def troubled(settings: Settings) -> list[str]:
         ClusterAwayError: the cluster does not answer.
     """
     cluster = Cluster(settings)
-    wanted = {deployment.job: deployment.job_id for deployment in deployments(settings) if deployment.is_wanted}
+    wanted = {deployment.job: str(deployment.job_id) for deployment in deployments(settings) if deployment.is_wanted}
     known = cluster.jobs() if wanted else {}
     states = {job: known[job_id].state if job_id in known else "UNKNOWN" for job, job_id in wanted.items()}
     return [f"{job} is {state}" for job, state in states.items() if state not in {"RUNNING", "STARTING"}]
@@ -66,14 +65,11 @@ def _job(
     job = known.get(str(deployment.job_id))
     if job is None:
         return JobOverview(name, description, "lost", deployment.job_id)
-    completed = cluster.checkpoints(job.job_id).get("latest", {}).get("completed")
+    completed = cluster.last_checkpoint(job.job_id)
+    checkpoint = None if completed is None else _time(completed)
     return JobOverview(
-        name, description, job.state, job.job_id, _time(job.started), _checkpoint(completed), cluster.late(job.job_id)
+        name, description, job.state, job.job_id, _time(job.started), checkpoint, cluster.late(job.job_id)
     )
-
-
-def _checkpoint(completed: dict[str, Any] | None) -> str | None:
-    return _time(completed["latest_ack_timestamp"] / 1000) if completed else None
 
 
 def _time(seconds: float) -> str:

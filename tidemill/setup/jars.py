@@ -1,4 +1,4 @@
-"""The jars of Spark, Kafka and Flink: what a pom names, fetched by Maven into a folder that is complete or not there."""
+"""The jars of Spark, Kafka and Flink: what a pom names, fetched by Maven into a folder that is whole or not there."""
 
 import json
 import os
