@@ -65,6 +65,11 @@ class Cluster:
         completed = self._get(f"/jobs/{job_id}/checkpoints").get("latest", {}).get("completed")
         return float(completed["latest_ack_timestamp"]) / 1000 if completed else None
 
+    def restored_from(self, job_id: str) -> str | None:
+        """The URI of the checkpoint or savepoint that the job went on from last; None when it began anew."""
+        restored = self._get(f"/jobs/{job_id}/checkpoints").get("latest", {}).get("restored")
+        return str(restored["external_path"]) if restored else None
+
     def late(self, job_id: str) -> int:
         """Events that came after the result they belong to could be changed, since the job was started last.
 

@@ -100,6 +100,9 @@ def job_configuration(settings: Settings, job: str, job_id: str, restore: str | 
         "parallelism.default": str(settings.flink.parallelism),
         "table.local-time-zone": "UTC",
         "table.exec.uid.generation": "ALWAYS",
+        # What a query remembers of each event, as one that leaves out repetitions does; windows know their own end.
+        "table.exec.state.ttl": "1 d",
+        "pipeline.auto-watermark-interval": "100 ms",
         "execution.checkpointing.interval": every,
         "execution.checkpointing.mode": "EXACTLY_ONCE",
         "execution.checkpointing.incremental": "true",

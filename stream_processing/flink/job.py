@@ -38,7 +38,7 @@ class Job:
     description: str
     reads: Mapping[str, Contract]
     writes: Contract
-    waits_s: tuple[int, ...]
+    waits_s: tuple[float, ...]
     views: Mapping[str, str]
     query: str
 
@@ -104,7 +104,7 @@ def _statement(query: str) -> str:
 
 
 Text = Annotated[str, Field(min_length=1)]
-Seconds = Annotated[int, Field(ge=1, le=7 * 86_400, strict=True)]
+Seconds = Annotated[float, Field(ge=0.001, le=7 * 86_400)]
 
 
 class _Content(BaseModel):
@@ -127,7 +127,7 @@ class _Content(BaseModel):
 
     @field_validator("waits_s")
     @classmethod
-    def _ascend(cls, waits_s: tuple[int, ...]) -> tuple[int, ...]:
+    def _ascend(cls, waits_s: tuple[float, ...]) -> tuple[float, ...]:
         if list(waits_s) != sorted(set(waits_s)):
             raise ValueError(f"{list(waits_s)} do not ascend: each wait is longer than the one before")
         return waits_s

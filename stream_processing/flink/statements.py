@@ -6,7 +6,7 @@ from typing import Any
 
 from stream_processing.flink.identity import hash_sql, id_sql, literal
 from stream_processing.flink.job import Job, JobError
-from stream_processing.flink.tables import ENVELOPE, events_view, results_table, time_text_sql, topic_table
+from stream_processing.flink.tables import ENVELOPE, RESERVED, events_view, results_table, time_text_sql, topic_table
 from tidemill.config.settings import Settings
 from tidemill.contracts.columns import data_types
 from tidemill.contracts.registry import Contract
@@ -35,25 +35,34 @@ class Program:
         return asdict(self)
 
 
+def _check_names(job: Job) -> None:
+    for name, contract in job.reads.items():
+        for column in sorted({*RESERVED} & data_types(contract).keys()):
+            raise JobError(
+                f"{job.file}: reads.{name}: {contract.topic} has a property {column!r}, as every table has one"
+            )
+
+
 def program(settings: Settings, job: Job) -> Program:
     """The program of ``job``.
 
     Raises:
-        JobError: its results have a key that is no text.
+        JobError: its results have a key that is no text, or a topic has a property called like a column of every table.
     """
+    _check_names(job)
     return Program(job.name, tuple(_pass(settings, job, wait_s) for wait_s in job.waits_s))
 
 
-def database(wait_s: int) -> str:
+def database(wait_s: float) -> str:
     """The name of the database that has the tables of the pass that waits so long."""
-    return f"within_{wait_s}_s"
+    return f"within_{round(wait_s * 1000)}_ms"
 
 
-def _pass(settings: Settings, job: Job, wait_s: int) -> Pass:
+def _pass(settings: Settings, job: Job, wait_s: float) -> Pass:
     definitions: list[str] = []
     for name, contract in job.reads.items():
         messages = f"{name}_messages"
-        group = f"tidemill-flink-{job.name}-{wait_s}"
+        group = f"tidemill-flink-{job.name}-{database(wait_s)}"
         definitions += [
             topic_table(settings, messages, contract, wait_s, group),
             events_view(settings, name, messages, contract),

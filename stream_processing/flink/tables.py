@@ -9,8 +9,8 @@ from tidemill.contracts.columns import ArrayType, ColumnType, MapType, data_type
 from tidemill.contracts.registry import Contract, envelope
 
 ENVELOPE = ("specversion", "id", "source", "type", "time", "datacontenttype", "dataschema")
-RESERVED = ("event_id", "identity", "event_time", "broker_time")
-"""Columns that every table of events has beside those of its contract."""
+RESERVED = ("event_id", "identity", "event_time", "broker_time", "arrived")
+"""Columns that every table of events has beside those of its contract, which none of these may be called like."""
 TIME = "TIMESTAMP_LTZ(3)"
 """What Flink's time attributes can be: milliseconds."""
 IDLE_S = 30
@@ -35,7 +35,7 @@ def time_text_sql(time: str) -> str:
     return f"DATE_FORMAT({time}, 'yyyy-MM-dd''T''HH:mm:ss.SSS''Z''')"
 
 
-def topic_table(settings: Settings, name: str, contract: Contract, wait_s: int, group: str) -> str:
+def topic_table(settings: Settings, name: str, contract: Contract, wait_s: float, group: str) -> str:
     """The statement that makes ``name`` of the topic's messages as they come, whether valid or not.
 
     Its time goes ``wait_s`` behind the newest event, and never ahead of the broker's clock: one event from a clock that
@@ -46,7 +46,8 @@ def topic_table(settings: Settings, name: str, contract: Contract, wait_s: int, 
         f"`data` ROW<{_fields(contract)}>",
         f"`broker_time` {TIME} METADATA FROM 'timestamp' VIRTUAL",
         f"`event_time` AS {time_sql('`time`')}",
-        f"WATERMARK FOR `event_time` AS LEAST(`event_time`, `broker_time`) - INTERVAL '{wait_s}' SECOND(6)",
+        f"WATERMARK FOR `event_time` AS LEAST(`event_time`, `broker_time`) - INTERVAL '{wait_s:.3f}' SECOND(6, 3)",
+        "`arrived` AS PROCTIME()",
     ]
     options = _connection(settings, contract.topic) | {
         "format": "json",
@@ -66,6 +67,7 @@ def events_view(settings: Settings, name: str, messages: str, contract: Contract
         f"{identity_sql('`source`', '`id`')} AS `identity`",
         "`event_time`",
         "`broker_time`",
+        "`arrived`",
         *(f"{_read(column, kind)} AS `{column}`" for column, kind in data_types(contract).items()),
     ]
     conditions = "\n  AND ".join(_conditions(settings, contract))

@@ -9,9 +9,12 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 
 from tidemill.config import Settings
 from tidemill.contracts import contract
+from tidemill.contracts.checker import Event as Valid
+from tidemill.contracts.checker import checker
 
 PATIENCE_S = 240.0
 Event = dict[str, Any]
+Data = dict[str, Any]
 
 
 def send(settings: Settings, topic: str, events: Iterable[Event]) -> None:
@@ -38,6 +41,22 @@ def received(settings: Settings, topic: str) -> list[tuple[bytes, bytes]]:
     finally:
         consumer.close()
     return messages
+
+
+def results(settings: Settings, topic: str) -> dict[str, Data]:
+    """The data of what was sent to ``topic``, by id; each message is a valid event under the key of its contract."""
+    sent: dict[str, Data] = {}
+    for key, value in received(settings, topic):
+        assert isinstance(checker(topic).read(value), Valid), value
+        event = orjson.loads(value)
+        assert key == contract(topic).key(event["data"])
+        assert sent.setdefault(event["id"], event["data"]) == event["data"]
+    return sent
+
+
+def sessions_sent(settings: Settings) -> dict[str, Data]:
+    """Every version of every visit, by id."""
+    return results(settings, "shop.session.v1")
 
 
 def wait_for(holds: Callable[[], bool], what: str, patience_s: float = PATIENCE_S) -> None:
