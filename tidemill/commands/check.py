@@ -10,9 +10,10 @@ import click
 @click.command(name="check")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(as_json: bool) -> None:
-    """Validate contracts, their evolution, features, labels, models, gold tables and suites, without a server.
+    """Validate contracts, their evolution, features, labels, models, gold tables, suites and jobs of Flink.
 
-    Every problem is printed, with its file and its line or key. The exit status is 0 when there is none.
+    No server is needed. Every problem is printed, with its file and its line or key. The exit status is 0 when there is
+    none.
     """
     from tidemill.config.project import current_project
     from tidemill.projects.checking import check
