@@ -47,7 +47,7 @@ def arriving_clicks(random: Random, number: int, visitors: int, hours: float = 8
     return [made_click for _, made_click in sorted([*arriving, *again], key=lambda pair: pair[0])]
 
 
-def later(random: Random, visitors: int, hours: float) -> list[Event]:
+def later(visitors: int, hours: float) -> list[Event]:
     """Clicks of others, so much later: they move the time of every partition on."""
     at = START + timedelta(hours=hours)
     return [click(f"later {hours} {n}", at, session_id=f"later {n}") for n in range(visitors)]

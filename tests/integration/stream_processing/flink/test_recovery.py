@@ -80,7 +80,7 @@ def test_a_job_survives_each_of_its_managers_and_its_own_change(stack: Settings)
     made = asked(stack, "flink", "savepoint", "sessions")["savepoint"]
     assert made.startswith((stack.home / "flink" / "savepoints" / "sessions").as_uri())
     stopped = asked(stack, "flink", "stop", "sessions")["savepoint"]
-    send(stack, CLICKS, [*clicks[3_000:], *later(Random(1), OTHERS, 24)])
+    send(stack, CLICKS, [*clicks[3_000:], *later(OTHERS, 24)])
     assert [job.state for job in overview(stack) if job.job == "sessions"] == ["stopped"]
     again = asked(stack, "flink", "deploy", "sessions")
     assert again["restored"] == stopped
