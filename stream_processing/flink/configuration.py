@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 import yaml
 
 from stream_processing.flink.memory import TaskManagerMemory
+from tidemill.config.errors import ConfigError
 from tidemill.config.settings import Settings
 
 OPENED = (
@@ -52,8 +53,13 @@ def savepoints(settings: Settings, job: str) -> str:
 
 
 def _state(settings: Settings) -> str:
-    place = settings.expand(settings.flink.state).rstrip("/")
-    return place if "://" in place else Path(place).as_uri()
+    place = settings.expand(settings.flink.state).rstrip("/").removeprefix("file://")
+    if "://" in place:
+        raise ConfigError(
+            f"flink.state = {settings.flink.state!r}: give a folder, of a shared file system if Flink is elsewhere: "
+            "the newest checkpoint is looked for in it"
+        )
+    return Path(place).as_uri()
 
 
 def cluster_yaml(settings: Settings) -> str:

@@ -9,12 +9,14 @@ from stream_processing.flink.cluster import ENDED, POLL_S, Cluster, SavepointErr
 from stream_processing.flink.configuration import savepoints
 from stream_processing.flink.deployments import ATTEMPTS, Deployment, alone_with, deployment, record
 from stream_processing.flink.job import Job
-from stream_processing.flink.restoring import newest_state
+from stream_processing.flink.restoring import forget_older, newest_state
 from stream_processing.flink.statements import program
 from stream_processing.flink.submission import SubmissionError, submit
 from tidemill.config.errors import TerminalError
 from tidemill.config.settings import Settings
 
+BEGINNING = "beginning"
+"""Of the topics: no state is gone on from."""
 SAVEPOINT_S = 300.0
 RUNNING_S = 180.0
 
@@ -38,8 +40,8 @@ class Deployed:
 
 
 def deploy(settings: Settings, job: Job, start_from: str | None = None) -> Deployed:
-    """Have ``job`` run as its file says: from a savepoint of what runs, else from ``start_from``, else from where it
-    was stopped, else from the beginning of its topics.
+    """Have ``job`` run as its file says: from a savepoint of what runs, else from where it was stopped, else from the
+    beginning of its topics; with ``start_from`` from the state at that URI, or :data:`BEGINNING`.
 
     Raises:
         DeployError: it does not run; what ran before is started again.
@@ -48,16 +50,17 @@ def deploy(settings: Settings, job: Job, start_from: str | None = None) -> Deplo
     cluster, text = Cluster(settings), program(settings, job).as_json()
     with alone_with(settings, job.name):
         before = deployment(settings, job.name)
-        if before and before.is_wanted and before.job_id:
-            if before.program == _stored(text) and start_from is None and _is_alive(cluster, before):
-                return Deployed(job.name, before.job_id, "already running", None)
+        was_wanted = before is not None and before.is_wanted
+        if before and was_wanted:
+            if before.program == text and start_from is None and _is_alive(cluster, before):
+                return Deployed(job.name, str(before.job_id), "already running", None)
             before = _stopped(settings, cluster, before)
-        restore = start_from or (before.restore if before else None)
+        restore = _restore(start_from, before)
         after = Deployment(job.name, True, text, restore, (), datetime.now(UTC).isoformat(timespec="seconds"))
         try:
             return _started(settings, cluster, after, "changed" if before else "new")
         except (SubmissionError, DeployError) as error:
-            raise _put_back(settings, cluster, before, after, error) from error
+            raise _put_back(settings, cluster, before if was_wanted else None, after, error) from error
 
 
 def resubmit(settings: Settings, job: str) -> Deployed | None:
@@ -68,7 +71,10 @@ def resubmit(settings: Settings, job: str) -> Deployed | None:
     cluster = Cluster(settings)
     with alone_with(settings, job):
         current = deployment(settings, job)
-        if current is None or not current.is_wanted or _is_alive(cluster, current):
+        if current is None or not current.is_wanted:
+            return None
+        if _is_alive(cluster, current):
+            forget_older(settings, current)
             return None
         return _submitted(settings, current)
 
@@ -106,6 +112,12 @@ def wanted(settings: Settings, job: str) -> Deployment:
     if current is None or not current.is_wanted:
         raise NotDeployedError(f"{job} is not deployed: `tidemill flink deploy {job}`")
     return current
+
+
+def _restore(start_from: str | None, before: Deployment | None) -> str | None:
+    if start_from is not None:
+        return None if start_from == BEGINNING else start_from
+    return before.restore if before else None
 
 
 def _stopped(settings: Settings, cluster: Cluster, current: Deployment) -> Deployment:
@@ -146,7 +158,7 @@ def _put_back(
         cluster.cancel(failed.job_id)
         _wait_ended(cluster, failed.job_id)
     if before is None:
-        record(settings, replace(after, is_wanted=False, attempts=()))
+        record(settings, replace(after, is_wanted=False))
         return DeployError(f"{after.job} does not run: {error}")
     _started(settings, cluster, replace(before, is_wanted=True), "put back")
     return DeployError(f"{after.job} does not run as its file says now; what ran before runs again: {error}")
@@ -171,10 +183,3 @@ def _wait_ended(cluster: Cluster, job_id: str) -> None:
         if time.monotonic() > deadline:
             raise SavepointError(f"job {job_id} does not end: see {cluster.url}/#/job/{job_id}")
         time.sleep(POLL_S)
-
-
-def _stored(text: object) -> object:
-    """As a record has it once it is read again."""
-    import json
-
-    return json.loads(json.dumps(text))

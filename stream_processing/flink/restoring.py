@@ -1,5 +1,6 @@
 """Where a job goes on from after its manager died: its newest whole checkpoint."""
 
+import shutil
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -19,6 +20,16 @@ def newest_state(settings: Settings, deployment: Deployment) -> str | None:
         if numbered:
             return numbered[max(numbered)].as_uri()
     return deployment.restore
+
+
+def forget_older(settings: Settings, deployment: Deployment) -> None:
+    """Remove the checkpoints of earlier attempts, once the newest has one: it stands on no file of theirs."""
+    root, newest = _path(checkpoints(settings, deployment.job)), deployment.job_id
+    if newest is None or not any((root / newest).glob(f"chk-*/{METADATA}")):
+        return
+    for folder in root.iterdir():
+        if folder.name != newest:
+            shutil.rmtree(folder)
 
 
 def _number(checkpoint: Path) -> int:

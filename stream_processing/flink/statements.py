@@ -1,5 +1,6 @@
 """A job as statements of Flink SQL: the query once for each wait, each result in the envelope of an event."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -32,7 +33,9 @@ class Program:
     passes: tuple[Pass, ...]
 
     def as_json(self) -> dict[str, Any]:
-        return asdict(self)
+        """As a record has it once it is read again."""
+        described: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        return described
 
 
 def _check_names(job: Job) -> None:

@@ -23,13 +23,13 @@ def command() -> None:
 
 @command.command()
 @click.argument("job")
-@click.option("--from", "start_from", metavar="URI", help="A savepoint or checkpoint to go on from.")
+@click.option("--from", "start_from", metavar="URI", help="A savepoint or checkpoint to go on from, or `beginning`.")
 @as_json_option
 def deploy(job: str, start_from: str | None, as_json: bool) -> None:
     """Have JOB run as its file says, from now on and whatever is killed.
 
     One that runs is stopped with a savepoint, from which the changed one goes on; one that was stopped goes on where it
-    was; a new one begins with the first message of its topics. A job that does not run as it is now is put back.
+    was; a new one begins with the first message of its topics. If it does not run as it is now, what ran is put back.
     """
     from ingestion_layer.kafka.topics import ensure_topics
     from stream_processing.flink.deploying import deploy as deploy_job

@@ -155,7 +155,7 @@ class Flink(Section):
     task_manager_mb: int = Field(1280, ge=1024, description="memory of the local task manager")
     slots: int = Field(2, ge=1, description="of the local task manager: jobs times parallelism that it can run")
     parallelism: int = Field(1, ge=1, description="of a job")
-    state: Place = Field("{home}/flink", description="folder or object-store URI of checkpoints and savepoints")
+    state: Place = Field("{home}/flink", description="folder of checkpoints and savepoints, which all managers share")
     checkpoint_s: float = Field(10.0, gt=0, description="how often a job notes where it is")
     watch_s: float = Field(2.0, gt=0, description="how often it is looked whether each deployed job runs")
     kafka_options: dict[str, str] = Field(

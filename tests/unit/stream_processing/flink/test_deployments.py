@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from stream_processing.flink.deployments import Deployment, DeploymentRecordError, deployment, deployments, record
-from stream_processing.flink.restoring import newest_state
+from stream_processing.flink.restoring import forget_older, newest_state
 from tidemill.config import Settings, load_settings
+from tidemill.config.errors import ConfigError
 
 JOB = Deployment("sessions", True, {"passes": ["é"]}, None, ("a1", "b2"), "2026-03-02T00:00:00+00:00")
 
@@ -43,6 +44,25 @@ def test_a_record_that_was_changed_is_refused(settings: Settings, content: str) 
 def test_a_job_without_a_checkpoint_starts_from_where_it_was_told(settings: Settings) -> None:
     assert newest_state(settings, JOB) is None
     assert newest_state(settings, replace(JOB, restore="file:///s")) == "file:///s"
+
+
+def test_older_checkpoints_are_removed_once_the_newest_attempt_has_one(settings: Settings) -> None:
+    old = checkpoint(settings, "a1", 9)
+    forget_older(settings, JOB)
+    assert newest_state(settings, JOB) == old
+    checkpoint(settings, "b2", 1, is_whole=False)
+    forget_older(settings, JOB)
+    assert newest_state(settings, JOB) == old
+    new = checkpoint(settings, "b2", 2)
+    forget_older(settings, JOB)
+    assert newest_state(settings, JOB) == new
+    assert newest_state(settings, replace(JOB, attempts=("a1",))) is None
+
+
+def test_checkpoints_are_in_a_folder(settings: Settings) -> None:
+    flink = settings.flink.model_copy(update={"state": "s3://bucket/flink"})
+    with pytest.raises(ConfigError, match=r"flink\.state = 's3://bucket/flink': give a folder"):
+        newest_state(settings.model_copy(update={"flink": flink}), JOB)
 
 
 def test_a_job_goes_on_from_the_newest_whole_checkpoint_of_its_newest_attempt(settings: Settings) -> None:
