@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from stream_processing.flink.configuration import (
-    configuration_folder,
+    JAVA_OPTIONS,
+    cluster_yaml,
     connector_jars,
     folder,
     home_of_flink,
@@ -33,7 +34,11 @@ def submit(settings: Settings, program: Mapping[str, Any], job_id: str, restore:
     Raises:
         SubmissionError: it was refused.
     """
-    _run(settings, program, job_configuration(settings, program["job"], job_id, restore), explain=False)
+    answer = _run(settings, program, job_configuration(settings, program["job"], job_id, restore), explain=False)
+    if answer["job_id"] != job_id:
+        raise SubmissionError(
+            f"Flink runs {program['job']} as {answer['job_id']} and not as {job_id}: cancel it by hand"
+        )
 
 
 def explain(settings: Settings, program: Mapping[str, Any]) -> str:
@@ -52,12 +57,15 @@ def _run(
     python = settings.flink.environment / "bin" / "python"
     given = {"configuration": dict(configuration), "passes": program["passes"], "explain": explain}
     logs = folder(settings) / "logs"
-    logs.mkdir(parents=True, exist_ok=True)
+    client = folder(settings) / "client"
+    for place in (logs, client):
+        place.mkdir(parents=True, exist_ok=True)
+    (client / "config.yaml").write_text(cluster_yaml(settings), encoding="utf-8")
     try:
         done = subprocess.run(
             [python, PROGRAM],
             input=json.dumps(given),
-            env=_environment(settings, logs),
+            env=_environment(settings, logs, client),
             capture_output=True,
             text=True,
             check=False,
@@ -73,10 +81,11 @@ def _run(
     return answer
 
 
-def _environment(settings: Settings, logs: Path) -> dict[str, str]:
+def _environment(settings: Settings, logs: Path, client: Path) -> dict[str, str]:
     flink = home_of_flink(settings)
     return process_environment(settings, os.environ) | {
-        "FLINK_CONF_DIR": str(configuration_folder(settings)),
+        "FLINK_CONF_DIR": str(client),
+        "FLINK_ENV_JAVA_OPTS": " ".join(JAVA_OPTIONS),
         "FLINK_LOG_DIR": str(logs),
         "FLINK_IDENT_STRING": "tidemill",
         "LOG4J_PROPERTIES": str(flink / "conf" / "log4j-cli.properties"),
