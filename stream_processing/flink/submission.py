@@ -1,5 +1,6 @@
 """Handing a job to the cluster: by Flink's own Python, which compiles its SQL, in a process that ends."""
 
+import itertools
 import json
 import os
 import subprocess
@@ -106,6 +107,7 @@ def _answer(output: str) -> dict[str, str] | None:
 
 
 def _reason(trace: str) -> str:
-    """The innermost cause of what Java raised."""
-    causes = [line for line in trace.splitlines() if line.strip() and not line.startswith(("\t", " "))]
-    return causes[-1].removeprefix("Caused by: ") if causes else trace[:500]
+    """What Java's innermost cause says, without its stack, and without the lists that Flink's parser adds."""
+    cause = trace.rsplit("Caused by: ", maxsplit=1)[-1].split("An error occurred while calling", maxsplit=1)[-1]
+    lines = itertools.takewhile(lambda line: not line.startswith(("\tat ", "Was expecting")), cause.splitlines())
+    return " ".join(" ".join(lines).split())[:1000] or trace[:1000]

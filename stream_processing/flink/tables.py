@@ -9,7 +9,7 @@ from tidemill.contracts.columns import ArrayType, ColumnType, MapType, data_type
 from tidemill.contracts.registry import Contract, envelope
 
 ENVELOPE = ("specversion", "id", "source", "type", "time", "datacontenttype", "dataschema")
-RESERVED = ("event_id", "identity", "event_time", "broker_time", "arrived")
+RESERVED = ("event_id", "event_identity", "event_time", "broker_time", "arrived")
 """Columns that every table of events has beside those of its contract, which none of these may be called like."""
 TIME = "TIMESTAMP_LTZ(3)"
 """What Flink's time attributes can be: milliseconds."""
@@ -35,6 +35,14 @@ def time_text_sql(time: str) -> str:
     return f"DATE_FORMAT({time}, 'yyyy-MM-dd''T''HH:mm:ss.SSS''Z''')"
 
 
+def interval_sql(seconds: float) -> str:
+    """So many seconds, to the millisecond; below ten days, since Flink's intervals have no more digits."""
+    whole, milliseconds = divmod(round(seconds * 1000), 1000)
+    (minutes, second), (hours, minute), (days, hour) = divmod(whole, 60), divmod(whole // 60, 60), divmod(whole // 3600, 24)
+    del minutes, hours
+    return f"INTERVAL '{days} {hour:02}:{minute:02}:{second:02}.{milliseconds:03}' DAY TO SECOND(3)"
+
+
 def topic_table(settings: Settings, name: str, contract: Contract, wait_s: float, group: str) -> str:
     """The statement that makes ``name`` of the topic's messages as they come, whether valid or not.
 
@@ -46,7 +54,7 @@ def topic_table(settings: Settings, name: str, contract: Contract, wait_s: float
         f"`data` ROW<{_fields(contract)}>",
         f"`broker_time` {TIME} METADATA FROM 'timestamp' VIRTUAL",
         f"`event_time` AS {time_sql('`time`')}",
-        f"WATERMARK FOR `event_time` AS LEAST(`event_time`, `broker_time`) - INTERVAL '{wait_s:.3f}' SECOND(6, 3)",
+        f"WATERMARK FOR `event_time` AS LEAST(`event_time`, `broker_time`) - {interval_sql(wait_s)}",
         "`arrived` AS PROCTIME()",
     ]
     options = _connection(settings, contract.topic) | {
@@ -64,7 +72,7 @@ def events_view(settings: Settings, name: str, messages: str, contract: Contract
     """The statement that makes ``name`` of what the table ``messages`` has that silver would take, by its columns."""
     columns = [
         "`id` AS `event_id`",
-        f"{identity_sql('`source`', '`id`')} AS `identity`",
+        f"{identity_sql('`source`', '`id`')} AS `event_identity`",
         "`event_time`",
         "`broker_time`",
         "`arrived`",
