@@ -84,8 +84,6 @@ def cluster_configuration(settings: Settings) -> Mapping[str, str | int]:
         "taskmanager.bind-host": host,
         "taskmanager.numberOfTaskSlots": settings.flink.slots,
         "taskmanager.cpu.cores": str(float(settings.flink.slots)),
-        "heartbeat.interval": "2 s",
-        "heartbeat.timeout": "15 s",
         "state.backend.type": "rocksdb",  # on disk: the number of open windows does not fill the heap
         "env.java.opts.all": " ".join(JAVA_OPTIONS),
         **TaskManagerMemory.of(settings.flink.task_manager_mb).configuration(),

@@ -30,7 +30,8 @@ class Job:
 
     ``reads`` names each topic as the query calls it. ``waits_s``, ascending: the query runs once for each, and a result
     is sent when all that came within so many seconds after their time are in it. The same result has the same id.
-    ``views`` are queries that it may call by name, each those before it.
+    A partition of a topic without a message for ``idle_s`` holds the others' time back no longer: one that was only slow
+    to be read has its events late then. ``views`` are queries that it may call by name, each those before it.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Job:
     reads: Mapping[str, Contract]
     writes: Contract
     waits_s: tuple[float, ...]
+    idle_s: float
     views: Mapping[str, str]
     query: str
 
@@ -94,6 +96,7 @@ def read_job(file: Path, known: Mapping[str, Contract]) -> Job:
         reads={name: known[topic] for name, topic in content.reads.items()},
         writes=known[content.writes],
         waits_s=content.waits_s,
+        idle_s=content.idle_s,
         views={name: _statement(query) for name, query in content.views.items()},
         query=_statement(content.query),
     )
@@ -114,6 +117,7 @@ class _Content(BaseModel):
     reads: dict[Text, Text] = Field(min_length=1)
     writes: Text
     waits_s: tuple[Seconds, ...] = Field(min_length=1)
+    idle_s: Seconds = 300
     views: dict[Text, Text] = {}
     query: Text
 

@@ -7,7 +7,15 @@ from typing import Any
 
 from stream_processing.flink.identity import hash_sql, id_sql, literal
 from stream_processing.flink.job import Job, JobError
-from stream_processing.flink.tables import ENVELOPE, RESERVED, events_view, results_table, time_text_sql, topic_table
+from stream_processing.flink.tables import (
+    ENVELOPE,
+    RESERVED,
+    Clock,
+    events_view,
+    results_table,
+    time_text_sql,
+    topic_table,
+)
 from tidemill.config.settings import Settings
 from tidemill.contracts.columns import data_types
 from tidemill.contracts.registry import Contract
@@ -67,7 +75,7 @@ def _pass(settings: Settings, job: Job, wait_s: float) -> Pass:
         messages = f"{name}_messages"
         group = f"tidemill-flink-{job.name}-{database(wait_s)}"
         definitions += [
-            topic_table(settings, messages, contract, wait_s, group),
+            topic_table(settings, messages, contract, Clock(wait_s, job.idle_s), group),
             events_view(settings, name, messages, contract),
         ]
     definitions += [f"CREATE TEMPORARY VIEW `{name}` AS\n{query}" for name, query in job.views.items()]

@@ -1,6 +1,7 @@
 """The topics as tables of Flink SQL, made from their contracts: what a query reads, and where its results go."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from stream_processing.flink.identity import identity_sql, literal
@@ -13,8 +14,14 @@ RESERVED = ("event_id", "event_identity", "event_time", "broker_time", "arrived"
 """Columns that every table of events has beside those of its contract, which none of these may be called like."""
 TIME = "TIMESTAMP_LTZ(3)"
 """What Flink's time attributes can be: milliseconds."""
-IDLE_S = 30
-"""A partition without a message for so long does not hold back the others' time."""
+
+
+@dataclass(frozen=True)
+class Clock:
+    """How long is waited for latecomers, and for a partition without a message before it holds nobody back."""
+
+    wait_s: float
+    idle_s: float
 
 
 def time_sql(text: str) -> str:
@@ -38,15 +45,19 @@ def time_text_sql(time: str) -> str:
 def interval_sql(seconds: float) -> str:
     """So many seconds, to the millisecond; below ten days, since Flink's intervals have no more digits."""
     whole, milliseconds = divmod(round(seconds * 1000), 1000)
-    (minutes, second), (hours, minute), (days, hour) = divmod(whole, 60), divmod(whole // 60, 60), divmod(whole // 3600, 24)
+    (minutes, second), (hours, minute), (days, hour) = (
+        divmod(whole, 60),
+        divmod(whole // 60, 60),
+        divmod(whole // 3600, 24),
+    )
     del minutes, hours
     return f"INTERVAL '{days} {hour:02}:{minute:02}:{second:02}.{milliseconds:03}' DAY TO SECOND(3)"
 
 
-def topic_table(settings: Settings, name: str, contract: Contract, wait_s: float, group: str) -> str:
+def topic_table(settings: Settings, name: str, contract: Contract, clock: Clock, group: str) -> str:
     """The statement that makes ``name`` of the topic's messages as they come, whether valid or not.
 
-    Its time goes ``wait_s`` behind the newest event, and never ahead of the broker's clock: one event from a clock that
+    Its time goes ``clock.wait_s`` behind the newest event, and never ahead of the broker's clock: one event from a clock that
     is fast does not make all others late.
     """
     columns = [f"`{field}` STRING" for field in ENVELOPE]
@@ -54,14 +65,14 @@ def topic_table(settings: Settings, name: str, contract: Contract, wait_s: float
         f"`data` ROW<{_fields(contract)}>",
         f"`broker_time` {TIME} METADATA FROM 'timestamp' VIRTUAL",
         f"`event_time` AS {time_sql('`time`')}",
-        f"WATERMARK FOR `event_time` AS LEAST(`event_time`, `broker_time`) - {interval_sql(wait_s)}",
+        f"WATERMARK FOR `event_time` AS LEAST(`event_time`, `broker_time`) - {interval_sql(clock.wait_s)}",
         "`arrived` AS PROCTIME()",
     ]
     options = _connection(settings, contract.topic) | {
         "format": "json",
         "json.ignore-parse-errors": "true",
         "scan.startup.mode": "earliest-offset",
-        "scan.watermark.idle-timeout": f"{IDLE_S} s",
+        "scan.watermark.idle-timeout": f"{round(clock.idle_s * 1000)} ms",
         "properties.group.id": group,
         "properties.isolation.level": settings.stream.isolation,
     }
