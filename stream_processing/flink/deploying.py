@@ -18,7 +18,7 @@ from tidemill.config.settings import Settings
 BEGINNING = "beginning"
 """Of the topics: no state is gone on from."""
 SAVEPOINT_S = 300.0
-RUNNING_S = 180.0
+RUNNING_S = 300.0
 
 
 class DeployError(TerminalError):

@@ -30,8 +30,8 @@ class Job:
 
     ``reads`` names each topic as the query calls it. ``waits_s``, ascending: the query runs once for each, and a result
     is sent when all that came within so many seconds after their time are in it. The same result has the same id.
-    A partition of a topic without a message for ``idle_s`` holds the others' time back no longer: one that was only slow
-    to be read has its events late then. ``views`` are queries that it may call by name, each those before it.
+    A partition of a topic without a message for ``idle_s`` holds the others' time back no longer: one that was only
+    slow to be read has its events late then. ``views`` are queries that it may call by name, each those before it.
     """
 
     name: str

@@ -57,8 +57,8 @@ def interval_sql(seconds: float) -> str:
 def topic_table(settings: Settings, name: str, contract: Contract, clock: Clock, group: str) -> str:
     """The statement that makes ``name`` of the topic's messages as they come, whether valid or not.
 
-    Its time goes ``clock.wait_s`` behind the newest event, and never ahead of the broker's clock: one event from a clock that
-    is fast does not make all others late.
+    Its time goes ``clock.wait_s`` behind the newest event, and never ahead of the broker's clock: one event from a
+    clock that is fast does not make all others late.
     """
     columns = [f"`{field}` STRING" for field in ENVELOPE]
     columns += [

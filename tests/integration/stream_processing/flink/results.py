@@ -12,7 +12,7 @@ from tidemill.contracts import contract
 from tidemill.contracts.checker import Event as Valid
 from tidemill.contracts.checker import checker
 
-PATIENCE_S = 240.0
+PATIENCE_S = 600.0
 Event = dict[str, Any]
 Data = dict[str, Any]
 
