@@ -20,7 +20,14 @@ def check() -> list[Problem]:
     """What is wrong with the definitions of this process's project, sorted by file; empty when nothing is."""
     try:
         project = current_project()
-        project.use_cases(), project.contract_files(), project.gold_files(), project.suite_files(), project.flink_files()
+        for named in (
+            project.use_cases,
+            project.contract_files,
+            project.gold_files,
+            project.suite_files,
+            project.flink_files,
+        ):
+            named()
     except ConfigError as error:
         return [Problem("tidemill.toml", 0, str(error))]
     return sorted(dict.fromkeys(_problems(project)))
