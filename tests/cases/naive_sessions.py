@@ -22,6 +22,23 @@ def naive_sessions(clicks: Iterable[Event]) -> dict[str, dict[str, Any]]:
     return dict(_event(visit) for visit in visits)
 
 
+def newest(versions: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    """Of ``versions`` of visits, by id, those that no other holds in its time and outdoes in clicks."""
+    of_visitor: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    for version in versions.values():
+        of_visitor[version["visitor_id"]].append(version)
+    return {
+        name: version
+        for name, version in versions.items()
+        if not any(_outdoes(other, version) for other in of_visitor[version["visitor_id"]])
+    }
+
+
+def _outdoes(other: Mapping[str, Any], version: Mapping[str, Any]) -> bool:
+    holds_it = other["started_at"] <= version["started_at"] and version["ended_at"] <= other["ended_at"]
+    return holds_it and bool(other["clicks"] > version["clicks"])
+
+
 def visitor(click: Event) -> str:
     return str(click["data"].get("customer_id") or click["data"]["session_id"])
 

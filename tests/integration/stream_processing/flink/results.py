@@ -1,7 +1,8 @@
 """What is sent to a topic and what is in it, as the tests of Flink's jobs need it."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import orjson
@@ -26,32 +27,48 @@ def send(settings: Settings, topic: str, events: Iterable[Event]) -> None:
     assert producer.flush(60) == 0
 
 
-def received(settings: Settings, topic: str) -> list[tuple[bytes, bytes]]:
-    """Key and value of every message of ``topic``."""
-    consumer = Consumer({"bootstrap.servers": settings.kafka.bootstrap_servers, "group.id": "tests"})
-    messages: list[tuple[bytes, bytes]] = []
+class Topic:
+    """What is in a topic, read on from where the last look ended."""
+
+    def __init__(self, settings: Settings, topic: str) -> None:
+        self.name, self.messages, self._data = topic, 0, dict[str, Data]()
+        self._consumer = Consumer({"bootstrap.servers": settings.kafka.bootstrap_servers, "group.id": "tests"})
+        numbers = self._consumer.list_topics(topic).topics[topic].partitions
+        self._partitions = [TopicPartition(topic, number, 0) for number in numbers]
+        self._consumer.assign(self._partitions)
+
+    def results(self) -> dict[str, Data]:
+        """The data of all that was sent by now, by id; each message is a valid event under the key of its contract."""
+        ends = [self._consumer.get_watermark_offsets(partition)[1] for partition in self._partitions]
+        while sum(ends) > self.messages:
+            for message in self._consumer.consume(10_000, 1.0):
+                self._take(message.key(), message.value())
+        return self._data
+
+    def close(self) -> None:
+        self._consumer.close()
+
+    def _take(self, key: bytes, value: bytes) -> None:
+        assert isinstance(checker(self.name).read(value), Valid), value
+        event = orjson.loads(value)
+        assert key == contract(self.name).key(event["data"])
+        assert self._data.setdefault(event["id"], event["data"]) == event["data"]
+        self.messages += 1
+
+
+@contextmanager
+def reading(settings: Settings, topic: str) -> Iterator[Topic]:
+    followed = Topic(settings, topic)
     try:
-        partitions = [
-            TopicPartition(topic, number, 0) for number in consumer.list_topics(topic).topics[topic].partitions
-        ]
-        ends = {partition.partition: consumer.get_watermark_offsets(partition)[1] for partition in partitions}
-        consumer.assign(partitions)
-        while sum(ends.values()) > len(messages):
-            messages += [(message.key(), message.value()) for message in consumer.consume(1_000, 1.0)]
+        yield followed
     finally:
-        consumer.close()
-    return messages
+        followed.close()
 
 
 def results(settings: Settings, topic: str) -> dict[str, Data]:
-    """The data of what was sent to ``topic``, by id; each message is a valid event under the key of its contract."""
-    sent: dict[str, Data] = {}
-    for key, value in received(settings, topic):
-        assert isinstance(checker(topic).read(value), Valid), value
-        event = orjson.loads(value)
-        assert key == contract(topic).key(event["data"])
-        assert sent.setdefault(event["id"], event["data"]) == event["data"]
-    return sent
+    """The data of what was sent to ``topic``, by id."""
+    with reading(settings, topic) as followed:
+        return followed.results()
 
 
 def sessions_sent(settings: Settings) -> dict[str, Data]:
@@ -59,8 +76,8 @@ def sessions_sent(settings: Settings) -> dict[str, Data]:
     return results(settings, "shop.session.v1")
 
 
-def wait_for(holds: Callable[[], bool], what: str, patience_s: float = PATIENCE_S) -> None:
+def wait_for(holds: Callable[[], bool], what: str, patience_s: float = PATIENCE_S, rest_s: float = 0.5) -> None:
     deadline = time.monotonic() + patience_s
     while not holds():
         assert time.monotonic() < deadline, what
-        time.sleep(0.5)
+        time.sleep(rest_s)

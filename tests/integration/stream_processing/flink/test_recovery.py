@@ -29,6 +29,7 @@ from tidemill.stack.supervision.daemon import service_record
 
 CLICKS = "shop.click.v1"
 OTHERS = 40
+pytestmark = [pytest.mark.ingestion, pytest.mark.matrix]
 
 
 @pytest.fixture(scope="module")
