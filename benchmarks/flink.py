@@ -1,11 +1,11 @@
 """Flink's jobs on a cluster of their own: how many events a second, and how soon an alert is there.
 
-    python benchmarks/flink.py [--clicks 100000] [--scale 1] [--seconds 60] [--rate 1000]
+    python benchmarks/flink.py [--events 100000] [--rate 1000] [--seconds 60] [--scales 1 10]
 
-It starts a broker and Flink in a temporary folder, with the memory of the local stack. *Throughput*: ``--clicks`` times
-``--scale`` clicks lie in Kafka, half an hour apart for each of a tenth as many visitors; measured is the time from the
-start of ``sessions`` until every visit that is over was sent, both passes, against a consumer that reads the same
-messages and does nothing (the baseline of the ratio). *Freshness*: payments are sent at ``--rate`` a second for
+For each scale a broker and Flink are started in a temporary folder, with the memory of the local stack. *Throughput*:
+``--events`` times the scale lie in Kafka, and measured is the time from the deployment of a job, with both its passes,
+until the last of its results was sent; once for the start of the job alone. The baseline of the ratio is a consumer
+that reads the same messages and does nothing. *Freshness*: ``--rate`` times the scale payments are sent a second for
 ``--seconds``, among them cards that are tried by two small payments before a large one; measured is the time from the
 broker's acknowledgement of the large one until a consumer has the alert.
 """
@@ -16,10 +16,14 @@ import statistics
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
 
+import psutil
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from ingestion_layer.kafka.topics import ensure_topics
@@ -35,26 +39,42 @@ from tidemill.stack.supervision.running import running
 CLICKS, SESSIONS = contract("shop.click.v1"), contract("shop.session.v1")
 PAYMENTS, ALERTS = contract("payment.card_transaction.v1"), contract("payment.card_alert.v1")
 START = datetime(2026, 3, 2, tzinfo=UTC)
-A_VISITORS = 10
-"""Clicks of each visitor; the last of them is the one that moves time on."""
+A_VISIT = 10
+"""Clicks of each visit."""
+TRIED_EVERY = 100
+"""One alert for so many payments."""
+TRIED = (2.0, 3.0, 400.0)
+"""What is paid with a card that is tried."""
+CARDS, MANY_CARDS = 50_000, 1_000_000
+"""Of the other payments: so many that nobody pays five times within ten minutes."""
+Event = dict[str, Any]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--clicks", type=int, default=100_000)
-    parser.add_argument("--scale", type=int, default=1)
-    parser.add_argument("--seconds", type=int, default=60)
+    parser.add_argument("--events", type=int, default=100_000)
     parser.add_argument("--rate", type=int, default=1_000)
+    parser.add_argument("--seconds", type=int, default=60)
+    parser.add_argument("--scales", type=int, nargs="+", default=[1, 10])
     options = parser.parse_args()
-    with cluster() as settings:
-        ensure_topics(settings)
-        throughput(settings, options.clicks * options.scale)
-        freshness(settings, options.seconds, options.rate)
+    print("| job | events | results | to start it | events/s | of a bare consumer |\n|---|---|---|---|---|---|")
+    fresh = []
+    for scale in options.scales:
+        number = options.events * scale
+        with cluster() as (settings, pids):
+            print(throughput(settings, "sessions", clicks(number), 2 * (number // A_VISIT)), flush=True)
+            print(throughput(settings, "card_patterns", payments(number), 2 * (number // TRIED_EVERY)), flush=True)
+            sizes = memory(pids)
+        with cluster() as (settings, _):
+            fresh.append(freshness(settings, options.seconds, options.rate * scale))
+    print("\n| payments/s | alerts | median | 95 % within | 99 % within |\n|---|---|---|---|---|")
+    print("\n".join(fresh))
+    print(f"\nAt the end: {sizes}")
 
 
 @contextmanager
-def cluster() -> Iterator[Settings]:
-    """A broker and both managers; their memory is printed at the end."""
+def cluster() -> Iterator[tuple[Settings, Mapping[str, int]]]:
+    """A broker and both managers, with their process ids."""
     broker, controller, url, rpc = free_ports(4)
     with tempfile.TemporaryDirectory() as home, ExitStack() as stack:
         settings = load_settings(
@@ -67,66 +87,59 @@ def cluster() -> Iterator[Settings]:
             }
         )
         services = [kafka.services(settings)[0], *flink.services(settings)[:2]]
-        processes = {service.name: stack.enter_context(running(service, settings)) for service in services}
-        yield settings
-        for name, process in processes.items():
-            print(f"{name}: {memory_bytes_of(process.pid) / 2**20:,.0f} MiB")
+        pids = {service.name: stack.enter_context(running(service, settings)).pid for service in services}
+        ensure_topics(settings)
+        yield settings, pids
 
 
-def memory_bytes_of(pid: int) -> int:
-    import psutil
+def memory(pids: Mapping[str, int]) -> str:
+    """What each process has in memory."""
+    sizes = {name: memory_bytes([psutil.Process(pid)]) / 2**20 for name, pid in pids.items()}
+    return ", ".join(f"{name} {size:,.0f} MiB" for name, size in sizes.items())
 
-    return memory_bytes([psutil.Process(pid)])
 
-
-def throughput(settings: Settings, clicks: int) -> None:
-    """``clicks`` in visits of ten, a minute between two clicks; then one much later in each partition."""
-    visitors = clicks // A_VISITORS
-    producer = producing(settings)
-    for number in range(clicks):
-        at = START + timedelta(seconds=60 * (number // visitors), milliseconds=number % visitors * 50 % 59_000)
-        send(producer, CLICKS.topic, click(number, f"v{number % visitors}", at))
-    for number in range(64):
-        send(producer, CLICKS.topic, click(clicks + number, f"later {number}", START + timedelta(days=2)))
-    producer.flush()
-    bare = timed(lambda: read(settings, CLICKS.topic, clicks))
+def throughput(settings: Settings, name: str, events: Iterable[Event], results: int) -> str:
+    """A row of the table: the job reads ``events`` and sends so many ``results``."""
+    declared = job(name)
+    (reads,) = declared.reads.values()
+    sending = Sending(settings)
+    number = 0
+    for number, made in enumerate(events, start=1):  # noqa: B007 - their number is what is left
+        sending.send(made)
+    sending.end()
+    bare_s = timed(lambda: read(settings, reads.topic, number))
     began = time.perf_counter()
-    deploy(settings, job("sessions"))
-    deployed = time.perf_counter() - began
-    read(settings, SESSIONS.topic, 2 * visitors)
-    lasted = time.perf_counter() - began
-    stop(settings, "sessions")
-    print(f"{clicks:,} clicks, {visitors:,} visits twice: {clicks / lasted:,.0f}/s, with {deployed:.1f} s to start;")
-    print(f"  {clicks / bare:,.0f}/s by a consumer that does nothing; ratio {bare / lasted:.3f}")
+    deploy(settings, declared)
+    start_s = time.perf_counter() - began
+    read(settings, declared.writes.topic, results)
+    job_s = time.perf_counter() - began
+    stop(settings, name)
+    rate = f"{number / job_s:,.0f} | {bare_s / job_s:.3f}"
+    return f"| `{name}` | {number:,} | {results:,} | {start_s:.1f} s | {rate} |"
 
 
-def freshness(settings: Settings, seconds: int, rate: int) -> None:
-    """Every tenth second's share of cards is tried; the others pay what nobody looks at."""
+def freshness(settings: Settings, seconds: int, rate: int) -> str:
+    """A row of the table; each card that is tried is one that nothing else is paid with."""
     deploy(settings, job("card_patterns"))
-    acknowledged: dict[str, float] = {}
     seen: dict[str, float] = {}
     ended = threading.Event()
     reader = threading.Thread(target=watch, args=(settings, seen, ended))
     reader.start()
-    producer = producing(settings)
+    sending = Sending(settings, lambda made: made["data"]["amount"] == TRIED[-1])
     began = time.perf_counter()
     for number in range(seconds * rate):
-        rest = began + number / rate - time.perf_counter()
-        if rest > 0:
-            producer.poll(rest)
-        group, step = divmod(number, 100)
-        amount, card = ((2.0, 3.0, 400.0)[step], f"tried {group}") if step < 3 else (50.0, f"card {number % 5_000}")
-        made = payment(number, card, amount)
-        send(producer, PAYMENTS.topic, made, acknowledged if amount == 400.0 else None)
-    producer.flush()
+        sending.wait(began + number / rate)
+        sending.send(payment(number, datetime.now(UTC), MANY_CARDS))
+    sent_s = time.perf_counter() - began
+    sending.end()
     time.sleep(5)
     ended.set()
     reader.join()
-    waits = sorted(seen[name] - at for name, at in acknowledged.items() if name in seen)
-    quantiles = statistics.quantiles(waits, n=100)
-    print(f"{rate:,} payments/s for {seconds} s: {len(waits):,} of {len(acknowledged):,} alerts;")
-    print(f"  median {quantiles[49]:.2f} s, 95 % within {quantiles[94]:.2f} s, 99 % within {quantiles[98]:.2f} s")
     stop(settings, "card_patterns")
+    due = sending.acknowledged
+    waits = statistics.quantiles([seen[name] - at for name, at in due.items() if name in seen], n=100)
+    told = " | ".join(f"{waits[percent - 1]:.2f} s" for percent in (50, 95, 99))
+    return f"| {seconds * rate / sent_s:,.0f} | {len(due.keys() & seen.keys()):,} of {len(due):,} | {told} |"
 
 
 def watch(settings: Settings, seen: dict[str, float], ended: threading.Event) -> None:
@@ -135,63 +148,106 @@ def watch(settings: Settings, seen: dict[str, float], ended: threading.Event) ->
     while not ended.is_set():
         for message in consumer.consume(100, 0.02):
             now = time.perf_counter()
-            seen.setdefault(json.loads(message.value())["data"]["event_ids"][-1], now)
+            alert = json.loads(message.value())["data"]
+            seen.setdefault(alert["event_ids"][-1], now)
     consumer.close()
 
 
-def click(number: int, visitor: str, at: datetime) -> dict[str, object]:
+def clicks(number: int) -> Iterator[Event]:
+    """Visits of ten clicks, a minute between two, all visitors at once; then one much later in each partition."""
+    visitors = number // A_VISIT
+    for index in range(number):
+        step, visitor = divmod(index, visitors)
+        yield click(index, f"v{visitor}", START + timedelta(minutes=step, seconds=visitor / visitors * 59))
+    yield from (click(number + more, f"later {more}", START + timedelta(days=2)) for more in range(64))
+
+
+def payments(number: int) -> Iterator[Event]:
+    """A hundred a second, so rarely by one card that only those that are tried give alerts; then later ones."""
+    yield from (payment(index, START + timedelta(milliseconds=10 * index)) for index in range(number))
+    later = START + timedelta(days=2)
+    yield from (payment(number + more * TRIED_EVERY + len(TRIED), later) for more in range(64))
+
+
+def click(number: int, visitor: str, at: datetime) -> Event:
     data = {"session_id": visitor, "customer_id": visitor, "kind": "view", "page": "/", "device": "mobile"}
     return event(CLICKS, "urn:benchmark", str(number), at, {**data, "product_id": f"P{number % 1000}"})
 
 
-def payment(number: int, card: str, amount: float) -> dict[str, object]:
+def payment(number: int, at: datetime, cards: int = CARDS) -> Event:
+    """The first of each hundred are with a card that is tried."""
+    group, step = divmod(number, TRIED_EVERY)
+    is_tried = step < len(TRIED)
     data = {
         "transaction_id": str(number),
-        "customer_id": card,
+        "customer_id": f"tried {group}" if is_tried else f"card {number % cards}",
         "terminal_id": "t1",
-        "amount": amount,
+        "amount": TRIED[step] if is_tried else 50.0,
         "currency": "EUR",
     }
-    return event(PAYMENTS, "urn:benchmark", str(number), datetime.now(UTC), data)
+    return event(PAYMENTS, "urn:benchmark", str(number), at, data)
 
 
-def producing(settings: Settings) -> Producer:
-    options = {"partitioner": "murmur2_random", "linger.ms": 5, "queue.buffering.max.messages": 1_000_000}
-    return Producer({"bootstrap.servers": settings.kafka.bootstrap_servers, "acks": "all", **options})
+@dataclass
+class Sending:
+    """A producer, and when the broker acknowledged each event that is ``watched``, by id."""
 
+    settings: Settings
+    watched: Callable[[Event], bool] = lambda _: False
+    acknowledged: dict[str, float] = field(default_factory=dict)
 
-def send(producer: Producer, topic: str, made: dict[str, object], acknowledged: dict[str, float] | None = None) -> None:
-    name, data = str(made["id"]), made["data"]
+    def __post_init__(self) -> None:
+        options = {"partitioner": "murmur2_random", "linger.ms": 5, "queue.buffering.max.messages": 1_000_000}
+        servers = {"bootstrap.servers": self.settings.kafka.bootstrap_servers, "acks": "all"}
+        self.producer = Producer({**servers, **options})
 
-    def note(error: object, _message: object) -> None:
+    def send(self, made: Event) -> None:
+        topic, name = contract(made["type"]), made["id"] if self.watched(made) else ""
+        note = partial(self._note, name)
+        while True:
+            try:
+                self.producer.produce(topic.topic, json.dumps(made).encode(), topic.key(made["data"]), on_delivery=note)
+            except BufferError:  # the broker is slower than we are
+                self.producer.poll(0.1)
+            else:
+                self.producer.poll(0)
+                return
+
+    def wait(self, until: float) -> None:
+        rest_s = until - time.perf_counter()
+        if rest_s > 0:
+            self.producer.poll(rest_s)
+
+    def end(self) -> None:
+        if left := self.producer.flush(60):
+            raise RuntimeError(f"{left} events were not acknowledged within a minute")
+
+    def _note(self, name: str, error: object, _message: object) -> None:
         if error is not None:
             raise RuntimeError(f"not acknowledged: {error}")
-        if acknowledged is not None:
-            acknowledged[name] = time.perf_counter()
-
-    producer.produce(topic, json.dumps(made).encode(), contract(topic).key(data), on_delivery=note)  # type: ignore[arg-type]
-    producer.poll(0)
+        if name:
+            self.acknowledged[name] = time.perf_counter()
 
 
 def consuming(settings: Settings, topic: str) -> Consumer:
-    consumer = Consumer(
-        {"bootstrap.servers": settings.kafka.bootstrap_servers, "group.id": "b", "fetch.wait.max.ms": 10}
-    )
+    servers = {"bootstrap.servers": settings.kafka.bootstrap_servers, "group.id": "benchmark"}
+    consumer = Consumer({**servers, "fetch.wait.max.ms": 10})
     partitions = consumer.list_topics(topic).topics[topic].partitions
     consumer.assign([TopicPartition(topic, number, 0) for number in partitions])
     return consumer
 
 
 def read(settings: Settings, topic: str, number: int) -> None:
+    """Wait until ``topic`` has so many messages, and read them."""
     consumer, left = consuming(settings, topic), number
     while left > 0:
         left -= len(consumer.consume(10_000, 0.2))
     consumer.close()
 
 
-def timed(act: object) -> float:
+def timed(act: Callable[[], None]) -> float:
     began = time.perf_counter()
-    act()  # type: ignore[operator]
+    act()
     return time.perf_counter() - began
 
 
