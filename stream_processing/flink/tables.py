@@ -44,13 +44,10 @@ def time_text_sql(time: str) -> str:
 
 def interval_sql(seconds: float) -> str:
     """So many seconds, to the millisecond; below ten days, since Flink's intervals have no more digits."""
-    whole, milliseconds = divmod(round(seconds * 1000), 1000)
-    (minutes, second), (hours, minute), (days, hour) = (
-        divmod(whole, 60),
-        divmod(whole // 60, 60),
-        divmod(whole // 3600, 24),
-    )
-    del minutes, hours
+    rest, milliseconds = divmod(round(seconds * 1000), 1000)
+    rest, second = divmod(rest, 60)
+    rest, minute = divmod(rest, 60)
+    days, hour = divmod(rest, 24)
     return f"INTERVAL '{days} {hour:02}:{minute:02}:{second:02}.{milliseconds:03}' DAY TO SECOND(3)"
 
 
