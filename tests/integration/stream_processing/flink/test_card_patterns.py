@@ -17,7 +17,7 @@ pytestmark = pytest.mark.ingestion
 
 
 def test_the_alerts_are_those_of_a_loop_over_the_same_payments(flink: Settings) -> None:
-    payments = arriving_payments(Random(3), 6_000, 60)
+    payments = arriving_payments(Random(3), 2_000, 20)
     judged = naive_alerts(payments)
     patterns = [alert["pattern"] for alert in judged.values()]
     assert min(map(patterns.count, LENGTHS)) > 20
