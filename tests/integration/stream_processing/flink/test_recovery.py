@@ -29,7 +29,7 @@ from tidemill.stack.supervision.daemon import service_record
 
 CLICKS = "shop.click.v1"
 OTHERS = 40
-pytestmark = [pytest.mark.ingestion, pytest.mark.matrix]
+pytestmark = [pytest.mark.ingestion, pytest.mark.matrix, pytest.mark.timeout(3_600)]
 
 
 @pytest.fixture(scope="module")

@@ -31,7 +31,7 @@ CLICKS, SESSIONS = "shop.click.v1", "shop.session.v1"
 OTHERS = 40
 """Visitors whose late clicks move the time of every partition on."""
 Data = dict[str, Any]
-pytestmark = [pytest.mark.ingestion, pytest.mark.matrix]
+pytestmark = [pytest.mark.ingestion, pytest.mark.matrix, pytest.mark.timeout(3_600)]
 
 
 @dataclass(frozen=True)
