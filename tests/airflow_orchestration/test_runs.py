@@ -22,7 +22,7 @@ from tidemill.airflow_client import AirflowClient, DagRun, DagRunFailedError
 from tidemill.commands import dags
 from tidemill.config.settings import REPO, Settings
 
-GOLD_TABLES = ["daily_product_sales", "customer_daily"]
+GOLD_TABLES = ["daily_product_sales", "customer_daily", "sessions"]
 REFRESH = "lake refresh {}"
 # The schedule's newest time (``conftest`` sets it to yearly): after an older one, Airflow would make a run of this one.
 NEW_YEAR = f"{datetime.now(UTC).year}-01-01T00:00:00Z"

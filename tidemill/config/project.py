@@ -102,6 +102,16 @@ class Project:
                     raise ConfigError(f"suite {name!r} is there twice: {other} and {file}: rename one of them")
         return dict(sorted(files.items()))
 
+    def flink_files(self) -> Mapping[str, Path]:
+        """The file that declares each job of Flink, ``use_cases/<folder>/flink/<job>.yaml``, by the job's name.
+
+        Raises:
+            ConfigError: two files are for one name.
+        """
+        places = self.folders("use_cases", REPO / "use_cases")
+        files = [file for place in places for file in sorted(place.glob("*/flink/*.yaml"))]
+        return dict(sorted(self._apart("job of Flink", files).items()))
+
     def trained(self) -> list[str]:
         """The use cases that have all that a model needs."""
         return [name for name, folder in self.use_cases().items() if all((folder / file).is_file() for file in TRAINED)]

@@ -37,7 +37,7 @@ from tidemill.config.project import Project, find_project, read_project
 __all__ = ["REPO", "ConfigError", "Settings", "load_settings", "load_with_origin"]
 
 PROFILES = Path(__file__).resolve().parent
-PATHS = ("home", "platform_environment", "spark.jars", "airflow.environment")
+PATHS = ("home", "platform_environment", "spark.jars", "airflow.environment", "flink.environment")
 UNION_MEMBERS = ("constrained-int", "int", "literal['auto']")
 """What pydantic adds to the place of an error in a value that may be one of several types."""
 
@@ -143,6 +143,26 @@ class Airflow(Section):
     schedules: Schedules = Schedules()
 
 
+class Flink(Section):
+    """The cluster that finds sessions and patterns; off unless it is asked for, or a job is deployed."""
+
+    url: HttpUrl = Field("http://127.0.0.1:8081", description="of the web pages and the REST API of the job manager")
+    rpc_port: int = Field(6123, ge=1, le=65535, description="where task managers find the local job manager")
+    environment: Path = Field(
+        default_factory=installation.flink_environment, description="folder of Flink's own Python environment"
+    )
+    job_manager_mb: int = Field(768, ge=512, description="memory of the local job manager")
+    task_manager_mb: int = Field(1280, ge=1024, description="memory of the local task manager")
+    slots: int = Field(2, ge=1, description="of the local task manager: jobs times parallelism that it can run")
+    parallelism: int = Field(1, ge=1, description="of a job")
+    state: Place = Field("{home}/flink", description="folder of checkpoints and savepoints, which all managers share")
+    checkpoint_s: float = Field(10.0, gt=0, description="how often a job notes where it is")
+    watch_s: float = Field(2.0, gt=0, description="how often it is looked whether each deployed job runs")
+    kafka_options: dict[str, str] = Field(
+        default_factory=dict, description="extra options of Flink's Kafka clients (security.protocol, ...)"
+    )
+
+
 class Control(Section):
     """Where retrain requests and rollouts are kept."""
 
@@ -235,6 +255,7 @@ class Settings(Section):
     spark: Spark = Spark()
     stream: Stream = Stream()
     airflow: Airflow = Airflow()
+    flink: Flink = Flink()
     control: Control = Control()
     drift: Drift = Drift()
     feast: Feast = Feast()

@@ -1,10 +1,10 @@
-"""The jars of Spark and Kafka: what a pom names, fetched by Maven into a folder that is complete or not there."""
+"""The jars of Spark, Kafka and Flink: what a pom names, fetched by Maven into a folder that is whole or not there."""
 
 import json
 import os
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tidemill.config.installation import POMS
@@ -18,8 +18,12 @@ PLUGIN = "org.apache.maven.plugins:maven-dependency-plugin:2.8:copy-dependencies
 MANIFEST = "jars.json"
 
 
-def fetch_jars(settings: Settings, report: Callable[[str], None]) -> Path:
-    """Fill the folder of jars from each pom; one that is filled from the same pom, and whole, is left alone.
+ALWAYS = ("kafka", "spark")
+"""What everybody needs; the jars of Flink belong to its part of set-up."""
+
+
+def fetch_jars(settings: Settings, report: Callable[[str], None], names: Sequence[str] = ALWAYS) -> Path:
+    """Fill each folder of jars from its pom; one that is filled from the same pom, and whole, is left alone.
 
     Raises:
         MissingPrerequisiteError: there is no Maven or no Java that it could run on.
@@ -27,7 +31,7 @@ def fetch_jars(settings: Settings, report: Callable[[str], None]) -> Path:
     """
     target = settings.spark.jars.parent
     with alone(target):
-        for pom in sorted(POMS.glob("*/pom.xml")):
+        for pom in (POMS / name / "pom.xml" for name in names):
             if not is_whole(target / pom.parent.name, pom):
                 report(f"fetching the jars of {pom.parent.name}")
                 _fetch(pom, target / pom.parent.name)

@@ -23,6 +23,7 @@ def test_transactions_have_these_columns() -> None:
 def test_card_payments_and_verdicts_have_these_columns() -> None:
     assert data_ddl(contract("payment.card_transaction.v1")) == (
         "`transaction_id` STRING, `customer_id` STRING, `terminal_id` STRING, `amount` DECIMAL(18,4), `currency` STRING"
+        ", `terminal_latitude` DOUBLE, `terminal_longitude` DOUBLE"
     )
     assert data_ddl(contract("payment.card_verdict.v1")) == (
         "`transaction_id` STRING, `customer_id` STRING, `terminal_id` STRING, `is_fraud` BOOLEAN"

@@ -187,6 +187,33 @@ query: SELECT event_date, count(*) AS visits FROM events GROUP BY event_date
 """
 
 
+JOB = """
+description: the same visits again
+reads: {visits: app.visits.v1}
+writes: app.visit.v1
+waits_s: [5]
+query: SELECT * FROM visits
+"""
+
+
+def test_jobs_of_flink_are_held_against_the_contracts(run: Run, project: Path) -> None:
+    file = project / "use_cases" / "pages" / "flink" / "again.yaml"
+    file.parent.mkdir(parents=True)
+    file.write_text(JOB, encoding="utf-8")
+    file.with_name("again.sql").touch()
+    place = "use_cases/pages/flink"
+    assert problems(run) == [
+        f"{place}/again.sql: it declares no job of Flink: a file that does is called <job>.yaml",
+        f"{place}/again.yaml: reads.visits = 'app.visits.v1': no contract has this topic; did you mean 'app.visit.v1'?",
+    ]
+    file.with_name("again.sql").unlink()
+    edit(file, "app.visits.v1", "app.visit.v1")
+    assert run("check").returncode == 0
+    edit(file, "waits_s: [5]", "waits_s: [5, 1]")
+    (said,) = problems(run)
+    assert "do not ascend" in said
+
+
 def test_gold_tables_are_held_against_the_contracts(run: Run, project: Path) -> None:
     file = project / "use_cases" / "pages" / "gold" / "visits_daily.yaml"
     file.parent.mkdir(parents=True)
