@@ -9,10 +9,10 @@ from urllib.parse import urlsplit
 
 import uvicorn
 
-from model_serving.limits import BoundedHttpProtocol
-from model_serving.logs import log_to_stderr
 from tidemill.config.errors import TidemillError
 from tidemill.config.settings import ConfigError, Settings, load_settings
+from tidemill.web.logs import log_to_stderr
+from tidemill.web.protocol import BoundedHttpProtocol
 
 GRACE_S = 30
 WORKER_START_S = 120  # a worker that is still importing is not a hung one
