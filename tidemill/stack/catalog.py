@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from tidemill.config.errors import TerminalError
 from tidemill.config.settings import Settings
 from tidemill.stack.service import Service
-from tidemill.stack.services import airflow, kafka, mlflow, model_server, redis, stream
+from tidemill.stack.services import airflow, events, kafka, mlflow, model_server, redis, stream
 
 
 class UnknownServiceError(TerminalError):
@@ -18,7 +18,7 @@ class RemoteServiceError(TerminalError):
 
 def catalog(settings: Settings) -> dict[str, Service]:
     """Every service by name; each comes after those it needs."""
-    families = (kafka, redis, mlflow, airflow, stream, model_server)
+    families = (kafka, redis, mlflow, airflow, stream, model_server, events)
     return {service.name: service for family in families for service in family.services(settings)}
 
 
@@ -30,7 +30,8 @@ def check_known(services: Mapping[str, Service], names: Iterable[str]) -> None:
 
 
 def select(services: Mapping[str, Service], names: Iterable[str]) -> list[Service]:
-    """The named services and those they need, in starting order; without names, all that belong on this machine.
+    """The named services and those they need, in starting order; without names, all that belong on this machine and
+    are not optional.
 
     Raises:
         UnknownServiceError: no service has that name.
@@ -42,7 +43,8 @@ def select(services: Mapping[str, Service], names: Iterable[str]) -> list[Servic
         if not services[name].is_local:
             address, setting = services[name].address, services[name].endpoints[0].setting
             raise RemoteServiceError(f"{name} is at {address} ({setting}), not on this machine: nothing to start here")
-    wanted = {name for root in asked or services for name in _with_needs(services, root)}
+    roots = asked or [name for name, service in services.items() if not service.is_optional]
+    wanted = {name for root in roots for name in _with_needs(services, root)}
     return [service for name, service in services.items() if name in wanted and service.is_local]
 
 

@@ -73,7 +73,7 @@ class Service:
     ``launch`` says how to start it, and raises :class:`MissingPrerequisiteError`. ``setup`` does, with the runner it
     is given, what must have succeeded before the first start. ``probe`` gets the time the service was started at
     (seconds since the epoch) and raises :class:`NotReadyError` until the service does its work. ``trouble`` says
-    which part of one that does is not working.
+    which part of one that does is not working. An optional one is started only when it is named, or another needs it.
     """
 
     name: str
@@ -85,6 +85,7 @@ class Service:
     after: tuple[str, ...] = ()
     setup: Callable[[Run], None] = no_setup
     trouble: Callable[[], str] = no_trouble
+    is_optional: bool = False
     ready_timeout_s: float = 180
     stop_timeout_s: float = 20
 
