@@ -48,8 +48,8 @@ class Server:
         self.origins = Origins(events.allowed_origins)
         self.sender = Sender(settings)
         self.receipts = Receipts(settings.home / "events" / "receipts.db", events.receipt_days * DAY_S)
-        self._watch = BrokerWatch(settings)
-        self._periodic = Periodic("broker", LOOK_S, self._watch.look)
+        self.watch = BrokerWatch(settings)
+        self._periodic = Periodic("broker", LOOK_S, self.watch.look)
 
     def start(self) -> None:
         """Raises sqlite3.Error where the receipts cannot be kept."""
@@ -65,13 +65,13 @@ class Server:
 
     def check_has_topics(self) -> None:
         """Raises RefusedError (503) before the broker has ever answered: there may be no topics to send to."""
-        if not self._watch.has_topics:
-            detail = f"the topics are not there yet ({self._watch.error}): send it again in a moment"
+        if not self.watch.has_topics:
+            detail = f"the topics are not there yet ({self.watch.error}): send it again in a moment"
             raise RefusedError(503, detail, retry_after_s=RETRY_AFTER_S)
 
     def readiness(self) -> Readiness:
         """What the background thread last saw; asking costs nothing."""
-        error = self._watch.error
+        error = self.watch.error
         held = f"{self.room.used:,} of {self.room.capacity:,} bytes held"
         kafka = {"state": "ok", "detail": self.settings.kafka.bootstrap_servers}
         if error is not None:
