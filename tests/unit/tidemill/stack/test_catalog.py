@@ -23,8 +23,12 @@ def test_asking_for_a_service_selects_what_it_needs(settings: Settings) -> None:
     assert _names(settings, "model-server", "redis") == ["kafka", "redis", "mlflow", "model-server"]
 
 
-def test_asking_for_nothing_selects_everything_here(settings: Settings) -> None:
-    assert _names(settings) == list(catalog(settings))
+def test_asking_for_nothing_selects_everything_here_that_is_not_optional(settings: Settings) -> None:
+    assert _names(settings) == [name for name in catalog(settings) if name != "events"]
+
+
+def test_events_over_http_are_selected_by_their_name(settings: Settings) -> None:
+    assert _names(settings, "events") == ["kafka", "events"]
 
 
 def test_an_unknown_service_is_refused_with_the_known_ones(settings: Settings) -> None:
@@ -50,7 +54,7 @@ def test_a_wave_needs_only_those_before_it(settings: Settings) -> None:
     names = [sorted(service.name for service in wave) for wave in waves(catalog(settings).values())]
     assert names == [
         ["airflow-api-server", "kafka", "mlflow", "redis"],
-        ["airflow-dag-processor", "airflow-scheduler", "airflow-triggerer", "model-server", "stream"],
+        ["airflow-dag-processor", "airflow-scheduler", "airflow-triggerer", "events", "model-server", "stream"],
     ]
 
 
