@@ -12,7 +12,8 @@ from ingestion_layer.http import metrics
 from ingestion_layer.http.answer import Answer, json_answer
 from ingestion_layer.http.binding import events_in
 from ingestion_layer.http.judging import contract_of, fault_of, judge, judge_all, judge_one, refused_whole
-from ingestion_layer.http.lines import BatchName, batch_name, digest_of, event_of, lines_in
+from ingestion_layer.http.lines import batch_name, digest_of, event_of, lines_in
+from ingestion_layer.http.receipts import BatchName
 from ingestion_layer.http.refusal import Fault, RefusedError
 from ingestion_layer.http.sender import RETRY_AFTER_S
 from ingestion_layer.http.server import Server
