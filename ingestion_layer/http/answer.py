@@ -12,6 +12,7 @@ from tidemill.web.problems import MEDIA_TYPE
 
 JSON = b"application/json"
 PROBLEM = MEDIA_TYPE.encode()
+NO_CONTENT = 204
 
 Headers = Sequence[tuple[bytes, bytes]]
 
@@ -24,13 +25,9 @@ class Answer:
     headers: Headers = ()
 
     async def send(self, send: Send, request_id: str, more: Headers = ()) -> None:
-        headers = [
-            (b"content-type", self.content_type),
-            (b"content-length", b"%d" % len(self.body)),
-            (b"x-request-id", request_id.encode()),
-            *self.headers,
-            *more,
-        ]
+        headers = [(b"x-request-id", request_id.encode()), *self.headers, *more]
+        if self.status != NO_CONTENT:  # which has no length either (RFC 9110, 8.6)
+            headers += [(b"content-type", self.content_type), (b"content-length", b"%d" % len(self.body))]
         await send({"type": "http.response.start", "status": self.status, "headers": headers})
         await send({"type": "http.response.body", "body": self.body})
 

@@ -11,7 +11,7 @@ from ingestion_layer.http import metrics
 from ingestion_layer.http.answer import Answer, json_answer, refusal_answer
 from ingestion_layer.http.body import ClientLeftError
 from ingestion_layer.http.receiving import receive_events, receive_lines
-from ingestion_layer.http.refusal import RefusedError
+from ingestion_layer.http.refusal import CLOSE, RefusedError
 from ingestion_layer.http.server import Server
 from tidemill.web.logs import current_request_id
 from tidemill.web.request_id import accepted_request_id
@@ -20,6 +20,7 @@ STOPPING = "the server stops, and this request did not end in the time it had le
 CRASHED = "The server failed to answer; its log has the reason under this request_id."
 READS = ("GET", "HEAD")
 
+Head = Mapping[bytes, bytes]
 Handler = Callable[[Server, str, Scope, Receive], Awaitable[Answer]]
 RECEIVING: Mapping[str, Handler] = {"events": receive_events, "batches": receive_lines}
 
@@ -59,8 +60,7 @@ class Application:
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
         headers = dict(scope["headers"])
-        offered = headers.get(b"x-request-id")
-        request_id = accepted_request_id(offered.decode("latin-1") if offered else None)
+        request_id = accepted_request_id(headers.get(b"x-request-id", b"").decode("latin-1"))
         current_request_id.set(request_id)
         folder, _, topic = scope["path"][1:].partition("/")
         try:
@@ -71,36 +71,40 @@ class Application:
         except ClientLeftError:
             return
         except asyncio.CancelledError:
-            stopping = refusal_answer(RefusedError(503, STOPPING, retry_after_s=1), request_id)
-            await stopping.send(send, request_id, ((b"connection", b"close"),))
+            stopping = RefusedError(503, STOPPING, retry_after_s=1, headers=CLOSE)
+            await refusal_answer(stopping, request_id).send(send, request_id)
             raise
         except Exception:
             logger.exception("request failed")
             answer = refusal_answer(RefusedError(500, CRASHED), request_id)
         await answer.send(send, request_id, self._server.origins.answer_headers(headers))
-        route = folder if folder in RECEIVING or f"/{folder}" in self._reading else "none"
-        metrics.requests_of(route, answer.status).inc()
-        metrics.seconds_of(route).observe(time.perf_counter() - started)
+        self._count(folder, answer.status, time.perf_counter() - started)
 
-    async def _answered(
-        self, folder: str, topic: str, scope: Scope, receive: Receive, headers: Mapping[bytes, bytes]
-    ) -> Answer:
-        method = scope["method"]
+    def _count(self, folder: str, status: int, seconds: float) -> None:
+        route = folder if folder in RECEIVING or f"/{folder}" in self._reading else "none"
+        metrics.requests_of(route, status).inc()
+        metrics.seconds_of(route).observe(seconds)
+
+    async def _answered(self, folder: str, topic: str, scope: Scope, receive: Receive, headers: Head) -> Answer:
         handler = RECEIVING.get(folder) if topic else None
-        if handler is not None:
-            if method == "POST":
+        if handler is None:
+            return self._read(scope["path"], scope["method"])
+        match scope["method"]:
+            case "POST":
                 return await handler(self._server, topic, scope, receive)
-            if method == "OPTIONS":
+            case "OPTIONS":
                 return Answer(204, b"", headers=self._preflight(headers))
-            raise _not_allowed(b"POST, OPTIONS")
-        reading = self._reading.get(scope["path"])
+        raise _not_allowed(b"POST, OPTIONS")
+
+    def _read(self, path: str, method: str) -> Answer:
+        reading = self._reading.get(path)
         if reading is None:
             raise RefusedError(404, "post to /events/{topic} or /batches/{topic}")
         if method not in READS:
             raise _not_allowed(b"GET, HEAD")
         return reading()
 
-    def _preflight(self, headers: Mapping[bytes, bytes]) -> tuple[tuple[bytes, bytes], ...]:
+    def _preflight(self, headers: Head) -> tuple[tuple[bytes, bytes], ...]:
         """Without what every answer to this origin has."""
         common = self._server.origins.answer_headers(headers)
         return tuple(header for header in self._server.origins.preflight_headers(headers) if header not in common)
