@@ -45,7 +45,9 @@ class BrokerWatch:
         self._admin.list_topics(timeout=TIMEOUT_S)
 
     def _note(self, error: str | None) -> None:
-        if (error is None) != (self.error is None):
-            logger.warning("the broker answers" if error is None else f"the broker does not answer: {error}")
+        if error is None and self.error is not None:
+            logger.info("the broker answers")
+        elif error is not None and self.error is None:
+            logger.warning("the broker does not answer: %s", error)
         self.error = error
         metrics.broker_up.set(error is None)

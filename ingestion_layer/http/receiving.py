@@ -24,8 +24,10 @@ SLICE = 100
 
 logger = logging.getLogger(__name__)
 
-Taking = Callable[[Contract, Scope, bytes], Awaitable[tuple[list[Message], Any]]]
-"""From a request's head and body to the messages it is, and what it is answered when they are acknowledged."""
+Taken = tuple[list[Message], Any]
+"""The messages that a request is, and what it is answered when they are acknowledged."""
+
+Taking = Callable[[Server, Contract, Scope, bytes], Awaitable[Taken]]
 
 
 async def receive_events(server: Server, topic: str, scope: Scope, receive: Receive) -> Answer:
@@ -35,11 +37,7 @@ async def receive_events(server: Server, topic: str, scope: Scope, receive: Rece
 
 async def receive_lines(server: Server, topic: str, scope: Scope, receive: Receive) -> Answer:
     """``POST /batches/{topic}``: lines of time and data, under a key."""
-
-    async def take(contract: Contract, scope: Scope, body: bytes) -> tuple[list[Message], Any]:
-        return await _take_lines(server, contract, scope, body)
-
-    return await _received(server, topic, scope, receive, take)
+    return await _received(server, topic, scope, receive, _take_lines)
 
 
 async def _received(server: Server, topic: str, scope: Scope, receive: Receive, take: Taking) -> Answer:
@@ -48,8 +46,7 @@ async def _received(server: Server, topic: str, scope: Scope, receive: Receive, 
     reservation = server.room.reservation()
     try:
         body = await server.reader.read(dict(scope["headers"]), receive, reservation)
-        messages, told = await _counted(contract, take(contract, scope, body))
-        server.sender.check_sizes(messages)
+        messages, told = await _counted(topic, take(server, contract, scope, body))
     except BaseException:
         reservation.release()
         raise
@@ -58,25 +55,28 @@ async def _received(server: Server, topic: str, scope: Scope, receive: Receive, 
     return json_answer(202, told)
 
 
-async def _counted(contract: Contract, taken: Awaitable[tuple[list[Message], Any]]) -> tuple[list[Message], Any]:
+async def _counted(topic: str, taken: Awaitable[Taken]) -> Taken:
     try:
         return await taken
     except RefusedError as refused:
         for fault in refused.faults:
-            metrics.refused.labels(contract.topic, fault.reason).inc()
+            metrics.refused.labels(topic, fault.reason).inc()
         raise
 
 
-async def _take_events(contract: Contract, scope: Scope, body: bytes) -> tuple[list[Message], Any]:
+async def _take_events(server: Server, contract: Contract, scope: Scope, body: bytes) -> Taken:
     events, is_batch = events_in(scope["headers"], body)
     messages = await judge_all(contract, events, "index") if is_batch else judge_one(contract, events[0])
+    server.sender.check_sizes(messages)
     return messages, {"topic": contract.topic, "accepted": len(messages)}
 
 
-async def _take_lines(server: Server, contract: Contract, scope: Scope, body: bytes) -> tuple[list[Message], Any]:
+async def _take_lines(server: Server, contract: Contract, scope: Scope, body: bytes) -> Taken:
     name = batch_name(contract.topic, scope["headers"], scope["query_string"])
     messages, ids = await _judged_lines(contract, name, body)
+    server.sender.check_sizes(messages)
     digest = digest_of(body)
+    # Last, since only a batch that is taken has a claim on its key.
     await _claim(server, name, digest)
     receipt = {"key": name.key, "source": name.source, "topic": name.topic, "digest": digest, "count": len(ids)}
     return messages, {**receipt, "ids": ids}
