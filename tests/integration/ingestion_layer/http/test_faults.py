@@ -29,6 +29,10 @@ from tidemill.config import Settings
 pytestmark = pytest.mark.ingestion
 
 CLIENTS = 4
+BATCHES = 100
+SIZE = 100
+PAUSE_S = 0.05
+"""Between two batches: so long that the faults come in their middle."""
 ANSWER_S = 40.0
 """Longer than any request may take: the bound on the broker's answer is five seconds."""
 
@@ -61,7 +65,8 @@ class Client(threading.Thread):
     def run(self) -> None:
         for batch in self._batches:
             while not self._is_taken(batch):
-                time.sleep(0.05)
+                time.sleep(PAUSE_S)
+            time.sleep(PAUSE_S)
 
     def _is_taken(self, batch: list[dict[str, object]]) -> bool:
         began = time.monotonic()
@@ -81,14 +86,14 @@ class Client(threading.Thread):
         return True
 
 
-def clients(settings: Settings, batches: int, size: int) -> list[Client]:
+def clients(settings: Settings) -> list[Client]:
     url = f"{settings.events.url}/events/{TOPIC}"
-    return [Client(url, [[click() for _ in range(size)] for _ in range(batches)]) for _ in range(CLIENTS)]
+    return [Client(url, [[click() for _ in range(SIZE)] for _ in range(BATCHES)]) for _ in range(CLIENTS)]
 
 
 def test_a_server_that_is_killed_in_the_middle_of_batches_loses_nothing(settings: Settings, tmp_path: Path) -> None:
     before = len(ids(settings))
-    tills, random_waits = clients(settings, 60, 100), random.Random(7)
+    tills, random_waits = clients(settings), random.Random(7)
     server = EventServer(settings, tmp_path / "events.log")
     try:
         eventually(server.is_ready, "a ready server")
@@ -108,7 +113,7 @@ def test_a_server_that_is_killed_in_the_middle_of_batches_loses_nothing(settings
 
     sent = Counter(ids(settings))
     expected = {identity for till in tills for identity in till.acknowledged}
-    assert len(expected) == CLIENTS * 60 * 100
+    assert len(expected) == CLIENTS * BATCHES * SIZE
     assert expected <= sent.keys()
     assert sum(sent.values()) - before >= len(expected)
     assert sum((till.answers for till in tills), Counter())[0] > 0  # the kills did meet requests
@@ -117,7 +122,7 @@ def test_a_server_that_is_killed_in_the_middle_of_batches_loses_nothing(settings
 def test_without_a_broker_every_request_is_answered_in_time_and_nothing_that_was_taken_is_lost(
     broker: OwnBroker, settings: Settings, tmp_path: Path
 ) -> None:
-    tills = clients(settings, 40, 100)
+    tills = clients(settings)
     with serving(settings, tmp_path / "events.log") as server:
         for till in tills:
             till.start()
@@ -135,7 +140,7 @@ def test_without_a_broker_every_request_is_answered_in_time_and_nothing_that_was
         eventually(lambda: "tidemill_events_held_bytes 0.0" in server.client.get("/metrics").text, "an empty queue")
 
     expected = {identity for till in tills for identity in till.acknowledged}
-    assert len(expected) == CLIENTS * 40 * 100
+    assert len(expected) == CLIENTS * BATCHES * SIZE
     assert expected <= set(ids(settings))
     assert max(till.longest_s for till in tills) < ANSWER_S
 

@@ -21,9 +21,11 @@ class PlayedSender:
         self.acknowledged = asyncio.Event()
         self.acknowledged.set()
         self.refusal: RefusedError | None = None
+        self.largest = 10**9
 
     def check_sizes(self, messages: Sequence[Message]) -> None:
-        """Any size."""
+        if any(len(message.value) > self.largest for message in messages):
+            raise RefusedError(413, "too large")
 
     async def send(self, topic: str, messages: Sequence[Message], on_end: Callable[[], None]) -> None:
         self.sent += [(topic, message) for message in messages]
