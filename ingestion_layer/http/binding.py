@@ -27,7 +27,7 @@ def events_in(headers: RawHeaders, body: bytes) -> tuple[list[Any], bool]:
             return [read_json(body)], False
         case "application/cloudevents-batch+json":
             return _batch(body), True
-        case "application/json":
+        case "application/json" | "":  # the SDK states no type where the event has none
             return [_binary(headers, declared, body)], False
     raise RefusedError(415, f"the Content-Type {declared[:64]!r} is not taken: send {TAKEN}")
 
@@ -79,7 +79,7 @@ def _binary(headers: RawHeaders, declared: str, body: bytes) -> dict[str, Any]:
     attributes = attributes_in(headers)
     if "specversion" not in attributes:
         raise RefusedError(415, f"no header ce-specversion, so this is no event in binary mode: send {TAKEN}")
-    attributes["datacontenttype"] = declared
+    attributes["datacontenttype"] = declared or None
     attributes["data"] = read_json(body, ("data",))
     return attributes
 

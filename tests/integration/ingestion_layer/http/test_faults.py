@@ -92,7 +92,6 @@ def clients(settings: Settings) -> list[Client]:
 
 
 def test_a_server_that_is_killed_in_the_middle_of_batches_loses_nothing(settings: Settings, tmp_path: Path) -> None:
-    before = len(ids(settings))
     tills, random_waits = clients(settings), random.Random(7)
     server = EventServer(settings, tmp_path / "events.log")
     try:
@@ -111,11 +110,9 @@ def test_a_server_that_is_killed_in_the_middle_of_batches_loses_nothing(settings
     finally:
         server.stop()
 
-    sent = Counter(ids(settings))
     expected = {identity for till in tills for identity in till.acknowledged}
     assert len(expected) == CLIENTS * BATCHES * SIZE
-    assert expected <= sent.keys()
-    assert sum(sent.values()) - before >= len(expected)
+    assert expected <= set(ids(settings))
     assert sum((till.answers for till in tills), Counter())[0] > 0  # the kills did meet requests
 
 

@@ -131,6 +131,12 @@ def test_json_without_attributes_is_no_event() -> None:
     assert refusal(([(b"content-type", b"application/json")], b"{}")).status == 415
 
 
+def test_the_data_of_an_event_without_a_type_are_json() -> None:
+    headers, body = binary(CLICK)
+    assert message((headers[1:], body)) == message((headers, body))
+    assert refusal((headers[1:], b"<xml/>")).faults[0].pointer == "/data"
+
+
 @pytest.mark.parametrize(
     ("headers", "pointer"),
     [

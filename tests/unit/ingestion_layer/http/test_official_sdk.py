@@ -26,8 +26,8 @@ def attributes(*without: str) -> dict[str, Any]:
     return {name: value for name, value in EVENT.items() if name not in ("data", *without)}
 
 
-def by_core(encode: Callable[[CloudEvent], core.HTTPMessage]) -> Encoded:
-    message = encode(CloudEvent(attributes("time") | {"time": AT}, EVENT["data"]))
+def by_core(encode: Callable[[CloudEvent], core.HTTPMessage], *without: str) -> Encoded:
+    message = encode(CloudEvent(attributes("time", *without) | {"time": AT}, EVENT["data"]))
     return message.headers, message.body
 
 
@@ -42,6 +42,7 @@ def by_older(encode: Callable[[older.CloudEvent], Encoded]) -> Encoded:
     [
         pytest.param(by_core(core.to_structured_event), EVENT["source"], id="structured"),
         pytest.param(by_core(core.to_binary_event), EVENT["source"], id="binary"),
+        pytest.param(by_core(core.to_binary_event, "datacontenttype"), EVENT["source"], id="binary, its type unsaid"),
         pytest.param(by_older(to_structured), "urn:example:web", id="structured by the older interface"),
         pytest.param(by_older(to_binary), "urn:example:web", id="binary by the older interface"),
     ],
