@@ -57,11 +57,10 @@ def completed(contract: Contract, event: Mapping[str, Any]) -> dict[str, Any]:
     and what is sent to a topic is of its contract. The id and the time are never made up: sent again, the event
     would have others.
     """
-    made = {name: value for name in FIRST if (value := event.get(name)) is not None}
-    made["datacontenttype"] = _content_type(made.get("datacontenttype"))
-    made.setdefault("dataschema", contract.dataschema)
-    if len(event) > len(made) or not event.keys() <= _FIRST:
-        made.update((name, event[name]) for name in sorted(event.keys() - _FIRST) if event[name] is not None)
+    given = {"dataschema": contract.dataschema} | {name: value for name, value in event.items() if value is not None}
+    given["datacontenttype"] = _content_type(given.get("datacontenttype"))
+    made = {name: given[name] for name in FIRST if name in given}
+    made.update((name, given[name]) for name in sorted(given.keys() - _FIRST))
     if "data" in event:
         made["data"] = event["data"]
     return made

@@ -32,7 +32,9 @@ def binary(event: Mapping[str, Any]) -> Request:
     """Section 3.1.3.2: space, double quote, percent and whatever is no printable ASCII is percent-encoded."""
     attributes = {name: value for name, value in event.items() if name not in ("data", "datacontenttype")}
     headers = [(b"ce-" + name.encode(), encoded(value)) for name, value in attributes.items()]
-    return [(b"content-type", b"application/json"), *headers], orjson.dumps(event["data"])
+    if "datacontenttype" in event:
+        headers.insert(0, (b"content-type", event["datacontenttype"].encode()))
+    return headers, orjson.dumps(event["data"])
 
 
 def encoded(text: str) -> bytes:
