@@ -48,7 +48,7 @@ def refusal(request: Request) -> RefusedError:
     unsaid=st.sets(st.sampled_from(["datacontenttype", "dataschema"])),
 )
 def test_the_three_modes_of_one_event_are_one_message(
-    identity: str, source: str, page: str, extensions: dict[str, str], number: Decimal, unsaid: set[str]
+    *, identity: str, source: str, page: str, extensions: dict[str, str], number: Decimal, unsaid: set[str]
 ) -> None:
     own = {name: value for name, value in extensions.items() if name not in ATTRIBUTES}
     event = CLICK | own | {"id": identity, "source": source, "data": CLICK["data"] | {"page": page, "rank": 1}}
