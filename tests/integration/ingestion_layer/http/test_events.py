@@ -29,17 +29,17 @@ def post(server: EventServer, event: object, topic: str = TOPIC) -> httpx.Respon
 
 @pytest.mark.parametrize("encode", [core.to_structured_event, core.to_binary_event], ids=["structured", "binary"])
 def test_the_official_sdk_sends_an_event(server: EventServer, encode: Callable[[CloudEvent], core.HTTPMessage]) -> None:
-    wanted = click(source="urn:example:Straße 50%", time=AT)
-    event = CloudEvent({name: value for name, value in wanted.items() if name != "data"}, wanted["data"])
+    stated = click(source="urn:example:Straße 50%", time=AT)
+    event = CloudEvent({name: value for name, value in stated.items() if name != "data"}, stated["data"])
     message = encode(event)
 
     answer = server.client.post(f"/events/{TOPIC}", content=message.body, headers=message.headers)
 
     assert (answer.status_code, answer.json()) == (202, {"topic": TOPIC, "accepted": 1})
-    (sent,) = [read for value in values(server.settings) if (read := orjson.loads(value))["id"] == wanted["id"]]
+    (sent,) = [read for value in values(server.settings) if (read := orjson.loads(value))["id"] == stated["id"]]
     assert datetime.datetime.fromisoformat(sent.pop("time")) == AT
     added = {"datacontenttype": "application/json", "dataschema": "urn:tidemill:shop.click.v1"}
-    assert sent == {name: value for name, value in wanted.items() if name != "time"} | added
+    assert sent == {name: value for name, value in stated.items() if name != "time"} | added
 
 
 def test_a_batch_is_on_the_topic_when_it_is_answered(server: EventServer) -> None:
@@ -53,9 +53,9 @@ def test_a_batch_is_on_the_topic_when_it_is_answered(server: EventServer) -> Non
 def test_an_event_sent_again_is_the_same_message_again(server: EventServer) -> None:
     event = click()
     assert [post(server, event).status_code for _ in range(2)] == [202, 202]
-    found = [value for value in values(server.settings) if event["id"].encode() in value]
-    assert len(found) == 2
-    assert len(set(found)) == 1
+    messages = [value for value in values(server.settings) if event["id"].encode() in value]
+    assert len(messages) == 2
+    assert len(set(messages)) == 1
 
 
 @pytest.mark.parametrize(

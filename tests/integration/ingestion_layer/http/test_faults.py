@@ -177,14 +177,14 @@ def test_sigterm_waits_for_the_acknowledgement_of_what_is_in_flight(
     broker: OwnBroker, settings: Settings, tmp_path: Path
 ) -> None:
     event: dict[str, object] = click()
-    found: list[httpx.Response] = []
+    answered: list[httpx.Response] = []
     patient = settings.model_copy(
         update={"events": settings.events.model_copy(update={"acknowledge_timeout_s": 120.0})}
     )
     with serving(patient, tmp_path / "events.log") as server:
         broker.process.send_signal(signal.SIGSTOP)
         try:
-            request = threading.Thread(target=lambda: found.append(post(server, event)))
+            request = threading.Thread(target=lambda: answered.append(post(server, event)))
             request.start()
             eventually(lambda: held_bytes(server) > 0, "a request in flight")
             server.process.terminate()
@@ -195,7 +195,7 @@ def test_sigterm_waits_for_the_acknowledgement_of_what_is_in_flight(
         request.join(120)
         server.process.wait(60)
 
-    assert [answer.status_code for answer in found] == [202]
+    assert [answer.status_code for answer in answered] == [202]
     assert event["id"] in ids(settings)
 
 

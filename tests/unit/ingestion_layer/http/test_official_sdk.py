@@ -58,9 +58,9 @@ def test_an_event_of_the_sdk_is_the_message_that_it_says(encoded: Encoded, sourc
     (plain,), _ = events_in(*structured(EVENT | {"source": source}))
     expected = judge(contract(TOPIC), plain)
     assert isinstance(expected, Message)
-    read, wanted = (orjson.loads(message.value) for message in (sent, expected))
-    assert datetime.datetime.fromisoformat(read.pop("time")) == datetime.datetime.fromisoformat(wanted.pop("time"))
-    assert read == wanted
+    read, meant = (orjson.loads(message.value) for message in (sent, expected))
+    assert datetime.datetime.fromisoformat(read.pop("time")) == datetime.datetime.fromisoformat(meant.pop("time"))
+    assert read == meant
 
 
 def test_the_sdk_reads_back_what_this_server_would_send() -> None:
