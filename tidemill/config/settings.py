@@ -111,6 +111,21 @@ class Stream(Section):
     driver_memory_mb: int = Field(2048, ge=512)
 
 
+class Events(Section):
+    """The server that takes events over HTTP; off unless it is asked for."""
+
+    url: HttpUrl = Field("http://127.0.0.1:8085", description="where it listens")
+    allowed_origins: list[str] = Field(
+        default_factory=list, description="of web pages whose scripts may send, such as https://shop.example; * for any"
+    )
+    max_body_bytes: int = Field(4_000_000, ge=1)
+    queue_mb: int = Field(64, ge=1, description="of bodies that the broker has not acknowledged; beyond it: 429")
+    acknowledge_timeout_s: float = Field(10.0, ge=1, description="for the broker to acknowledge; after it: 503")
+    body_timeout_s: float = Field(30.0, gt=0, description="for a body to arrive; after it: 408")
+    keep_alive_s: float = Field(75.0, gt=0, description="a connection without a request stays open so long")
+    receipt_days: int = Field(30, ge=1, description="a key of a batch of lines is known so long")
+
+
 class Schedules(Section):
     """When each DAG runs: cron expressions, in UTC."""
 
@@ -254,6 +269,7 @@ class Settings(Section):
     lake: Lake = Lake()
     spark: Spark = Spark()
     stream: Stream = Stream()
+    events: Events = Events()
     airflow: Airflow = Airflow()
     flink: Flink = Flink()
     control: Control = Control()

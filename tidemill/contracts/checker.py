@@ -1,7 +1,7 @@
 """The one judge of an event, used before it is produced and again when the lake reads it."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache
 from typing import Any, NamedTuple
@@ -34,10 +34,16 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True)
 class Rejection:
-    """A reason, and where in the event and how it failed, as ``<JSON pointer>: <message>``."""
+    """A reason, and where in the event and how it failed, as ``<JSON pointer>: <message>``; the pointer apart too."""
 
     reason: Reason
     detail: str
+    pointer: str = field(default="", compare=False)
+
+    @property
+    def message(self) -> str:
+        """The detail without the pointer."""
+        return self.detail[len(self.pointer) + 2 :]
 
 
 class Event(NamedTuple):
@@ -172,4 +178,4 @@ def _first_problem(schema: jsonschema_rs.Draft202012Validator, instance: Any) ->
 
 def _rejection(reason: Reason, path: Iterable[str | int], message: str) -> Rejection:
     pointer = "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in path)
-    return Rejection(reason, f"{pointer}: {message}"[:MAX_DETAIL])
+    return Rejection(reason, f"{pointer}: {message}"[:MAX_DETAIL], pointer[:MAX_DETAIL])

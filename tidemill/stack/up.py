@@ -62,7 +62,7 @@ class _CancelledError(Exception):
 
 
 def up(settings: Settings, names: Sequence[str] = (), report: Report = lambda _: None) -> Started:
-    """Start the named services and those they need; return when each is ready; without names, all but optional ones.
+    """Start the named services and those they need, and return when each is ready; without names all but optional.
 
     A running service is left alone unless its settings, or the project's definitions that it reads, changed; then it is
     started again.
