@@ -27,6 +27,7 @@ COMMANDS = {
     "down": "Stop the local stack.",
     "drift": "Compare what came with what a model learnt from, or a table with what it was.",
     "features": "Register, bootstrap, read and check features.",
+    "ingest": "Send rows of others to Kafka: files, tables, drop folders, polled pages.",
     "lake": "List, describe and query the lake's tables.",
     "logs": "Print the log of a service.",
     "models": "Train, list, promote and roll back models.",
