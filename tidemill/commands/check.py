@@ -10,10 +10,11 @@ import click
 @click.command(name="check")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(as_json: bool) -> None:
-    """Validate contracts, their evolution, features, labels, models, gold tables and suites, without a server.
+    """Validate contracts, their evolution, sources, features, labels, models, gold tables and suites, without a server.
 
     Every problem is printed, with its file and its line or key. The exit status is 0 when there is none.
     """
+    from ingestion_layer.sources.names import FOLDER
     from tidemill.config.project import current_project
     from tidemill.projects.checking import check
 
@@ -26,7 +27,9 @@ def command(as_json: bool) -> None:
         if not problems:
             project = current_project()
             gold, suites = project.gold_files(), project.suite_files()
+            mappings = [file for folder in project.own(FOLDER) for file in folder.glob("*.yaml")]
             own = f"{len(project.contract_files())} contracts, {len(project.use_cases())} use cases"
+            own += f", {len(mappings)} mappings" if mappings else ""
             own += f", {len(gold)} gold tables" if gold else ""
             own += f", {len(suites)} suites of expectations" if suites else ""
             click.echo(f"{project.name}: {own}: nothing wrong")
