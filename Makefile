@@ -23,7 +23,7 @@ KEEP ?= 1
 HOURS ?= 1
 SEED ?= 1
 
-.PHONY: help bootstrap setup wheel lint format test test-unit test-integration test-matrices test-loop test-attacks soak test-airflow test-e2e test-troubles test-docs demo demo-loop up down status clean
+.PHONY: help bootstrap setup wheel lint format test test-unit test-integration test-matrices test-loop test-ingestion test-attacks soak test-airflow test-e2e test-troubles test-docs demo demo-loop up down status clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / {printf "  \033[1m%-18s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -89,6 +89,9 @@ test-matrices: setup ## the integration tests' matrices in full: CI tries some c
 test-loop: setup ## the closed loop under faults: kill -9 of each part at each state of a request, and what was seen
 	.venv/bin/pytest tests/integration -m loop
 	.venv-airflow/bin/pytest tests/airflow_orchestration -m loop
+
+test-ingestion: setup ## every way in, at length: millions of rows, kill -9 of what sends, and what was counted
+	.venv/bin/pytest tests/integration -m ingestion
 
 test-attacks: setup ## long attacks: thousands of generated requests and orders of loss, planted faults, frozen processes
 	.venv/bin/pytest tests/integration tests/troubles -m attack
