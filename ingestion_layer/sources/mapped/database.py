@@ -123,21 +123,22 @@ class TableReading:
 
     def rows(
         self, columns: Sequence[str], order: Sequence[str], after: Sequence[Any] | None, *, again: bool
-    ) -> Select[Any]:
+    ) -> Select[*tuple[Any, ...]]:
         """The query of all rows beyond ``after``, values of ``order``.
 
         With ``again`` also of those at it, and of none without a value.
         """
         # Untyped columns: no value is made another on its way, as SQLAlchemy makes decimals of SQLite's floats.
-        query: Select[Any] = select(*(column(name) for name in columns)).select_from(self._from())
+        query: Any = select(*(column(name) for name in columns)).select_from(self._from())
         if again:
             query = query.where(*(column(name).is_not(None) for name in order))
         if after is not None:
             reached = tuple_(*(column(name) for name in order))
             query = query.where(reached >= tuple(after) if again else reached > tuple(after))
-        return query.order_by(*(column(name) for name in order))
+        ordered: Select[*tuple[Any, ...]] = query.order_by(*(column(name) for name in order))
+        return ordered
 
-    def chunks(self, query: Select[Any]) -> Iterator[Sequence[tuple[Any, ...]]]:
+    def chunks(self, query: Select[*tuple[Any, ...]]) -> Iterator[Sequence[tuple[Any, ...]]]:
         """The rows of ``query``, some at a time, as they were at one moment."""
         with self.database.connected() as connection:
             for partition in connection.execute(query).partitions():
