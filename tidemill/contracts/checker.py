@@ -100,14 +100,11 @@ class Checker:
         except NoJsonError as error:
             reason = Reason.UNREPRESENTABLE if error.is_beyond_limits else Reason.NOT_JSON
             return _rejection(reason, error.path, error.message)
-        if isinstance(document, Rejection):
-            return document
-        if isinstance(values := self._values(document), Rejection):
-            return values
-        try:
-            return Message(self._contract.key(document["data"]), value)
-        except NoKeyError as error:
-            return _rejection(Reason.SCHEMA, ("data",), str(error))
+        return self._message(document, value)
+
+    def message(self, value: bytes) -> Message | Rejection:
+        """The message of an event that is text already, or why it is none of this topic."""
+        return self._message(self._document(value), value)
 
     def check_bytes(self, value: bytes | None) -> Rejection | None:
         """Why the message value ``value`` is not a valid event of this topic; None when it is one."""
@@ -132,6 +129,16 @@ class Checker:
             valid: dict[str, Any] = document
             return valid
         return self._explain(document)
+
+    def _message(self, document: dict[str, Any] | Rejection, value: bytes) -> Message | Rejection:
+        if isinstance(document, Rejection):
+            return document
+        if isinstance(values := self._values(document), Rejection):
+            return values
+        try:
+            return Message(self._contract.key(document["data"]), value)
+        except NoKeyError as error:
+            return _rejection(Reason.SCHEMA, ("data",), str(error))
 
     def _values(self, document: Mapping[str, Any]) -> tuple[int, list[Any]] | Rejection:
         """The instant of a valid event, and a value for each column."""
