@@ -76,8 +76,12 @@ def _reached_directly(settings: Settings, inherited: Mapping[str, str]) -> list[
     servers = settings.kafka.bootstrap_servers.split(",")
     addresses = (*servers, settings.redis.host, settings.stream.metrics_address)
     urls = (
-        *(settings.mlflow.tracking_uri, settings.airflow.url, settings.serving.url, settings.events.url),
+        settings.mlflow.tracking_uri,
+        settings.airflow.url,
+        settings.serving.url,
+        settings.events.url,
         settings.flink.url,
+        settings.nifi.url,
     )
     if "*" in given:
         return ["*"]

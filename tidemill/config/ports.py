@@ -22,6 +22,9 @@ DEFAULTS: Mapping[str, str | int] = {
     "serving.url": "http://127.0.0.1:8000",
     "flink.url": "http://127.0.0.1:8081",
     "flink.rpc_port": 6123,
+    "nifi.url": "http://127.0.0.1:8082",
+    "nifi.management_port": 8083,
+    "nifi.receiver_port": 8084,
     "events.url": "http://127.0.0.1:8085",
 }
 """The settings that hold a port of the local stack, at their defaults."""

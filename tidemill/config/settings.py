@@ -37,7 +37,7 @@ from tidemill.config.project import Project, find_project, read_project
 __all__ = ["REPO", "ConfigError", "Settings", "load_settings", "load_with_origin"]
 
 PROFILES = Path(__file__).resolve().parent
-PATHS = ("home", "platform_environment", "spark.jars", "airflow.environment", "flink.environment")
+PATHS = ("home", "platform_environment", "spark.jars", "airflow.environment", "flink.environment", "nifi.java_home")
 UNION_MEMBERS = ("constrained-int", "int", "literal['auto']")
 """What pydantic adds to the place of an error in a value that may be one of several types."""
 
@@ -178,6 +178,24 @@ class Flink(Section):
     )
 
 
+class Nifi(Section):
+    """Optional flows from partners' files and servers into Kafka; off unless it is asked for."""
+
+    url: HttpUrl = Field("http://127.0.0.1:8082", description="of NiFi's web pages")
+    management_port: int = Field(8083, ge=1024, le=65535, description="where NiFi tells programs whether it is well")
+    receiver_port: int = Field(8084, ge=1, le=65535, description="where it takes batches over HTTP")
+    java_home: Path | None = Field(
+        None,
+        description="of its Java, 21 or newer; none: JAVA_HOME or PATH if it is new enough, else one installed here",
+    )
+    heap_mb: int = Field(768, ge=512, le=1536, description="of its JVM; its Python processes come on top")
+    pages: dict[str, HttpUrl] = Field(default_factory=dict, description="that are polled: their URLs by mapping")
+    poll_s: float = Field(60.0, gt=0, description="how often a page is asked for what is new")
+    inbox: Place = Field(
+        "{home}/inbox", description="where partners put files, into a folder a mapping; {home} is replaced"
+    )
+
+
 class Control(Section):
     """Where retrain requests and rollouts are kept."""
 
@@ -272,6 +290,7 @@ class Settings(Section):
     events: Events = Events()
     airflow: Airflow = Airflow()
     flink: Flink = Flink()
+    nifi: Nifi = Nifi()
     control: Control = Control()
     drift: Drift = Drift()
     feast: Feast = Feast()

@@ -194,6 +194,7 @@ class _Start:
             self._check_running(service, record, reason)
             try:
                 service.probe(record.create_time if record else time.time())
+                service.complete()
             except NotReadyError as error:
                 reason = str(error)
             else:
