@@ -44,7 +44,7 @@ def services(settings: Settings) -> tuple[Service, ...]:
         complete=partial(complete, settings),
         trouble=partial(trouble, settings),
         is_optional=True,
-        ready_timeout_s=600,
+        ready_timeout_s=900,
         stop_timeout_s=40,
     )
     return (nifi,)
