@@ -1,6 +1,6 @@
 """The flows' files and what NiFi runs, made the same: a file that changed is a new version of its flow."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ingestion_layer.nifi.definitions import Flow, flows, marked_digest
@@ -11,8 +11,6 @@ from tidemill.config.settings import Settings
 REPLACE_TIMEOUT_S = 120.0
 APART = 400
 """Pixels between two flows on NiFi's page."""
-
-Report = Callable[[str], None]
 
 
 class FlowInvalidError(TransientError):
@@ -29,7 +27,7 @@ class InstalledFlow:
     queued: int = 0
 
 
-def install(settings: Settings, report: Report = lambda _: None) -> None:
+def install(settings: Settings) -> None:
     """Install each flow that is not there as its file is now, and start all of them; else nothing is done.
 
     Raises:
@@ -38,15 +36,10 @@ def install(settings: Settings, report: Report = lambda _: None) -> None:
         FlowInvalidError: a flow is there and cannot run yet: call it again.
     """
     nifi = Nifi(settings)
-    for number, flow in enumerate(flows()):
-        group = _installed(nifi, flow, number, report)
-        if flow.has_services:
-            nifi.enable_services(group.id)
-        processors = nifi.processors(group.id)
-        if problems := list(_problems(processors)):
-            raise FlowInvalidError(f"flow {flow.name} cannot run: {'; '.join(problems)}")
-        if any(processor.component.state == "STOPPED" for processor in processors):
-            nifi.run(group.id)
+    # All of them first: each Python that a flow needs takes its time to start.
+    groups = [(flow, _installed(nifi, flow, number)) for number, flow in enumerate(flows())]
+    for flow, group in groups:
+        _start(nifi, flow, group)
 
 
 def installed(settings: Settings) -> list[InstalledFlow]:
@@ -60,19 +53,27 @@ def installed(settings: Settings) -> list[InstalledFlow]:
     return [_state(nifi, flow, _of(groups, flow)) for flow in flows()]
 
 
-def _installed(nifi: Nifi, flow: Flow, number: int, report: Report) -> Group:
+def _installed(nifi: Nifi, flow: Flow, number: int) -> Group:
     """The group of ``flow`` as its file is now."""
     group = _of(nifi.groups(), flow)
     if group is None:
-        report(f"installing the flow {flow.name}")
         return nifi.upload(flow.name, flow.definition, (number * APART, 0))
     digest = marked_digest(group.component.comments)
     if digest is None:
         raise NifiRefusedError(f"NiFi has a process group {flow.name} that was made by hand: rename it")
     if digest != flow.digest:
-        report(f"installing a new version of the flow {flow.name}")
         nifi.replace(group, flow.definition, REPLACE_TIMEOUT_S)
     return group
+
+
+def _start(nifi: Nifi, flow: Flow, group: Group) -> None:
+    if flow.has_services:
+        nifi.enable_services(group.id)
+    processors = nifi.processors(group.id)
+    if problems := list(_problems(processors)):
+        raise FlowInvalidError(f"flow {flow.name} cannot run: {'; '.join(problems)}")
+    if any(processor.component.state == "STOPPED" for processor in processors):
+        nifi.run(group.id)
 
 
 def _of(groups: Sequence[Group], flow: Flow) -> Group | None:
