@@ -28,6 +28,7 @@ COMMANDS = {
     "drift": "Compare what came with what a model learnt from, or a table with what it was.",
     "features": "Register, bootstrap, read and check features.",
     "flink": "Deploy, list and stop the jobs that Flink runs.",
+    "ingest": "Send rows of others to Kafka: files, tables, drop folders, polled pages.",
     "lake": "List, describe and query the lake's tables.",
     "logs": "Print the log of a service.",
     "models": "Train, list, promote and roll back models.",

@@ -37,7 +37,7 @@ from tidemill.config.project import Project, find_project, read_project
 __all__ = ["REPO", "ConfigError", "Settings", "load_settings", "load_with_origin"]
 
 PROFILES = Path(__file__).resolve().parent
-PATHS = ("home", "platform_environment", "spark.jars", "airflow.environment", "flink.environment")
+PATHS = ("home", "platform_environment", "spark.jars", "airflow.environment", "flink.environment", "nifi.java_home")
 UNION_MEMBERS = ("constrained-int", "int", "literal['auto']")
 """What pydantic adds to the place of an error in a value that may be one of several types."""
 
@@ -111,6 +111,21 @@ class Stream(Section):
     driver_memory_mb: int = Field(2048, ge=512)
 
 
+class Events(Section):
+    """The server that takes events over HTTP; off unless it is asked for."""
+
+    url: HttpUrl = Field("http://127.0.0.1:8085", description="where it listens")
+    allowed_origins: list[str] = Field(
+        default_factory=list, description="of web pages whose scripts may send, such as https://shop.example; * for any"
+    )
+    max_body_bytes: int = Field(4_000_000, ge=1)
+    queue_mb: int = Field(64, ge=1, description="of bodies that the broker has not acknowledged; beyond it: 429")
+    acknowledge_timeout_s: float = Field(10.0, ge=1, description="for the broker to acknowledge; after it: 503")
+    body_timeout_s: float = Field(30.0, gt=0, description="for a body to arrive; after it: 408")
+    keep_alive_s: float = Field(75.0, gt=0, description="a connection without a request stays open so long")
+    receipt_days: int = Field(30, ge=1, description="a key of a batch of lines is known so long")
+
+
 class Schedules(Section):
     """When each DAG runs: cron expressions, in UTC."""
 
@@ -160,6 +175,24 @@ class Flink(Section):
     watch_s: float = Field(2.0, gt=0, description="how often it is looked whether each deployed job runs")
     kafka_options: dict[str, str] = Field(
         default_factory=dict, description="extra options of Flink's Kafka clients (security.protocol, ...)"
+    )
+
+
+class Nifi(Section):
+    """Optional flows from partners' files and servers into Kafka; off unless it is asked for."""
+
+    url: HttpUrl = Field("http://127.0.0.1:8082", description="of NiFi's web pages")
+    management_port: int = Field(8083, ge=1024, le=65535, description="where NiFi tells programs whether it is well")
+    receiver_port: int = Field(8084, ge=1, le=65535, description="where it takes batches over HTTP")
+    java_home: Path | None = Field(
+        None,
+        description="of its Java, 21 or newer; none: JAVA_HOME or PATH if it is new enough, else one installed here",
+    )
+    heap_mb: int = Field(768, ge=512, le=1536, description="of its JVM; its Python processes come on top")
+    pages: dict[str, HttpUrl] = Field(default_factory=dict, description="that are polled: their URLs by mapping")
+    poll_s: float = Field(60.0, gt=0, description="how often a page is asked for what is new")
+    inbox: Place = Field(
+        "{home}/inbox", description="where partners put files, into a folder a mapping; {home} is replaced"
     )
 
 
@@ -254,8 +287,10 @@ class Settings(Section):
     lake: Lake = Lake()
     spark: Spark = Spark()
     stream: Stream = Stream()
+    events: Events = Events()
     airflow: Airflow = Airflow()
     flink: Flink = Flink()
+    nifi: Nifi = Nifi()
     control: Control = Control()
     drift: Drift = Drift()
     feast: Feast = Feast()

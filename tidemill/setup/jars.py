@@ -1,4 +1,4 @@
-"""The jars of Spark, Kafka and Flink: what a pom names, fetched by Maven into a folder that is whole or not there."""
+"""Jars: what a pom names, fetched by Maven into a folder that is whole or not there."""
 
 import json
 import os
@@ -16,10 +16,10 @@ from tidemill.stack.service import MissingPrerequisiteError
 
 PLUGIN = "org.apache.maven.plugins:maven-dependency-plugin:2.8:copy-dependencies"
 MANIFEST = "jars.json"
-
-
+ARCHIVES = (".jar", ".nar")
+"""Of Java, and of NiFi, whose archives hold jars."""
 ALWAYS = ("kafka", "spark")
-"""What everybody needs; the jars of Flink belong to its part of set-up."""
+"""What everybody needs; the jars of Flink and NiFi belong to their parts of set-up."""
 
 
 def fetch_jars(settings: Settings, report: Callable[[str], None], names: Sequence[str] = ALWAYS) -> Path:
@@ -65,7 +65,7 @@ def _fetch(pom: Path, folder: Path) -> None:
     done = subprocess.run(
         command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
     )
-    sizes = {jar.name: jar.stat().st_size for jar in sorted(partial.glob("*.jar"))}
+    sizes = {jar.name: jar.stat().st_size for jar in sorted(partial.iterdir()) if jar.suffix in ARCHIVES}
     if done.returncode or not sizes:
         shutil.rmtree(partial, ignore_errors=True)
         said = (done.stdout + done.stderr).strip()[-3000:]

@@ -8,6 +8,7 @@ from tidemill.config.settings import Settings
 from tidemill.setup.classes import archive_classes
 from tidemill.setup.environments import make_airflow, make_flink
 from tidemill.setup.jars import fetch_jars
+from tidemill.setup.nifi import make_nifi
 from tidemill.setup.packages import link_packages
 
 Report = Callable[[str], None]
@@ -24,6 +25,7 @@ PARTS: dict[str, Callable[[Settings, Report], Path]] = {
     "classes": archive_classes,
     "airflow": make_airflow,
     "flink": _with_its_jars,
+    "nifi": make_nifi,
 }
 
 

@@ -62,7 +62,7 @@ class _CancelledError(Exception):
 
 
 def up(settings: Settings, names: Sequence[str] = (), report: Report = lambda _: None) -> Started:
-    """Start the named services and those they need; return when each is ready; without names, all but optional ones.
+    """Start the named services and those they need, and return when each is ready; without names all but optional.
 
     A running service is left alone unless its settings, or the project's definitions that it reads, changed; then it is
     started again.
@@ -194,6 +194,7 @@ class _Start:
             self._check_running(service, record, reason)
             try:
                 service.probe(record.create_time if record else time.time())
+                service.complete()
             except NotReadyError as error:
                 reason = str(error)
             else:

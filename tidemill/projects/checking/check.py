@@ -3,6 +3,7 @@
 import importlib
 from collections.abc import Iterator
 
+from ingestion_layer.sources.names import mapping_files
 from tidemill.config.errors import ConfigError
 from tidemill.config.project import Project, current_project
 from tidemill.config.settings import load_with_origin
@@ -11,6 +12,7 @@ from tidemill.projects.checking.expectations import expectation_problems
 from tidemill.projects.checking.features import service_problems, shared_problems
 from tidemill.projects.checking.flink import flink_problems
 from tidemill.projects.checking.gold import gold_problems
+from tidemill.projects.checking.mappings import source_mapping_problems
 from tidemill.projects.checking.models import label_problems, model_problems
 from tidemill.projects.checking.problems import Problem
 from tidemill.projects.checking.sources import source_problems
@@ -28,6 +30,7 @@ def check() -> list[Problem]:
             project.flink_files,
         ):
             named()
+        mapping_files(project)
     except ConfigError as error:
         return [Problem("tidemill.toml", 0, str(error))]
     return sorted(dict.fromkeys(_problems(project)))
@@ -42,6 +45,7 @@ def _problems(project: Project) -> Iterator[Problem]:
     of_contracts, contracts = contract_problems(project)
     yield from of_contracts
     yield from source_problems(project)
+    yield from source_mapping_problems(project, has_all=not of_contracts)
     yield from gold_problems(project, contracts, has_all=not of_contracts)
     yield from expectation_problems(project, has_all=not of_contracts)
     if not of_contracts:

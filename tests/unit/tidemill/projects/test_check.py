@@ -267,3 +267,31 @@ def test_suites_are_held_against_the_tables(run: Run, project: Path) -> None:
     assert done.stdout == "mine: 2 contracts, 1 use cases, 1 suites of expectations: nothing wrong\n", done.stdout
     edit(file, "max: 0.1", "max: 1.1")
     assert problems(run) == [f"{place}/visits.yaml: expectations.pages.max = 1.1: Input should be less than 1"]
+
+
+MAPPING = """
+contract: app.visits.v1
+id: [visit]
+time: {column: at}
+zone: UTC
+columns: {user: user_id, page: pge, took: seconds}
+"""
+
+
+def test_mappings_are_held_against_the_contracts(run: Run, project: Path) -> None:
+    file = project / "sources" / "history.yaml"
+    file.write_text(MAPPING, encoding="utf-8")
+    file.with_name("other.yml").touch()
+    about, yml = problems(run)
+    assert about.startswith("sources/history.yaml:2: contract = 'app.visits.v1': no contract has this topic")
+    assert about.endswith("did you mean 'app.visit.v1'?")
+    assert yml == "sources/other.yml: it is no mapping: a file that is one is called <source>.yaml"
+    file.with_name("other.yml").unlink()
+    edit(file, "app.visits.v1", "app.visit.v1")
+    said = "\n".join(problems(run))
+    assert "columns.page: app.visit.v1 has no property 'pge'; did you mean 'page'?" in said
+    assert "nothing becomes 'platform', which app.visit.v1 requires" in said
+    edit(file, "pge", "page")
+    edit(file, "zone: UTC", "zone: UTCC")
+    (zone,) = [line for line in problems(run) if "zone" in line]
+    assert "'UTCC' is no time zone" in zone

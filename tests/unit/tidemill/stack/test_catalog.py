@@ -26,7 +26,7 @@ def test_asking_for_a_service_selects_what_it_needs(settings: Settings) -> None:
 
 
 def test_asking_for_nothing_selects_everything_here_that_is_not_optional(settings: Settings) -> None:
-    assert _names(settings) == [name for name in catalog(settings) if not name.startswith("flink-")]
+    assert _names(settings) == [name for name in catalog(settings) if not name.startswith(("flink-", "events", "nifi"))]
 
 
 def test_flink_is_selected_by_its_name_and_once_a_job_is_deployed(settings: Settings) -> None:
@@ -37,6 +37,14 @@ def test_flink_is_selected_by_its_name_and_once_a_job_is_deployed(settings: Sett
     assert _names(settings)[-3:] == flink
     record(settings, replace(job, is_wanted=False))
     assert not set(flink) & set(_names(settings))
+
+
+def test_events_over_http_are_selected_by_their_name(settings: Settings) -> None:
+    assert _names(settings, "events") == ["kafka", "events"]
+
+
+def test_nifi_is_selected_by_its_name(settings: Settings) -> None:
+    assert _names(settings, "nifi") == ["kafka", "nifi"]
 
 
 def test_an_unknown_service_is_refused_with_the_known_ones(settings: Settings) -> None:
@@ -64,7 +72,7 @@ def test_a_wave_needs_only_those_before_it(settings: Settings) -> None:
         ["airflow-api-server", "flink-job-manager", "kafka", "mlflow", "redis"],
         [
             *("airflow-dag-processor", "airflow-scheduler", "airflow-triggerer"),
-            *("flink-task-manager", "model-server", "stream"),
+            *("events", "flink-task-manager", "model-server", "nifi", "stream"),
         ],
         ["flink-jobs"],
     ]

@@ -2,7 +2,7 @@ import threading
 
 import pytest
 
-from model_serving.periodic import Periodic
+from tidemill.web.periodic import Periodic
 
 
 def test_it_runs_at_once_and_again_until_stopped() -> None:

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from model_serving.limits import HEADER_TOO_LARGE, MAX_HEADER_BYTES, BoundedHttpProtocol
-from tests.unit.model_serving.sockets import check_problem, exchange, served
+from tests.unit.tidemill.web.sockets import check_problem, exchange, served
+from tidemill.web.protocol import HEADER_TOO_LARGE, MAX_HEADER_BYTES, BoundedHttpProtocol
 
 OFFER = (
     b"POST / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings, close\r\n"

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from model_serving.limits import HEADER_TOO_LARGE, MAX_HEADER_BYTES, NOT_HTTP, BoundedHttpProtocol
-from tests.unit.model_serving.sockets import check_problem, exchange, served
+from tests.unit.tidemill.web.sockets import check_problem, exchange, served
+from tidemill.web.protocol import HEADER_TOO_LARGE, MAX_HEADER_BYTES, NOT_HTTP, BoundedHttpProtocol
 
 
 @pytest.fixture(scope="module")
