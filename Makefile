@@ -12,6 +12,7 @@ PLATFORM := .venv/.synced
 AIRFLOW := .venv-airflow/.synced
 FLINK := .venv-flink/.synced
 FLINK_JARS := .jars/flink/pom.xml
+FLUME_JARS := .jars/flume/pom.xml
 JARS := .jars/.fetched
 CLASSES := .jars/spark.jsa
 UV := .tools/bin/uv
@@ -25,7 +26,7 @@ KEEP ?= 1
 HOURS ?= 1
 SEED ?= 1
 
-.PHONY: help bootstrap setup setup-flink wheel lint format test test-unit test-integration test-matrices test-loop test-ingestion test-attacks soak test-airflow test-e2e test-troubles test-docs demo demo-loop up down status clean
+.PHONY: help bootstrap setup setup-flink setup-flume wheel lint format test test-unit test-integration test-matrices test-loop test-ingestion test-attacks soak test-airflow test-e2e test-troubles test-docs demo demo-loop up down status clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / {printf "  \033[1m%-18s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +37,8 @@ bootstrap: ## install the prerequisites with apt-get (Debian, Ubuntu; as root or
 setup: $(PLATFORM) $(AIRFLOW) $(JARS) $(CLASSES) ## make the Python environments and fetch the jars (a second time does nothing)
 
 setup-flink: setup $(FLINK) $(FLINK_JARS) ## make Flink's environment too (1 GB), and fetch its connector
+
+setup-flume: setup $(FLUME_JARS) ## fetch the agent that tails files (45 MB)
 
 $(UV): deployment/local/prerequisites
 	python="$$(deployment/local/prerequisites)"; "$$python" -m venv .tools
@@ -58,6 +61,10 @@ $(FLINK): uv.lock pyproject.toml $(UV)
 
 $(FLINK_JARS): tidemill/setup/jars/flink/pom.xml | $(PLATFORM) $(FLINK)
 	TIDEMILL_PROJECT= .venv/bin/tidemill setup flink
+	touch $@
+
+$(FLUME_JARS): tidemill/setup/jars/flume/pom.xml | $(PLATFORM)
+	TIDEMILL_PROJECT= .venv/bin/tidemill setup flume
 	touch $@
 
 $(JARS): tidemill/setup/jars/spark/pom.xml tidemill/setup/jars/kafka/pom.xml | $(PLATFORM)
@@ -103,7 +110,7 @@ test-loop: setup ## the closed loop under faults: kill -9 of each part at each s
 	.venv/bin/pytest tests/integration -m loop
 	.venv-airflow/bin/pytest tests/airflow_orchestration -m loop
 
-test-ingestion: setup-flink ## every way in, and Flink's jobs: a million events, kill -9 of each server, and what was counted
+test-ingestion: setup-flink setup-flume ## every way in, and Flink's jobs: a million events, kill -9 of each server, and what was counted
 	.venv/bin/pytest tests/integration -m ingestion
 
 test-attacks: setup ## long attacks: thousands of generated requests and orders of loss, planted faults, frozen processes

@@ -1,4 +1,4 @@
-"""The jars of Spark, Kafka and Flink: what a pom names, fetched by Maven into a folder that is whole or not there."""
+"""The jars of each server: what a pom names, fetched by Maven into a folder that is whole or not there."""
 
 import json
 import os
@@ -19,7 +19,7 @@ MANIFEST = "jars.json"
 
 
 ALWAYS = ("kafka", "spark")
-"""What everybody needs; the jars of Flink belong to its part of set-up."""
+"""What everybody needs; the jars of Flink and Flume belong to their parts of set-up."""
 
 
 def fetch_jars(settings: Settings, report: Callable[[str], None], names: Sequence[str] = ALWAYS) -> Path:

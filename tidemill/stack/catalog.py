@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from tidemill.config.errors import TerminalError
 from tidemill.config.settings import Settings
 from tidemill.stack.service import Service
-from tidemill.stack.services import airflow, flink, kafka, mlflow, model_server, redis, stream
+from tidemill.stack.services import airflow, flink, flume, kafka, mlflow, model_server, redis, stream
 
 
 class UnknownServiceError(TerminalError):
@@ -18,7 +18,7 @@ class RemoteServiceError(TerminalError):
 
 def catalog(settings: Settings) -> dict[str, Service]:
     """Every service by name; each comes after those it needs."""
-    families = (kafka, redis, mlflow, airflow, stream, model_server, flink)
+    families = (kafka, redis, mlflow, airflow, stream, model_server, flink, flume)
     return {service.name: service for family in families for service in family.services(settings)}
 
 

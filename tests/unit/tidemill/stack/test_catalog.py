@@ -26,7 +26,8 @@ def test_asking_for_a_service_selects_what_it_needs(settings: Settings) -> None:
 
 
 def test_asking_for_nothing_selects_everything_here_that_is_not_optional(settings: Settings) -> None:
-    assert _names(settings) == [name for name in catalog(settings) if not name.startswith("flink-")]
+    assert _names(settings) == [name for name in catalog(settings) if not name.startswith(("flink-", "flume"))]
+    assert _names(settings, "flume") == ["kafka", "flume"]
 
 
 def test_flink_is_selected_by_its_name_and_once_a_job_is_deployed(settings: Settings) -> None:
@@ -64,7 +65,7 @@ def test_a_wave_needs_only_those_before_it(settings: Settings) -> None:
         ["airflow-api-server", "flink-job-manager", "kafka", "mlflow", "redis"],
         [
             *("airflow-dag-processor", "airflow-scheduler", "airflow-triggerer"),
-            *("flink-task-manager", "model-server", "stream"),
+            *("flink-task-manager", "flume", "model-server", "stream"),
         ],
         ["flink-jobs"],
     ]
