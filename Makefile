@@ -13,6 +13,7 @@ AIRFLOW := .venv-airflow/.synced
 FLINK := .venv-flink/.synced
 FLINK_JARS := .jars/flink/pom.xml
 NIFI := .jars/nifi/.made-of
+FLUME_JARS := .jars/flume/pom.xml
 JARS := .jars/.fetched
 CLASSES := .jars/spark.jsa
 UV := .tools/bin/uv
@@ -26,7 +27,7 @@ KEEP ?= 1
 HOURS ?= 1
 SEED ?= 1
 
-.PHONY: help bootstrap setup setup-flink setup-nifi wheel lint format test test-unit test-integration test-matrices test-loop test-ingestion test-attacks soak test-airflow test-e2e test-troubles test-docs demo demo-loop up down status clean
+.PHONY: help bootstrap setup setup-flink setup-nifi setup-flume wheel lint format test test-unit test-integration test-matrices test-loop test-ingestion test-attacks soak test-airflow test-e2e test-troubles test-docs demo demo-loop up down status clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / {printf "  \033[1m%-18s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +40,8 @@ setup: $(PLATFORM) $(AIRFLOW) $(JARS) $(CLASSES) ## make the Python environments
 setup-flink: setup $(FLINK) $(FLINK_JARS) ## make Flink's environment too (1 GB), and fetch its connector
 
 setup-nifi: setup $(NIFI) ## fetch NiFi's parts too (250 MB), and put them together; NiFi needs Java 21 or newer
+
+setup-flume: setup $(FLUME_JARS) ## fetch the agent that tails files (45 MB)
 
 $(UV): deployment/local/prerequisites
 	python="$$(deployment/local/prerequisites)"; "$$python" -m venv .tools
@@ -65,6 +68,10 @@ $(FLINK_JARS): tidemill/setup/jars/flink/pom.xml | $(PLATFORM) $(FLINK)
 
 $(NIFI): tidemill/setup/jars/nifi/pom.xml tidemill/setup/jars/nifi-standard/pom.xml tidemill/setup/nifi.py | $(PLATFORM)
 	TIDEMILL_PROJECT= .venv/bin/tidemill setup nifi
+	touch $@
+
+$(FLUME_JARS): tidemill/setup/jars/flume/pom.xml | $(PLATFORM)
+	TIDEMILL_PROJECT= .venv/bin/tidemill setup flume
 	touch $@
 
 $(JARS): tidemill/setup/jars/spark/pom.xml tidemill/setup/jars/kafka/pom.xml | $(PLATFORM)
@@ -110,7 +117,7 @@ test-loop: setup ## the closed loop under faults: kill -9 of each part at each s
 	.venv/bin/pytest tests/integration -m loop
 	.venv-airflow/bin/pytest tests/airflow_orchestration -m loop
 
-test-ingestion: setup-flink setup-nifi ## every way in, and Flink's jobs: a million events, kill -9 of each server, and what was counted
+test-ingestion: setup-flink setup-nifi setup-flume ## every way in, and Flink's jobs: a million events, kill -9 of each server, and what was counted
 	.venv/bin/pytest tests/integration -m ingestion
 
 test-attacks: setup ## long attacks: thousands of generated requests and orders of loss, planted faults, frozen processes

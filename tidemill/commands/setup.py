@@ -5,7 +5,7 @@ import click
 from tidemill.config import load_settings
 
 PARTS = ("jars", "classes", "airflow")
-OPTIONAL = ("flink", "nifi")
+OPTIONAL = ("flink", "nifi", "flume")
 
 
 @click.command(name="setup")
@@ -14,8 +14,8 @@ OPTIONAL = ("flink", "nifi")
 def command(parts: tuple[str, ...], as_json: bool) -> None:
     """Make Airflow's environment, fetch the jars of Spark and Kafka, and archive Spark's classes; or only PARTS.
 
-    Two parts are made only when they are named: `flink`, an environment with Flink in it (1 GB) and its Kafka
-    connector, and `nifi`, the parts of NiFi (250 MB).
+    Made only when they are named: `flink`, an environment with Flink in it (1 GB) and its Kafka connector, `nifi`,
+    the parts of NiFi (250 MB), and `flume`, the agent that tails files (45 MB).
 
     All projects share them, in TIDEMILL_CACHE or ~/.cache/tidemill; a second time does nothing. In a clone of the
     repository they lie beside the code, and `make setup` makes all of them.

@@ -20,6 +20,7 @@ from tidemill.config.formats import (
     Cron,
     DatabaseUrl,
     Executor,
+    FilesOfTopics,
     Host,
     HostPort,
     HostPorts,
@@ -196,6 +197,19 @@ class Nifi(Section):
     )
 
 
+class Flume(Section):
+    """The agent that tails log files of JSON lines into topics; off unless it is asked for."""
+
+    files: FilesOfTopics = Field(
+        default_factory=dict, description="by topic the files to tail, as /var/log/shop/clicks.jsonl*; rotated ones too"
+    )
+    capacity: int = Field(100_000, ge=1_000, description="lines of a topic that wait for the broker in its channel")
+    heap_mb: int = Field(256, ge=128)
+    kafka_options: dict[str, str] = Field(
+        default_factory=dict, description="extra options of its Kafka producer (security.protocol, ...)"
+    )
+
+
 class Control(Section):
     """Where retrain requests and rollouts are kept."""
 
@@ -291,6 +305,7 @@ class Settings(Section):
     airflow: Airflow = Airflow()
     flink: Flink = Flink()
     nifi: Nifi = Nifi()
+    flume: Flume = Flume()
     control: Control = Control()
     drift: Drift = Drift()
     feast: Feast = Feast()

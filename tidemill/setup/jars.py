@@ -19,7 +19,7 @@ MANIFEST = "jars.json"
 ARCHIVES = (".jar", ".nar")
 """Of Java, and of NiFi, whose archives hold jars."""
 ALWAYS = ("kafka", "spark")
-"""What everybody needs; the jars of Flink and NiFi belong to their parts of set-up."""
+"""What everybody needs; other jars belong to their parts of set-up."""
 
 
 def fetch_jars(settings: Settings, report: Callable[[str], None], names: Sequence[str] = ALWAYS) -> Path:

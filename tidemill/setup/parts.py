@@ -20,12 +20,17 @@ def _with_its_jars(settings: Settings, report: Report) -> Path:
     return make_flink(settings, report)
 
 
+def _flume(settings: Settings, report: Report) -> Path:
+    return fetch_jars(settings, report, ["flume"]) / "flume"
+
+
 PARTS: dict[str, Callable[[Settings, Report], Path]] = {
     "jars": fetch_jars,
     "classes": archive_classes,
     "airflow": make_airflow,
     "flink": _with_its_jars,
     "nifi": make_nifi,
+    "flume": _flume,
 }
 
 

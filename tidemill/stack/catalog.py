@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from tidemill.config.errors import TerminalError
 from tidemill.config.settings import Settings
 from tidemill.stack.service import Service
-from tidemill.stack.services import airflow, events, flink, kafka, mlflow, model_server, nifi, redis, stream
+from tidemill.stack.services import airflow, events, flink, flume, kafka, mlflow, model_server, nifi, redis, stream
 
 
 class UnknownServiceError(TerminalError):
@@ -18,7 +18,7 @@ class RemoteServiceError(TerminalError):
 
 def catalog(settings: Settings) -> dict[str, Service]:
     """Every service by name; each comes after those it needs."""
-    families = (kafka, redis, mlflow, airflow, stream, model_server, events, flink, nifi)
+    families = (kafka, redis, mlflow, airflow, stream, model_server, events, flink, nifi, flume)
     return {service.name: service for family in families for service in family.services(settings)}
 
 

@@ -26,7 +26,8 @@ def test_asking_for_a_service_selects_what_it_needs(settings: Settings) -> None:
 
 
 def test_asking_for_nothing_selects_everything_here_that_is_not_optional(settings: Settings) -> None:
-    assert _names(settings) == [name for name in catalog(settings) if not name.startswith(("flink-", "events", "nifi"))]
+    optional = ("flink-", "events", "nifi", "flume")
+    assert _names(settings) == [name for name in catalog(settings) if not name.startswith(optional)]
 
 
 def test_flink_is_selected_by_its_name_and_once_a_job_is_deployed(settings: Settings) -> None:
@@ -43,8 +44,9 @@ def test_events_over_http_are_selected_by_their_name(settings: Settings) -> None
     assert _names(settings, "events") == ["kafka", "events"]
 
 
-def test_nifi_is_selected_by_its_name(settings: Settings) -> None:
-    assert _names(settings, "nifi") == ["kafka", "nifi"]
+@pytest.mark.parametrize("name", ["nifi", "flume"])
+def test_another_way_in_is_selected_by_its_name(settings: Settings, name: str) -> None:
+    assert _names(settings, name) == ["kafka", name]
 
 
 def test_an_unknown_service_is_refused_with_the_known_ones(settings: Settings) -> None:
@@ -72,7 +74,7 @@ def test_a_wave_needs_only_those_before_it(settings: Settings) -> None:
         ["airflow-api-server", "flink-job-manager", "kafka", "mlflow", "redis"],
         [
             *("airflow-dag-processor", "airflow-scheduler", "airflow-triggerer"),
-            *("events", "flink-task-manager", "model-server", "nifi", "stream"),
+            *("events", "flink-task-manager", "flume", "model-server", "nifi", "stream"),
         ],
         ["flink-jobs"],
     ]
