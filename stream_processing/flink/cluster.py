@@ -10,7 +10,7 @@ import httpx
 from tidemill.config.errors import TerminalError, TransientError
 from tidemill.config.settings import Settings
 
-TIMEOUT_S = 10.0
+TIMEOUT_S = 30.0
 POLL_S = 0.3
 ENDED = frozenset({"FAILED", "CANCELED", "FINISHED", "SUSPENDED"})
 LATE = "numLateRecordsDropped"
@@ -97,11 +97,18 @@ class Cluster:
         trigger = self._ask("POST", f"/jobs/{job_id}/{action}", json={directory: target})["request-id"]
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
-            answer = self._get(f"/jobs/{job_id}/savepoints/{trigger}")
-            if answer["status"]["id"] == "COMPLETED":
-                return _location(job_id, answer["operation"])
+            if operation := self._completed(job_id, trigger):
+                return _location(job_id, operation)
             time.sleep(POLL_S)
         raise SavepointError(f"job {job_id}: no savepoint after {timeout_s:.0f} s: see {self.url}/#/job/{job_id}")
+
+    def _completed(self, job_id: str, trigger: str) -> Mapping[str, Any] | None:
+        """How a savepoint ended; None while it is made, or while the manager is too busy with it to answer."""
+        try:
+            answer = self._get(f"/jobs/{job_id}/savepoints/{trigger}")
+        except ClusterAwayError:
+            return None
+        return answer["operation"] if answer["status"]["id"] == "COMPLETED" else None
 
     def cancel(self, job_id: str) -> None:
         """End the job where it is; its last checkpoint stays."""

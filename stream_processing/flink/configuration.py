@@ -84,9 +84,7 @@ def cluster_configuration(settings: Settings) -> Mapping[str, str | int]:
         "taskmanager.bind-host": host,
         "taskmanager.numberOfTaskSlots": settings.flink.slots,
         "taskmanager.cpu.cores": str(float(settings.flink.slots)),
-        # Flink's ten seconds are too few for a laptop that starts a whole stack at once.
-        "pekko.startup-timeout": "2 min",
-        "pekko.ask.timeout": "1 min",
+        "pekko.ask.timeout": "1 min",  # ten seconds are too few on a laptop that starts a whole stack at once
         "state.backend.type": "rocksdb",  # on disk: the number of open windows does not fill the heap
         "env.java.opts.all": " ".join(JAVA_OPTIONS),
         **TaskManagerMemory.of(settings.flink.task_manager_mb).configuration(),

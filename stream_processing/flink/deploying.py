@@ -5,7 +5,7 @@ import uuid
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from stream_processing.flink.cluster import ENDED, POLL_S, Cluster, SavepointError
+from stream_processing.flink.cluster import ENDED, POLL_S, Cluster, ClusterAwayError, SavepointError
 from stream_processing.flink.configuration import savepoints
 from stream_processing.flink.deployments import ATTEMPTS, Deployment, alone_with, deployment, record
 from stream_processing.flink.job import Job
@@ -170,16 +170,24 @@ def _is_alive(cluster: Cluster, current: Deployment) -> bool:
 
 def _wait_running(cluster: Cluster, job: str, job_id: str) -> None:
     deadline = time.monotonic() + RUNNING_S
-    while (state := cluster.state(job_id)) != "RUNNING":
-        failure = cluster.failure(job_id) if state not in {"UNKNOWN", "INITIALIZING"} else ""
+    while (state := _answered(cluster, job_id)) != "RUNNING":
         if state in ENDED or time.monotonic() > deadline:
+            failure = cluster.failure(job_id) if state not in {"UNKNOWN", "INITIALIZING"} else ""
             raise DeployError(f"{job} is {state} after it was submitted: {failure or 'no reason given'}")
         time.sleep(POLL_S)
 
 
 def _wait_ended(cluster: Cluster, job_id: str) -> None:
     deadline = time.monotonic() + RUNNING_S
-    while cluster.state(job_id) not in {*ENDED, "UNKNOWN"}:
+    while _answered(cluster, job_id) not in {*ENDED, "UNKNOWN"}:
         if time.monotonic() > deadline:
             raise SavepointError(f"job {job_id} does not end: see {cluster.url}/#/job/{job_id}")
         time.sleep(POLL_S)
+
+
+def _answered(cluster: Cluster, job_id: str) -> str:
+    """Its state, or that the manager, busy with what it was asked for, does not tell it in time."""
+    try:
+        return cluster.state(job_id)
+    except ClusterAwayError:
+        return "NOT TOLD"

@@ -65,11 +65,12 @@ def _job(
     job = known.get(str(deployment.job_id))
     if job is None:
         return JobOverview(name, description, "lost", deployment.job_id)
-    completed = cluster.last_checkpoint(job.job_id)
+    try:
+        completed, late = cluster.last_checkpoint(job.job_id), cluster.late(job.job_id)
+    except ClusterAwayError:  # it went away after it had told its jobs
+        return JobOverview(name, description, "cluster away", job.job_id)
     checkpoint = None if completed is None else _time(completed)
-    return JobOverview(
-        name, description, job.state, job.job_id, _time(job.started), checkpoint, cluster.late(job.job_id)
-    )
+    return JobOverview(name, description, job.state, job.job_id, _time(job.started), checkpoint, late)
 
 
 def _time(seconds: float) -> str:

@@ -28,6 +28,8 @@ LOGGING = Path(__file__).resolve().parent / "flink-log4j2.properties"
 JOB_MANAGER, TASK_MANAGER, JOBS = "flink-job-manager", "flink-task-manager", "flink-jobs"
 MAKE_FLINK = "make setup-flink" if IS_CLONE else "tidemill setup flink"
 """What a person runs to have Flink's environment and jars made."""
+PATIENT = "-Dpekko.remote.classic.startup-timeout=120s"
+"""Ten seconds are too few on a busy machine. Flink's ``pekko.startup-timeout`` sets a key that Pekko does not read."""
 
 
 def services(settings: Settings) -> tuple[Service, ...]:
@@ -110,7 +112,7 @@ def _java(settings: Settings, service: str, options: tuple[str, ...], program: s
     temporary = Folders.of(settings).temporary(service)
     logging = f"-Dlog4j.configurationFile={LOGGING}"
     command = (
-        *(java_binary(), *options, "-XX:+UseG1GC", "-XX:+ExitOnOutOfMemoryError", *JAVA_OPTIONS, logging),
+        *(java_binary(), *options, "-XX:+UseG1GC", "-XX:+ExitOnOutOfMemoryError", *JAVA_OPTIONS, PATIENT, logging),
         *(f"-Djava.io.tmpdir={temporary}", "-cp", classes, program),
         *("--configDir", str(configuration_folder(settings)), "-D", f"io.tmp.dirs={temporary}"),
     )
