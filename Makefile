@@ -107,8 +107,8 @@ test: setup ## set up and pass all tests
 test-unit: setup ## tests without a JVM or a server
 	.venv/bin/pytest tests/unit --numprocesses=2 --dist=worksteal
 
-test-integration: setup-flink ## tests on the real Kafka, Spark, Flink, Redis, MLflow and Feast
-	.venv/bin/pytest tests/integration -m "not matrix and not attack and not ingestion" --numprocesses=2 --dist=loadfile
+test-integration: setup-flink setup-flume ## tests on the real Kafka, Spark, Flink, Redis, MLflow, Feast and Flume
+	.venv/bin/pytest tests/integration -m "not matrix and not attack" --numprocesses=2 --dist=loadfile
 
 test-matrices: setup ## the integration tests' matrices in full: CI tries some cases of each
 	.venv/bin/pytest tests/integration -m "matrix and not ingestion"

@@ -26,7 +26,7 @@ from tests.integration.ingestion_layer.http.event_server import (
 from tests.integration.own_broker import OwnBroker, own_broker
 from tidemill.config import Settings
 
-pytestmark = pytest.mark.ingestion
+pytestmark = [pytest.mark.ingestion, pytest.mark.matrix]
 
 CLIENTS = 4
 BATCHES = 100
