@@ -28,10 +28,14 @@ class ChallengerFigures:
 
 @dataclass(frozen=True)
 class Spread:
-    """Answers in each cell of the scores, as they were expected and as they came: of one model."""
+    """Answers in each cell of the scores, as they were expected and as they came: of one model.
+
+    ``independent`` is how many answers about as many entities tell at least as much as those that came; None: all do.
+    """
 
     expected: Sequence[float] = ()
     counted: Sequence[int] = ()
+    independent: float | None = None
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ BEYOND_P95 = 0.05
 CHAMPIONS_P95 = 1.25
 """A challenger may take so many times as long as the champion, over the budget too: a slow server is not its fault."""
 LEAST_SCORES = 100
-"""As few, on either side, make no distribution."""
+"""As few, on either side, make no distribution; answers about one entity hang together, and count as fewer."""
 
 
 @dataclass(frozen=True)
@@ -107,10 +107,13 @@ def scores(guards: Guards, figures: Figures) -> Iterator[Breach]:
 
 
 def _apart(spread: Spread) -> tuple[float, float] | None:
-    """The PSI and the p-value; None where there are too few scores to tell."""
-    if len(spread.expected) < 2 or min(sum(spread.expected), sum(spread.counted)) < LEAST_SCORES:
+    """The PSI and the p-value; None where there are too few scores to tell, or of too few entities."""
+    came = sum(spread.counted)
+    independent = came if spread.independent is None else spread.independent
+    if len(spread.expected) < 2 or min(sum(spread.expected), independent) < LEAST_SCORES:
         return None
-    cells = Cells(np.asarray(spread.expected, dtype=np.float64), np.asarray(spread.counted, dtype=np.float64))
+    counted = np.asarray(spread.counted, dtype=np.float64) * (independent / came)
+    cells = Cells(np.asarray(spread.expected, dtype=np.float64), counted)
     return psi(cells), homogeneity_p_value(cells)
 
 

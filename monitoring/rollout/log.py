@@ -60,7 +60,10 @@ class StepLog:
         return ChallengerFigures(int(answers), int(failed), int(timed), int(slow), slow_ms, p95_ms)
 
     def spread(self, arm: str, cells: Expected | None) -> Spread:
-        """The scored answers of an arm (``CHAMPION`` or ``CHALLENGER``) in the cells; without cells none."""
+        """The scored answers of an arm (``CHAMPION`` or ``CHALLENGER``) in the cells; without cells none.
+
+        As many independent ones tell at least as much: Kish (1965), for answers about one entity that are all alike.
+        """
         if cells is None:
             return Spread()
         scored = f"FROM answers WHERE {arm} AND NOT failed AND NOT is_unscored"
@@ -68,11 +71,14 @@ class StepLog:
             query = f"SELECT list_position($classes, decision) - 1 AS cell, count(*) {scored} GROUP BY cell"
             rows = self._rows(query, classes=list(cells.classes))
         else:
+            scored = f"{scored} AND said IS NOT NULL"
             above = "len(list_filter($edges, lambda edge: said >= edge))"
-            query = f"SELECT {above} AS cell, count(*) {scored} AND said IS NOT NULL GROUP BY cell"
+            query = f"SELECT {above} AS cell, count(*) {scored} GROUP BY cell"
             rows = self._rows(query, edges=list(cells.edges))
         counted = dict(rows)
-        return Spread(cells.rows, [int(counted.get(cell, 0)) for cell in range(len(cells.rows))])
+        kish = "SELECT coalesce(sum(answers) ** 2 / sum(answers ** 2), 0)"
+        ((independent,),) = self._rows(f"{kish} FROM (SELECT count(*) AS answers {scored} GROUP BY entity_id)")
+        return Spread(cells.rows, [int(counted.get(cell, 0)) for cell in range(len(cells.rows))], float(independent))
 
     def _rows(self, query: str, **values: Any) -> list[tuple[Any, ...]]:
         rows: list[tuple[Any, ...]] = self._connection.execute(
@@ -99,7 +105,7 @@ ANSWERS = f"""
                 AND coalesce(model_id, '') = $challenger_model AS {CHALLENGER},
             coalesce(challenger_failed, false) AS failed,
             list_has_any(degraded, {list(UNSCORED)!r}) AS is_unscored,
-            ms, decision, coalesce(score, value) AS said
+            ms, decision, coalesce(score, value) AS said, entity_id
         FROM (SELECT * {{missing}} FROM log)
         WHERE use_case = $use_case AND event_month >= $month AND event_time >= $since AND epoch IN $epochs
     )

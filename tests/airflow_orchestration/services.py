@@ -21,6 +21,7 @@ class Services:
         self._settings = settings
         self._folder = folder
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._orphans: list[psutil.Process] = []
 
     def start(self, *names: str) -> None:
         """Starts those named, all if none is, and waits until all are healthy."""
@@ -35,18 +36,20 @@ class Services:
     def kill(self, name: str, *, with_children: bool) -> None:
         """Ends a service with SIGKILL: it alone, or with all the processes that it has started."""
         process = self._processes.pop(name)
-        started = psutil.Process(process.pid).children(recursive=True) if with_children else []
+        started = psutil.Process(process.pid).children(recursive=True)
         process.kill()
         process.wait()
-        for child in started:
-            with suppress(psutil.NoSuchProcess):
-                child.kill()
+        if with_children:
+            _end_all(started)
+        else:
+            self._orphans += started
 
     def stop(self) -> None:
         for process in self._processes.values():
             process.terminate()
         for process in self._processes.values():
             _end(process)
+        _end_all(self._orphans)
 
     def _wait_healthy(self) -> None:
         deadline = time.monotonic() + READY_TIMEOUT_S
@@ -74,3 +77,10 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+
+
+def _end_all(processes: list[psutil.Process]) -> None:
+    """psutil knows a process by its id and the time it was made, so no other one is ended."""
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import click
 
+from tidemill.config import Settings
+
 
 @click.command(name="demo-loop")
 @click.option(
@@ -14,26 +16,24 @@ import click
     show_default=True,
     help="Folder that becomes the loop's project; not one that has a loop.",
 )
-@click.option("--down", "stop_after", is_flag=True, help="Stop the stack at the end.")
+@click.option("--down", "stop_after", is_flag=True, help="Stop the stack at the end, however it ends.")
 def command(path: Path, stop_after: bool) -> None:
     """Let behaviour change under a served model, and watch the loop close; then a bad model is taken back.
 
     The exit status is 0 only if all of it happened.
     """
+    from tidemill.config import load_settings
+    from tidemill.demo.ending import stack_ends
     from tidemill.demo.loop.project import enter, make
 
     enter(make(path))
-    _run()
-    if stop_after:
-        from tidemill.config import load_settings
-        from tidemill.stack.down import down
-
-        down(load_settings())
+    settings = load_settings()
+    with stack_ends(settings, stop_after):
+        _run(settings)
 
 
-def _run() -> None:
+def _run(settings: Settings) -> None:
     from monitoring.control import control_store
-    from tidemill.config import load_settings
     from tidemill.demo.loop.asking import Asker
     from tidemill.demo.loop.plan import make_plan
     from tidemill.demo.loop.project import USE_CASE
@@ -43,7 +43,6 @@ def _run() -> None:
     from tidemill.demo.loop.watch import Watch
     from tidemill.demo.runner import run_steps
 
-    settings = load_settings()
     plan = make_plan(settings, datetime.now(UTC).date())
     with control_store(settings) as store, Asker(settings.serving.url, USE_CASE) as asker:
         timeline = Timeline(Watch(settings, store, USE_CASE).news)

@@ -35,7 +35,7 @@ class Answered:
 
 @dataclass
 class Load:
-    """``answers`` in the order they came; ``troubles`` are the moments at which the server was not there."""
+    """``answers`` in the order they came; ``troubles`` are the moments at which the server was not there, or not ready."""
 
     url: str
     name: str
@@ -71,14 +71,12 @@ class Load:
         body = {"instances": [{"customer_id": customer}]}
         deadline = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline:
-            try:
-                answer = client.post("/predict/churn", json=body, headers={"x-request-id": request_id})
-            except httpx.TransportError:
-                self.troubles.append(time.monotonic())
-                time.sleep(PAUSE_S)
-                continue
-            self.answers.append(_answered(request_id, customer, answer))
-            return
+            answer = _asked(client, body, request_id)
+            if answer is not None and answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                self.answers.append(_answered(request_id, customer, answer))
+                return
+            self.troubles.append(time.monotonic())
+            time.sleep(PAUSE_S)
         self.answers.append(Answered(request_id, customer, NEVER))
 
 
@@ -87,3 +85,11 @@ def _answered(request_id: str, customer: str, answer: httpx.Response) -> Answere
         return Answered(request_id, customer, answer.status_code)
     row = answer.json()["predictions"][0]
     return Answered(request_id, customer, answer.status_code, row["arm"], row["version"], row["score"])
+
+
+def _asked(client: httpx.Client, body: object, request_id: str) -> httpx.Response | None:
+    """What was answered; None where nobody listens."""
+    try:
+        return client.post("/predict/churn", json=body, headers={"x-request-id": request_id})
+    except httpx.TransportError:
+        return None

@@ -70,6 +70,12 @@ def test_scores_trip_when_they_are_apart_from_the_replay_and_the_champions_are_n
     assert said(figures) == (["score_distribution"] if trips else [])
 
 
+@pytest.mark.parametrize(("independent", "trips"), [(12.0, False), (99.0, False), (150.0, True)])
+def test_many_scores_of_few_entities_are_few_scores(independent: float, trips: bool) -> None:
+    figures = Figures(scores=Spread(EXPECTED, APART, independent))
+    assert said(figures) == (["score_distribution"] if trips else [])
+
+
 def test_the_live_metric_trips_on_its_evidence() -> None:
     worse = Contest(500, 60, 55, 0.2, worse=5.0)
     assert said(Figures(contest=worse)) == ["live_metric"]
