@@ -152,6 +152,29 @@ def table_of(declared: GoldTable) -> Table:
 
 OWN_GOLD = (
     Table(
+        name="gold/data_quality",
+        description="how each date of a table is, against each of its expectations: the newest judgement of it",
+        columns=_columns(
+            "table_name STRING",
+            "event_date DATE",
+            "suite STRING",
+            "suite_digest STRING",
+            "expectation STRING",
+            "kind STRING",
+            "severity STRING",
+            "outcome STRING",
+            "observed DOUBLE?",
+            "low DOUBLE?",
+            "high DOUBLE?",
+            "rows BIGINT",
+            "why STRING?",
+            "source_version BIGINT",
+            "judged_at TIMESTAMP",
+        ),
+        keys=("table_name", "event_date", "suite", "expectation"),
+        partition_by=("table_name",),
+    ),
+    Table(
         name="gold/feature_consistency",
         description="how often the features of logged predictions were those of the lake, a feature and period",
         columns=_columns(

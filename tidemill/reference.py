@@ -18,6 +18,7 @@ OF_THE_MACHINE = {
     "platform_environment": "`.venv` of a clone; else the one this runs in",
     "spark.jars": "`.jars/spark` of a clone; else in the cache",
     "airflow.environment": "`.venv-airflow` of a clone; else in the cache",
+    "flink.environment": "`.venv-flink` of a clone; else in the cache",
 }
 """Defaults that differ between machines, in words."""
 CONFIGURATION = """\

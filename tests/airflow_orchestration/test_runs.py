@@ -22,7 +22,7 @@ from tidemill.airflow_client import AirflowClient, DagRun, DagRunFailedError
 from tidemill.commands import dags
 from tidemill.config.settings import REPO, Settings
 
-GOLD_TABLES = ["daily_product_sales", "customer_daily"]
+GOLD_TABLES = ["daily_product_sales", "customer_daily", "sessions"]
 REFRESH = "lake refresh {}"
 # The schedule's newest time (``conftest`` sets it to yearly): after an older one, Airflow would make a run of this one.
 NEW_YEAR = f"{datetime.now(UTC).year}-01-01T00:00:00Z"
@@ -194,11 +194,35 @@ def test_a_request_is_worked_off_stage_by_stage_by_its_token(platform: PlatformD
     ended.raise_for_failure()
     assert platform.command_lines() == [
         "retrain waiting churn --json",
+        "quality run --use-case churn",
         f"retrain claim churn --holder retrain_churn {ended.run_id} --json",
         *(f"retrain {stage} churn {STAGE}" for stage in ("train", "evaluate", "gate", "promote")),
     ]
     assert client.returned(ended, "promote")["state"] == "promoted"
     assert ended.tasks["keep_champion"] == "skipped"
+
+
+NOT_AS_EXPECTED = {"exit": 1, "stderr": ["tidemill: silver/transactions: not as expected"]}
+
+
+def test_data_that_is_not_as_expected_leaves_the_request_unclaimed(
+    platform: PlatformDouble, client: AirflowClient
+) -> None:
+    platform.answer(answers(passed=True, reasons=[]) | {"quality run": [NOT_AS_EXPECTED]})
+    ended = run(client, "retrain_churn")
+    assert (ended.state, ended.tasks["check_data"], ended.tasks["claim"]) == ("failed", "failed", "upstream_failed")
+    assert platform.command_lines() == ["retrain waiting churn --json", "quality run --use-case churn"]
+
+
+def test_a_silver_table_that_is_not_as_expected_makes_no_gold_and_is_not_handled(
+    silver: Path, platform: PlatformDouble, client: AirflowClient, api: AirflowApi
+) -> None:
+    platform.answer({"quality run": [NOT_AS_EXPECTED]})
+    ended = run(client, "lakehouse_gold")
+    assert ended.state == "failed"
+    assert [ended.tasks[name] for name in GOLD_TABLES] == ["upstream_failed", "upstream_failed"]
+    assert platform.command_lines() == ["quality run silver/transactions"]
+    assert handled_commits(api, "lakehouse_gold") is None
 
 
 def test_a_model_that_fails_a_gate_leaves_the_champion_and_the_run_says_why(
@@ -227,7 +251,7 @@ def test_a_run_that_another_was_faster_than_is_skipped(platform: PlatformDouble,
     platform.answer(answers(passed=True, reasons=[]) | {"retrain claim": [{"stdout": ['{"request_id": null}']}]})
     ended = run(client, "retrain_churn")
     assert (ended.state, ended.tasks["claim"], ended.tasks["train"]) == ("success", "skipped", "skipped")
-    assert [line.split()[1] for line in platform.command_lines()] == ["waiting", "claim"]
+    assert [line.split()[1] for line in platform.command_lines()] == ["waiting", "run", "claim"]
 
 
 def test_a_stage_that_was_overtaken_fails_the_run_at_once(platform: PlatformDouble, client: AirflowClient) -> None:

@@ -20,6 +20,7 @@ from tidemill.config.formats import (
     Cron,
     DatabaseUrl,
     Executor,
+    FilesOfTopics,
     Host,
     HostPort,
     HostPorts,
@@ -37,7 +38,7 @@ from tidemill.config.project import Project, find_project, read_project
 __all__ = ["REPO", "ConfigError", "Settings", "load_settings", "load_with_origin"]
 
 PROFILES = Path(__file__).resolve().parent
-PATHS = ("home", "platform_environment", "spark.jars", "airflow.environment")
+PATHS = ("home", "platform_environment", "spark.jars", "airflow.environment", "flink.environment", "nifi.java_home")
 UNION_MEMBERS = ("constrained-int", "int", "literal['auto']")
 """What pydantic adds to the place of an error in a value that may be one of several types."""
 
@@ -111,6 +112,21 @@ class Stream(Section):
     driver_memory_mb: int = Field(2048, ge=512)
 
 
+class Events(Section):
+    """The server that takes events over HTTP; off unless it is asked for."""
+
+    url: HttpUrl = Field("http://127.0.0.1:8085", description="where it listens")
+    allowed_origins: list[str] = Field(
+        default_factory=list, description="of web pages whose scripts may send, such as https://shop.example; * for any"
+    )
+    max_body_bytes: int = Field(4_000_000, ge=1)
+    queue_mb: int = Field(64, ge=1, description="of bodies that the broker has not acknowledged; beyond it: 429")
+    acknowledge_timeout_s: float = Field(10.0, ge=1, description="for the broker to acknowledge; after it: 503")
+    body_timeout_s: float = Field(30.0, gt=0, description="for a body to arrive; after it: 408")
+    keep_alive_s: float = Field(75.0, gt=0, description="a connection without a request stays open so long")
+    receipt_days: int = Field(30, ge=1, description="a key of a batch of lines is known so long")
+
+
 class Schedules(Section):
     """When each DAG runs: cron expressions, in UTC."""
 
@@ -141,6 +157,57 @@ class Airflow(Section):
     retry_delay_s: float = Field(30.0, gt=0, description="before a failed task's second try; then doubled each time")
     database: DatabaseUrl = Field("sqlite:///{home}/airflow/airflow.db", description="SQLAlchemy URL")
     schedules: Schedules = Schedules()
+
+
+class Flink(Section):
+    """The cluster that finds sessions and patterns; off unless it is asked for, or a job is deployed."""
+
+    url: HttpUrl = Field("http://127.0.0.1:8081", description="of the web pages and the REST API of the job manager")
+    rpc_port: int = Field(6123, ge=1, le=65535, description="where task managers find the local job manager")
+    environment: Path = Field(
+        default_factory=installation.flink_environment, description="folder of Flink's own Python environment"
+    )
+    job_manager_mb: int = Field(768, ge=512, description="memory of the local job manager")
+    task_manager_mb: int = Field(1280, ge=1024, description="memory of the local task manager")
+    slots: int = Field(2, ge=1, description="of the local task manager: jobs times parallelism that it can run")
+    parallelism: int = Field(1, ge=1, description="of a job")
+    state: Place = Field("{home}/flink", description="folder of checkpoints and savepoints, which all managers share")
+    checkpoint_s: float = Field(10.0, gt=0, description="how often a job notes where it is")
+    watch_s: float = Field(2.0, gt=0, description="how often it is looked whether each deployed job runs")
+    kafka_options: dict[str, str] = Field(
+        default_factory=dict, description="extra options of Flink's Kafka clients (security.protocol, ...)"
+    )
+
+
+class Nifi(Section):
+    """Optional flows from partners' files and servers into Kafka; off unless it is asked for."""
+
+    url: HttpUrl = Field("http://127.0.0.1:8082", description="of NiFi's web pages")
+    management_port: int = Field(8083, ge=1024, le=65535, description="where NiFi tells programs whether it is well")
+    receiver_port: int = Field(8084, ge=1, le=65535, description="where it takes batches over HTTP")
+    java_home: Path | None = Field(
+        None,
+        description="of its Java, 21 or newer; none: JAVA_HOME or PATH if it is new enough, else one installed here",
+    )
+    heap_mb: int = Field(768, ge=512, le=1536, description="of its JVM; its Python processes come on top")
+    pages: dict[str, HttpUrl] = Field(default_factory=dict, description="that are polled: their URLs by mapping")
+    poll_s: float = Field(60.0, gt=0, description="how often a page is asked for what is new")
+    inbox: Place = Field(
+        "{home}/inbox", description="where partners put files, into a folder a mapping; {home} is replaced"
+    )
+
+
+class Flume(Section):
+    """The agent that tails log files of JSON lines into topics; off unless it is asked for."""
+
+    files: FilesOfTopics = Field(
+        default_factory=dict, description="by topic the files to tail, as /var/log/shop/clicks.jsonl*; rotated ones too"
+    )
+    capacity: int = Field(100_000, ge=1_000, description="lines of a topic that wait for the broker in its channel")
+    heap_mb: int = Field(256, ge=128)
+    kafka_options: dict[str, str] = Field(
+        default_factory=dict, description="extra options of its Kafka producer (security.protocol, ...)"
+    )
 
 
 class Control(Section):
@@ -234,7 +301,11 @@ class Settings(Section):
     lake: Lake = Lake()
     spark: Spark = Spark()
     stream: Stream = Stream()
+    events: Events = Events()
     airflow: Airflow = Airflow()
+    flink: Flink = Flink()
+    nifi: Nifi = Nifi()
+    flume: Flume = Flume()
     control: Control = Control()
     drift: Drift = Drift()
     feast: Feast = Feast()

@@ -47,9 +47,9 @@ def send(broker: OwnBroker) -> Send:
 
 
 @contextmanager
-def streaming(spark: SparkSession, lake: Settings) -> Iterator[None]:
-    """Both queries of the topic; what was in Kafka before has gone through them when the block is left."""
-    bronze, silver = start_bronze(spark, lake, TOPIC), start_silver(spark, SilverIdentities(TOPIC, lake))
+def streaming(spark: SparkSession, lake: Settings, topic: str = TOPIC) -> Iterator[None]:
+    """Both queries of ``topic``; what was in Kafka before has gone through them when the block is left."""
+    bronze, silver = start_bronze(spark, lake, topic), start_silver(spark, SilverIdentities(topic, lake))
     try:
         yield
         bronze.processAllAvailable()

@@ -186,7 +186,7 @@ def test_a_table_is_found_by_its_name_with_or_without_its_layer(folder: Path, pr
 
 def test_a_folder_with_gold_alone_is_no_use_case() -> None:
     platform = Project()
-    assert list(platform.gold_files()) == ["customer_daily", "daily_product_sales"]
+    assert list(platform.gold_files()) == ["customer_daily", "daily_product_sales", "sessions"]
     assert "shop" not in platform.use_cases()
 
 
