@@ -14,7 +14,7 @@ from tidemill.contracts.checker import Checker, Event, Reason, Rejection, checke
 from tidemill.contracts.json_text import parse
 from tidemill.contracts.registry import Contract, NoKeyError, contract
 
-UNREADABLE = ": it killed or hung what read it, so only a fix can make an event of it"
+UNREADABLE = "it killed or hung what read it: only a fix can make it an event"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -81,9 +81,7 @@ class Judge:
         if self.fix is not None:
             return self._fixed(self.fix, origin, row)
         if row["reason"] == Reason.UNPROCESSABLE:
-            return Judged(
-                origin, Reason.UNPROCESSABLE, "it killed or hung what read it: only a fix can make it an event"
-            )
+            return Judged(origin, Reason.UNPROCESSABLE, UNREADABLE)
         return self._as_it_is(origin, row["key"], row["value"])
 
     def _as_it_is(self, origin: Origin, key: bytes | None, value: bytes | None) -> Judged:

@@ -142,26 +142,32 @@ class Case:
         failed: int = 0,
         shift: float = 0.0,
         at: datetime | None = None,
+        about: str | None = None,
     ) -> None:
-        """``count`` answers of ``model``; the first ``failed`` were the challenger's to give, and it could not."""
+        """``count`` answers of ``model``; the first ``failed`` were the challenger's to give, and it could not.
+
+        Each is about a customer of its own unless they are all ``about`` one.
+        """
         rows = self.rows(count)
         scores = np.clip(model.scores(rows) + shift, 0.0, 1.0)
         begin = at or self.clock.now
         said = [
-            self._answer(model, row, float(score), begin + timedelta(milliseconds=number))
+            self._answer(model, row, float(score), begin + timedelta(milliseconds=number), about)
             | {"arm": arm, "epoch": epoch, "ms": ms, "challenger_failed": number < failed if failed else None}
             for number, (row, score) in enumerate(zip(rows, scores, strict=True))
         ]
         self.write(said)
 
-    def _answer(self, model: Model, row: NDArray[np.float64], score: float, at: datetime) -> dict[str, Any]:
+    def _answer(
+        self, model: Model, row: NDArray[np.float64], score: float, at: datetime, about: str | None
+    ) -> dict[str, Any]:
         number = next(self.numbers)
         identity = model.version.identity
         return logged(
             self.name,
             f"e{number}",
             at,
-            {"customer_id": f"c{number}"},
+            {"customer_id": about or f"c{number}"},
             score=score,
             decision="churns" if score >= model.spec.threshold else "stays",
             model_version=model.version.version,

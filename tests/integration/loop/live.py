@@ -32,6 +32,7 @@ class Live:
     server: ModelServer
     case: Case
     follow_s: list[float] = field(default_factory=list)
+    policy: Mapping[str, Any] = field(default_factory=lambda: CANARY)
 
     @contextmanager
     def load(self) -> Iterator[Load]:
@@ -45,13 +46,13 @@ class Live:
     def conduct(self) -> str:
         """What one step did, after everything that is logged by now has landed."""
         land(self.backends.settings)
-        done = conduct(self.case, **CANARY)
+        done = conduct(self.case, **self.policy)
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
 
     def refused(self) -> str:
         """The end of what a step said that could not be done."""
-        done = conduct(self.case, **CANARY)
+        done = conduct(self.case, **self.policy)
         assert done.returncode == 1, done.stdout
         return done.stderr.strip().splitlines()[-1]
 

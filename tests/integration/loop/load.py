@@ -35,7 +35,7 @@ class Answered:
 
 @dataclass
 class Load:
-    """``answers`` in the order they came; ``troubles`` are the moments at which the server was not there, or not ready."""
+    """``answers`` in the order they came; ``troubles``: the moments at which the server was not there, or not ready."""
 
     url: str
     name: str

@@ -40,6 +40,18 @@ def test_only_answers_of_these_models_under_this_epoch_count(case: Case) -> None
     assert sum(found.champion_scores.counted) == 40
 
 
+def test_answers_about_one_customer_count_as_fewer_scores(case: Case) -> None:
+    work = case.work()
+    case.say(case.champion(), 30, at=case.clock.now - HOUR)
+    challenger = case.model()
+    epoch = begin(work, challenger.version, "better").epoch
+    case.say(challenger, 24, arm="challenger", epoch=epoch)
+    case.say(challenger, 16, arm="challenger", epoch=epoch, about="c0")
+    found = measure(work, now(case)).scores
+    assert sum(found.counted) == 40
+    assert found.independent == pytest.approx(40 * 40 / (24 * 1 + 16 * 16))
+
+
 @pytest.mark.matrix
 def test_where_the_champion_answers_nobody_its_latency_is_that_of_the_whole_rollout(case: Case) -> None:
     champion, work = case.champion(), case.work(steps=[10, 100])
