@@ -31,7 +31,7 @@ class Origin:
 
     @property
     def text(self) -> str:
-        """As the header has it; neither a topic's name nor its id may have a slash."""
+        """As the header has it; a topic's name has no slash, its id (base64) may have some."""
         return f"{self.topic}/{self.topic_id}/{self.generation}/{self.partition}/{self.offset}"
 
     @property
@@ -59,7 +59,8 @@ class Origin:
     @classmethod
     def _parsed(cls, value: bytes) -> Self | None:
         try:
-            topic, topic_id, *numbers = value.decode().split("/")
+            topic, rest = value.decode().split("/", 1)
+            topic_id, *numbers = rest.rsplit("/", 3)
             generation, partition, offset = map(int, numbers)
         except ValueError:
             return None

@@ -26,7 +26,8 @@ from tidemill.contracts import checker, contract, event
 from tidemill.contracts.checker import Event
 
 TOPIC = "shop.transaction.v1"
-TOPIC_ID = "aTopicIdOf22Characters"
+TOPIC_ID = "aTopic/IdOf/22+Letters"
+"""The broker's ids are base64: every third or so has a slash."""
 AT = datetime(2024, 5, 2, 12, tzinfo=UTC)
 
 
