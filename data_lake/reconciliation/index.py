@@ -21,7 +21,8 @@ from data_lake.reconciliation.values import Compared, SentValues, digest_of
 from data_lake.tables import FIRST_GENERATION
 from data_lake.topic_starts import TopicStart
 from ingestion_layer.kafka.offsets import Offsets
-from tidemill.config.settings import Settings, Stream
+from tidemill.config.sections import Stream
+from tidemill.config.settings import Settings
 from tidemill.contracts.checker import checker
 from tidemill.contracts.registry import contract
 
