@@ -18,6 +18,7 @@ from data_lake.reconciliation.content import content
 from data_lake.reconciliation.differences import find_differences
 from data_lake.reconciliation.judge import COLUMNS, Judge, Place
 from data_lake.reconciliation.values import Compared, SentValues, digest_of
+from data_lake.table import Table
 from data_lake.tables import FIRST_GENERATION
 from data_lake.topic_starts import TopicStart
 from ingestion_layer.kafka.offsets import Offsets
@@ -132,7 +133,7 @@ def topic_index(
             connection.close()
 
 
-def _tables(topic: str) -> dict[str, tables.Table]:
+def _tables(topic: str) -> dict[str, Table]:
     return {"bronze": tables.bronze(topic), "quarantine": tables.quarantine(topic), "silver": tables.silver(topic)}
 
 
