@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import orjson
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
 
 from ingestion_layer.kafka.offsets import topic_offsets
 from tidemill.config import Settings
@@ -20,12 +20,15 @@ Data = dict[str, Any]
 
 
 def send(settings: Settings, topic: str, events: Iterable[Event]) -> None:
-    """Send ``events`` as they are, in their order in each partition, and wait for the acknowledgements."""
+    """Send ``events`` as they are, in their order in each partition, and wait until the broker has each of them."""
+    refused: list[KafkaError] = []
     producer = Producer({"bootstrap.servers": settings.kafka.bootstrap_servers, "partitioner": "murmur2_random"})
     for event in events:
-        producer.produce(topic, orjson.dumps(event), contract(topic).key(event["data"]))
+        key = contract(topic).key(event["data"])
+        producer.produce(topic, orjson.dumps(event), key, on_delivery=lambda error, _: error and refused.append(error))
         producer.poll(0)
-    assert producer.flush(60) == 0
+    assert producer.flush(PATIENCE_S) == 0
+    assert refused == []
 
 
 class Topic:

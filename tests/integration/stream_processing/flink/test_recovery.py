@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from ingestion_layer.kafka.topics import ensure_topics
 from stream_processing.flink.cluster import Cluster
 from stream_processing.flink.deployments import deployment
 from stream_processing.flink.overview import overview
@@ -35,10 +36,11 @@ pytestmark = [pytest.mark.ingestion, pytest.mark.matrix, pytest.mark.timeout(3_6
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
-    """The settings of a stack with Flink and what it needs."""
+    """The settings of a stack with Flink and what it needs, whose topics are made."""
     settings = settings_on_free_ports(tmp_path_factory.mktemp(NAME))
     try:
         tidemill(settings, "up", "flink")
+        ensure_topics(settings)
         yield settings
     finally:
         down(settings)
