@@ -21,6 +21,7 @@ LINE_BYTES = MAX_MESSAGE_BYTES - 64 * 1024
 BEHIND_BYTES = 1_000_000
 """So much of a file that is not read yet is told: less is what a busy log grows by between two looks."""
 POSITIONS_S = 1.0
+NOT_COMPRESSED = r"(?!.*\.(?:gz|bz2|xz|zst|zip)$)"
 
 AGENT = """\
 agent.sources = {sources}
@@ -122,8 +123,11 @@ def _flow(settings: Settings, name: str, topic: str, pattern: Path) -> str:
 
 
 def file_expression(pattern: str) -> str:
-    """The regular expression of Java that matches the names that ``pattern`` does; ``*`` is any text, ``?`` any one."""
-    return "".join({"*": ".*", "?": "."}.get(character, re.escape(character)) for character in pattern)
+    """The regular expression of Java for the names that ``pattern`` matches; ``*`` is any text, ``?`` any one.
+
+    A log that was compressed after its rotation is no text any more, and is left alone.
+    """
+    return NOT_COMPRESSED + "".join({"*": ".*", "?": "."}.get(character, re.escape(character)) for character in pattern)
 
 
 def probe(settings: Settings, since: float) -> None:

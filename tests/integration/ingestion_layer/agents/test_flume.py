@@ -1,5 +1,6 @@
 """The real agent on a log that grows and is rotated: it is killed, the broker goes away, and every line arrives."""
 
+import gzip
 import json
 import subprocess
 import threading
@@ -133,6 +134,7 @@ def test_lines_arrive_as_they_are_and_one_that_is_too_long_holds_up_none(
     whole = [b'{"a": "\xc3\xa9\xff"}', b'{"b": 1}\r', b"{}"]
     long = b'{"x": "' + b"y" * (flume.LINE_BYTES + 100_000) + b'"}'
     log = tmp_path / "logs" / "clicks.jsonl"
+    (tmp_path / "logs" / "clicks.jsonl.2.gz").write_bytes(gzip.compress(b'{"sent": "before"}\n'))
     log.write_bytes(b"\n".join([whole[0], long, *whole[1:], b'{"half": ']))
     agent.start()
     eventually(lambda: values(settings).total() == 4, "four lines")

@@ -54,7 +54,9 @@ def test_a_pattern_has_its_own_file_and_the_rotated_ones(name: str) -> None:
     assert re.fullmatch(flume.file_expression("clicks[1].jsonl*"), name)
 
 
-@pytest.mark.parametrize("name", ["clicks1.jsonl", "clicks[1]xjsonl", "a-clicks[1].jsonl"])
+@pytest.mark.parametrize(
+    "name", ["clicks1.jsonl", "clicks[1]xjsonl", "a-clicks[1].jsonl", "clicks[1].jsonl.2.gz", "clicks[1].jsonl-1.zst"]
+)
 def test_a_pattern_has_no_other_file(name: str) -> None:
     assert not re.fullmatch(flume.file_expression("clicks[1].jsonl*"), name)
 
