@@ -30,9 +30,9 @@ OUTAGE_S = 120
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
-    """Kafka and NiFi as `tidemill up nifi` starts them; a message may wait five seconds for its acknowledgement."""
+    """Kafka and NiFi as `tidemill up nifi` starts them; what is not acknowledged is tried again within the outage."""
     settings = settings_on_free_ports(tmp_path_factory.mktemp("killed"))
-    settings = settings.model_copy(update={"kafka": settings.kafka.model_copy(update={"delivery_timeout_s": 5.0})})
+    settings = settings.model_copy(update={"kafka": settings.kafka.model_copy(update={"delivery_timeout_s": 30.0})})
     started = up(settings, ["nifi"])
     assert started.ready == ("kafka", "nifi")
     yield settings
