@@ -135,8 +135,9 @@ test-e2e: setup ## kill things and count; run a project of a user's from a wheel
 test-troubles: setup ## replay people's troubles on one running stack, as a person would
 	.venv/bin/pytest tests/troubles -m "not attack"
 
+# In the order of the pages: a command may build on those before it.
 test-docs: ## run the commands of the docs against the stack a demo left running
-	.venv/bin/pytest tests/docs
+	.venv/bin/pytest tests/docs -p no:randomly
 
 demo: setup ## run the whole loop: SIZE=small|medium, SOURCE=simulator|online-retail FILE=..., KEEP=0 stops the stack
 	.venv/bin/tidemill demo --size $(SIZE) --source $(SOURCE) $(if $(FILE),--file $(FILE)) $(if $(filter 0,$(KEEP)),--down)

@@ -21,6 +21,8 @@ from tidemill.config.settings import Settings
 from tidemill.contracts.registry import contracts
 
 TIMEOUT_S = 15.0
+LED_S = 60.0
+"""The controller has made the topics: a broker on a busy machine comes to hear of them, if late."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,7 @@ def _wait_until_led(settings: Settings, admin: AdminClient, names: list[str]) ->
             future.result()
 
     if asked:
-        ask(settings, f"waiting for the leaders of {', '.join(names)}", list_all)
+        ask(settings, f"waiting for the leaders of {', '.join(names)}", list_all, patience_s=LED_S)
 
 
 def _configure(settings: Settings, admin: AdminClient, names: list[str]) -> None:
