@@ -105,8 +105,12 @@ def test_the_shops_tables_are_those_of_a_project_that_has_the_platforms_own(proj
     current_project.cache_clear()
     dag = dag_of(project)
     assert dag is not None
-    assert {"customer_daily", "daily_product_sales", "visits_daily"} < set(dag.task_ids)
-    assert dag.get_task("new_silver_commits").tables == ("silver/transactions", "silver/visits")
+    assert {"customer_daily", "daily_product_sales", "sessions", "visits_daily"} < set(dag.task_ids)
+    assert dag.get_task("new_silver_commits").tables == (
+        "silver/sessions",
+        "silver/transactions",
+        "silver/visits",
+    )
 
 
 def expect(project: Path, text: str) -> None:
