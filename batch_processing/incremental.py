@@ -16,7 +16,7 @@ from pyspark.errors.exceptions.captured import CapturedException
 from pyspark.sql import DataFrame, SparkSession
 
 from data_lake import commits
-from data_lake.tables import Table
+from data_lake.table import Table
 from tidemill.config.errors import TransientError
 from tidemill.config.settings import Settings
 

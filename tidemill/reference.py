@@ -24,7 +24,7 @@ OF_THE_MACHINE = {
 CONFIGURATION = """\
 # Configuration
 
-Made from `tidemill/config/settings.py` by `python -m tidemill.reference`.
+Made from `tidemill/config/sections.py` by `python -m tidemill.reference`.
 
 Later wins: the default, the profile's file (`TIDEMILL_PROFILE`, `local` or `cluster`), the project's `tidemill.toml`,
 the environment. A key `kafka.partitions` is `partitions` in the table `[kafka]` of a file, and

@@ -14,7 +14,8 @@ from data_lake import arrow, commits
 from data_lake.delta_rs import open_table
 from data_lake.expectations import Severity, Suite
 from data_lake.expectations.kinds import in_words
-from data_lake.tables import Table, table
+from data_lake.table import Table
+from data_lake.tables import table
 from tidemill.config.settings import Settings
 
 RESULTS = "gold/data_quality"

@@ -17,7 +17,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from data_lake.expectations.kinds import KINDS, Expectation, Freshness, Kind, Known
 from data_lake.gold import GoldTableError
-from data_lake.tables import Table, UnknownTableError, table
+from data_lake.table import Table
+from data_lake.tables import UnknownTableError, table
 from tidemill.config import strict_yaml
 from tidemill.config.errors import TerminalError, nearest
 from tidemill.config.project import current_project

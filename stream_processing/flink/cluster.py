@@ -1,5 +1,6 @@
 """The job manager's REST API (Flink's documentation, "REST API"), as far as it is needed here."""
 
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -68,7 +69,7 @@ class Cluster:
     def restored_from(self, job_id: str) -> str | None:
         """The URI of the checkpoint or savepoint that the job went on from last; None when it began anew."""
         restored = self._get(f"/jobs/{job_id}/checkpoints").get("latest", {}).get("restored")
-        return str(restored["external_path"]) if restored else None
+        return _uri(restored["external_path"]) if restored else None
 
     def late(self, job_id: str) -> int:
         """Events that came after the result they belong to could be changed, since the job was started last.
@@ -143,7 +144,12 @@ def _job(described: Mapping[str, Any]) -> RunningJob:
 
 def _location(job_id: str, operation: Mapping[str, Any]) -> str:
     if "location" in operation:
-        return str(operation["location"])
+        return _uri(operation["location"])
     trace = operation.get("failure-cause", {}).get("stack-trace", "no reason given")
     causes = [line for line in trace.splitlines() if not line.startswith(("\t", " "))]
     raise SavepointError(f"job {job_id}: Flink made no savepoint: {causes[-1].removeprefix('Caused by: ')}")
+
+
+def _uri(place: str) -> str:
+    """``place`` as everybody but Flink writes it, which leaves out the empty host: ``file:/folder``."""
+    return place.replace("file:/", "file:///", 1) if re.match("file:/[^/]", place) else place

@@ -42,6 +42,16 @@ def connector_jars(settings: Settings) -> list[Path]:
     return sorted((settings.spark.jars.parent / "flink").glob("*.jar"))
 
 
+def file_uri(path: Path) -> str:
+    """``path`` as Flink reads and writes one: a space or an umlaut is itself, and ``%20`` is three characters."""
+    return f"file://{path}"
+
+
+def path_of(uri: str) -> Path:
+    """The path of a :func:`file_uri`."""
+    return Path(uri.removeprefix("file://"))
+
+
 def checkpoints(settings: Settings, job: str) -> str:
     """The URI below which the checkpoints of ``job`` lie."""
     return f"{_state(settings)}/checkpoints/{job}"
@@ -59,7 +69,7 @@ def _state(settings: Settings) -> str:
             f"flink.state = {settings.flink.state!r}: give a folder, of a shared file system if Flink is elsewhere: "
             "the newest checkpoint is looked for in it"
         )
-    return Path(place).as_uri()
+    return file_uri(Path(place))
 
 
 def cluster_yaml(settings: Settings) -> str:

@@ -65,6 +65,8 @@ def _job(
     job = known.get(str(deployment.job_id))
     if job is None:
         return JobOverview(name, description, "lost", deployment.job_id)
+    if job.state == "INITIALIZING":  # the cluster knows no more of it yet, and logs a stack of Java for each question
+        return JobOverview(name, description, job.state, job.job_id, _time(job.started))
     try:
         completed, late = cluster.last_checkpoint(job.job_id), cluster.late(job.job_id)
     except ClusterAwayError:  # it went away after it had told its jobs

@@ -2,9 +2,8 @@
 
 import shutil
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
-from stream_processing.flink.configuration import checkpoints
+from stream_processing.flink.configuration import checkpoints, file_uri, path_of
 from stream_processing.flink.deployments import Deployment
 from tidemill.config.settings import Settings
 
@@ -14,17 +13,17 @@ METADATA = "_metadata"
 
 def newest_state(settings: Settings, deployment: Deployment) -> str | None:
     """The URI of the newest checkpoint of any attempt, else what the deployment began with."""
-    root = _path(checkpoints(settings, deployment.job))
+    root = path_of(checkpoints(settings, deployment.job))
     for attempt in reversed(deployment.attempts):
         numbered = {_number(file.parent): file.parent for file in (root / attempt).glob(f"chk-*/{METADATA}")}
         if numbered:
-            return numbered[max(numbered)].as_uri()
+            return file_uri(numbered[max(numbered)])
     return deployment.restore
 
 
 def forget_older(settings: Settings, deployment: Deployment) -> None:
     """Remove the checkpoints of earlier attempts, once the newest has one: it stands on no file of theirs."""
-    root, newest = _path(checkpoints(settings, deployment.job)), deployment.job_id
+    root, newest = path_of(checkpoints(settings, deployment.job)), deployment.job_id
     if newest is None or not any((root / newest).glob(f"chk-*/{METADATA}")):
         return
     for folder in root.iterdir():
@@ -34,7 +33,3 @@ def forget_older(settings: Settings, deployment: Deployment) -> None:
 
 def _number(checkpoint: Path) -> int:
     return int(checkpoint.name.removeprefix("chk-"))
-
-
-def _path(uri: str) -> Path:
-    return Path(unquote(urlsplit(uri).path))

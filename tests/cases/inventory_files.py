@@ -1,7 +1,7 @@
 """Files of a partner who counts stock: rows whose events are known, and bad ones on lines that are known."""
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Callable, Container, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,28 +31,41 @@ def row(number: int) -> dict[str, str]:
     }
 
 
-def rows(count: int) -> Iterator[tuple[dict[str, str], str | None]]:
-    """The rows, each with the reason it is rejected for: every hundredth is bad, in turn in each way."""
-    for number in range(count):
+def is_hundredth(number: int) -> bool:
+    return not (number + 1) % BAD_EVERY
+
+
+def rows(
+    count: int, first: int = 0, is_bad: Callable[[int], bool] = is_hundredth
+) -> Iterator[tuple[dict[str, str], str | None]]:
+    """``count`` rows from ``first``, each with the reason it is rejected for: bad ones are bad in turn in each way."""
+    spoilt = 0
+    for number in range(first, first + count):
         made = row(number)
-        if (number + 1) % BAD_EVERY:
+        if not is_bad(number):
             yield made, None
             continue
-        column, cell, reason = BAD[(number // BAD_EVERY) % len(BAD)]
+        column, cell, reason = BAD[spoilt % len(BAD)]
+        spoilt += 1
         yield made | {column: cell}, reason
 
 
-def write_csv(path: Path, count: int) -> dict[int, str]:
-    """Write ``count`` rows; the lines of the bad ones, as an editor counts them, each with its reason."""
+def write_csv(path: Path, count: int, first: int = 0, is_bad: Callable[[int], bool] = is_hundredth) -> dict[int, str]:
+    """Write :func:`rows`; the lines of the bad ones, as an editor counts them, each with its reason."""
     bad = {}
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, HEADER, lineterminator="\n")
         writer.writeheader()
-        for line, (made, reason) in enumerate(rows(count), 2):
+        for line, (made, reason) in enumerate(rows(count, first, is_bad), 2):
             writer.writerow(made)
             if reason is not None:
                 bad[line] = reason
     return bad
+
+
+def good_rows(count: int, bad: Container[int], first: int = 0) -> list[int]:
+    """The numbers of the rows that :func:`write_csv` wrote to other lines than the ``bad`` ones."""
+    return [number for line, number in enumerate(range(first, first + count), 2) if line not in bad]
 
 
 def told(data: dict[str, Any]) -> tuple[Any, ...]:

@@ -52,7 +52,9 @@ def make_flink(settings: Settings, report: Callable[[str], None]) -> Path:
         SetupFailedError: it could not be made, or is somebody else's.
     """
     folder = settings.flink.environment
-    return _made(Environment("Flink", folder, "pyflink", "flink.txt", "flink.environment", "setup-flink"), report)
+    return _made(
+        Environment("Flink", folder, "pyflink-shell.sh", "flink.txt", "flink.environment", "setup-flink"), report
+    )
 
 
 def _made(environment: Environment, report: Callable[[str], None]) -> Path:

@@ -9,6 +9,10 @@ from nifiapi.relationship import Relationship
 
 from ingestion_layer.nifi.publishing import PARTIAL, REJECTED, SUCCESS, publish
 from tidemill.config import load_settings
+from tidemill.config.errors import TidemillError
+
+FAILURE = "failure"
+"""NiFi's own: the file is given again."""
 
 
 class PublishFile(FlowFileTransform):  # type: ignore[misc]
@@ -62,5 +66,10 @@ class PublishFile(FlowFileTransform):  # type: ignore[misc]
             context.getProperty(descriptor).evaluateAttributeExpressions(flowfile).getValue()
             for descriptor in (self.MAPPING, self.FILE)
         )
-        outcome = publish(self._settings, mapping, Path(path))
+        try:
+            outcome = publish(self._settings, mapping, Path(path))
+        except TidemillError as error:
+            self.logger.warn(f"{mapping}: {path} waits: {error}")
+            context.yield_resources()
+            return FlowFileTransformResult(relationship=FAILURE)
         return FlowFileTransformResult(relationship=outcome.relationship, attributes=dict(outcome.attributes))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 
 import pytest
 
@@ -24,13 +25,16 @@ from tests.integration.model_serving.conftest import (
 from tests.integration.model_serving.rows import write_states
 
 Seen = Callable[[str], None]
+CHALLENGER_TIMEOUT_S = 20.0
+"""A model that is slow answers, however busy the machine is: it is the guard on latency that takes it back."""
 
 
 @pytest.fixture(scope="package")
 def backends(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backends]:
     """Redis with rows, MLflow with a first champion, Kafka, and a lake with an empty log."""
     own = settings_on_free_ports(tmp_path_factory.mktemp("loop"))
-    serving = own.serving.model_copy(update={"feature_timeout_s": FEATURE_TIMEOUT_S})
+    patient = {"feature_timeout_s": FEATURE_TIMEOUT_S, "challenger_timeout_s": CHALLENGER_TIMEOUT_S}
+    serving = own.serving.model_copy(update=patient)
     backends = Backends(own.model_copy(update={"serving": serving}))
     try:
         for name in SERVICES:
@@ -67,11 +71,6 @@ def live(backends: Backends, clock: SetClock) -> Iterator[Live]:
 
 
 @pytest.fixture
-def seen(capsys: pytest.CaptureFixture[str], request: pytest.FixtureRequest) -> Seen:
-    """Prints a line of what was seen, also where all is well: for the person who runs the matrix."""
-
-    def seen(line: str) -> None:
-        with capsys.disabled():
-            print(f"\n  {request.node.name}: {line}")  # noqa: T201 - it is what the matrix is for
-
-    return seen
+def seen(record_property: Callable[[str, object], None]) -> Seen:
+    """Keeps a line of what was seen for the end of the report, also where all is well: for who runs the matrix."""
+    return partial(record_property, "seen")

@@ -28,7 +28,7 @@ def checked(project: Path) -> subprocess.CompletedProcess[str]:
 def test_the_project_is_valid(tmp_path: Path) -> None:
     made = checked(make(tmp_path / "loop"))
     assert made.returncode == 0, made.stderr
-    counted = "8 contracts, 4 use cases, 3 gold tables, 1 suites of expectations, 2 jobs of Flink"
+    counted = "12 contracts, 4 use cases, 3 gold tables, 1 suites of expectations, 2 jobs of Flink"
     assert made.stdout == f"demo-loop: {counted}: nothing wrong\n"
 
 

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -19,8 +20,9 @@ MAKE_FLUME = "make setup-flume" if IS_CLONE else "tidemill setup flume"
 LINE_BYTES = MAX_MESSAGE_BYTES - 64 * 1024
 """Of a longer line so much is sent, for quarantine to show: a broker would refuse all of it, again and again."""
 BEHIND_BYTES = 1_000_000
-"""So much of a file that is not read yet is told: less is what a busy log grows by between two looks."""
+"""So much of a topic that is not read yet is told: less is what a busy log grows by between two looks."""
 POSITIONS_S = 1.0
+NOT_COMPRESSED = r"(?!.*\.(?:gz|bz2|xz|zst|zip)$)"
 
 AGENT = """\
 agent.sources = {sources}
@@ -122,8 +124,11 @@ def _flow(settings: Settings, name: str, topic: str, pattern: Path) -> str:
 
 
 def file_expression(pattern: str) -> str:
-    """The regular expression of Java that matches the names that ``pattern`` does; ``*`` is any text, ``?`` any one."""
-    return "".join({"*": ".*", "?": "."}.get(character, re.escape(character)) for character in pattern)
+    """The regular expression of Java for the names that ``pattern`` matches; ``*`` is any text, ``?`` any one.
+
+    A log that was compressed after its rotation is no text any more, and is left alone.
+    """
+    return NOT_COMPRESSED + "".join({"*": ".*", "?": "."}.get(character, re.escape(character)) for character in pattern)
 
 
 def probe(settings: Settings, since: float) -> None:
@@ -135,9 +140,9 @@ def probe(settings: Settings, since: float) -> None:
 
 
 def trouble(settings: Settings) -> str:
-    """The files of which more waits than a log grows by between two looks: the broker is away, or the disk is full."""
-    waits = [wait for topic, pattern in _patterns(settings) for wait in _unread(settings, topic, pattern)]
-    return "; ".join(f"{unread / 1e6:,.1f} MB of {file} wait" for file, unread in waits if unread > BEHIND_BYTES)
+    """The topics of which more waits than logs grow by between two looks: the broker is away, or the disk is full."""
+    waits = [(pattern, _unread_bytes(settings, topic, pattern)) for topic, pattern in _patterns(settings)]
+    return "; ".join(f"{unread / 1e6:,.1f} MB of {files} wait" for files, unread in waits if unread > BEHIND_BYTES)
 
 
 def positions_file(settings: Settings, topic: str) -> Path:
@@ -145,13 +150,22 @@ def positions_file(settings: Settings, topic: str) -> Path:
     return _folder(settings) / f"{topic}.json"
 
 
-def _unread(settings: Settings, topic: str, pattern: Path) -> Iterator[tuple[Path, int]]:
+def _unread_bytes(settings: Settings, topic: str, pattern: Path) -> int:
+    """Of all files of ``topic``; 0 at the moment at which the agent writes how far it is."""
     read = _positions(positions_file(settings, topic))
     if read is None:
-        return
+        return 0
+    return sum(max(size - read.get(inode, 0), 0) for inode, size in _sizes(pattern).items())
+
+
+def _sizes(pattern: Path) -> dict[int, int]:
+    """Bytes by inode; a file is known by it also when it is renamed meanwhile."""
+    sizes = {}
     for file in _files(pattern):
-        state = file.stat()
-        yield file, max(state.st_size - read.get(state.st_ino, 0), 0)
+        with suppress(FileNotFoundError):  # renamed or deleted a moment ago
+            state = file.stat()
+            sizes[state.st_ino] = state.st_size
+    return sizes
 
 
 def _positions(noted: Path) -> dict[int, int] | None:

@@ -7,7 +7,7 @@ import openpyxl
 import pytest
 
 from ingestion_layer.kafka.topics import ensure_topics
-from tests.cases.inventory_files import HEADER, TOPIC, expected, row, told, write_csv
+from tests.cases.inventory_files import HEADER, TOPIC, expected, good_rows, row, told, write_csv
 from tests.cases.kafka_messages import ends
 from tests.integration.ingestion_layer.ways.conftest import FolderOf
 from tests.integration.own_broker import OwnBroker
@@ -30,13 +30,10 @@ def test_the_rows_of_a_file_become_events_and_the_bad_ones_are_told_by_line(
     bad, starts = write_csv(file, count), ends(broker.servers, TOPIC)
     with folder_of(MAPPING) as folder:
         folder.drop(file)
-        rejects = folder.done(f"{file.name}.rejected.jsonl")
-        folder.wait_for(folder.done(file.name), rejects)
+        assert folder.rejects(file.name) == bad
         events = folder.events(TOPIC, starts)
-    lines = [json.loads(line) for line in rejects.read_text(encoding="utf-8").splitlines()]
-    assert {reject["line"]: reject["reason"] for reject in lines} == bad
-    good = [number for number in range(count) if number + 2 not in bad]
-    assert sorted((told(event["data"]) for event in events), key=str) == sorted(map(expected, good), key=str)
+    good = map(expected, good_rows(count, bad))
+    assert sorted((told(event["data"]) for event in events), key=str) == sorted(good, key=str)
     assert not (folder.path / file.name).exists()
     assert folder.done(file.name).read_bytes() == file.read_bytes()
 

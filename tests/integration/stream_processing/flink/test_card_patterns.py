@@ -13,7 +13,7 @@ from tidemill.config import Settings
 
 PAYMENTS, ALERTS = "payment.card_transaction.v1", "payment.card_alert.v1"
 OTHERS = 40
-pytestmark = pytest.mark.ingestion
+pytestmark = [pytest.mark.ingestion, pytest.mark.timeout(3_600)]
 
 
 def test_the_alerts_are_those_of_a_loop_over_the_same_payments(flink: Settings) -> None:

@@ -22,7 +22,7 @@ def checkpoint(settings: Settings, attempt: str, number: int, *, is_whole: bool 
     folder = settings.home / "flink" / "checkpoints" / "sessions" / attempt / f"chk-{number}"
     folder.mkdir(parents=True)
     (folder / ("_metadata" if is_whole else "_metadata.inprogress")).touch()
-    return folder.as_uri()
+    return f"file://{folder}"
 
 
 def test_what_is_recorded_is_read_again(settings: Settings) -> None:

@@ -54,7 +54,9 @@ def test_a_pattern_has_its_own_file_and_the_rotated_ones(name: str) -> None:
     assert re.fullmatch(flume.file_expression("clicks[1].jsonl*"), name)
 
 
-@pytest.mark.parametrize("name", ["clicks1.jsonl", "clicks[1]xjsonl", "a-clicks[1].jsonl"])
+@pytest.mark.parametrize(
+    "name", ["clicks1.jsonl", "clicks[1]xjsonl", "a-clicks[1].jsonl", "clicks[1].jsonl.2.gz", "clicks[1].jsonl-1.zst"]
+)
 def test_a_pattern_has_no_other_file(name: str) -> None:
     assert not re.fullmatch(flume.file_expression("clicks[1].jsonl*"), name)
 
@@ -114,13 +116,19 @@ def test_it_is_ready_once_it_noted_since_its_start_how_far_it_is(settings: Setti
         flume.probe(settings, 1_001.0)
 
 
-def test_files_that_wait_are_told_and_a_line_or_two_are_not(settings: Settings, logs: Path) -> None:
+def test_what_waits_of_a_topic_is_told_and_a_line_or_two_are_not(settings: Settings, logs: Path) -> None:
     old, new = logs / "clicks[1].jsonl.1", logs / "clicks[1].jsonl"
     old.write_bytes(b"x" * 3_500_000)
     new.write_bytes(b"x" * 999)
     read(settings, (old, 3_500_000))
     assert flume.trouble(settings) == ""
     read(settings, (old, 1_000_000), (new, 999))
-    assert flume.trouble(settings) == f"2.5 MB of {old} wait"
+    assert flume.trouble(settings) == f"2.5 MB of {logs}/clicks[1].jsonl* wait"
     noted(settings, '[{"inode": 12')  # the agent is writing it
     assert flume.trouble(settings) == ""
+
+
+def test_many_small_files_that_wait_are_as_much_as_a_large_one(settings: Settings, logs: Path) -> None:
+    for number in range(4):
+        (logs / f"clicks[1].jsonl.{number}").write_bytes(b"x" * 400_000)
+    assert flume.trouble(settings) == f"1.6 MB of {logs}/clicks[1].jsonl* wait"
