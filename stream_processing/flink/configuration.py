@@ -90,6 +90,8 @@ def cluster_configuration(settings: Settings) -> Mapping[str, str | int]:
         "rest.bind-address": host,
         "rest.bind-port": str(port),
         "web.submit.enable": "false",  # a web page that takes any jar is a way in for anybody on this machine
+        # Flink's own pages only: its default lets each page that is open in a browser read what the manager tells.
+        "web.access-control-allow-origin": settings.flink.url.rstrip("/"),
         "taskmanager.host": host,
         "taskmanager.bind-host": host,
         "taskmanager.numberOfTaskSlots": settings.flink.slots,
