@@ -18,4 +18,5 @@ def test_only_flinks_own_pages_may_read_in_a_browser(flink: Settings) -> None:
 
 def test_no_jar_is_taken(flink: Settings) -> None:
     jar = {"jarfile": ("job.jar", b"PK", "application/x-java-archive")}
-    assert httpx.post(f"{flink.flink.url}/jars/upload", files=jar, timeout=60.0, trust_env=False).status_code == 404
+    assert httpx.post(f"{flink.flink.url}/jars/upload", files=jar, timeout=60.0, trust_env=False).is_client_error
+    assert httpx.get(f"{flink.flink.url}/jars", timeout=60.0, trust_env=False).status_code == 404
