@@ -87,7 +87,7 @@ test-matrices: setup ## the integration tests' matrices in full: CI tries some c
 	.venv/bin/pytest tests/integration -m matrix
 
 test-loop: setup ## the closed loop under faults: kill -9 of each part at each state of a request, and what was seen
-	.venv/bin/pytest tests/integration -m loop
+	.venv/bin/pytest tests/integration -m loop --numprocesses=2 --dist=loadfile
 	.venv-airflow/bin/pytest tests/airflow_orchestration -m loop
 
 test-attacks: setup ## long attacks: thousands of generated requests and orders of loss, planted faults, frozen processes
