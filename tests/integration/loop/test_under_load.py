@@ -31,7 +31,7 @@ def test_a_model_comes_to_all_traffic_and_a_failing_one_is_taken_back_while_ever
     assert {answer.version for answer in load.answers} - {bad} == {before, good}  # of the bad one's none may be whole
     assert (live.request_ends(first), live.request_ends(second)) == ([State.PROMOTED], [State.REJECTED])
     assert live.promotions()[-2:] == [("promote", before), ("promote", good)]
-    (end,) = (change for change in live.case.store.rollouts.history("churn") if change.evidence.get("guards"))
+    end = live.now()
     assert [breach["guard"] for breach in end.evidence["guards"]] == ["error_rate"]
 
     said = live.logged(load)
