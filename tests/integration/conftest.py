@@ -15,6 +15,14 @@ from tidemill.stack.services import redis as redis_service
 from tidemill.stack.supervision.running import running
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What tests say that they have seen, whichever process they ran in."""
+    for report in terminalreporter.getreports("passed"):
+        for name, said in report.user_properties:
+            if name == "seen":
+                terminalreporter.write_line(f"{report.nodeid.rpartition('::')[2]}: {said}")
+
+
 def settings_on_free_ports(home: Path) -> Settings:
     """The local settings, moved to ``home`` and to ports nothing listens on; Spark takes 1 GiB, one model is served."""
     broker, controller, redis, mlflow, metrics, airflow, serving = free_ports(7)

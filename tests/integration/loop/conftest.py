@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 
 import pytest
 
@@ -67,11 +68,6 @@ def live(backends: Backends, clock: SetClock) -> Iterator[Live]:
 
 
 @pytest.fixture
-def seen(capsys: pytest.CaptureFixture[str], request: pytest.FixtureRequest) -> Seen:
-    """Prints a line of what was seen, also where all is well: for the person who runs the matrix."""
-
-    def seen(line: str) -> None:
-        with capsys.disabled():
-            print(f"\n  {request.node.name}: {line}")  # noqa: T201 - it is what the matrix is for
-
-    return seen
+def seen(record_property: Callable[[str, object], None]) -> Seen:
+    """Keeps a line of what was seen for the end of the report, also where all is well: for who runs the matrix."""
+    return partial(record_property, "seen")
