@@ -25,13 +25,16 @@ from tests.integration.model_serving.conftest import (
 from tests.integration.model_serving.rows import write_states
 
 Seen = Callable[[str], None]
+CHALLENGER_TIMEOUT_S = 20.0
+"""A model that is slow answers, however busy the machine is: it is the guard on latency that takes it back."""
 
 
 @pytest.fixture(scope="package")
 def backends(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backends]:
     """Redis with rows, MLflow with a first champion, Kafka, and a lake with an empty log."""
     own = settings_on_free_ports(tmp_path_factory.mktemp("loop"))
-    serving = own.serving.model_copy(update={"feature_timeout_s": FEATURE_TIMEOUT_S})
+    patient = {"feature_timeout_s": FEATURE_TIMEOUT_S, "challenger_timeout_s": CHALLENGER_TIMEOUT_S}
+    serving = own.serving.model_copy(update=patient)
     backends = Backends(own.model_copy(update={"serving": serving}))
     try:
         for name in SERVICES:
