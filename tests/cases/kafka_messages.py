@@ -6,6 +6,8 @@ import confluent_kafka
 from confluent_kafka import Consumer, TopicPartition
 
 Offsets = Mapping[int, int]
+PATIENCE_S = 60.0
+"""Without any message from a broker that has some."""
 
 
 def consumer(servers: str) -> Consumer:
@@ -23,7 +25,7 @@ def ends(servers: str, topic: str) -> dict[int, int]:
 
 
 def messages_after(servers: str, topic: str, starts: Offsets) -> list[confluent_kafka.Message]:
-    """The messages from ``starts`` to the end, in the order of each partition."""
+    """The messages from ``starts`` to the present end, in the order of each partition."""
     reader = consumer(servers)
     stops = ends(servers, topic)
     try:
@@ -31,10 +33,11 @@ def messages_after(servers: str, topic: str, starts: Offsets) -> list[confluent_
         missing = sum(stop - starts.get(n, 0) for n, stop in stops.items())
         found: list[confluent_kafka.Message] = []
         while len(found) < missing:
-            some = reader.consume(min(missing - len(found), 10_000), timeout=10)
+            some = reader.consume(min(missing - len(found), 10_000), timeout=PATIENCE_S)
             if not some:
                 raise AssertionError(f"{topic}: {missing - len(found)} of {missing} messages could not be read")
-            found += some
+            # What is sent meanwhile to one partition does not stand for what was there in another.
+            found += [message for message in some if message.offset() < stops[message.partition()]]
         return found
     finally:
         reader.close()
