@@ -84,5 +84,13 @@ def values(settings: Settings, topic: str = TOPIC) -> list[bytes]:
 
 
 def ids(settings: Settings, topic: str = TOPIC) -> list[str]:
-    """The id of every message of ``topic``, as often as it is there."""
-    return [orjson.loads(value)["id"] for value in values(settings, topic)]
+    """The id of every event of ``topic``, as often as it is there; other tests leave messages that are no events."""
+    return [event["id"] for value in values(settings, topic) if (event := _event(value)) is not None]
+
+
+def _event(value: bytes) -> dict[str, Any] | None:
+    try:
+        decoded = orjson.loads(value)
+    except orjson.JSONDecodeError:
+        return None
+    return decoded if isinstance(decoded, dict) and "id" in decoded else None
