@@ -10,6 +10,10 @@ unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP
 
 PLATFORM := .venv/.synced
 AIRFLOW := .venv-airflow/.synced
+FLINK := .venv-flink/.synced
+FLINK_JARS := .jars/flink/pom.xml
+NIFI := .jars/nifi/.made-of
+FLUME_JARS := .jars/flume/pom.xml
 JARS := .jars/.fetched
 CLASSES := .jars/spark.jsa
 UV := .tools/bin/uv
@@ -23,7 +27,7 @@ KEEP ?= 1
 HOURS ?= 1
 SEED ?= 1
 
-.PHONY: help bootstrap setup wheel lint format test test-unit test-integration test-matrices test-loop test-attacks soak test-airflow test-e2e test-troubles test-docs demo demo-loop up down status clean
+.PHONY: help bootstrap setup setup-flink setup-nifi setup-flume wheel lint format test test-unit test-integration test-matrices test-loop test-ingestion test-attacks soak test-airflow test-e2e test-troubles test-docs demo demo-loop up down status clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / {printf "  \033[1m%-18s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +36,12 @@ bootstrap: ## install the prerequisites with apt-get (Debian, Ubuntu; as root or
 	deployment/local/bootstrap
 
 setup: $(PLATFORM) $(AIRFLOW) $(JARS) $(CLASSES) ## make the Python environments and fetch the jars (a second time does nothing)
+
+setup-flink: setup $(FLINK) $(FLINK_JARS) ## make Flink's environment too (1 GB), and fetch its connector
+
+setup-nifi: setup $(NIFI) ## fetch NiFi's parts too (250 MB), and put them together; NiFi needs Java 21 or newer
+
+setup-flume: setup $(FLUME_JARS) ## fetch the agent that tails files (45 MB)
 
 $(UV): deployment/local/prerequisites
 	python="$$(deployment/local/prerequisites)"; "$$python" -m venv .tools
@@ -45,6 +55,23 @@ $(PLATFORM): uv.lock pyproject.toml $(UV)
 $(AIRFLOW): uv.lock pyproject.toml $(UV)
 	python="$$(deployment/local/prerequisites)"; UV_PYTHON="$$python" UV_PROJECT_ENVIRONMENT=.venv-airflow \
 	  $(UV) sync --frozen --compile-bytecode --no-default-groups --group airflow --group test
+	touch $@
+
+$(FLINK): uv.lock pyproject.toml $(UV)
+	python="$$(deployment/local/prerequisites)"; UV_PYTHON="$$python" UV_PROJECT_ENVIRONMENT=.venv-flink \
+	  $(UV) sync --frozen --compile-bytecode --no-default-groups --group flink
+	touch $@
+
+$(FLINK_JARS): tidemill/setup/jars/flink/pom.xml | $(PLATFORM) $(FLINK)
+	TIDEMILL_PROJECT= .venv/bin/tidemill setup flink
+	touch $@
+
+$(NIFI): tidemill/setup/jars/nifi/pom.xml tidemill/setup/jars/nifi-standard/pom.xml tidemill/setup/nifi.py | $(PLATFORM)
+	TIDEMILL_PROJECT= .venv/bin/tidemill setup nifi
+	touch $@
+
+$(FLUME_JARS): tidemill/setup/jars/flume/pom.xml | $(PLATFORM)
+	TIDEMILL_PROJECT= .venv/bin/tidemill setup flume
 	touch $@
 
 $(JARS): tidemill/setup/jars/spark/pom.xml tidemill/setup/jars/kafka/pom.xml | $(PLATFORM)
@@ -80,15 +107,18 @@ test: setup ## set up and pass all tests
 test-unit: setup ## tests without a JVM or a server
 	.venv/bin/pytest tests/unit --numprocesses=2 --dist=worksteal
 
-test-integration: setup ## tests on the real Kafka, Spark, Redis, MLflow and Feast
+test-integration: setup-flink setup-flume ## tests on the real Kafka, Spark, Flink, Redis, MLflow, Feast and Flume
 	.venv/bin/pytest tests/integration -m "not matrix and not attack" --numprocesses=2 --dist=loadfile
 
 test-matrices: setup ## the integration tests' matrices in full: CI tries some cases of each
-	.venv/bin/pytest tests/integration -m matrix
+	.venv/bin/pytest tests/integration -m "matrix and not ingestion"
 
 test-loop: setup ## the closed loop under faults: kill -9 of each part at each state of a request, and what was seen
 	.venv/bin/pytest tests/integration -m loop --numprocesses=2 --dist=loadfile
 	.venv-airflow/bin/pytest tests/airflow_orchestration -m loop
+
+test-ingestion: setup-flink setup-nifi setup-flume ## every way in, and Flink's jobs: a million events, kill -9 of each server, and what was counted
+	.venv/bin/pytest tests/integration -m ingestion
 
 test-attacks: setup ## long attacks: thousands of generated requests and orders of loss, planted faults, frozen processes
 	.venv/bin/pytest tests/integration tests/troubles -m attack
@@ -105,8 +135,9 @@ test-e2e: setup ## kill things and count; run a project of a user's from a wheel
 test-troubles: setup ## replay people's troubles on one running stack, as a person would
 	.venv/bin/pytest tests/troubles -m "not attack"
 
+# In the order of the pages: a command may build on those before it.
 test-docs: ## run the commands of the docs against the stack a demo left running
-	.venv/bin/pytest tests/docs
+	.venv/bin/pytest tests/docs -p no:randomly
 
 demo: setup ## run the whole loop: SIZE=small|medium, SOURCE=simulator|online-retail FILE=..., KEEP=0 stops the stack
 	.venv/bin/tidemill demo --size $(SIZE) --source $(SOURCE) $(if $(FILE),--file $(FILE)) $(if $(filter 0,$(KEEP)),--down)
@@ -124,4 +155,4 @@ status: ## show each service, its memory and the stream's progress
 	.venv/bin/tidemill status
 
 clean: ## remove the environments, jars and caches (not the home folder: `tidemill down --purge`)
-	rm -rf .venv .venv-airflow .tools .jars .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-airflow .venv-flink .tools .jars .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -4,7 +4,7 @@ from pyspark.sql import DataFrame, Observation
 from pyspark.sql import functions as F  # noqa: N812
 
 from data_lake.commits import CONFLICTS
-from data_lake.tables import Table
+from data_lake.table import Table
 from tidemill.config.errors import TransientError
 from tidemill.config.settings import Settings
 

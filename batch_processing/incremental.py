@@ -16,7 +16,7 @@ from pyspark.errors.exceptions.captured import CapturedException
 from pyspark.sql import DataFrame, SparkSession
 
 from data_lake import commits
-from data_lake.tables import Table
+from data_lake.table import Table
 from tidemill.config.errors import TransientError
 from tidemill.config.settings import Settings
 
@@ -34,7 +34,7 @@ class Derivation:
 
     source: Table
     target: Table
-    parameters: Mapping[str, int]
+    parameters: Mapping[str, int | str]
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Note:
     source: str
     source_id: str
     source_version: int
-    parameters: Mapping[str, int]
+    parameters: Mapping[str, int | str]
 
     def to_json(self) -> str:
         return json.dumps({"tidemill": asdict(self)}, sort_keys=True)
@@ -82,16 +82,31 @@ def pending(spark: SparkSession, settings: Settings, derivation: Derivation, ful
     Raises:
         SourceMissingError: the source table does not exist.
     """
-    source, path = derivation.source, derivation.source.path(settings)
+    now = note_of(settings, derivation.source, derivation.parameters)
+    return pending_since(spark, settings, derivation.source, _noted(settings, derivation.target), now, full)
+
+
+def note_of(settings: Settings, source: Table, parameters: Mapping[str, int | str]) -> Note:
+    """The note of what is made from ``source`` as it is now.
+
+    Raises:
+        SourceMissingError: the source table does not exist.
+    """
     if not commits.exists(source, settings):
+        path = source.path(settings)
         raise SourceMissingError(f"{source.name} does not exist at {path}: start what writes it, then run this again")
     version = commits.current_version(source, settings)
-    note = Note(source.name, commits.table_id(source, settings), version, derivation.parameters)
-    before = _noted(settings, derivation.target)
-    reason = "asked for" if full else _reason_for_all(before, note)
+    return Note(source.name, commits.table_id(source, settings), version, parameters)
+
+
+def pending_since(  # noqa: PLR0913, PLR0917 - where, what, from where to where
+    spark: SparkSession, settings: Settings, source: Table, before: Note | None, now: Note, full: bool
+) -> Pending:
+    """What changed in ``source`` between two notes; everything when ``full``, or when that cannot be told."""
+    reason = "asked for" if full else _reason_for_all(before, now)
     if reason or before is None:
-        return Pending(note, None, reason)
-    return _changes(spark, path, before.source_version, note)
+        return Pending(now, None, reason)
+    return _changes(spark, source.path(settings), before.source_version, now)
 
 
 def read_source(spark: SparkSession, settings: Settings, source: Table, work: Pending) -> DataFrame:

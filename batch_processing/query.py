@@ -20,7 +20,7 @@ from pyspark.sql import functions as F  # noqa: N812
 from pyspark.sql.types import StructType
 
 from data_lake.gold import DAY, EVENTS, MONTH, GoldTable, GoldTableError
-from data_lake.tables import Table
+from data_lake.table import Table
 
 OF_THE_QUERY = (
     AnalysisException,

@@ -161,7 +161,8 @@ def silver(payments: pd.DataFrame, *, is_verdict: bool) -> pd.DataFrame:
     """The events of ``payments`` as silver has them."""
     key = payments[PAYMENT_KEY].astype(str)
     at = pd.to_datetime(payments["time"] + (micros(VERDICT_DELAY) if is_verdict else 0), unit="us", utc=True)
-    said = {LABEL: payments[LABEL] == 1} if is_verdict else {"amount": payments["amount"], "currency": "EUR"}
+    paid = {"amount": payments["amount"], "currency": "EUR", "terminal_latitude": None, "terminal_longitude": None}
+    said = {LABEL: payments[LABEL] == 1} if is_verdict else paid
     return pd.DataFrame(
         {
             "event_id": key + "/verdict" if is_verdict else key,

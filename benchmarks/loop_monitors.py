@@ -32,7 +32,7 @@ from monitoring.performance.reference import TrainedLoss
 from monitoring.performance.requesting import ask_of as performance_ask_of
 from monitoring.performance.served import ServedLosses
 from monitoring.profiles import RowSample, TableDefinition, profile_batches
-from tidemill.config.settings import Drift as DriftSettings
+from tidemill.config.sections import Drift as DriftSettings
 
 SETTINGS = DriftSettings()
 EVENTS = replace(load_use_case("fraud"), name=USE_CASE)

@@ -23,7 +23,7 @@ from loop_tables import tables
 
 from monitoring.control import Limits
 from monitoring.looks.look import policy_of
-from tidemill.config.settings import Drift
+from tidemill.config.sections import Drift
 
 
 def kept(file: Path | None) -> dict[int, Outcome]:

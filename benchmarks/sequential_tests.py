@@ -41,7 +41,7 @@ from monitoring.profiles import TableDefinition, profile_table
 from monitoring.rollout.bounds import log_evidence
 from monitoring.rollout.contest import Contest, contest
 from monitoring.rollout.outcomes import DIFFERENCES
-from tidemill.config.settings import Drift as DriftSettings
+from tidemill.config.sections import Drift as DriftSettings
 
 OUTCOMES = 3_000
 MEAN = 0.2

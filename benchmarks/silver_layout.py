@@ -19,7 +19,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from data_lake.delta_tables import ensure_table
 from data_lake.spark import session
-from data_lake.tables import Table
+from data_lake.table import Table
 from data_lake.tables import silver as silver_table
 from stream_processing.spark_streaming.app import CONF
 from stream_processing.spark_streaming.silver.insert import insert_new

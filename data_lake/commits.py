@@ -9,7 +9,7 @@ from delta import exceptions
 from deltalake import DeltaTable
 
 from data_lake.delta_rs import location, open_table
-from data_lake.tables import Table
+from data_lake.table import Table
 from tidemill.config.settings import Settings
 
 CONFLICTS = (

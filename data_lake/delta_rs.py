@@ -10,7 +10,8 @@ from deltalake.exceptions import TableNotFoundError
 from deltalake.fs import DeltaStorageHandler
 
 from data_lake.arrow import count, has_deletion_vectors
-from data_lake.tables import Table, tables
+from data_lake.table import Table
+from data_lake.tables import tables
 from tidemill.config.errors import TerminalError
 from tidemill.config.settings import Settings
 

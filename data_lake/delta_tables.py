@@ -11,7 +11,7 @@ from pyspark.sql.types import StructField, StructType
 from data_lake.commits import exists
 from data_lake.delta_rs import MissingTableError, location, open_table
 from data_lake.schema import schema_json
-from data_lake.tables import Table
+from data_lake.table import Table
 from tidemill.config.errors import TerminalError
 from tidemill.config.settings import Settings
 

@@ -26,6 +26,7 @@ MONTH = "event_month"
 EVENTS = "events"
 """What a query calls the rows of silver."""
 PLATFORMS = (
+    "data_quality",
     "drift",
     "feature_consistency",
     "feature_corrections",

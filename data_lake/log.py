@@ -17,7 +17,7 @@ from pyarrow.fs import PyFileSystem
 
 from data_lake.arrow import UnreadableTableError
 from data_lake.delta_rs import location
-from data_lake.tables import Table
+from data_lake.table import Table
 from tidemill.config.errors import TerminalError
 from tidemill.config.settings import Settings
 

@@ -14,7 +14,7 @@ from deltalake import DeltaTable
 from deltalake.exceptions import CommitFailedError
 
 from data_lake.arrow import needs_engine, source
-from data_lake.tables import Table
+from data_lake.table import Table
 from tidemill.config.errors import TerminalError
 
 INGEST_DATE = "ingest_date"

@@ -8,7 +8,7 @@ from deltalake import DeltaTable, write_deltalake
 
 from data_lake.arrow import scan
 from data_lake.delta_rs import open_table
-from data_lake.tables import Table
+from data_lake.table import Table
 from tidemill.config.settings import Settings
 
 

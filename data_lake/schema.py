@@ -25,6 +25,11 @@ def column(name: str, kind: str) -> Column:
     return Column(name, kind.removesuffix("?"), kind.endswith("?"))
 
 
+def columns(*ddl: str) -> tuple[Column, ...]:
+    """Columns, each as ``"name TYPE"`` or ``"name TYPE?"``."""
+    return tuple(column(*item.split(" ", 1)) for item in ddl)
+
+
 def schema_json(columns: tuple[Column, ...]) -> dict[str, Any]:
     """The schema of ``columns``; what is inside of an array, a map or a struct may be null.
 

@@ -12,7 +12,8 @@ import duckdb
 
 from data_lake.arrow import source
 from data_lake.delta_rs import open_table
-from data_lake.tables import Table, tables
+from data_lake.table import Table
+from data_lake.tables import tables
 from tidemill.config.errors import TerminalError
 from tidemill.config.settings import Settings
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from tidemill.config.settings import Settings
 from tidemill.contracts.columns import Column
 
+CHANGE_FEED = {"delta.enableChangeDataFeed": "true"}
+
 
 @dataclass(frozen=True)
 class Table:

@@ -5,14 +5,14 @@ import shutil
 import sys
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import uvicorn
 
-from model_serving.limits import BoundedHttpProtocol
-from model_serving.logs import log_to_stderr
 from tidemill.config.errors import TidemillError
-from tidemill.config.settings import ConfigError, Settings, load_settings
+from tidemill.config.settings import Settings, load_settings
+from tidemill.web.address import listen_address
+from tidemill.web.logs import log_to_stderr
+from tidemill.web.protocol import BoundedHttpProtocol
 
 GRACE_S = 30
 WORKER_START_S = 120  # a worker that is still importing is not a hung one
@@ -23,7 +23,7 @@ def main() -> int:
     log_to_stderr()
     try:
         settings = load_settings()
-        host, port = listen_address(settings)
+        host, port = listen_address("serving.url", settings.serving.url)
         shared = _prepare(settings)
     except TidemillError as error:
         sys.stderr.write(f"model_serving: {error}\n")
@@ -49,20 +49,6 @@ def options(settings: Settings) -> dict[str, Any]:
         "timeout_graceful_shutdown": GRACE_S,
         "timeout_worker_healthcheck": WORKER_START_S,
     }
-
-
-def listen_address(settings: Settings) -> tuple[str, int]:
-    """Host and port of ``serving.url``.
-
-    Raises:
-        ConfigError: it is not ``http://HOST:PORT``.
-    """
-    url = settings.serving.url
-    parts = urlsplit(url)
-    host, port = parts.hostname, parts.port
-    if parts.scheme != "http" or not host or port is None or parts.path.strip("/"):
-        raise ConfigError(f"serving.url = {url!r} must be http://HOST:PORT, where the server listens")
-    return host, port
 
 
 def _prepare(settings: Settings) -> Path | None:

@@ -9,13 +9,13 @@ from fastapi import FastAPI
 
 from model_serving import api_page, metrics, openapi, problems, routes
 from model_serving.limits import BodyLimit
-from model_serving.logs import log_to_stderr
 from model_serving.observe import Observe
 from model_serving.schemas import DegradedReason
 from model_serving.server import Server
 from model_serving.use_case_routes import use_case_routes
 from model_serving.use_case_schemas import schemas_of
 from tidemill.config import Settings, load_settings
+from tidemill.web.logs import log_to_stderr
 
 DESCRIPTION = f"""Answers with the champion model of a use case, from the newest features of the entities asked about.
 

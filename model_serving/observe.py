@@ -2,19 +2,17 @@
 
 import asyncio
 import logging
-import re
 import time
-import uuid
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from model_serving import metrics
-from model_serving.logs import current_request_id
-from model_serving.problems import problem, response
+from tidemill.web.logs import current_request_id
+from tidemill.web.problems import problem, response
+from tidemill.web.request_id import accepted_request_id
 
 logger = logging.getLogger(__name__)
-REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 STOPPING = "the server stops, and this request did not end in the time it had left"
 QUIET_ROUTES = frozenset({"/healthz", "/readyz", "/metrics"})
 
@@ -53,13 +51,6 @@ class Observe:
         finally:
             metrics.in_flight.dec()
             _record(scope, status or 500, time.perf_counter() - started)
-
-
-def accepted_request_id(offered: str | None) -> str:
-    """``offered`` when it is a valid request id, else a new one."""
-    if offered is not None and REQUEST_ID.fullmatch(offered):
-        return offered
-    return uuid.uuid4().hex
 
 
 def _record(scope: Scope, status: int, seconds: float) -> None:

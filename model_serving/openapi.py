@@ -8,9 +8,8 @@ from fastapi.openapi.utils import get_openapi
 
 from feature_store.definitions import Task
 from model_serving.asked import Asked
-from model_serving.problems import MEDIA_TYPE, problem
-from model_serving.schemas import FieldProblem, Problem
 from model_serving.use_case_schemas import TOP, UseCaseSchemas
+from tidemill.web.problems import MEDIA_TYPE, FieldProblem, Problem, problem
 
 JSON = "application/json"
 Responses = dict[int | str, dict[str, Any]]

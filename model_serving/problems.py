@@ -1,30 +1,16 @@
-"""Every error answer: RFC 9457 problem details, never a stack trace."""
+"""What FastAPI calls an error, as problem details."""
 
-import http
 from collections.abc import Sequence
 from typing import Any
 
-import orjson
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from model_serving.schemas import FieldProblem, Problem
+from tidemill.web.problems import FieldProblem, problem, response
 
-MEDIA_TYPE = "application/problem+json"
 MAX_FIELDS = 20
-
-_KINDS = {
-    400: "bad-request",
-    404: "not-found",
-    405: "method-not-allowed",
-    413: "body-too-large",
-    415: "unsupported-media-type",
-    422: "malformed",
-    500: "internal",
-    503: "unavailable",
-}
 
 
 class ProblemError(HTTPException):
@@ -40,29 +26,6 @@ class ProblemError(HTTPException):
     ) -> None:
         super().__init__(status, detail, headers)
         self.errors = list(errors)
-
-
-def problem(status: int, detail: str, request_id: str, errors: Sequence[FieldProblem] = ()) -> Problem:
-    return Problem(
-        type=f"urn:tidemill:problem:{_KINDS.get(status, 'other')}",
-        title=http.HTTPStatus(status).phrase,
-        status=status,
-        detail=detail,
-        request_id=request_id,
-        errors=list(errors),
-    )
-
-
-def response(found: Problem, headers: dict[str, str] | None = None) -> Response:
-    body = orjson.dumps(found.model_dump(mode="json"))
-    return Response(body, found.status, {**(headers or {}), "x-request-id": found.request_id}, MEDIA_TYPE)
-
-
-def encoded(answer: Response) -> bytes:
-    """``answer`` as HTTP/1.1 writes it, for a request that reached no application."""
-    phrase = http.HTTPStatus(answer.status_code).phrase
-    header = b"".join(name + b": " + value + b"\r\n" for name, value in answer.raw_headers)
-    return f"HTTP/1.1 {answer.status_code} {phrase}\r\n".encode() + header + b"\r\n" + bytes(answer.body)
 
 
 def install(app: FastAPI) -> None:

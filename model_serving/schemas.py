@@ -132,19 +132,3 @@ class Readiness(Body):
         description="degraded: it answers, with what it has; unavailable: no use case has a model yet"
     )
     dependencies: dict[str, Dependency]
-
-
-class FieldProblem(Body):
-    field: str = Field(description="a JSON pointer into the body, or the part of the request")
-    message: str
-
-
-class Problem(Body):
-    """RFC 9457 problem details."""
-
-    type: str = Field(description="a URN that names the kind of problem")
-    title: str
-    status: int
-    detail: str
-    request_id: str
-    errors: list[FieldProblem] = Field(default_factory=list, description="the fields at fault")

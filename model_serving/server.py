@@ -10,13 +10,13 @@ from model_serving.challenger import REFRESH_S, ChallengerHolder
 from model_serving.champion import ChampionHolder
 from model_serving.desk import Desk
 from model_serving.features import FAILURES
-from model_serving.periodic import Periodic
 from model_serving.prediction_log import PredictionLog
 from model_serving.reasons import ReasonDesk
 from model_serving.schemas import Arm, Dependency, Readiness
 from model_serving.shadow import Shadow
 from model_serving.traffic import FOLLOW_S, TrafficFollower, named
 from tidemill.config import Settings
+from tidemill.web.periodic import Periodic
 
 THREADS = 1
 MAX_BATCH_ROWS = 256

@@ -12,9 +12,15 @@ hypothesis.settings.load_profile("tidemill")
 
 
 def pytest_configure() -> None:
-    """Whoever started the tests in the background has them ignore Ctrl-C, and what they start would ignore it too."""
+    """Makes the process what libraries and what it starts take it for.
+
+    Whoever started the tests in the background has them ignore Ctrl-C, and what they start would ignore it too.
+    """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    main = sys.modules["__main__"]
+    if not hasattr(main, "__file__"):  # one of several processes: pyspark takes it for its own doctests, and ends it
+        main.__file__ = __file__
 
 
 @pytest.fixture(autouse=True)

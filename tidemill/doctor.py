@@ -15,11 +15,14 @@ from tidemill.config.installation import INSTALL, POMS, SET_UP
 from tidemill.config.settings import Settings
 from tidemill.config.user import check_named, user_name
 from tidemill.setup.jars import is_whole
+from tidemill.setup.nifi import is_made
 from tidemill.stack.catalog import catalog
 from tidemill.stack.folders import Folders
-from tidemill.stack.machine.java import SUPPORTED, java_binary, java_major
+from tidemill.stack.machine.java import SUPPORTED, java_binary, java_major, newer_java
 from tidemill.stack.machine.ports import check_free
 from tidemill.stack.services.airflow import installed_version
+from tidemill.stack.services.nifi import MAKE_NIFI
+from tidemill.stack.services.nifi_configuration import parts_folder
 from tidemill.stack.services.redis import redis_binary
 from tidemill.stack.supervision.daemon import leftovers, service_record
 from tidemill.stack.supervision.processes import memory_bytes
@@ -47,7 +50,7 @@ def checks(settings: Settings) -> list[Check]:
     """Every check, in the order in which their failures should be mended."""
     single: tuple[Callable[[Settings], Check], ...] = (
         python, java, maven, memory, disk, home, platform_environment, airflow_environment, redis,
-        user, variables,
+        user, variables, nifi,
     )  # fmt: skip
     results = [*(check(settings) for check in single), *jars(settings), *ports(settings)]
     return [replace(result, advice="") if result.is_ok else result for result in results]
@@ -137,6 +140,17 @@ def redis(_settings: Settings) -> Check:
         return Check("redis", True, redis_binary())
     except TidemillError as error:
         return Check("redis", False, str(error), f"run `{SET_UP}`, or install redis-server")
+
+
+def nifi(settings: Settings) -> Check:
+    """Optional: it is in order not to have it, and not in order to have it without a Java that it runs on."""
+    is_here = is_made(parts_folder(settings))
+    try:
+        java = f"Java {java_major(newer := newer_java(settings.nifi.java_home))} ({newer})"
+    except TidemillError as error:
+        found, _, advice = str(error).partition(": ")
+        return Check("nifi", not is_here, found if is_here else f"not set up (optional); {found}", advice)
+    return Check("nifi", True, java if is_here else f"not set up (optional: `{MAKE_NIFI}`); {java} would do")
 
 
 def user(_settings: Settings) -> Check:

@@ -18,12 +18,13 @@ OF_THE_MACHINE = {
     "platform_environment": "`.venv` of a clone; else the one this runs in",
     "spark.jars": "`.jars/spark` of a clone; else in the cache",
     "airflow.environment": "`.venv-airflow` of a clone; else in the cache",
+    "flink.environment": "`.venv-flink` of a clone; else in the cache",
 }
 """Defaults that differ between machines, in words."""
 CONFIGURATION = """\
 # Configuration
 
-Made from `tidemill/config/settings.py` by `python -m tidemill.reference`.
+Made from `tidemill/config/sections.py` by `python -m tidemill.reference`.
 
 Later wins: the default, the profile's file (`TIDEMILL_PROFILE`, `local` or `cluster`), the project's `tidemill.toml`,
 the environment. A key `kafka.partitions` is `partitions` in the table `[kafka]` of a file, and

@@ -4,6 +4,9 @@
 Every 15 minutes: when silver has commits that no earlier run has handled, a task a gold table recomputes the dates that
 those commits touched, late events included. Without new commits the run is skipped.
 
+Before that, silver tables that have a suite of expectations are judged, the same dates: as long as
+one fails a critical expectation, its `check_<table>` fails and nothing is made of it. Other tables go on.
+
 A gold table is a file `use_cases/<folder>/gold/<table>.yaml`. A run you trigger by hand goes on at once. Running it
 again changes nothing: each table remembers in its own last commit which silver version it was made from, and has
 nothing to do when its own source is no further.
@@ -24,6 +27,7 @@ from airflow_orchestration.plugins.operators.record_handled import RecordHandled
 from airflow_orchestration.plugins.sensors.delta_commit import DeltaCommitSensor
 from airflow_orchestration.processes import SPARK_POOL
 from airflow_orchestration.schedules import schedule
+from airflow_orchestration.suites import judged_tables
 
 TROUBLE = "**{trouble}**\n\nUntil that is mended, the task fails with the reason."
 
@@ -37,6 +41,18 @@ def refresh(table: GoldTable) -> PlatformCommandOperator:
         pool=SPARK_POOL,
         execution_timeout=timedelta(minutes=30),
         doc_md=TROUBLE.format(trouble=table.trouble) if table.trouble else f"`gold/{table.name}`: {table.description}.",
+    )
+
+
+def check(silver: str) -> PlatformCommandOperator:
+    """The task that judges ``silver`` before something is made of it."""
+    return PlatformCommandOperator(
+        task_id=f"check_{silver.removeprefix('silver/')}",
+        command=["tidemill", "quality", "run", silver],
+        pool=SPARK_POOL,
+        execution_timeout=timedelta(minutes=30),
+        doc_md=f"Judges the changed dates of `{silver}`; fails while a critical expectation fails on any date: "
+        f"`tidemill quality show {silver}`.",
     )
 
 
@@ -54,7 +70,7 @@ def gold_dag(tables: Sequence[GoldTable]) -> DAG:
         tags=["lakehouse", "spark", *(["trouble"] if any(table.trouble for table in tables) else [])],
         doc_md=__doc__,
     ) as dag:
-        refreshes = [refresh(table) for table in tables]
+        refreshes = {table.name: refresh(table) for table in tables}
         if sources:
             new_silver_commits = DeltaCommitSensor(
                 task_id="new_silver_commits",
@@ -68,7 +84,12 @@ def gold_dag(tables: Sequence[GoldTable]) -> DAG:
                 sensor="new_silver_commits",
                 doc_md="Notes the silver versions seen at the start of the run as handled, as every task succeeded.",
             )
-            new_silver_commits >> refreshes >> record_handled
+            is_judged = judged_tables()
+            checks = {silver: check(silver) for silver in sources if is_judged(silver)}
+            for table in tables:
+                before = checks.get(table.silver, new_silver_commits)
+                before >> refreshes[table.name] >> record_handled
+            new_silver_commits >> list(checks.values())
     return dag
 
 

@@ -23,9 +23,11 @@ DOC = """
 {description}
 
 Every ten minutes a run waits for an open request (`tidemill retrain list {use_case} --open`); without one it is
-skipped. It claims the oldest, trains on a point-in-time frame by the request's policy, evaluates, and puts the model
-before the gates of `use_cases/{use_case}/model.yaml`. If it passes, it becomes `champion`, and the model server takes
-it over within seconds. If not, the run ends well, the champion stays, and `keep_champion` says why.
+skipped. It judges the tables that the model learns from (`tidemill quality show`); as long as one fails a critical
+expectation, the request stays open. Then it claims the oldest, trains on a point-in-time frame by the request's policy,
+evaluates, and puts the model before the gates of `use_cases/{use_case}/model.yaml`. If it passes, it becomes
+`champion`, and the model server takes it over within seconds. If not, the run ends well, the champion stays, and
+`keep_champion` says why.
 
 To ask for a model: `tidemill retrain request {use_case} --reason "..."`, or the DAG `request_{use_case}`.
 
@@ -89,6 +91,13 @@ def retrain_dag(training: Training) -> DAG:
             timeout=WAIT.total_seconds(),
             doc_md="Waits, without a worker, for a request that nobody holds; skips the run when none comes.",
         )
+        check_data = PlatformCommandOperator(
+            task_id="check_data",
+            command=["tidemill", "quality", "run", "--use-case", use_case],
+            pool=SPARK_POOL,
+            execution_timeout=timedelta(minutes=30),
+            doc_md="Judges the tables that it learns from; while one fails a critical expectation, nothing is claimed.",
+        )
         claim = PlatformCommandOperator(
             task_id="claim",
             command=["tidemill", "retrain", "claim", use_case, "--holder", "{{ dag.dag_id }} {{ run_id }}", "--json"],
@@ -109,7 +118,7 @@ def retrain_dag(training: Training) -> DAG:
             "gate", "Holds it against the floors, the baseline and the champion; both verdicts are a success.", 30
         )
         promote = stage("promote", "Registers the model and begins its rollout.", 30)
-        open_request >> claim >> train >> evaluate >> gate
+        open_request >> check_data >> claim >> train >> evaluate >> gate
         decision = gate_passed(gate.output)
         decision >> Label("passed") >> promote
         decision >> Label("failed a gate") >> keep_champion(gate.output)

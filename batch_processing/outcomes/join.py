@@ -21,7 +21,8 @@ from batch_processing.outcomes.reach import known_until
 from batch_processing.outcomes.versions import Versions, note, noted, reason_for_all, versions_now
 from data_lake import commits
 from data_lake.delta_tables import ensure_table
-from data_lake.tables import Table, silver, table
+from data_lake.table import Table
+from data_lake.tables import silver, table
 from ml_modeling.questions import Tables
 from ml_modeling.replay.logged import PREDICTIONS
 from ml_modeling.use_case import UseCase

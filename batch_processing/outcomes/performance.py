@@ -15,7 +15,8 @@ from batch_processing.outcome import Outcome, outcome
 from batch_processing.outcomes.judged import KNOWN
 from batch_processing.outcomes.measures import OUTPUTS, measures
 from data_lake.delta_tables import ensure_table
-from data_lake.tables import Table, table
+from data_lake.table import Table
+from data_lake.tables import table
 from feature_store.definitions import Classes, Task
 from ml_modeling.registry.unscored import STALE
 from ml_modeling.use_case import UseCase

@@ -7,7 +7,8 @@ from typing import Any
 
 from batch_processing.incremental import SourceMissingError
 from data_lake import commits
-from data_lake.tables import Table, silver, table
+from data_lake.table import Table
+from data_lake.tables import silver, table
 from ml_modeling.replay.logged import PREDICTIONS
 from ml_modeling.use_case import UseCase
 from tidemill.config.settings import Settings

@@ -10,7 +10,8 @@ import duckdb
 from batch_processing.scoring.window import Window
 from data_lake import arrow, commits
 from data_lake.delta_rs import open_table
-from data_lake.tables import Table, table
+from data_lake.table import Table
+from data_lake.tables import table
 from ml_modeling.questions.lake import NoDataError
 from ml_modeling.registry import Registered
 from tidemill.config.settings import Settings

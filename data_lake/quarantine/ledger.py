@@ -16,7 +16,7 @@ from deltalake.exceptions import CommitFailedError
 
 from data_lake.arrow import source
 from data_lake.delta_rs import MissingTableError, location, open_table
-from data_lake.tables import QUARANTINE_REPLAYS
+from data_lake.own_tables import QUARANTINE_REPLAYS
 from tidemill.config.errors import TransientError
 from tidemill.config.settings import Settings
 

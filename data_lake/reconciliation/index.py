@@ -18,10 +18,12 @@ from data_lake.reconciliation.content import content
 from data_lake.reconciliation.differences import find_differences
 from data_lake.reconciliation.judge import COLUMNS, Judge, Place
 from data_lake.reconciliation.values import Compared, SentValues, digest_of
+from data_lake.table import Table
 from data_lake.tables import FIRST_GENERATION
 from data_lake.topic_starts import TopicStart
 from ingestion_layer.kafka.offsets import Offsets
-from tidemill.config.settings import Settings, Stream
+from tidemill.config.sections import Stream
+from tidemill.config.settings import Settings
 from tidemill.contracts.checker import checker
 from tidemill.contracts.registry import contract
 
@@ -131,7 +133,7 @@ def topic_index(
             connection.close()
 
 
-def _tables(topic: str) -> dict[str, tables.Table]:
+def _tables(topic: str) -> dict[str, Table]:
     return {"bronze": tables.bronze(topic), "quarantine": tables.quarantine(topic), "silver": tables.silver(topic)}
 
 

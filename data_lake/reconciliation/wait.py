@@ -8,6 +8,7 @@ from data_lake import tables
 from data_lake.delta_rs import MissingTableError, open_table
 from data_lake.reconciliation.reconcile import reconcile_topic
 from data_lake.reconciliation.report import Report
+from data_lake.table import Table
 from data_lake.tables import FIRST_GENERATION
 from data_lake.topic_starts import starts
 from data_lake.topic_starts.bronze_ends import last_offsets
@@ -104,7 +105,7 @@ def _judge(settings: Settings, goals: Sequence[Goal]) -> Report:
     return Report({goal.topic: reconcile_topic(settings, goal.topic, goal.offsets) for goal in goals})
 
 
-def _version(settings: Settings, table: tables.Table) -> int:
+def _version(settings: Settings, table: Table) -> int:
     try:
         return int(open_table(table, settings).version())
     except MissingTableError:

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import write_deltalake
 
-from data_lake import tables
+from data_lake import own_tables
 from data_lake.arrow import dataset
 from data_lake.delta_rs import MissingTableError, location, open_table
 from data_lake.topic_starts.loss import Range
@@ -81,7 +81,7 @@ class TopicStart:
 def starts(settings: Settings, topic: str) -> tuple[TopicStart, ...]:
     """The starts on ``topic``, oldest first; none before bronze was first read, or of a lake of before the record."""
     try:
-        record = open_table(tables.TOPIC_STARTS, settings)
+        record = open_table(own_tables.TOPIC_STARTS, settings)
     except MissingTableError:
         return ()
     rows = dataset(record).to_table(filter=pc.field("topic") == topic).to_pylist(maps_as_pydicts="strict")
@@ -105,10 +105,10 @@ def append(settings: Settings, start: TopicStart) -> None:
         "started_at": start.started_at,
     }
     write_deltalake(
-        location(tables.TOPIC_STARTS, settings),
+        location(own_tables.TOPIC_STARTS, settings),
         pa.Table.from_pylist([row], schema=SCHEMA),
         mode="append",
-        description=tables.TOPIC_STARTS.description,
+        description=own_tables.TOPIC_STARTS.description,
         storage_options=settings.lake.storage_options or None,
     )
 

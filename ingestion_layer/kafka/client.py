@@ -49,14 +49,14 @@ def broker_error(settings: Settings, doing: str, error: KafkaException | KafkaEr
     return BrokerRefusedError(f"{doing}: the Kafka broker at {servers} refused: {cause}")
 
 
-def ask(settings: Settings, doing: str, question: Callable[[], T]) -> T:
-    """What ``question`` returns, put again for some seconds while the broker answers that it is not ready.
+def ask(settings: Settings, doing: str, question: Callable[[], T], *, patience_s: float | None = None) -> T:
+    """What ``question`` returns, put again while the broker answers that it is not ready, for some seconds by default.
 
     Raises:
         BrokerUnavailableError: no broker answered in time, or it was not ready all the while.
         BrokerRefusedError: the broker said no.
     """
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + (PATIENCE_S if patience_s is None else patience_s)
     while True:
         try:
             return question()

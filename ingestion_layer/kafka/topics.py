@@ -21,6 +21,8 @@ from tidemill.config.settings import Settings
 from tidemill.contracts.registry import contracts
 
 TIMEOUT_S = 15.0
+LED_S = 60.0
+"""The controller has made the topics: a broker on a busy machine comes to hear of them, if late."""
 
 
 @dataclass(frozen=True)
@@ -58,12 +60,14 @@ def ensure_topics(settings: Settings, names: Collection[str] | None = None) -> t
     admin = AdminClient(client_config(settings))
     states = _asked_states(settings, admin, list(contracts()) if names is None else names)
     missing = [state.name for state in states if not state.partitions]
-    wanted = topic_config(settings)
-    differing = [state.name for state in states if state.partitions and dict(state.config) != wanted]
-    _create(settings, admin, missing)
+    made = _create(settings, admin, missing)
     _wait_until_led(settings, admin, missing)
+    # What another process made at the same moment may be of another number of partitions and another configuration.
+    others = _asked_states(settings, admin, [name for name in missing if name not in made])
+    wanted = topic_config(settings)
+    differing = [state.name for state in (*states, *others) if state.partitions and dict(state.config) != wanted]
     _configure(settings, admin, differing)
-    return (*missing, *differing)
+    return (*made, *differing)
 
 
 def topic_states(settings: Settings) -> tuple[TopicState, ...]:
@@ -100,39 +104,40 @@ def _configs(settings: Settings, admin: AdminClient, names: list[str]) -> dict[s
     return {resource.name: {key: future.result()[key].value for key in keys} for resource, future in futures.items()}
 
 
-def _create(settings: Settings, admin: AdminClient, names: list[str]) -> None:
-    if not names:
-        return
-    new = [
-        NewTopic(name, settings.kafka.partitions, settings.kafka.replication, config=topic_config(settings))
-        for name in names
+def _create(settings: Settings, admin: AdminClient, names: list[str]) -> list[str]:
+    """Of ``names`` those that it made: not what another process made first."""
+    partitions, replication, config = settings.kafka.partitions, settings.kafka.replication, topic_config(settings)
+    topics = [NewTopic(name, partitions, replication, config=config) for name in names]
+    return [
+        topic.topic
+        for topic in topics
+        if ask(settings, f"creating topic {topic.topic}", partial(_is_created, admin, topic))
     ]
-    for topic in new:
-        ask(settings, f"creating topic {topic.topic}", partial(_create_one, admin, topic))
 
 
-def _create_one(admin: AdminClient, topic: NewTopic) -> None:
+def _is_created(admin: AdminClient, topic: NewTopic) -> bool:
     try:
         admin.create_topics([topic], request_timeout=TIMEOUT_S)[topic.topic].result()
     except KafkaException as error:
-        if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:  # another process was quicker
+        if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
             raise
+        return False
+    return True
 
 
 def _wait_until_led(settings: Settings, admin: AdminClient, names: list[str]) -> None:
-    asked = {
-        TopicPartition(name, number): OffsetSpec.latest()
-        for name in names
-        for number in range(settings.kafka.partitions)
-    }
-
     def list_all() -> None:
-        admin.list_topics(timeout=TIMEOUT_S)  # librdkafka goes on believing that a topic is unknown
+        topics = admin.list_topics(timeout=TIMEOUT_S).topics
+        if not all(name in topics and is_there(topics[name]) for name in names):
+            raise KafkaException(KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART))
+        asked = {
+            TopicPartition(name, number): OffsetSpec.latest() for name in names for number in topics[name].partitions
+        }
         for future in admin.list_offsets(asked, request_timeout=TIMEOUT_S).values():
             future.result()
 
-    if asked:
-        ask(settings, f"waiting for the leaders of {', '.join(names)}", list_all)
+    if names:
+        ask(settings, f"waiting for the leaders of {', '.join(names)}", list_all, patience_s=LED_S)
 
 
 def _configure(settings: Settings, admin: AdminClient, names: list[str]) -> None:

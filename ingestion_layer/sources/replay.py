@@ -31,6 +31,8 @@ class Source(ABC):
 
     name: str
     unit: str
+    grows = False
+    """Whether there may be more after the end: what was sent completely is looked at again."""
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
@@ -92,7 +94,7 @@ def replay(
         with file.held():
             before = Progress() if again else file.load()
             source.counts.update(before.counts)
-            if before.is_finished:
+            if before.is_finished and not source.grows:
                 return Sent({}, before.position, 0.0)
             began = monotonic()
             position, is_finished = before.position, False

@@ -8,7 +8,8 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
 from data_lake import commits
-from data_lake.tables import Table, table
+from data_lake.table import Table
+from data_lake.tables import table
 from feature_store.definitions import FeatureService, Question, Source
 from tidemill.config.errors import TerminalError
 from tidemill.config.settings import Settings

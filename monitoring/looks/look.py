@@ -19,7 +19,8 @@ from monitoring.looks.served import Counts, Served, Window, served
 from monitoring.looks.subject import Champion, champion_of
 from monitoring.profiles import UNIT
 from tidemill.config.errors import TerminalError
-from tidemill.config.settings import Drift, Settings
+from tidemill.config.sections import Drift
+from tidemill.config.settings import Settings
 
 ATTEMPTS = 5
 

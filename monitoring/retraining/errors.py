@@ -1,6 +1,6 @@
 """What can go wrong while a request is worked off, besides what its stages say themselves."""
 
-from tidemill.config.errors import TerminalError
+from tidemill.config.errors import TerminalError, TransientError
 
 
 class UnusablePolicyError(TerminalError):
@@ -21,3 +21,7 @@ class WrongUseCaseError(TerminalError):
 
 class NotAtStageError(TerminalError):
     """The request has not come as far as the stage that is to be done."""
+
+
+class DataNotAsExpectedError(TransientError):
+    """A table to learn from fails a critical expectation: the request waits until that is mended."""

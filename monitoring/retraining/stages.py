@@ -17,6 +17,7 @@ from ml_modeling.training.tuning import Trial
 from monitoring.control import RetrainRequest, State
 from monitoring.looks.reference import keep_reference
 from monitoring.looks.restoring import restore_of
+from monitoring.retraining.data import require_good_data
 from monitoring.retraining.lease import HeldLease
 from monitoring.retraining.policy import by_policy, read_policy
 from monitoring.retraining.progress import Gated, Trained, noted
@@ -36,6 +37,7 @@ def train(work: Work, request: RetrainRequest, held: HeldLease) -> RetrainReques
     run_id = trained_run(work.settings, work.use_case.name, str(request.id))
     is_found = run_id is not None
     if run_id is None:
+        require_good_data(work.settings, work.use_case)
         run_id = _train(replace(work, use_case=by_policy(work.settings, work.use_case, policy)), request, held)
     run = existing_run(work.settings, work.use_case.name, run_id)
     if is_found:

@@ -24,7 +24,8 @@ from tests.airflow_orchestration.services import Services
 from tidemill.airflow_api import AirflowApi
 from tidemill.airflow_client import AirflowClient
 from tidemill.config.project import current_project
-from tidemill.config.settings import REPO, Schedules, Settings, load_settings
+from tidemill.config.sections import Schedules
+from tidemill.config.settings import REPO, Settings, load_settings
 
 
 def _free_port() -> int:

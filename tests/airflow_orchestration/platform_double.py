@@ -31,6 +31,8 @@ with (folder / "calls.jsonl").open("a") as file:
     file.write(json.dumps(call) + "\\n")
 sys.exit(answer.get("exit", 0))
 """
+NOT_AS_EXPECTED = {"exit": 1, "stderr": ["tidemill: silver/transactions: not as expected"]}
+"""What ``quality run`` answers when data is bad."""
 
 
 @dataclass(frozen=True)

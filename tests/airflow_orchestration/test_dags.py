@@ -69,21 +69,27 @@ def test_tasks_that_start_spark_share_the_pool_of_one_slot(dag_bag: DagBag) -> N
     }
     assert pooled == {
         "feature_consistency.compare_churn",
+        "lakehouse_gold.check_transactions",
         "lakehouse_gold.customer_daily",
         "lakehouse_gold.daily_product_sales",
+        "lakehouse_gold.sessions",
         *(f"score_{name}.score" for name in TRAINED),
-        *(f"retrain_{name}.train" for name in TRAINED),
+        *(f"retrain_{name}.{task}" for name in TRAINED for task in ("check_data", "train")),
         "prediction_outcomes.join_outcomes",
     }
 
 
-def test_each_gold_table_has_a_task_between_the_sensor_and_the_record(dag_bag: DagBag) -> None:
+def test_each_gold_table_has_a_task_between_the_check_of_its_source_and_the_record(dag_bag: DagBag) -> None:
     dag = dag_bag.dags["lakehouse_gold"]
     names = {file.stem for file in (REPO / "use_cases").glob("*/gold/*.yaml")}
-    assert names == {"customer_daily", "daily_product_sales"}
-    assert set(dag.task_ids) == names | {"new_silver_commits", "record_handled"}
-    assert dag.get_task("new_silver_commits").tables == ("silver/transactions",)
+    assert names == {"customer_daily", "daily_product_sales", "sessions"}
+    assert set(dag.task_ids) == names | {"new_silver_commits", "check_transactions", "record_handled"}
+    assert dag.get_task("new_silver_commits").tables == ("silver/sessions", "silver/transactions")
     for name in names:
         task = dag.get_task(name)
         assert task.command == ["tidemill", "lake", "refresh", name]
-        assert (task.upstream_task_ids, task.downstream_task_ids) == ({"new_silver_commits"}, {"record_handled"})
+        before = "new_silver_commits" if name == "sessions" else "check_transactions"
+        assert (task.upstream_task_ids, task.downstream_task_ids) == ({before}, {"record_handled"})
+    check = dag.get_task("check_transactions")
+    assert check.command == ["tidemill", "quality", "run", "silver/transactions"]
+    assert (check.upstream_task_ids, check.downstream_task_ids) == ({"new_silver_commits"}, names - {"sessions"})

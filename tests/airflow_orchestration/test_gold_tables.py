@@ -105,5 +105,31 @@ def test_the_shops_tables_are_those_of_a_project_that_has_the_platforms_own(proj
     current_project.cache_clear()
     dag = dag_of(project)
     assert dag is not None
-    assert {"customer_daily", "daily_product_sales", "visits_daily"} < set(dag.task_ids)
-    assert dag.get_task("new_silver_commits").tables == ("silver/transactions", "silver/visits")
+    assert {"customer_daily", "daily_product_sales", "sessions", "visits_daily"} < set(dag.task_ids)
+    assert dag.get_task("new_silver_commits").tables == (
+        "silver/sessions",
+        "silver/transactions",
+        "silver/visits",
+    )
+
+
+def expect(project: Path, text: str) -> None:
+    file = project / "use_cases" / "pages" / "expectations" / "visits.yaml"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text, encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("text", "is_judged"),
+    [("table: silver/visits", True), ("table: silver/predictions", False), ("a: [", True), ("table: 5", True)],
+)
+def test_what_is_expected_of_a_source_is_judged_before_gold_and_so_is_each_when_a_file_is_unreadable(
+    project: Path, database: None, text: str, is_judged: bool
+) -> None:
+    declare(project, "visits_daily", GOOD)
+    expect(project, text)
+    dag = dag_of(project)
+    assert dag is not None
+    before = "check_visits" if is_judged else "new_silver_commits"
+    assert dag.get_task("visits_daily").upstream_task_ids == {before}
+    assert ("check_visits" in dag.task_ids) is is_judged

@@ -15,21 +15,23 @@ import pytest
 from click.testing import CliRunner
 
 from tests.airflow_orchestration.delta_tables import commit, table_id
-from tests.airflow_orchestration.platform_double import PlatformDouble
-from tests.airflow_orchestration.rest import eventually, forget_handled, handled_commits, next_run, run_ids
-from tidemill.airflow_api import AirflowApi, AirflowRefusedError
-from tidemill.airflow_client import AirflowClient, DagRun, DagRunFailedError
+from tests.airflow_orchestration.platform_double import NOT_AS_EXPECTED, PlatformDouble
+from tests.airflow_orchestration.rest import (
+    eventually,
+    forget_handled,
+    handled_commits,
+    next_run,
+    run,
+    run_ids,
+    schedule_now,
+)
+from tidemill.airflow_api import AirflowApi
+from tidemill.airflow_client import AirflowClient, DagRunFailedError
 from tidemill.commands import dags
 from tidemill.config.settings import REPO, Settings
 
-GOLD_TABLES = ["daily_product_sales", "customer_daily"]
+GOLD_TABLES = ["daily_product_sales", "customer_daily", "sessions"]
 REFRESH = "lake refresh {}"
-# The schedule's newest time (``conftest`` sets it to yearly): after an older one, Airflow would make a run of this one.
-NEW_YEAR = f"{datetime.now(UTC).year}-01-01T00:00:00Z"
-
-
-def run(client: AirflowClient, dag_id: str, conf: dict[str, Any] | None = None) -> DagRun:
-    return client.run(dag_id, conf, timeout_s=240, poll_s=0.5)
 
 
 @pytest.fixture
@@ -113,8 +115,7 @@ def test_a_scheduled_run_waits_for_a_commit_in_the_triggerer_and_goes_on_when_it
 ) -> None:
     run(client, "lakehouse_gold").raise_for_failure()
     before = run_ids(api, "lakehouse_gold")
-    body = {"dag_id": "lakehouse_gold", "from_date": NEW_YEAR, "to_date": NEW_YEAR, "max_active_runs": 1}
-    api.request("POST", "/backfills", json=body)  # a scheduled run without waiting for its time
+    schedule_now(api, "lakehouse_gold")
     (run_id,) = eventually(lambda: run_ids(api, "lakehouse_gold") - before, "the backfill's run")
     eventually(lambda: client.look("lakehouse_gold", run_id).tasks["new_silver_commits"] == "deferred", "the deferral")
     assert commit(silver, "silver/transactions") == 1
@@ -169,117 +170,16 @@ def test_a_monitor_skips_a_champion_of_whom_no_outcome_is_known_and_returns_the_
     assert client.returned(second, "standing") == worse
 
 
-REQUEST = {"request_id": "4a1b", "token": 2}
-STAGE = "--request 4a1b --token 2 --json"
-
-
-def answers(passed: bool, reasons: list[str]) -> dict[str, list[dict[str, Any]]]:
-    """Those of a request that waits, whose model passes the gates or not."""
-    trained = REQUEST | {"run_id": "1e5", "experiment_id": "7"}
-    gated = trained | {"gated": {"passed": passed, "reasons": reasons}}
-    printed = {
-        "waiting": {"request_id": "4a1b"},
-        "claim": REQUEST,
-        "train": trained,
-        "evaluate": trained,
-        "gate": gated,
-        "promote": gated | {"state": "promoted"},
-    }
-    return {f"retrain {name}": [{"stdout": [json.dumps(document)]}] for name, document in printed.items()}
-
-
-def test_a_request_is_worked_off_stage_by_stage_by_its_token(platform: PlatformDouble, client: AirflowClient) -> None:
-    platform.answer(answers(passed=True, reasons=[]))
-    ended = run(client, "retrain_churn")
-    ended.raise_for_failure()
-    assert platform.command_lines() == [
-        "retrain waiting churn --json",
-        f"retrain claim churn --holder retrain_churn {ended.run_id} --json",
-        *(f"retrain {stage} churn {STAGE}" for stage in ("train", "evaluate", "gate", "promote")),
-    ]
-    assert client.returned(ended, "promote")["state"] == "promoted"
-    assert ended.tasks["keep_champion"] == "skipped"
-
-
-def test_a_model_that_fails_a_gate_leaves_the_champion_and_the_run_says_why(
-    platform: PlatformDouble, client: AirflowClient
+def test_of_a_silver_table_that_is_not_as_expected_no_gold_is_made_and_it_is_not_handled(
+    silver: Path, platform: PlatformDouble, client: AirflowClient, api: AirflowApi
 ) -> None:
-    reasons = ["roc_auc 0.61 is below 0.65", "not better than the recency rule"]
-    platform.answer(answers(passed=False, reasons=reasons))
-    ended = run(client, "retrain_churn")
-    assert ended.state == "success"
-    assert ended.tasks["promote"] == "skipped"
-    assert client.returned(ended, "keep_champion") == reasons
-    assert [line.split()[1] for line in platform.command_lines()][-1] == "gate"
-
-
-def test_a_run_by_hand_without_a_request_is_skipped_and_claims_nothing(
-    platform: PlatformDouble, client: AirflowClient
-) -> None:
-    platform.answer({"retrain waiting": [{"stdout": ['{"request_id": null}']}]})
-    ended = run(client, "retrain_churn")
-    assert ended.state == "success"
-    assert set(ended.tasks.values()) == {"skipped"}
-    assert platform.command_lines() == ["retrain waiting churn --json"]
-
-
-def test_a_run_that_another_was_faster_than_is_skipped(platform: PlatformDouble, client: AirflowClient) -> None:
-    platform.answer(answers(passed=True, reasons=[]) | {"retrain claim": [{"stdout": ['{"request_id": null}']}]})
-    ended = run(client, "retrain_churn")
-    assert (ended.state, ended.tasks["claim"], ended.tasks["train"]) == ("success", "skipped", "skipped")
-    assert [line.split()[1] for line in platform.command_lines()] == ["waiting", "claim"]
-
-
-def test_a_stage_that_was_overtaken_fails_the_run_at_once(platform: PlatformDouble, client: AirflowClient) -> None:
-    lost = {"exit": 1, "stderr": ["tidemill: the lease with token 2 is lost"]}
-    platform.answer(answers(passed=True, reasons=[]) | {"retrain evaluate": [lost]})
-    ended = run(client, "retrain_churn")
-    assert (ended.state, ended.tasks["evaluate"], ended.tasks["promote"]) == ("failed", "failed", "upstream_failed")
-    assert [line.split()[1] for line in platform.command_lines()].count("evaluate") == 1
-
-
-def test_a_scheduled_run_waits_for_a_request_in_the_triggerer_and_takes_it(
-    platform: PlatformDouble, client: AirflowClient, api: AirflowApi
-) -> None:
-    none = {"stdout": ['{"request_id": null}']}
-    platform.answer(answers(passed=True, reasons=[]) | {"retrain waiting": [none]})
-    client.wait_for_dag("retrain_fraud")
-    client.unpause("retrain_fraud")
-    before = run_ids(api, "retrain_fraud")
-    body = {"dag_id": "retrain_fraud", "from_date": NEW_YEAR, "to_date": NEW_YEAR, "max_active_runs": 1}
-    api.request("POST", "/backfills", json=body)  # a scheduled run without waiting for its time
-    (run_id,) = eventually(lambda: run_ids(api, "retrain_fraud") - before, "the backfill's run")
-    eventually(lambda: client.look("retrain_fraud", run_id).tasks["open_request"] == "deferred", "the deferral")
-    platform.answer(answers(passed=True, reasons=[]))
-    ended = next_run(api, client, "retrain_fraud", before)
-    ended.raise_for_failure()
-    assert client.returned(ended, "open_request") == "4a1b"
-    assert ended.tasks["promote"] == "success"
-
-
-def test_a_run_by_hand_asks_as_a_person_for_the_reason_it_was_given(
-    platform: PlatformDouble, client: AirflowClient
-) -> None:
-    run(client, "request_churn", {"reason": "prices changed"}).raise_for_failure()
-    (line,) = platform.command_lines()
-    assert line == "retrain request churn --by request_churn --json --source person --reason prices changed"
-
-
-def test_a_scheduled_run_asks_as_the_schedule(platform: PlatformDouble, client: AirflowClient, api: AirflowApi) -> None:
-    client.wait_for_dag("request_churn")
-    client.unpause("request_churn")
-    before = run_ids(api, "request_churn")
-    body = {"dag_id": "request_churn", "from_date": NEW_YEAR, "to_date": NEW_YEAR, "max_active_runs": 1}
-    api.request("POST", "/backfills", json=body)  # a scheduled run without waiting for its time
-    next_run(api, client, "request_churn", before).raise_for_failure()
-    (line,) = platform.command_lines()
-    asked = "retrain request churn --by request_churn --json --source schedule --reason its schedule: 0 0 1 1 *"
-    assert line == asked
-
-
-def test_a_conf_out_of_range_is_refused_with_the_reason(client: AirflowClient) -> None:
-    with pytest.raises(AirflowRefusedError, match="reason: '' should be non-empty"):
-        run(client, "request_churn", {"reason": ""})
+    platform.answer({"quality run": [NOT_AS_EXPECTED]})
+    ended = run(client, "lakehouse_gold")
+    assert ended.state == "failed"
+    of_it = {"daily_product_sales": "upstream_failed", "customer_daily": "upstream_failed"}
+    assert {name: ended.tasks[name] for name in GOLD_TABLES} == of_it | {"sessions": "success"}
+    assert sorted(platform.command_lines()) == [REFRESH.format("sessions"), "quality run silver/transactions"]
+    assert handled_commits(api, "lakehouse_gold") is None
 
 
 def test_marking_a_running_task_as_failed_ends_its_processes(

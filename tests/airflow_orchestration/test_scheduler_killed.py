@@ -49,7 +49,8 @@ def test_a_run_goes_on_when_its_scheduler_is_killed_in_the_midst_of_a_stage(
     ended = client.wait("retrain_churn", run_id, progress=lambda run: None, timeout_s=2 * TIMEOUT_S, poll_s=0.5)
     ended.raise_for_failure()
     lines = platform.command_lines()
-    assert [line.split()[1] for line in dict.fromkeys(lines)] == ["waiting", *STAGES]
+    told = ["retrain waiting", "quality run", *(f"retrain {name}" for name in STAGES)]
+    assert [" ".join(line.split()[:2]) for line in dict.fromkeys(lines)] == told
     for name in STAGES:
         times = sum(line.startswith(f"retrain {name} ") for line in lines)
         assert times == 1 or (times == 2 and name == stage), f"{name} was done {times} times"

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
-from data_lake.tables import Table
+from data_lake.table import Table
 from tidemill.contracts.columns import Column
 
 Row = dict[str, Any]

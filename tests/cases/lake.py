@@ -8,7 +8,7 @@ import pyarrow as pa
 from deltalake import write_deltalake
 
 from data_lake.delta_rs import open_table
-from data_lake.tables import Table
+from data_lake.table import Table
 from tidemill.config import Settings
 
 

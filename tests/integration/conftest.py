@@ -25,7 +25,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 def settings_on_free_ports(home: Path) -> Settings:
     """The local settings, moved to ``home`` and to ports nothing listens on; Spark takes 1 GiB, one model is served."""
-    broker, controller, redis, mlflow, metrics, airflow, serving = free_ports(7)
+    broker, controller, redis, mlflow, metrics, airflow, serving, events, flink, flink_rpc, *nifi = free_ports(13)
     return load_settings(
         {
             "TIDEMILL_HOME": str(home),
@@ -36,6 +36,13 @@ def settings_on_free_ports(home: Path) -> Settings:
             "TIDEMILL_STREAM__METRICS_ADDRESS": f"127.0.0.1:{metrics}",
             "TIDEMILL_AIRFLOW__URL": f"http://127.0.0.1:{airflow}",
             "TIDEMILL_SERVING__URL": f"http://127.0.0.1:{serving}",
+            "TIDEMILL_FLINK__URL": f"http://127.0.0.1:{flink}",
+            "TIDEMILL_FLINK__RPC_PORT": str(flink_rpc),
+            "TIDEMILL_NIFI__URL": f"http://127.0.0.1:{nifi[0]}",
+            "TIDEMILL_NIFI__MANAGEMENT_PORT": str(nifi[1]),
+            "TIDEMILL_NIFI__RECEIVER_PORT": str(nifi[2]),
+            "TIDEMILL_FLINK__CHECKPOINT_S": "1",
+            "TIDEMILL_EVENTS__URL": f"http://127.0.0.1:{events}",
             "TIDEMILL_SERVING__USE_CASES": '["churn"]',
             "TIDEMILL_SPARK__DRIVER_MEMORY_MB": "1024",
             "TIDEMILL_STREAM__DRIVER_MEMORY_MB": "1024",

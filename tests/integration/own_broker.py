@@ -35,7 +35,7 @@ class OwnBroker:
         return Path(Folders.of(self.settings).home) / "kafka"
 
     def start(self) -> None:
-        self._stack.enter_context(running(kafka_service.services(self.settings)[0], self.settings))
+        self.process = self._stack.enter_context(running(kafka_service.services(self.settings)[0], self.settings))
 
     def stop(self) -> None:
         self._stack.close()

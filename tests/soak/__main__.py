@@ -26,7 +26,7 @@ from tests.soak.report import Soak, markdown
 from tests.soak.store import OnlineStore
 from tests.soak.traffic import USE_CASE, Traffic
 from tests.troubles.stack import Stack
-from tidemill.config.settings import Stream
+from tidemill.config.sections import Stream
 
 TICK_S = 1.0
 SAMPLE_S = 10.0

@@ -24,7 +24,7 @@ def command(service: str, is_followed: bool, lines: int) -> None:
 
     settings = load_settings()
     if service != SUPERVISOR:
-        check_known(catalog(settings), [service])
+        check_known(catalog(settings), service)
     log = Folders.of(settings).log(service)
     if not log.exists():
         raise NoLogError(f"{service} has not logged anything yet: there is no {log}; start it with `tidemill up`")

@@ -77,6 +77,7 @@ def simulator(live: float | None, seconds: float, again: bool, as_json: bool, fa
 @click.option("--days", type=int, default=183, show_default=True, help="How many days.")
 @click.option("--seed", type=int, help="Another seed is another set of cards.  [default: 1]")
 @click.option("--verdict-days", type=int, help="After how many days it is known what was fraud.  [default: 7]")
+@click.option("--located", is_flag=True, default=None, help="Payments say where their terminal stands.")
 @click.option("--drift-from", type=DAY, help="From this day on all amounts change, those of frauds as well.")
 @click.option("--drift-amount", type=float, help="By which factor amounts change.  [default: 1.5]")
 @AGAIN

@@ -5,13 +5,17 @@ import click
 from tidemill.config import load_settings
 
 PARTS = ("jars", "classes", "airflow")
+OPTIONAL = ("flink", "nifi", "flume")
 
 
 @click.command(name="setup")
-@click.argument("parts", nargs=-1, type=click.Choice(PARTS))
+@click.argument("parts", nargs=-1, type=click.Choice((*PARTS, *OPTIONAL)))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(parts: tuple[str, ...], as_json: bool) -> None:
     """Make Airflow's environment, fetch the jars of Spark and Kafka, and archive Spark's classes; or only PARTS.
+
+    Made only when they are named: `flink`, an environment with Flink in it (1 GB) and its Kafka connector, `nifi`,
+    the parts of NiFi (250 MB), and `flume`, the agent that tails files (45 MB).
 
     All projects share them, in TIDEMILL_CACHE or ~/.cache/tidemill; a second time does nothing. In a clone of the
     repository they lie beside the code, and `make setup` makes all of them.

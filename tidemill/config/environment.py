@@ -75,7 +75,14 @@ def _reached_directly(settings: Settings, inherited: Mapping[str, str]) -> list[
     given = [host.strip() for name in NO_PROXY for host in inherited.get(name, "").split(",")]
     servers = settings.kafka.bootstrap_servers.split(",")
     addresses = (*servers, settings.redis.host, settings.stream.metrics_address)
-    urls = (settings.mlflow.tracking_uri, settings.airflow.url, settings.serving.url)
+    urls = (
+        settings.mlflow.tracking_uri,
+        settings.airflow.url,
+        settings.serving.url,
+        settings.events.url,
+        settings.flink.url,
+        settings.nifi.url,
+    )
     if "*" in given:
         return ["*"]
     hosts = [urlsplit(url).hostname for url in (*urls, *(f"//{address.strip()}" for address in addresses))]

@@ -141,6 +141,19 @@ def topics(names: list[str], info: ValidationInfo) -> list[str]:
     return names
 
 
+def files_of_topics(given: dict[str, str], info: ValidationInfo) -> dict[str, str]:
+    """``given``, by topic an absolute path whose file name, and no folder of it, may have ``*`` and ``?``."""
+    topics(list(given), info)
+    for topic, path in given.items():
+        if not re.fullmatch(r"(/|\{home\}/)([^*?/\n]+/)*[^/\n]+", path):
+            raise ValueError(
+                f"{topic}: {path!r} must be an absolute path, of which the file's name may have * and ?, such as "
+                "/var/log/shop/clicks.jsonl*"
+            )
+        _template(path)
+    return given
+
+
 def _project(info: ValidationInfo) -> Project:
     return info.context["project"] if info.context else Project()
 
@@ -170,3 +183,4 @@ Cron = Annotated[str, AfterValidator(cron.checked)]
 UseCaseSchedules = Annotated[dict[str, Cron], AfterValidator(schedules)]
 UseCases = Annotated[list[str], AfterValidator(use_cases)]
 Topics = Annotated[list[str], AfterValidator(topics)]
+FilesOfTopics = Annotated[dict[str, str], AfterValidator(files_of_topics)]

@@ -30,7 +30,7 @@ INSTALL = "run `make bootstrap`, or install" if IS_CLONE else "install"
 """How a person gets Java and Maven."""
 CACHE_VARIABLE = "TIDEMILL_CACHE"
 XDG_VARIABLE = "XDG_CACHE_HOME"
-CACHED = ("spark.jars", "airflow.environment")
+CACHED = ("spark.jars", "airflow.environment", "flink.environment")
 """Settings whose defaults lie in the cache of an installed platform."""
 
 
@@ -63,11 +63,19 @@ def platform_environment() -> Path:
 
 
 def airflow_environment() -> Path:
-    """Of Airflow: in the cache one for each list of requirements and Python."""
+    return _environment("airflow")
+
+
+def flink_environment() -> Path:
+    return _environment("flink")
+
+
+def _environment(name: str) -> Path:
+    """Of another program: in the cache one for each list of requirements and Python."""
     if IS_CLONE:
-        return REPO / ".venv-airflow"
+        return REPO / f".venv-{name}"
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
-    return cache_folder() / f"airflow-py{python}-{digest([REQUIREMENTS / 'airflow.txt'])}"
+    return cache_folder() / f"{name}-py{python}-{digest([REQUIREMENTS / f'{name}.txt'])}"
 
 
 def jars_folder() -> Path:

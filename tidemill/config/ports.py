@@ -20,6 +20,12 @@ DEFAULTS: Mapping[str, str | int] = {
     "stream.metrics_address": "127.0.0.1:9108",
     "airflow.url": "http://127.0.0.1:8080",
     "serving.url": "http://127.0.0.1:8000",
+    "flink.url": "http://127.0.0.1:8081",
+    "flink.rpc_port": 6123,
+    "nifi.url": "http://127.0.0.1:8082",
+    "nifi.management_port": 8083,
+    "nifi.receiver_port": 8084,
+    "events.url": "http://127.0.0.1:8085",
 }
 """The settings that hold a port of the local stack, at their defaults."""
 CHOICE = range(10_000, 23_000, 10)
@@ -99,7 +105,7 @@ def _free_offset() -> int:
         offset = chosen.choice(CHOICE)
         if all(_is_free(port + offset) for port in ports):
             return offset
-    raise NoFreePortsError("ports.offset = 'auto': found no seven free ports: give an offset of your own")
+    raise NoFreePortsError(f"ports.offset = 'auto': found no {len(DEFAULTS)} free ports: give an offset of your own")
 
 
 def _is_free(port: int) -> bool:

@@ -22,6 +22,7 @@ VARIABLE = "TIDEMILL_PROJECT"
 OWN_TOPICS = "serving."
 """How topics of the platform's own begin: every project has them."""
 SCHEMAS = REPO / "tidemill" / "contracts" / "schemas"
+EXPECTATIONS = REPO / "data_lake" / "expectations"
 TRAINED = ("features.py", "labels.py", "model.yaml")
 """The files of a use case that can be trained and served; ``features.py`` makes a folder a use case."""
 
@@ -85,6 +86,31 @@ class Project:
         places = self.folders("use_cases", REPO / "use_cases")
         files = [file for place in places for file in sorted(place.glob("*/gold/*.yaml"))]
         return dict(sorted(self._apart("gold table", files).items()))
+
+    def suite_files(self, own: Path = EXPECTATIONS) -> Mapping[str, Path]:
+        """The file of each suite of expectations, by name: ``tidemill.<suite>`` of the platform's own tables (in
+        ``own``), ``<folder>.<suite>`` of ``use_cases/<folder>/expectations/<suite>.yaml``.
+
+        Raises:
+            ConfigError: the platform and the project have one of the same name.
+        """
+        files = {f"tidemill.{file.stem}": file for file in sorted(own.glob("*.yaml"))}
+        for place in self.folders("use_cases", REPO / "use_cases"):
+            for file in sorted(place.glob("*/expectations/*.yaml")):
+                name = f"{file.parent.parent.name}.{file.stem}"
+                if (other := files.setdefault(name, file)) != file:
+                    raise ConfigError(f"suite {name!r} is there twice: {other} and {file}: rename one of them")
+        return dict(sorted(files.items()))
+
+    def flink_files(self) -> Mapping[str, Path]:
+        """The file that declares each job of Flink, ``use_cases/<folder>/flink/<job>.yaml``, by the job's name.
+
+        Raises:
+            ConfigError: two files are for one name.
+        """
+        places = self.folders("use_cases", REPO / "use_cases")
+        files = [file for place in places for file in sorted(place.glob("*/flink/*.yaml"))]
+        return dict(sorted(self._apart("job of Flink", files).items()))
 
     def trained(self) -> list[str]:
         """The use cases that have all that a model needs."""

@@ -11,7 +11,7 @@ from tidemill.config.files import write_once
 from tidemill.config.origin import SECRET_PREFIX
 from tidemill.config.settings import Settings
 
-NAMES = ("airflow_password", "airflow_jwt", "airflow_fernet", "airflow_api")
+NAMES = ("airflow_password", "airflow_jwt", "airflow_fernet", "airflow_api", "nifi_properties")
 
 
 def secret(settings: Settings, name: str) -> SecretStr:

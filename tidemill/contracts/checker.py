@@ -1,7 +1,7 @@
 """The one judge of an event, used before it is produced and again when the lake reads it."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache
 from typing import Any, NamedTuple
@@ -34,10 +34,16 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True)
 class Rejection:
-    """A reason, and where in the event and how it failed, as ``<JSON pointer>: <message>``."""
+    """A reason, and where in the event and how it failed, as ``<JSON pointer>: <message>``; the pointer apart too."""
 
     reason: Reason
     detail: str
+    pointer: str = field(default="", compare=False)
+
+    @property
+    def message(self) -> str:
+        """The detail without the pointer."""
+        return self.detail[len(self.pointer) + 2 :]
 
 
 class Event(NamedTuple):
@@ -94,14 +100,11 @@ class Checker:
         except NoJsonError as error:
             reason = Reason.UNREPRESENTABLE if error.is_beyond_limits else Reason.NOT_JSON
             return _rejection(reason, error.path, error.message)
-        if isinstance(document, Rejection):
-            return document
-        if isinstance(values := self._values(document), Rejection):
-            return values
-        try:
-            return Message(self._contract.key(document["data"]), value)
-        except NoKeyError as error:
-            return _rejection(Reason.SCHEMA, ("data",), str(error))
+        return self._message(document, value)
+
+    def message(self, value: bytes) -> Message | Rejection:
+        """The message of an event that is text already, or why it is none of this topic."""
+        return self._message(self._document(value), value)
 
     def check_bytes(self, value: bytes | None) -> Rejection | None:
         """Why the message value ``value`` is not a valid event of this topic; None when it is one."""
@@ -126,6 +129,16 @@ class Checker:
             valid: dict[str, Any] = document
             return valid
         return self._explain(document)
+
+    def _message(self, document: dict[str, Any] | Rejection, value: bytes) -> Message | Rejection:
+        if isinstance(document, Rejection):
+            return document
+        if isinstance(values := self._values(document), Rejection):
+            return values
+        try:
+            return Message(self._contract.key(document["data"]), value)
+        except NoKeyError as error:
+            return _rejection(Reason.SCHEMA, ("data",), str(error))
 
     def _values(self, document: Mapping[str, Any]) -> tuple[int, list[Any]] | Rejection:
         """The instant of a valid event, and a value for each column."""
@@ -172,4 +185,4 @@ def _first_problem(schema: jsonschema_rs.Draft202012Validator, instance: Any) ->
 
 def _rejection(reason: Reason, path: Iterable[str | int], message: str) -> Rejection:
     pointer = "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in path)
-    return Rejection(reason, f"{pointer}: {message}"[:MAX_DETAIL])
+    return Rejection(reason, f"{pointer}: {message}"[:MAX_DETAIL], pointer[:MAX_DETAIL])

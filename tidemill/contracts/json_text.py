@@ -64,14 +64,32 @@ def parse(text: bytes) -> Any:
         raise NotJsonError(str(error)) from error
 
 
-def _check_depth(text: bytes) -> None:
+def parse_array(text: bytes) -> Any:
+    """The value of a JSON text that is an array, its items as :func:`parse` gives them.
+
+    Items may be deeper than ``MAX_DEPTH``: whoever takes one judges that. Counting it here would cost more than the
+    rest, since what has many items has many brackets.
+
+    Raises:
+        NotJsonError, BeyondLimitsError: as :func:`parse`.
+    """
+    if _LONG_NUMBER.search(text.translate(_CLASSES)) is not None:
+        _check_depth(text, MAX_DEPTH + 1)
+        return _parse_exactly(text)
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise NotJsonError(str(error)) from error
+
+
+def _check_depth(text: bytes, most: int = MAX_DEPTH) -> None:
     depth = 0
     for token in _BRACKET.finditer(text):
         bracket = text[token.start()]
         if bracket in b"[{":
             depth += 1
-            if depth > MAX_DEPTH:
-                raise BeyondLimitsError((), f"nested deeper than {MAX_DEPTH} levels at byte {token.start()}")
+            if depth > most:
+                raise BeyondLimitsError((), f"nested deeper than {most} levels at byte {token.start()}")
         elif bracket in b"]}":
             depth -= 1
 

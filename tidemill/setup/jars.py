@@ -1,10 +1,10 @@
-"""The jars of Spark and Kafka: what a pom names, fetched by Maven into a folder that is complete or not there."""
+"""Jars: what a pom names, fetched by Maven into a folder that is whole or not there."""
 
 import json
 import os
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tidemill.config.installation import POMS
@@ -16,10 +16,14 @@ from tidemill.stack.service import MissingPrerequisiteError
 
 PLUGIN = "org.apache.maven.plugins:maven-dependency-plugin:2.8:copy-dependencies"
 MANIFEST = "jars.json"
+ARCHIVES = (".jar", ".nar")
+"""Of Java, and of NiFi, whose archives hold jars."""
+ALWAYS = ("kafka", "spark")
+"""What everybody needs; other jars belong to their parts of set-up."""
 
 
-def fetch_jars(settings: Settings, report: Callable[[str], None]) -> Path:
-    """Fill the folder of jars from each pom; one that is filled from the same pom, and whole, is left alone.
+def fetch_jars(settings: Settings, report: Callable[[str], None], names: Sequence[str] = ALWAYS) -> Path:
+    """Fill each folder of jars from its pom; one that is filled from the same pom, and whole, is left alone.
 
     Raises:
         MissingPrerequisiteError: there is no Maven or no Java that it could run on.
@@ -27,7 +31,7 @@ def fetch_jars(settings: Settings, report: Callable[[str], None]) -> Path:
     """
     target = settings.spark.jars.parent
     with alone(target):
-        for pom in sorted(POMS.glob("*/pom.xml")):
+        for pom in (POMS / name / "pom.xml" for name in names):
             if not is_whole(target / pom.parent.name, pom):
                 report(f"fetching the jars of {pom.parent.name}")
                 _fetch(pom, target / pom.parent.name)
@@ -61,7 +65,7 @@ def _fetch(pom: Path, folder: Path) -> None:
     done = subprocess.run(
         command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
     )
-    sizes = {jar.name: jar.stat().st_size for jar in sorted(partial.glob("*.jar"))}
+    sizes = {jar.name: jar.stat().st_size for jar in sorted(partial.iterdir()) if jar.suffix in ARCHIVES}
     if done.returncode or not sizes:
         shutil.rmtree(partial, ignore_errors=True)
         said = (done.stdout + done.stderr).strip()[-3000:]

@@ -8,7 +8,7 @@ from pathlib import Path
 from tidemill.config.errors import TerminalError
 from tidemill.config.settings import REPO, Settings
 from tidemill.config.user import own_home
-from tidemill.stack.catalog import catalog, check_known, waves
+from tidemill.stack.catalog import catalog, named, waves
 from tidemill.stack.folders import Folders
 from tidemill.stack.lock import locked
 from tidemill.stack.service import Service
@@ -36,8 +36,7 @@ def down(settings: Settings, names: Iterable[str] = (), report: Callable[[str], 
         UnknownServiceError, StackLockedError, StopFailedError
     """
     services = catalog(settings)
-    asked = set(names)
-    check_known(services, asked)
+    asked = set(named(services, names))
     folders = Folders.of(settings)
     if not folders.run.is_dir():
         return []

@@ -61,6 +61,10 @@ def no_setup(_run: Run) -> None:
     """For a service that needs nothing done before its first start."""
 
 
+def no_completion() -> None:
+    """For a service that is of use as soon as it is ready."""
+
+
 def no_trouble() -> str:
     """For a service that works or does not, and nothing in between."""
     return ""
@@ -72,8 +76,9 @@ class Service:
 
     ``launch`` says how to start it, and raises :class:`MissingPrerequisiteError`. ``setup`` does, with the runner it
     is given, what must have succeeded before the first start. ``probe`` gets the time the service was started at
-    (seconds since the epoch) and raises :class:`NotReadyError` until the service does its work. ``trouble`` says
-    which part of one that does is not working.
+    (seconds since the epoch) and raises :class:`NotReadyError` until the service does its work. ``complete`` gives
+    one that runs what only a running one takes, and raises the same until it has it. ``trouble`` says which part of one
+    that does its work is not working. An optional one is started only when it is named, or another needs it.
     """
 
     name: str
@@ -84,7 +89,9 @@ class Service:
     endpoints: tuple[Endpoint, ...] = ()
     after: tuple[str, ...] = ()
     setup: Callable[[Run], None] = no_setup
+    complete: Callable[[], None] = no_completion
     trouble: Callable[[], str] = no_trouble
+    is_optional: bool = False
     ready_timeout_s: float = 180
     stop_timeout_s: float = 20
 

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 
 from tidemill.config.settings import Settings
-from tidemill.stack.catalog import catalog, check_known, select
+from tidemill.stack.catalog import catalog, named, select
 from tidemill.stack.folders import Folders
 from tidemill.stack.lock import locked
 from tidemill.stack.logs import last_lines
@@ -62,7 +62,7 @@ class _CancelledError(Exception):
 
 
 def up(settings: Settings, names: Sequence[str] = (), report: Report = lambda _: None) -> Started:
-    """Start the named services and those they need (without names: all), and return when each is ready.
+    """Start the named services and those they need, and return when each is ready; without names all but optional.
 
     A running service is left alone unless its settings, or the project's definitions that it reads, changed; then it is
     started again.
@@ -72,7 +72,7 @@ def up(settings: Settings, names: Sequence[str] = (), report: Report = lambda _:
         SetupFailedError, StartFailedError: the message names the service, the reason and the log.
     """
     everything = catalog(settings)
-    check_known(everything, names)
+    names = named(everything, names)
     folders = Folders.of(settings)
     folders.create()
     with locked(folders):
@@ -194,6 +194,7 @@ class _Start:
             self._check_running(service, record, reason)
             try:
                 service.probe(record.create_time if record else time.time())
+                service.complete()
             except NotReadyError as error:
                 reason = str(error)
             else:

@@ -35,8 +35,8 @@ class Cards(Seeded):
     """Customers who pay at terminals on the days from ``start`` up to but without ``end``.
 
     ``radius``: how far from home customers pay, on a square of 100 x 100. ``verdict_days``: how long after a payment it
-    is known whether it was fraud. The defaults are a tenth of the published set: :data:`PUBLISHED_CUSTOMERS` and
-    :data:`PUBLISHED_TERMINALS` make it whole.
+    is known whether it was fraud. ``located``: payments say where their terminal stands. The defaults are a tenth of
+    the published set: :data:`PUBLISHED_CUSTOMERS` and :data:`PUBLISHED_TERMINALS` make it whole.
     """
 
     seed: int = 1
@@ -47,6 +47,7 @@ class Cards(Seeded):
     end: date = date(2018, 10, 1)
     verdict_days: int = 7
     drift: Drift | None = None
+    located: bool = False
 
     def __post_init__(self) -> None:
         bounds = {
@@ -75,4 +76,6 @@ class Cards(Seeded):
             del values["verdict_days"]
         if self.drift is None:
             del values["drift"]
+        if not self.located:
+            del values["located"]
         return values

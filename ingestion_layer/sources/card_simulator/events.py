@@ -5,6 +5,7 @@ from typing import Any
 
 from ingestion_layer.sources.card_simulator.cards import Cards
 from ingestion_layer.sources.card_simulator.payments import Payments
+from ingestion_layer.sources.card_simulator.population import draw_terminals
 from ingestion_layer.sources.card_simulator.scenarios import GENUINE
 from ingestion_layer.sources.simulator.events import time_texts
 from tidemill.contracts.events import event_at
@@ -22,8 +23,9 @@ def transaction_ids(payments: Payments) -> list[str]:
 def transactions(cards: Cards, payments: Payments) -> Iterator[dict[str, Any]]:
     """The events of ``payments``, in their order."""
     topic = contract(TRANSACTIONS)
-    for (time, parties), cents in zip(_parties(payments), payments.cents.tolist(), strict=True):
-        data = {**parties, "amount": cents / 100, "currency": CURRENCY}
+    columns = (_parties(payments), payments.cents.tolist(), _places(cards, payments))
+    for (time, parties), cents, place in zip(*columns, strict=True):
+        data = {**parties, "amount": cents / 100, "currency": CURRENCY, **place}
         yield event_at(topic, cards.source, parties["transaction_id"], time, data)
 
 
@@ -33,6 +35,15 @@ def verdicts(cards: Cards, payments: Payments) -> Iterator[dict[str, Any]]:
     for (time, parties), is_fraud in zip(_parties(payments), (payments.scenario != GENUINE).tolist(), strict=True):
         record = f"{parties['transaction_id']}/verdict"
         yield event_at(topic, cards.source, record, time, {**parties, "is_fraud": is_fraud})
+
+
+def _places(cards: Cards, payments: Payments) -> list[dict[str, float]]:
+    """Where the terminal of each payment stands; nothing of cards that do not say."""
+    if not cards.located:
+        return [{}] * len(payments)
+    terminals = draw_terminals(cards)
+    degrees = terminals.latitude[payments.terminal].tolist(), terminals.longitude[payments.terminal].tolist()
+    return [{"terminal_latitude": north, "terminal_longitude": east} for north, east in zip(*degrees, strict=True)]
 
 
 def _parties(payments: Payments) -> Iterator[tuple[str, dict[str, str]]]:

@@ -13,6 +13,10 @@ from ingestion_layer.sources.simulator.columns import Floats, Ints
 
 SIDE = 100.0
 DISTANCES_AT_ONCE = 4_000_000
+SOUTH, WEST = 49.5, 4.5
+"""Of the corner of the square, in degrees, once its unit is taken for a kilometre: the handbook says neither."""
+DEGREE_KM = 111.195
+"""Of latitude, on a sphere of 6,371 km."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,24 @@ class Reach:
         return np.asarray(self.terminal[self.first[customer] + place])
 
 
+@dataclass(frozen=True)
+class Terminals:
+    """One value a terminal in each array: its place on the square."""
+
+    x: Floats
+    y: Floats
+
+    @property
+    def latitude(self) -> Floats:
+        """In degrees north, to a metre."""
+        return np.round(SOUTH + self.y / DEGREE_KM, 5)
+
+    @property
+    def longitude(self) -> Floats:
+        """In degrees east, to a metre."""
+        return np.round(WEST + self.x / (DEGREE_KM * np.cos(np.radians(self.latitude))), 5)
+
+
 def draw_customers(cards: Cards) -> Customers:
     """Homes anywhere, means of 5 to 100, deviations of half the mean, 0 to 4 payments a day."""
     random, count = cards.random("customers"), cards.customers
@@ -59,15 +81,20 @@ def draw_customers(cards: Cards) -> Customers:
     )
 
 
-def draw_reach(cards: Cards, customers: Customers) -> Reach:
-    """Terminals stand anywhere; in reach are those nearer to home than the radius."""
+def draw_terminals(cards: Cards) -> Terminals:
+    """Anywhere."""
     random, count = cards.random("terminals"), cards.terminals
-    x, y = random.uniform(0, SIDE, count), random.uniform(0, SIDE, count)
+    return Terminals(x=random.uniform(0, SIDE, count), y=random.uniform(0, SIDE, count))
+
+
+def draw_reach(cards: Cards, customers: Customers) -> Reach:
+    """In reach are the terminals nearer to home than the radius."""
+    terminals = draw_terminals(cards)
     owners, found = [], []
-    block = max(1, DISTANCES_AT_ONCE // count)
+    block = max(1, DISTANCES_AT_ONCE // cards.terminals)
     for low in range(0, len(customers), block):
         some = slice(low, low + block)
-        squared = (customers.x[some, None] - x) ** 2 + (customers.y[some, None] - y) ** 2
+        squared = (customers.x[some, None] - terminals.x) ** 2 + (customers.y[some, None] - terminals.y) ** 2
         owner, terminal = np.nonzero(squared < cards.radius**2)
         owners.append(owner + low)
         found.append(terminal)

@@ -9,7 +9,7 @@ from pyspark.sql.streaming.listener import StreamingQueryProgress
 
 from data_lake import tables
 from data_lake.log import added_rows
-from data_lake.tables import Table
+from data_lake.table import Table
 from feature_store.catalog import group_of_view
 from ingestion_layer.kafka.offsets import topic_offsets
 from stream_processing.spark_streaming.queries.query import BRONZE, SILVER

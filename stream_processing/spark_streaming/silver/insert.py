@@ -7,7 +7,7 @@ from delta.tables import DeltaTable
 from pyspark.sql import Column, DataFrame
 
 from data_lake.commits import CONFLICTS
-from data_lake.tables import Table
+from data_lake.table import Table
 from tidemill.config.settings import Settings
 
 ATTEMPTS = 5

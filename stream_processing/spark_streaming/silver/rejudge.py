@@ -13,7 +13,8 @@ from pyspark.sql import functions as F  # noqa: N812
 
 from data_lake import commits, tables
 from data_lake.required_columns import require_columns
-from data_lake.tables import FIRST_GENERATION, NO_DIGEST, Table
+from data_lake.table import Table
+from data_lake.tables import FIRST_GENERATION, NO_DIGEST
 from stream_processing.spark_streaming.silver.conflicts import IDENTITY, SENTENCE, TOLD, differs_from
 from stream_processing.spark_streaming.silver.parse import DETAIL, REASON, TimeRule, parse
 from stream_processing.spark_streaming.silver.split import LINEAGE, conflicting, rejected

@@ -20,7 +20,8 @@ from data_lake import commits, tables
 from data_lake.arrow import UnreadableTableError, dataset, needs_engine
 from data_lake.delta_rs import open_table
 from data_lake.maintenance import SmallFiles
-from data_lake.tables import NO_DIGEST, Table
+from data_lake.table import Table
+from data_lake.tables import NO_DIGEST
 from stream_processing.spark_streaming.silver.conflicts import DIGEST, IDENTITY, SilverIdentities
 from stream_processing.spark_streaming.silver.identity_filter import Hashes, hashes_of
 from stream_processing.spark_streaming.silver.parse import DETAIL, MESSAGE, REASON

@@ -3,7 +3,8 @@
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F  # noqa: N812
 
-from data_lake.tables import FIRST_GENERATION, Table
+from data_lake.table import Table
+from data_lake.tables import FIRST_GENERATION
 from stream_processing.spark_streaming.silver.parse import DETAIL, MESSAGE, REASON
 from tidemill.contracts.checker import Reason
 

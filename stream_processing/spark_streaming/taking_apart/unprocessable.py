@@ -12,7 +12,8 @@ from pyspark.sql import functions as F  # noqa: N812
 
 from data_lake import tables
 from data_lake.hadoop_files import remove
-from data_lake.tables import FIRST_GENERATION, Table
+from data_lake.table import Table
+from data_lake.tables import FIRST_GENERATION
 from stream_processing.spark_streaming.queries.query import checkpoint
 from stream_processing.spark_streaming.queries.states import QueryStates, State
 from stream_processing.spark_streaming.silver.insert import insert_new

@@ -17,7 +17,8 @@ from batch_processing import daily
 from data_lake import commits
 from data_lake.delta_tables import create_table
 from data_lake.gold import GoldTableError, gold_table
-from data_lake.tables import Table, silver, silver_columns, table
+from data_lake.table import Table
+from data_lake.tables import silver, silver_columns, table
 from tests.cases.lake import append_rows
 from tests.integration.batch_processing.conftest import AppendLines
 from tests.integration.batch_processing.test_gold import line

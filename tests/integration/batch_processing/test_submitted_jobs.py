@@ -4,15 +4,20 @@ import json
 import os
 import subprocess
 import sys
+from datetime import date, timedelta
 from pathlib import Path
 
 from pyspark.sql import SparkSession
 
+from tests.cases.order_days import FAULTS, quiet_day
+from tests.cases.transactions import Line
 from tests.integration.batch_processing.conftest import AppendLines
 from tests.integration.batch_processing.test_gold import line
 from tidemill.config import Settings
 from tidemill.config.environment import settings_environment
 from tidemill.config.settings import REPO
+
+MONDAYS = [date(2026, 3, 2) + timedelta(weeks=week) for week in range(4)]
 
 
 def tidemill(lake: Settings, *arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -56,3 +61,24 @@ def test_outcomes_without_a_log_have_nothing_to_join(lake: Settings) -> None:
     (joined,) = json.loads(done.stdout.splitlines()[-1])["joined"]
     assert (joined["use_case"], joined["changed"]) == ("churn", 0)
     assert "silver/predictions does not exist" in joined["reason"]
+
+
+def test_a_table_that_is_not_as_expected_ends_the_command_with_the_sentence(
+    spark: SparkSession, lake: Settings, append: AppendLines
+) -> None:
+    def lines(day: date) -> list[Line]:
+        return quiet_day(day) if day != MONDAYS[-1] else FAULTS["amounts"](quiet_day(day))
+
+    append([line for day in MONDAYS[:-1] for line in lines(day)])
+    done = tidemill(lake, "quality", "run", "silver/transactions")
+    assert done.returncode == 0, done.stdout + done.stderr
+    (judged,) = json.loads(done.stdout.splitlines()[-1])["tables"]
+    assert (judged["table"], judged["dates"], judged["critical"]) == ("silver/transactions", None, 0)
+    append(lines(MONDAYS[-1]))
+    stopped = tidemill(lake, "quality", "run", "--use-case", "churn")
+    assert stopped.returncode == 1
+    says = f"data_quality: silver/transactions: not as expected, so what stands behind waits: {MONDAYS[-1]} shop.trans"
+    assert says in stopped.stdout
+    shown = tidemill(lake, "quality", "show", "--json")
+    failed = {(row["expectation"], row["event_date"]) for row in json.loads(shown.stdout)}
+    assert ("amounts", f"{MONDAYS[-1]}") in failed

@@ -12,7 +12,8 @@ from pyspark.sql.types import StructType
 from data_lake.delta_rs import open_table
 from data_lake.delta_tables import TableMismatchError, ensure_table
 from data_lake.schema import schema_json
-from data_lake.tables import CHANGE_FEED, Table, tables
+from data_lake.table import CHANGE_FEED, Table
+from data_lake.tables import tables
 from tidemill.config import Settings
 from tidemill.contracts.columns import Column
 

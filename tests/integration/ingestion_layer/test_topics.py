@@ -1,7 +1,7 @@
 """Topics on a real broker."""
 
 import pytest
-from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
 
 from ingestion_layer.kafka import topics
 from ingestion_layer.kafka.client import BrokerRefusedError, BrokerUnavailableError
@@ -39,6 +39,26 @@ def test_a_differing_configuration_is_set_and_named(settings: Settings, kafka: s
     finally:
         ensure_topics(settings)
     assert described(kafka, "shop.click.v1")["retention.ms"] == "-1"
+
+
+def test_a_topic_that_another_process_made_at_the_same_moment_keeps_its_partitions_and_is_configured(
+    settings: Settings, kafka: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    topic, asking = "tests.another_was_quicker", AdminClient({"bootstrap.servers": kafka})
+    is_created = topics._is_created
+
+    def is_created_too_late(admin: AdminClient, wanted: NewTopic) -> bool:
+        admin.create_topics([NewTopic(topic, settings.kafka.partitions + 1, 1)])[topic].result()
+        return is_created(admin, wanted)
+
+    monkeypatch.setattr(topics, "_is_created", is_created_too_late)
+    try:
+        assert ensure_topics(settings, [topic]) == (topic,)
+        assert described(kafka, topic)["message.timestamp.type"] == "LogAppendTime"
+        assert len(asking.list_topics(timeout=10).topics[topic].partitions) == settings.kafka.partitions + 1
+        assert ensure_topics(settings, [topic]) == ()
+    finally:
+        asking.delete_topics([topic])[topic].result()
 
 
 def test_topics_are_listed_as_they_are(settings: Settings, kafka: str) -> None:

@@ -13,7 +13,7 @@ from pyspark.sql import SparkSession
 
 from data_lake import tables
 from data_lake.reconciliation import wait_until_it_holds
-from data_lake.tables import Table
+from data_lake.table import Table
 from stream_processing.spark_streaming.bronze.sharing import SharedBronze
 from stream_processing.spark_streaming.queries.diagnosis import Diagnosis
 from stream_processing.spark_streaming.queries.restarts import QueryRunner, RestartPolicy

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
-from data_lake import tables
+from data_lake import own_tables, tables
 from data_lake.delta_rs import open_table
 from data_lake.quarantine.origin import Origin
 from data_lake.reconciliation.reconcile import reconcile_topic
@@ -102,7 +102,7 @@ def test_killed_twice_and_run_again_each_corrected_event_is_sent_once_and_the_eq
     assert (planned["plan"]["send"], planned["plan"]["left"], planned["sent"]) == (BAD, 1, 0)
     assert ends(own) == BAD + 2
 
-    log = Path(tables.QUARANTINE_REPLAYS.path(own)) / "_delta_log"
+    log = Path(own_tables.QUARANTINE_REPLAYS.path(own)) / "_delta_log"
     killed(started(own, *replay), (log / f"{1:020}.json").exists)
     before = ends(own)
     with streaming(spark, own):

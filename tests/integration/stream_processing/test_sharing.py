@@ -12,6 +12,7 @@ from pyspark.sql import SparkSession
 from data_lake import tables
 from data_lake.commits import table_id
 from data_lake.reconciliation import wait_until_it_holds
+from data_lake.table import Table
 from stream_processing.spark_streaming.bronze import landing
 from stream_processing.spark_streaming.bronze.sharing import SharedBronze
 from stream_processing.spark_streaming.queries.query import checkpoint
@@ -57,7 +58,7 @@ def held(lake: Settings, *topics: str) -> None:
     assert report.holds, [str(finding) for topic in report.topics.values() for finding in topic.findings]
 
 
-def operations(lake: Settings, table: tables.Table) -> list[str]:
+def operations(lake: Settings, table: Table) -> list[str]:
     return [commit["operation"] for commit in DeltaTable(table.path(lake)).history()]
 
 

@@ -12,6 +12,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from data_lake import tables
 from data_lake.delta_tables import ensure_table
+from data_lake.table import Table
 from stream_processing.spark_streaming.silver.batch import write_messages
 from stream_processing.spark_streaming.silver.conflicts import SilverIdentities
 from stream_processing.spark_streaming.silver.identity_filter import HASH, hashes_of, identity_hash
@@ -54,7 +55,7 @@ def parsed(spark: SparkSession, settings: Settings, files: list[str]) -> pa.Tabl
     return judge_files(spark, judge, {TOPIC: files})[TOPIC]
 
 
-def rows(settings: Settings, table: tables.Table) -> list[dict[str, Any]]:
+def rows(settings: Settings, table: Table) -> list[dict[str, Any]]:
     found = DeltaTable(table.path(settings)).to_pyarrow_table().to_pylist()
     return sorted(found, key=lambda row: (row.get("_offset", row.get("offset")),))
 

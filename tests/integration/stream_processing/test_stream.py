@@ -15,6 +15,7 @@ from data_lake.delta_rs import open_table
 from data_lake.maintenance import maintain
 from data_lake.reconciliation import TopicReport, wait_until_it_holds
 from data_lake.reconciliation.reconcile import reconcile_topic
+from data_lake.table import Table
 from stream_processing.spark_streaming.app import CONF
 from stream_processing.spark_streaming.bronze.landing import start_bronze
 from stream_processing.spark_streaming.silver.batch import start_silver
@@ -47,9 +48,9 @@ def send(broker: OwnBroker) -> Send:
 
 
 @contextmanager
-def streaming(spark: SparkSession, lake: Settings) -> Iterator[None]:
-    """Both queries of the topic; what was in Kafka before has gone through them when the block is left."""
-    bronze, silver = start_bronze(spark, lake, TOPIC), start_silver(spark, SilverIdentities(TOPIC, lake))
+def streaming(spark: SparkSession, lake: Settings, topic: str = TOPIC) -> Iterator[None]:
+    """Both queries of ``topic``; what was in Kafka before has gone through them when the block is left."""
+    bronze, silver = start_bronze(spark, lake, topic), start_silver(spark, SilverIdentities(topic, lake))
     try:
         yield
         bronze.processAllAvailable()
@@ -167,7 +168,7 @@ def forget_files(spark: SparkSession) -> None:
 def test_small_files_are_merged_when_many_have_gathered_and_not_after_every_commit(
     spark: SparkSession, lake: Settings, send: Send, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def operations(table: tables.Table) -> list[str]:
+    def operations(table: Table) -> list[str]:
         return [commit["operation"] for commit in open_table(table, lake).history()]
 
     def commit(number: int) -> None:

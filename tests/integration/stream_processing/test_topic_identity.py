@@ -14,8 +14,9 @@ from confluent_kafka.admin import AdminClient, NewPartitions
 from deltalake import DeltaTable
 from pyspark.sql import SparkSession
 
-from data_lake import tables
+from data_lake import own_tables, tables
 from data_lake.reconciliation.reconcile import reconcile_topic
+from data_lake.table import Table
 from data_lake.topic_starts import OffsetsGoneError, OtherTopicError, resume, starts
 from ingestion_layer.kafka.identity import topic_identity
 from stream_processing.spark_streaming.bronze.landing import RUNS, start_bronze
@@ -53,7 +54,7 @@ def run(spark: SparkSession, settings: Settings) -> None:
         pass
 
 
-def rows(settings: Settings, table: tables.Table) -> list[dict[str, Any]]:
+def rows(settings: Settings, table: Table) -> list[dict[str, Any]]:
     return list(DeltaTable(table.path(settings)).to_pyarrow_table().to_pylist())
 
 
@@ -200,7 +201,7 @@ def test_a_lake_of_before_the_record_is_put_on_record_as_it_is(
 ) -> None:
     broker.send(TOPIC, *sales("one", 0, 1))
     run(spark, own)
-    shutil.rmtree(tables.TOPIC_STARTS.path(own))
+    shutil.rmtree(own_tables.TOPIC_STARTS.path(own))
     broker.send(TOPIC, *sales("later", 0))
     run(spark, own)
     (start,) = starts(own, TOPIC)

@@ -14,6 +14,7 @@ from data_lake import tables
 from data_lake.delta_tables import ensure_table
 from data_lake.reconciliation.index import topic_index
 from data_lake.reconciliation.reconcile import evaluate
+from data_lake.table import Table
 from ingestion_layer.kafka.offsets import Offsets
 from stream_processing.spark_streaming.silver.batch import batch_writer
 from stream_processing.spark_streaming.silver.conflicts import SilverIdentities
@@ -73,7 +74,7 @@ def published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
         cached.cache_clear()
 
 
-def rows(settings: Settings, table: tables.Table, offset: str) -> dict[int, dict[str, Any]]:
+def rows(settings: Settings, table: Table, offset: str) -> dict[int, dict[str, Any]]:
     """What the table holds by the message's offset, read without Spark."""
     return {row[offset]: row for row in DeltaTable(table.path(settings)).to_pyarrow_table().to_pylist()}
 

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 import yaml
 
-from data_lake import tables
+from data_lake import own_tables, tables
 from data_lake.gold import PLATFORMS, GoldTableError, gold_table, read_gold_table
+from data_lake.table import CHANGE_FEED
 from tidemill.config.errors import ConfigError
 from tidemill.config.project import Project, current_project, read_project
 from tidemill.contracts.columns import Column
@@ -71,7 +72,7 @@ def test_a_declaration_is_a_table_with_the_partition_of_its_day(folder: Path) ->
         Column("parts", "ARRAY<STRING>", False),
         Column("event_month", "STRING", False),
     )
-    assert table.properties == tables.CHANGE_FEED
+    assert table.properties == CHANGE_FEED
     assert tables.table_of(read_gold_table(declare(folder))).properties == {}
 
 
@@ -141,7 +142,7 @@ def test_a_table_is_named_after_its_file(name: str, folder: Path) -> None:
 
 
 def test_the_platforms_own_names_are_taken(folder: Path) -> None:
-    assert {f"gold/{name}" for name in PLATFORMS} == {table.name for table in tables.OWN_GOLD}
+    assert {f"gold/{name}" for name in PLATFORMS} == {table.name for table in own_tables.OWN_GOLD}
     for name in PLATFORMS:
         with pytest.raises(GoldTableError, match=rf"{name}\.yaml: gold/{name} .* of data_lake/tables\.py: rename"):
             read_gold_table(declare(folder, name))
@@ -186,7 +187,7 @@ def test_a_table_is_found_by_its_name_with_or_without_its_layer(folder: Path, pr
 
 def test_a_folder_with_gold_alone_is_no_use_case() -> None:
     platform = Project()
-    assert list(platform.gold_files()) == ["customer_daily", "daily_product_sales"]
+    assert list(platform.gold_files()) == ["customer_daily", "daily_product_sales", "sessions"]
     assert "shop" not in platform.use_cases()
 
 

@@ -16,7 +16,8 @@ from data_lake.log import (
     data_files,
     file_system,
 )
-from data_lake.tables import Table, silver
+from data_lake.table import Table
+from data_lake.tables import silver
 from feature_store.judge.files import batches
 from tidemill.config import Settings, load_settings
 

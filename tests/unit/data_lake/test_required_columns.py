@@ -4,7 +4,8 @@ from deltalake import DeltaTable, write_deltalake
 
 from data_lake.delta_rs import open_table
 from data_lake.required_columns import require_columns
-from data_lake.tables import CHANGE_FEED, STREAMED, Table
+from data_lake.table import CHANGE_FEED, Table
+from data_lake.tables import STREAMED
 from tidemill.config import Settings
 from tidemill.contracts.columns import Column
 

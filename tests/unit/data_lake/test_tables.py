@@ -3,12 +3,13 @@ import pytest
 from data_lake import tables
 from data_lake.delta_rs import location
 from data_lake.sql import sql_name
+from data_lake.table import Table
 from tidemill.config import Settings
 from tidemill.contracts import contracts
 
 
 @pytest.mark.parametrize("table", tables.tables().values(), ids=lambda table: table.name)
-def test_keys_and_partitions_are_columns_that_always_have_a_value(table: tables.Table) -> None:
+def test_keys_and_partitions_are_columns_that_always_have_a_value(table: Table) -> None:
     required = {column.name for column in table.columns if not column.nullable}
     # Bronze is never rewritten: its rows of before generations were noted have none, which means the first.
     of_old = {"generation"} if table.name.startswith("bronze/") else set()

@@ -13,6 +13,7 @@ from pyspark.sql.types import StructType
 from data_lake import tables
 from data_lake.delta_rs import location, open_table
 from data_lake.maintenance import maintain
+from data_lake.own_tables import TOPIC_STARTS
 from data_lake.sql import connect
 from data_lake.topic_starts.bronze_ends import extents, last_messages
 from data_lake.topic_starts.checkpoint import read_checkpoint
@@ -56,17 +57,16 @@ def test_a_start_is_read_as_it_was_written_and_its_table_is_as_declared(settings
     append(settings, start(1))
     assert starts(settings, TOPIC) == (start(1), start(2, (Range(0, 3, 4), Range(1, 0, 9))))
     assert starts(settings, "shop.click.v1") == ()
-    written = StructType.fromJson(json.loads(DeltaTable(location(tables.TOPIC_STARTS, settings)).schema().to_json()))
+    written = StructType.fromJson(json.loads(DeltaTable(location(TOPIC_STARTS, settings)).schema().to_json()))
     assert [(field.name, field.dataType.simpleString(), field.nullable) for field in written] == [
-        (column.name, column.sql_type.lower().replace(" ", ""), column.nullable)
-        for column in tables.TOPIC_STARTS.columns
+        (column.name, column.sql_type.lower().replace(" ", ""), column.nullable) for column in TOPIC_STARTS.columns
     ]
 
 
 def test_the_record_is_asked_in_sql_and_maintained_like_any_table(settings: Settings) -> None:
     for number in range(1, 8):
         append(settings, start(number, (Range(0, 3, 4),)))
-    assert maintain(tables.TOPIC_STARTS, open_table(tables.TOPIC_STARTS, settings), vacuum_hours=168).files_merged == 7
+    assert maintain(TOPIC_STARTS, open_table(TOPIC_STARTS, settings), vacuum_hours=168).files_merged == 7
     assert [recorded.start for recorded in starts(settings, TOPIC)] == list(range(1, 8))
     sql = "SELECT max(start), max(offsets[3]), max(lost[1].last) FROM control.topic_starts"
     with connect(settings, sql) as connection:
@@ -75,7 +75,7 @@ def test_the_record_is_asked_in_sql_and_maintained_like_any_table(settings: Sett
 
 def test_the_record_is_read_after_its_files_were_rewritten_by_delta_rs(settings: Settings) -> None:
     append(settings, start(1))
-    open_table(tables.TOPIC_STARTS, settings).update(updates={"reason": "'another'"}, predicate="start = 1")
+    open_table(TOPIC_STARTS, settings).update(updates={"reason": "'another'"}, predicate="start = 1")
     assert [recorded.reason for recorded in starts(settings, TOPIC)] == ["another"]
 
 

@@ -1,4 +1,4 @@
-"""The pages name only what exists: links, commands and make targets."""
+"""The pages name only what exists: links, headings, commands, make targets; and all contracts and optional services."""
 
 import re
 from pathlib import Path
@@ -6,10 +6,15 @@ from pathlib import Path
 import pytest
 
 from tidemill.cli import COMMANDS
+from tidemill.config import load_settings
+from tidemill.contracts import contracts
+from tidemill.stack.catalog import catalog
 
 REPO = Path(__file__).resolve().parents[3]
 PAGES = [*REPO.glob("*.md"), *(REPO / "docs").rglob("*.md"), *(REPO / "use_cases").rglob("*.md")]
 LINK = re.compile(r"\]\((?!https?://|#|mailto:)([^)#]+)")
+ANCHOR = re.compile(r"\]\((?!https?://|mailto:)([^)#]*)#([^)]+)\)")
+HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 CODE = re.compile(r"```.*?```|`[^`\n]+`", re.DOTALL)
 TARGET = re.compile(r"^([a-z][a-z-]*):", re.MULTILINE)
 
@@ -28,3 +33,28 @@ def test_every_command_named_exists(page: Path) -> None:
     made = re.findall(r"(?:^|[`$ ])make ([a-z][a-z-]*)", code, re.MULTILINE)
     assert [name for name in commands if name not in COMMANDS] == []
     assert [name for name in made if name not in targets] == []
+
+
+def _anchors(page: Path) -> set[str]:
+    """The places of ``page`` that a link may name, as GitHub makes them of its headings."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+    plain = (re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", heading) for heading in HEADING.findall(text))
+    return {re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-") for heading in plain}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPO)))
+def test_every_link_to_a_heading_finds_it(page: Path) -> None:
+    links = ANCHOR.findall(page.read_text(encoding="utf-8"))
+    broken = [f"{to}#{name}" for to, name in links if name not in _anchors(page.parent / to if to else page)]
+    assert broken == []
+
+
+def test_the_page_on_contracts_has_a_row_for_each_topic() -> None:
+    table = (REPO / "docs" / "contracts.md").read_text(encoding="utf-8")
+    assert [topic for topic in contracts() if f"\n| `{topic}` |" not in table] == []
+
+
+def test_the_readme_says_how_each_optional_service_is_started() -> None:
+    optional = {name.partition("-")[0] for name, service in catalog(load_settings({})).items() if service.is_optional}
+    readme = (REPO / "README.md").read_text(encoding="utf-8")
+    assert [name for name in optional if f"\n| `tidemill up {name}` |" not in readme] == []

@@ -106,6 +106,7 @@ def test_a_broker_that_is_not_ready_is_asked_again_and_one_that_refuses_or_is_aw
     monkeypatch.setattr(client, "PATIENCE_S", 0.0)
     with pytest.raises(BrokerUnavailableError, match="not ready"):
         ask(SETTINGS, "asking", answers(KafkaError.NOT_LEADER_FOR_PARTITION))
+    assert ask(SETTINGS, "asking", answers(KafkaError.NOT_LEADER_FOR_PARTITION), patience_s=60) == "well"
 
 
 def test_offsets_are_asked_again_of_a_partition_that_has_no_leader_yet(monkeypatch: pytest.MonkeyPatch) -> None:

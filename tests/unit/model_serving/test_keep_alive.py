@@ -5,7 +5,7 @@ import socket
 import uvicorn
 
 from model_serving.__main__ import options
-from tests.unit.model_serving.sockets import served, sizes
+from tests.unit.tidemill.web.sockets import served, sizes
 from tidemill.config import Settings, load_settings
 
 USUAL_PROXY_S = 60  # nginx' keepalive_timeout of an upstream, an AWS load balancer's idle timeout

@@ -6,8 +6,8 @@ import pytest
 import uvicorn
 
 from model_serving.__main__ import options
-from model_serving.logs import JsonFormatter, current_request_id, log_to_stderr
 from tidemill.config import Settings
+from tidemill.web.logs import JsonFormatter, current_request_id, log_to_stderr
 
 LOGGERS = (None, "uvicorn", "uvicorn.error", "uvicorn.access")
 

@@ -6,7 +6,8 @@ import pytest
 from starlette.types import Message, Receive, Scope, Send
 
 from model_serving.metrics import route_labels
-from model_serving.observe import Observe, accepted_request_id
+from model_serving.observe import Observe
+from tidemill.web.request_id import accepted_request_id
 
 
 @pytest.mark.parametrize("offered", ["a", "A-1.b_2", "x" * 128])

@@ -28,7 +28,8 @@ def checked(project: Path) -> subprocess.CompletedProcess[str]:
 def test_the_project_is_valid(tmp_path: Path) -> None:
     made = checked(make(tmp_path / "loop"))
     assert made.returncode == 0, made.stderr
-    assert made.stdout == "demo-loop: 6 contracts, 4 use cases, 2 gold tables: nothing wrong\n"
+    counted = "12 contracts, 4 use cases, 3 gold tables, 1 suites of expectations, 2 jobs of Flink"
+    assert made.stdout == f"demo-loop: {counted}: nothing wrong\n"
 
 
 def test_the_copy_with_a_bad_model_is_valid_and_differs_in_its_candidates(tmp_path: Path) -> None:

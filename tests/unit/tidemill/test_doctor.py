@@ -85,3 +85,23 @@ def test_variables_that_are_left_out_are_named_without_their_values(tmp_path: Pa
     assert {"HTTP_PROXY", "PATH", "TIDEMILL_HOME"} <= kept
     assert {"ALL_PROXY", "JAVA_TOOL_OPTIONS"} <= left_out
     assert "s3cret" not in done.stdout
+
+
+def test_without_nifi_nothing_is_wrong_whatever_java_there_is(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    none = settings.nifi.model_copy(update={"java_home": tmp_path / "none"})
+    monkeypatch.setattr(doctor, "is_made", lambda _: False)
+    check = doctor.nifi(settings.model_copy(update={"nifi": none}))
+    assert check.is_ok
+    assert check.found.startswith("not set up (optional); NiFi needs Java 21 or newer")
+
+
+def test_nifi_without_a_java_that_it_runs_on_is_told_what_to_install(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    none = settings.nifi.model_copy(update={"java_home": tmp_path / "none"})
+    monkeypatch.setattr(doctor, "is_made", lambda _: True)
+    check = doctor.nifi(settings.model_copy(update={"nifi": none}))
+    assert (check.is_ok, check.found) == (False, "NiFi needs Java 21 or newer (none found)")
+    assert check.advice.startswith("install one beside the other")

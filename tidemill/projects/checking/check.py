@@ -3,12 +3,16 @@
 import importlib
 from collections.abc import Iterator
 
+from ingestion_layer.sources.names import mapping_files
 from tidemill.config.errors import ConfigError
 from tidemill.config.project import Project, current_project
 from tidemill.config.settings import load_with_origin
 from tidemill.projects.checking.contracts import contract_problems
+from tidemill.projects.checking.expectations import expectation_problems
 from tidemill.projects.checking.features import service_problems, shared_problems
+from tidemill.projects.checking.flink import flink_problems
 from tidemill.projects.checking.gold import gold_problems
+from tidemill.projects.checking.mappings import source_mapping_problems
 from tidemill.projects.checking.models import label_problems, model_problems
 from tidemill.projects.checking.problems import Problem
 from tidemill.projects.checking.sources import source_problems
@@ -18,10 +22,17 @@ def check() -> list[Problem]:
     """What is wrong with the definitions of this process's project, sorted by file; empty when nothing is."""
     try:
         project = current_project()
-        use_cases, contracts, gold = project.use_cases(), project.contract_files(), project.gold_files()
+        for named in (
+            project.use_cases,
+            project.contract_files,
+            project.gold_files,
+            project.suite_files,
+            project.flink_files,
+        ):
+            named()
+        mapping_files(project)
     except ConfigError as error:
         return [Problem("tidemill.toml", 0, str(error))]
-    del use_cases, contracts, gold
     return sorted(dict.fromkeys(_problems(project)))
 
 
@@ -34,7 +45,11 @@ def _problems(project: Project) -> Iterator[Problem]:
     of_contracts, contracts = contract_problems(project)
     yield from of_contracts
     yield from source_problems(project)
+    yield from source_mapping_problems(project, has_all=not of_contracts)
     yield from gold_problems(project, contracts, has_all=not of_contracts)
+    yield from expectation_problems(project, has_all=not of_contracts)
+    if not of_contracts:
+        yield from flink_problems(project, contracts)
     services = {}
     for name, folder in project.use_cases().items():
         of_service = list(service_problems(name, folder, contracts, has_all=not of_contracts))

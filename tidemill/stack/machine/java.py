@@ -4,12 +4,18 @@ import os
 import re
 import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from tidemill.config.installation import INSTALL
 from tidemill.stack.service import MissingPrerequisiteError
 
 SUPPORTED = (17, 21)
+NEWEST_NEEDED = 21
+"""By NiFi: at least this version."""
+PLACES = ("/usr/lib/jvm/*", "/opt/java/*", "/opt/jdk*", "/Library/Java/JavaVirtualMachines/*/Contents/Home")
+"""Where systems put the Javas that they have."""
 
 
 def java_binary() -> str:
@@ -44,3 +50,29 @@ def java_major(binary: str) -> int | None:
     output = subprocess.run([binary, "-version"], capture_output=True, text=True, check=False, timeout=30).stderr
     match = re.search(r'version "(\d+)', output)
     return int(match.group(1)) if match else None
+
+
+def newer_java(home: Path | None) -> str:
+    """The ``java`` of ``home`` if that is given, else the first that is new enough: JAVA_HOME's, PATH's, others.
+
+    Raises:
+        MissingPrerequisiteError: there is none.
+    """
+    found = [home / "bin" / "java"] if home else list(_javas())
+    versions = {str(binary): java_major(str(binary)) for binary in found if binary.is_file()}
+    for binary, major in versions.items():
+        if major is not None and major >= NEWEST_NEEDED:
+            return binary
+    seen = "; ".join(f"{binary} is Java {major or 'of an unknown version'}" for binary, major in versions.items())
+    raise MissingPrerequisiteError(
+        f"NiFi needs Java {NEWEST_NEEDED} or newer ({seen or 'none found'}): install one beside the other, such as "
+        "openjdk-21-jre-headless or Temurin, and set nifi.java_home where it is not found"
+    )
+
+
+def _javas() -> Iterator[Path]:
+    """The ``java`` programs that are found here, those that were chosen first."""
+    with suppress(MissingPrerequisiteError):
+        yield Path(java_binary())
+    for pattern in PLACES:
+        yield from (home / "bin" / "java" for home in sorted(Path("/").glob(pattern.lstrip("/")), reverse=True))

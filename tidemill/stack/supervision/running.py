@@ -102,6 +102,7 @@ def _wait_ready(service: Service, process: subprocess.Popen[bytes], started: flo
             break
         try:
             service.probe(started)
+            service.complete()
         except NotReadyError as error:
             reason = str(error)
             time.sleep(POLL_S)

@@ -23,7 +23,7 @@ from ml_modeling.registry.answers import answer
 from ml_modeling.registry.connection import connect
 from ml_modeling.registry.served import METADATA_KEY
 from tidemill.config import Settings
-from tidemill.config.settings import Mlflow
+from tidemill.config.sections import Mlflow
 
 pytestmark = pytest.mark.usefixtures("mlflow_server")
 

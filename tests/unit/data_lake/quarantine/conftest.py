@@ -12,7 +12,7 @@ import pytest
 from confluent_kafka import Message, Producer
 from deltalake import DeltaTable, Schema
 
-from data_lake import tables
+from data_lake import own_tables, tables
 from data_lake.delta_rs import open_table
 from data_lake.quarantine import Selection, origin
 from data_lake.quarantine.fix import Fix
@@ -116,7 +116,7 @@ class Quarantine:
 
     def ledger(self) -> list[dict[str, Any]]:
         """What is on record, oldest first, by offset and state."""
-        rows = pa.table(open_table(tables.QUARANTINE_REPLAYS, self.settings).to_pyarrow_table()).to_pylist()
+        rows = pa.table(open_table(own_tables.QUARANTINE_REPLAYS, self.settings).to_pyarrow_table()).to_pylist()
         return sorted(rows, key=lambda row: (row["offset"], row["attempt"], row["state"]))
 
     def states(self) -> list[tuple[int, str]]:

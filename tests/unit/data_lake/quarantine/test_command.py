@@ -8,7 +8,7 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from data_lake import tables
+from data_lake import own_tables
 from data_lake.sql import connect
 from tests.unit.data_lake.quarantine.conftest import TOPIC, Quarantine, encode, transaction
 from tidemill.commands import quarantine as commands
@@ -176,7 +176,7 @@ def test_the_record_is_a_table_for_sql(laid: Quarantine) -> None:
     sql = "SELECT state, count(*), max(replayed_by) FROM control.quarantine_replays GROUP BY 1 ORDER BY 1"
     with connect(laid.settings, sql) as connection:
         assert connection.execute(sql).fetchall() == [("claimed", 3, "ada"), ("sent", 3, "ada")]
-    assert Path(tables.QUARANTINE_REPLAYS.path(laid.settings)).is_dir()
+    assert Path(own_tables.QUARANTINE_REPLAYS.path(laid.settings)).is_dir()
 
 
 def test_every_command_has_its_options_explained() -> None:

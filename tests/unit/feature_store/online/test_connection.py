@@ -5,7 +5,7 @@ from feast.infra.online_stores.redis import RedisOnlineStore
 
 from feature_store.online.connection import connection_string
 from tidemill.config import Settings
-from tidemill.config.settings import Redis
+from tidemill.config.sections import Redis
 
 
 @pytest.mark.parametrize("password", ["plain", "a,b=c", "12345", "1e5", 'quo"te', "back\\slash", "naïve ✓"])

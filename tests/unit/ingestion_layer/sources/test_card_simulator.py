@@ -21,9 +21,10 @@ from ingestion_layer.sources.card_simulator.events import TRANSACTIONS, VERDICTS
 from ingestion_layer.sources.card_simulator.history import CardSource
 from ingestion_layer.sources.card_simulator.ledger import Ledger
 from ingestion_layer.sources.card_simulator.payments import Payments, genuine_payments
-from ingestion_layer.sources.card_simulator.population import draw_customers, draw_reach
+from ingestion_layer.sources.card_simulator.population import draw_customers, draw_reach, draw_terminals
 from ingestion_layer.sources.card_simulator.scenarios import CUSTOMER, GENUINE, LARGE_AMOUNT, TERMINAL, Scenarios
 from ingestion_layer.sources.progress import Progress
+from tests.cases.naive_alerts import kilometres
 from tidemill.config import load_settings
 from tidemill.contracts import checker
 
@@ -195,6 +196,30 @@ def test_cards_that_differ_in_nothing_new_are_those_of_before() -> None:
     """The fingerprint of the defaults as it was before there were verdict days and drifts: ids of events hang on it."""
     assert Cards().fingerprint == "f0b97f9dbd81"
     assert Cards(verdict_days=2).fingerprint != Cards().fingerprint != Cards(drift=Drift(date(2018, 5, 1))).fingerprint
+
+
+def test_cards_that_say_where_are_others_with_the_same_payments(sent: Events, tmp_path: Path) -> None:
+    located = replace(SMALL, located=True)
+    assert located.fingerprint != SMALL.fingerprint
+    said = events_of(source_of(located, tmp_path))[TRANSACTIONS]
+    assert [checker(TRANSACTIONS).check(event) for event in said] == [None] * len(said)
+    places = [{name: event["data"].pop(name) for name in ("terminal_latitude", "terminal_longitude")} for event in said]
+    assert [event["data"] for event in said] == [event["data"] for event in sent[TRANSACTIONS]]
+    of_terminal = {
+        event["data"]["terminal_id"]: tuple(place.values()) for event, place in zip(said, places, strict=True)
+    }
+    assert len({*of_terminal.values()}) == len(of_terminal)  # a terminal stays where it is
+
+
+def test_terminals_are_as_far_apart_in_kilometres_as_on_the_square() -> None:
+    terminals = draw_terminals(SMALL)
+    for here, there in ((0, 1), (2, 3), (4, 5)):
+        on_square = np.hypot(terminals.x[here] - terminals.x[there], terminals.y[here] - terminals.y[there])
+        payments = [
+            {"data": {"terminal_latitude": terminals.latitude[at], "terminal_longitude": terminals.longitude[at]}}
+            for at in (here, there)
+        ]
+        assert kilometres(*payments) == pytest.approx(on_square, rel=0.01)
 
 
 def test_a_drift_changes_the_amounts_from_its_day_on_and_nothing_else() -> None:

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
 
-from data_lake.tables import Table
+from data_lake.table import Table
 from ml_modeling.use_case import UseCase, load_use_case
 from monitoring.rollout import outcomes as reading
 from monitoring.rollout.contest import Contest, contest

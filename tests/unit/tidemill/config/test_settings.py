@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tidemill.config.settings import ConfigError, Schedules, load_settings, load_with_origin
+from tidemill.config.sections import Schedules
+from tidemill.config.settings import ConfigError, load_settings, load_with_origin
 from tidemill.contracts.registry import contracts
 
 

@@ -23,9 +23,28 @@ def test_transactions_have_these_columns() -> None:
 def test_card_payments_and_verdicts_have_these_columns() -> None:
     assert data_ddl(contract("payment.card_transaction.v1")) == (
         "`transaction_id` STRING, `customer_id` STRING, `terminal_id` STRING, `amount` DECIMAL(18,4), `currency` STRING"
+        ", `terminal_latitude` DOUBLE, `terminal_longitude` DOUBLE"
     )
     assert data_ddl(contract("payment.card_verdict.v1")) == (
         "`transaction_id` STRING, `customer_id` STRING, `terminal_id` STRING, `is_fraud` BOOLEAN"
+    )
+
+
+def test_what_comes_from_outside_has_exact_numbers() -> None:
+    assert data_ddl(contract("shop.inventory.v1")) == (
+        "`product_id` STRING, `location_id` STRING, `on_hand` BIGINT, `reserved` BIGINT, `unit_cost` DECIMAL(18,4), "
+        "`currency` STRING"
+    )
+    assert data_ddl(contract("shop.promotion.v1")) == (
+        "`promotion_id` STRING, `product_id` STRING, `name` STRING, `discount_percent` DECIMAL(5,2), "
+        "`starts_at` TIMESTAMP, `ends_at` TIMESTAMP"
+    )
+    assert data_ddl(contract("market.competitor_price.v1")) == (
+        "`product_id` STRING, `competitor` STRING, `price` DECIMAL(18,4), `currency` STRING, `in_stock` BOOLEAN"
+    )
+    assert data_ddl(contract("market.weather.v1")) == (
+        "`station_id` STRING, `temperature_c` DECIMAL(5,2), `precipitation_mm` DECIMAL(6,2), `wind_m_s` DECIMAL(5,2), "
+        "`humidity_percent` DECIMAL(5,2)"
     )
 
 

@@ -2,6 +2,7 @@
 
 import json
 import random
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.unit.tidemill.contracts.test_checker import GOOD, TOPIC
 from tidemill.contracts import Event, Reason, checker
-from tidemill.contracts.json_text import BeyondLimitsError, NotJsonError, parse
+from tidemill.contracts.json_text import BeyondLimitsError, NotJsonError, parse, parse_array
 
 # A number that only the exact way reads, so that the rest of the text is read that way too.
 LONG = b'"long": 1.00000000000000000000'
@@ -61,9 +62,9 @@ def same(one: Any, other: Any) -> bool:
     return numbers[0] == numbers[1]
 
 
-def outcome(text: bytes) -> Any:
+def outcome(text: bytes, read: Callable[[bytes], Any] = parse) -> Any:
     try:
-        return parse(text)
+        return read(text)
     except (NotJsonError, BeyondLimitsError) as error:
         return type(error)
 
@@ -83,6 +84,25 @@ def test_the_quick_and_the_exact_way_say_the_same(value: str, at: int, byte: byt
             if text.strip() == b"{}":
                 continue
             assert quick is exact if isinstance(quick, type) else same(quick, exact), text
+
+
+@settings(max_examples=300)
+@given(st.lists(texts, max_size=3))
+@example(["1.00000000000000000001"])
+@example(["-12345678901234567890", "1e5"])
+def test_the_items_of_an_array_are_what_each_is_by_itself(items: list[str]) -> None:
+    separated = [f"[{','.join(items)}]", f"\n[ {' , '.join(items)} ]\t"]
+    for text in separated:
+        array = outcome(text.encode("utf-8", "surrogatepass"), parse_array)
+        field = outcome(f'{{"items":{text}}}'.encode("utf-8", "surrogatepass"))
+        assert array is field if isinstance(field, type) else same(array, field["items"])
+
+
+def test_an_item_of_an_array_may_be_deeper_than_an_event_and_not_without_bound() -> None:
+    deep = b"[" * 200 + b"]" * 200
+    assert len(parse_array(b"[%s, 1]" % deep)) == 2
+    for text in (b"[1.00000000000000000001, %s]" % deep, b"[" * 2_000 + b"]" * 2_000):
+        assert outcome(text, parse_array) in (BeyondLimitsError, NotJsonError)
 
 
 @given(st.randoms(use_true_random=False))

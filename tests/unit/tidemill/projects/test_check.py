@@ -187,6 +187,33 @@ query: SELECT event_date, count(*) AS visits FROM events GROUP BY event_date
 """
 
 
+JOB = """
+description: the same visits again
+reads: {visits: app.visits.v1}
+writes: app.visit.v1
+waits_s: [5]
+query: SELECT * FROM visits
+"""
+
+
+def test_jobs_of_flink_are_held_against_the_contracts(run: Run, project: Path) -> None:
+    file = project / "use_cases" / "pages" / "flink" / "again.yaml"
+    file.parent.mkdir(parents=True)
+    file.write_text(JOB, encoding="utf-8")
+    file.with_name("again.sql").touch()
+    place = "use_cases/pages/flink"
+    assert problems(run) == [
+        f"{place}/again.sql: it declares no job of Flink: a file that does is called <job>.yaml",
+        f"{place}/again.yaml: reads.visits = 'app.visits.v1': no contract has this topic; did you mean 'app.visit.v1'?",
+    ]
+    file.with_name("again.sql").unlink()
+    edit(file, "app.visits.v1", "app.visit.v1")
+    assert run("check").returncode == 0
+    edit(file, "waits_s: [5]", "waits_s: [5, 1]")
+    (said,) = problems(run)
+    assert "do not ascend" in said
+
+
 def test_gold_tables_are_held_against_the_contracts(run: Run, project: Path) -> None:
     file = project / "use_cases" / "pages" / "gold" / "visits_daily.yaml"
     file.parent.mkdir(parents=True)
@@ -211,3 +238,60 @@ def test_gold_tables_are_held_against_the_contracts(run: Run, project: Path) -> 
     (file.parents[2] / "more" / "gold" / file.name).write_text(GOLD, encoding="utf-8")
     (said,) = problems(run)
     assert said.startswith("tidemill.toml: gold table 'visits_daily' is there twice: ")
+
+
+SUITE = """
+table: silver/visit
+description: visits
+expectations:
+  volume: {kind: volume}
+  pages: {kind: null_share, column: pge, max: 0.1}
+"""
+
+
+def test_suites_are_held_against_the_tables(run: Run, project: Path) -> None:
+    file = project / "use_cases" / "pages" / "expectations" / "visits.yaml"
+    file.parent.mkdir(parents=True)
+    file.write_text(SUITE, encoding="utf-8")
+    file.with_name("visits.yml").touch()
+    place = "use_cases/pages/expectations"
+    about, yml = problems(run)
+    assert yml == f"{place}/visits.yml: it is no suite: a file that is one is called <suite>.yaml"
+    assert about.startswith(f"{place}/visits.yaml:2: table: no table 'silver/visit'; known: ")
+    file.with_name("visits.yml").unlink()
+    edit(file, "silver/visit", "silver/visits")
+    (said,) = problems(run)
+    assert said.startswith(f"{place}/visits.yaml:6: expectations.pages: silver/visits has no column 'pge'")
+    edit(file, "pge", "page")
+    done = run("check")
+    assert done.stdout == "mine: 2 contracts, 1 use cases, 1 suites of expectations: nothing wrong\n", done.stdout
+    edit(file, "max: 0.1", "max: 1.1")
+    assert problems(run) == [f"{place}/visits.yaml: expectations.pages.max = 1.1: Input should be less than 1"]
+
+
+MAPPING = """
+contract: app.visits.v1
+id: [visit]
+time: {column: at}
+zone: UTC
+columns: {user: user_id, page: pge, took: seconds}
+"""
+
+
+def test_mappings_are_held_against_the_contracts(run: Run, project: Path) -> None:
+    file = project / "sources" / "history.yaml"
+    file.write_text(MAPPING, encoding="utf-8")
+    file.with_name("other.yml").touch()
+    about, yml = problems(run)
+    assert about.startswith("sources/history.yaml:2: contract = 'app.visits.v1': no contract has this topic")
+    assert about.endswith("did you mean 'app.visit.v1'?")
+    assert yml == "sources/other.yml: it is no mapping: a file that is one is called <source>.yaml"
+    file.with_name("other.yml").unlink()
+    edit(file, "app.visits.v1", "app.visit.v1")
+    said = "\n".join(problems(run))
+    assert "columns.page: app.visit.v1 has no property 'pge'; did you mean 'page'?" in said
+    assert "nothing becomes 'platform', which app.visit.v1 requires" in said
+    edit(file, "pge", "page")
+    edit(file, "zone: UTC", "zone: UTCC")
+    (zone,) = [line for line in problems(run) if "zone" in line]
+    assert "'UTCC' is no time zone" in zone

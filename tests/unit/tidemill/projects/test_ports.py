@@ -22,7 +22,7 @@ def variables(project: Path, offset: str) -> dict[str, str]:
 
 
 def used(settings: Settings) -> list[int]:
-    urls = (settings.mlflow.tracking_uri, settings.airflow.url, settings.serving.url)
+    urls = (settings.mlflow.tracking_uri, settings.airflow.url, settings.serving.url, settings.events.url)
     addresses = (settings.kafka.bootstrap_servers, settings.stream.metrics_address)
     return [
         settings.kafka.controller_port,
@@ -51,7 +51,7 @@ def test_an_offset_moves_what_nobody_has_set(project: Path) -> None:
 def test_chosen_ports_are_free_and_stay(project: Path) -> None:
     environ = variables(project, '"auto"')
     first = load_settings(environ)
-    assert len(set(used(first))) == 7
+    assert len(set(used(first))) == 8
     for port in used(first):
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", port))
@@ -76,7 +76,7 @@ def test_a_port_in_use_is_not_chosen(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(ports, "CHOICE", range(10_000, 10_010, 10))
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 18_080))
-        with pytest.raises(ports.NoFreePortsError, match="no seven free ports"):
+        with pytest.raises(ports.NoFreePortsError, match="no 13 free ports"):
             ports._free_offset()
 
 

@@ -13,7 +13,7 @@ import pytest
 from tidemill.config import Settings, installation, load_settings
 from tidemill.config.errors import ConfigError
 from tidemill.config.installation import POMS, REPO, cache_folder
-from tidemill.setup import airflow, jars, packages
+from tidemill.setup import environments, jars, packages
 from tidemill.setup.lock import SetupFailedError
 
 MAVEN = """#!/bin/sh
@@ -69,7 +69,13 @@ def test_jars_are_fetched_once_and_again_when_one_is_not_whole(settings: Setting
     (folder / "kafka" / "pom.xml").write_text("another", encoding="utf-8")
     jars.fetch_jars(settings, said.append)
     assert calls(maven) == 4
-    assert all(jars.is_whole(folder / pom.parent.name, pom) for pom in POMS.glob("*/pom.xml"))
+    assert all(jars.is_whole(folder / name, POMS / name / "pom.xml") for name in ("kafka", "spark"))
+
+
+def test_the_jars_of_flink_are_fetched_when_they_are_asked_for(settings: Settings, maven: Path) -> None:
+    assert not (jars.fetch_jars(settings, lambda _: None) / "flink").exists()
+    folder = jars.fetch_jars(settings, lambda _: None, ["flink"])
+    assert (calls(maven), jars.is_whole(folder / "flink", POMS / "flink" / "pom.xml")) == (3, True)
 
 
 def test_of_two_who_fetch_at_once_one_does(settings: Settings, maven: Path) -> None:
@@ -117,14 +123,14 @@ def test_a_relative_cache_is_refused() -> None:
 def test_an_environment_of_somebody_elses_is_left_alone(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(airflow, "IS_CLONE", False)
-    monkeypatch.setattr(airflow, "REQUIREMENTS", tmp_path)
+    monkeypatch.setattr(environments, "IS_CLONE", False)
+    monkeypatch.setattr(environments, "REQUIREMENTS", tmp_path)
     (tmp_path / "airflow.txt").write_text("apache-airflow==3.3.2\n", encoding="utf-8")
     mine = settings.airflow.environment / "mine.txt"
     mine.parent.mkdir(parents=True)
     mine.touch()
     with pytest.raises(SetupFailedError, match="is not set-up's: remove it, or name another"):
-        airflow.make_airflow(settings, lambda _: None)
+        environments.make_airflow(settings, lambda _: None)
     assert mine.exists()
 
 
@@ -139,27 +145,33 @@ def test_the_environment_has_what_is_locked_and_is_made_once(
     digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
     requirement = f"apache-airflow @ file://{wheel} --hash=sha256:{digest}\n"
     (tmp_path / "airflow.txt").write_text(requirement, encoding="utf-8")
-    monkeypatch.setattr(airflow, "IS_CLONE", False)
-    monkeypatch.setattr(airflow, "REQUIREMENTS", tmp_path)
+    monkeypatch.setattr(environments, "IS_CLONE", False)
+    monkeypatch.setattr(environments, "REQUIREMENTS", tmp_path)
     places = [place for place in os.environ["PATH"].split(os.pathsep) if not (Path(place) / "uv").exists()]
     own = [str(REPO / ".tools" / "bin")] if installer == "uv" else []
     monkeypatch.setenv("PATH", os.pathsep.join([*own, *places]))
 
     said: list[str] = []
     for _ in range(2):
-        environment = airflow.make_airflow(settings, said.append)
+        environment = environments.make_airflow(settings, said.append)
     assert len(said) == 1
     done = subprocess.run([environment / "bin" / "airflow"], capture_output=True, text=True, check=True)
     assert done.stdout == "airflow 3.3.2\n"
 
     (tmp_path / "airflow.txt").write_text(requirement.replace(digest, "0" * 64), encoding="utf-8")
     with pytest.raises(SetupFailedError, match=r"(?is)airflow\.log ends with:.*hash"):
-        airflow.make_airflow(settings, said.append)
+        environments.make_airflow(settings, said.append)
 
 
 def test_a_clone_without_airflow_says_what_makes_it(settings: Settings) -> None:
     with pytest.raises(SetupFailedError, match="in a clone `make setup` makes it"):
-        airflow.make_airflow(settings, lambda _: None)
+        environments.make_airflow(settings, lambda _: None)
+
+
+def test_a_clone_without_flink_says_what_makes_it(settings: Settings, tmp_path: Path) -> None:
+    flink = settings.flink.model_copy(update={"environment": tmp_path / "none"})
+    with pytest.raises(SetupFailedError, match=r"no Flink in .*none: in a clone `make setup-flink` makes it"):
+        environments.make_flink(settings.model_copy(update={"flink": flink}), lambda _: None)
 
 
 def test_airflow_sees_our_packages_and_no_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,59 @@
+"""A file as a source: each row an event of the mapping's contract, or a reject."""
+
+import hashlib
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+
+from ingestion_layer.sources.mapped.chunk import Chunk
+from ingestion_layer.sources.mapped.events import Judge, Judged
+from ingestion_layer.sources.mapped.formats.choice import reader
+from ingestion_layer.sources.mapped.formats.lines import digest
+from ingestion_layer.sources.mapped.mapping import SourceMapping
+from ingestion_layer.sources.mapped.source import MappedSource
+from ingestion_layer.sources.mapped.workers import judged_by
+from ingestion_layer.sources.progress import Progress
+from tidemill.config.settings import Settings
+
+WORTH_PROCESSES = 100_000
+"""Lines of which judging takes longer than starting a process."""
+
+
+class FileSource(MappedSource):
+    """One file; the position is the line up to which all rows were sent.
+
+    A file or a mapping with other content is another source.
+    """
+
+    unit = "lines"
+
+    def __init__(self, settings: Settings, mapping: SourceMapping, path: Path, processes: int = 1) -> None:
+        super().__init__(settings, mapping)
+        self.path, self._processes = path, processes
+        self._reader = reader(path, mapping)
+        self.digest = digest(path)
+
+    @cached_property
+    def identity(self) -> str:
+        return hashlib.sha256(f"{self.digest} {self.mapping.digest}".encode()).hexdigest()[:16]
+
+    @cached_property
+    def total(self) -> int:
+        """The last line; asking for it tries the whole file."""
+        return self._reader.check()
+
+    def judge(self) -> Judge:
+        return Judge(self.mapping, self.digest)
+
+    def chunks(self, after: int = 0) -> Iterator[Chunk]:
+        """The rows beyond a line, unjudged."""
+        return self._reader.chunks(after)
+
+    def judged(self, progress: Progress) -> Iterator[tuple[Chunk, Judged]]:
+        chunks = self.chunks(progress.position)
+        if self._processes > 1 and self.total >= WORTH_PROCESSES:
+            yield from judged_by(self._processes, self.mapping, self.digest, chunks)
+            return
+        judge = self.judge()
+        for chunk in chunks:
+            yield chunk, judge.judge(chunk)

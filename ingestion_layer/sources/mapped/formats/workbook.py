@@ -1,0 +1,85 @@
+"""xlsx: one sheet, read row by row. A row's line is its number in the sheet."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from xml.etree.ElementTree import ParseError
+from zipfile import BadZipFile
+
+from openpyxl import load_workbook
+from openpyxl.utils.exceptions import InvalidFileException
+
+from ingestion_layer.sources.mapped.chunk import Chunk
+from ingestion_layer.sources.mapped.formats.reading import ROWS_AT_ONCE, UnreadableFileError, places
+from ingestion_layer.sources.mapped.mapping import SourceMapping
+from tidemill.config.errors import nearest
+
+
+class Workbook:
+    """The sheet that the mapping names, else the first; of a formula the value that was last computed."""
+
+    def __init__(self, path: Path, mapping: SourceMapping) -> None:
+        self._path, self._mapping, self._said = path, mapping, mapping.declared.xlsx
+
+    def check(self) -> int:
+        """How many rows the sheet says it has, if the workbook can be opened and the sheet has the mapping's columns.
+
+        Raises:
+            UnreadableFileError: it cannot, or has not.
+        """
+        with self._sheet() as sheet:
+            places(self._path, self._mapping, self._header(sheet))
+            return int(sheet.max_row or 0)
+
+    def chunks(self, after: int) -> Iterator[Chunk]:
+        """The rows beyond the row ``after``; empty ones are none.
+
+        Raises:
+            UnreadableFileError: the sheet ends in its middle.
+        """
+        with self._sheet() as sheet:
+            wanted = places(self._path, self._mapping, self._header(sheet))
+            first = max(after, self._said.header_row) + 1
+            rows: list[Sequence[Any]] = []
+            lines: list[int] = []
+            line = first - 1
+            for line, row in enumerate(sheet.iter_rows(min_row=first, values_only=True), first):
+                if any(cell is not None for cell in row):
+                    rows.append(row)
+                    lines.append(line)
+                if len(rows) >= ROWS_AT_ONCE:
+                    yield _chunk(line, lines, rows, wanted)
+                    rows, lines = [], []
+            yield _chunk(line, lines, rows, wanted)
+
+    def _header(self, sheet: Any) -> list[str]:
+        at = self._said.header_row
+        for row in sheet.iter_rows(min_row=at, max_row=at, values_only=True):
+            return ["" if cell is None else str(cell).strip() for cell in row]
+        return []
+
+    @contextmanager
+    def _sheet(self) -> Iterator[Any]:
+        try:
+            workbook = load_workbook(self._path, read_only=True, data_only=True)
+            try:
+                yield self._named(workbook)
+            finally:
+                workbook.close()
+        except (BadZipFile, InvalidFileException, KeyError, EOFError, ParseError) as error:
+            raise UnreadableFileError(f"{self._path}: not a whole workbook ({error}): fetch it again") from error
+
+    def _named(self, workbook: Any) -> Any:
+        name = self._said.sheet
+        if name is None:
+            return workbook.worksheets[0]
+        if name not in workbook.sheetnames:
+            raise UnreadableFileError(f"{self._path} has no sheet {name!r}{nearest(name, workbook.sheetnames)}")
+        return workbook[name]
+
+
+def _chunk(last: int, lines: list[int], rows: list[Sequence[Any]], wanted: dict[str, int]) -> Chunk:
+    """Rows may be shorter than the header: what is empty at their end is not in the sheet."""
+    columns = {name: [row[place] if place < len(row) else None for row in rows] for name, place in wanted.items()}
+    return Chunk(last, lines, columns)

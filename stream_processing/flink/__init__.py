@@ -1,0 +1,1 @@
+"""What needs event time within seconds: sessions and patterns, found by Flink in SQL, sent back to Kafka as events."""

@@ -1,0 +1,193 @@
+"""Deploying, upgrading and stopping a job: what is wanted is on record before the cluster is asked for it."""
+
+import time
+import uuid
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from stream_processing.flink.cluster import ENDED, POLL_S, Cluster, ClusterAwayError, SavepointError
+from stream_processing.flink.configuration import savepoints
+from stream_processing.flink.deployments import ATTEMPTS, Deployment, alone_with, deployment, record
+from stream_processing.flink.job import Job
+from stream_processing.flink.restoring import forget_older, newest_state
+from stream_processing.flink.statements import program
+from stream_processing.flink.submission import SubmissionError, submit
+from tidemill.config.errors import TerminalError
+from tidemill.config.settings import Settings
+
+BEGINNING = "beginning"
+"""Of the topics: no state is gone on from."""
+SAVEPOINT_S = 300.0
+RUNNING_S = 300.0
+
+
+class DeployError(TerminalError):
+    """The job does not run as it was deployed; the message says why, and what runs instead."""
+
+
+class NotDeployedError(TerminalError):
+    """The job is not on record as one that is to run."""
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """``was`` says what was done: nothing, or that the job is new or changed; ``restored`` is what it went on from."""
+
+    job: str
+    job_id: str
+    was: str
+    restored: str | None
+
+
+def deploy(settings: Settings, job: Job, start_from: str | None = None) -> Deployed:
+    """Have ``job`` run as its file says: from a savepoint of what runs, else from where it was stopped, else from the
+    beginning of its topics; with ``start_from`` from the state at that URI, or :data:`BEGINNING`.
+
+    Raises:
+        DeployError: it does not run; what ran before is started again.
+        ClusterAwayError, SubmissionError, SavepointError
+    """
+    cluster, text = Cluster(settings), program(settings, job).as_json()
+    with alone_with(settings, job.name):
+        before = deployment(settings, job.name)
+        was_wanted = before is not None and before.is_wanted
+        if before and was_wanted:
+            if before.program == text and start_from is None and _is_alive(cluster, before):
+                return Deployed(job.name, str(before.job_id), "already running", None)
+            before = _stopped(settings, cluster, before)
+        restore = _restore(start_from, before)
+        after = Deployment(job.name, True, text, restore, (), datetime.now(UTC).isoformat(timespec="seconds"))
+        try:
+            return _started(settings, cluster, after, "changed" if before else "new")
+        except (SubmissionError, DeployError) as error:
+            raise _put_back(settings, cluster, before if was_wanted else None, after, error) from error
+
+
+def resubmit(settings: Settings, job: str) -> Deployed | None:
+    """Give the cluster again a job that is wanted and that it has lost or given up, from its newest checkpoint.
+
+    None when there is nothing to do.
+    """
+    cluster = Cluster(settings)
+    with alone_with(settings, job):
+        current = deployment(settings, job)
+        if current is None or not current.is_wanted:
+            return None
+        if _is_alive(cluster, current):
+            forget_older(settings, current)
+            return None
+        return _submitted(settings, current)
+
+
+def stop(settings: Settings, job: str) -> Deployment:
+    """End ``job`` with a savepoint, from which a later deploy goes on.
+
+    Raises:
+        NotDeployedError: it is not to run.
+        ClusterAwayError, SavepointError
+    """
+    with alone_with(settings, job):
+        current = wanted(settings, job)
+        return _stopped(settings, Cluster(settings), current)
+
+
+def savepoint(settings: Settings, job: str) -> str:
+    """The URI of a savepoint of ``job``, which goes on.
+
+    Raises:
+        NotDeployedError: it is not to run.
+        ClusterAwayError, SavepointError
+    """
+    current = wanted(settings, job)
+    return Cluster(settings).savepoint(str(current.job_id), savepoints(settings, job), SAVEPOINT_S)
+
+
+def wanted(settings: Settings, job: str) -> Deployment:
+    """The record of ``job``.
+
+    Raises:
+        NotDeployedError: it is not to run.
+    """
+    current = deployment(settings, job)
+    if current is None or not current.is_wanted:
+        raise NotDeployedError(f"{job} is not deployed: `tidemill flink deploy {job}`")
+    return current
+
+
+def _restore(start_from: str | None, before: Deployment | None) -> str | None:
+    if start_from is not None:
+        return None if start_from == BEGINNING else start_from
+    return before.restore if before else None
+
+
+def _stopped(settings: Settings, cluster: Cluster, current: Deployment) -> Deployment:
+    """The record of the stopped job; one that does not run is stopped where its newest checkpoint is."""
+    state = newest_state(settings, current)
+    if cluster.state(str(current.job_id)) == "RUNNING":
+        state = cluster.savepoint(str(current.job_id), savepoints(settings, current.job), SAVEPOINT_S, stop=True)
+        _wait_ended(cluster, str(current.job_id))
+    elif _is_alive(cluster, current):
+        cluster.cancel(str(current.job_id))
+        _wait_ended(cluster, str(current.job_id))
+        state = newest_state(settings, current)
+    after = replace(current, is_wanted=False, restore=state, attempts=())
+    record(settings, after)
+    return after
+
+
+def _started(settings: Settings, cluster: Cluster, after: Deployment, was: str) -> Deployed:
+    deployed = _submitted(settings, after)
+    _wait_running(cluster, after.job, deployed.job_id)
+    return replace(deployed, was=was)
+
+
+def _submitted(settings: Settings, current: Deployment) -> Deployed:
+    """Submitted under an id that is on record first: if this process dies here, nobody submits it a second time."""
+    restore, job_id = newest_state(settings, current), uuid.uuid4().hex
+    attempts = (*current.attempts, job_id)[-ATTEMPTS:]
+    record(settings, replace(current, attempts=attempts))
+    submit(settings, current.program, job_id, restore)
+    return Deployed(current.job, job_id, "submitted again", restore)
+
+
+def _put_back(
+    settings: Settings, cluster: Cluster, before: Deployment | None, after: Deployment, error: TerminalError
+) -> DeployError:
+    failed = deployment(settings, after.job)
+    if failed and failed.job_id and _is_alive(cluster, failed):
+        cluster.cancel(failed.job_id)
+        _wait_ended(cluster, failed.job_id)
+    if before is None:
+        record(settings, replace(after, is_wanted=False))
+        return DeployError(f"{after.job} does not run: {error}")
+    _started(settings, cluster, replace(before, is_wanted=True), "put back")
+    return DeployError(f"{after.job} does not run as its file says now; what ran before runs again: {error}")
+
+
+def _is_alive(cluster: Cluster, current: Deployment) -> bool:
+    return cluster.state(str(current.job_id)) not in {*ENDED, "UNKNOWN"}
+
+
+def _wait_running(cluster: Cluster, job: str, job_id: str) -> None:
+    deadline = time.monotonic() + RUNNING_S
+    while (state := _answered(cluster, job_id)) != "RUNNING":
+        if state in ENDED or time.monotonic() > deadline:
+            failure = cluster.failure(job_id) if state not in {"UNKNOWN", "INITIALIZING"} else ""
+            raise DeployError(f"{job} is {state} after it was submitted: {failure or 'no reason given'}")
+        time.sleep(POLL_S)
+
+
+def _wait_ended(cluster: Cluster, job_id: str) -> None:
+    deadline = time.monotonic() + RUNNING_S
+    while _answered(cluster, job_id) not in {*ENDED, "UNKNOWN"}:
+        if time.monotonic() > deadline:
+            raise SavepointError(f"job {job_id} does not end: see {cluster.url}/#/job/{job_id}")
+        time.sleep(POLL_S)
+
+
+def _answered(cluster: Cluster, job_id: str) -> str:
+    """Its state, or that the manager, busy with what it was asked for, does not tell it in time."""
+    try:
+        return cluster.state(job_id)
+    except ClusterAwayError:
+        return "NOT TOLD"

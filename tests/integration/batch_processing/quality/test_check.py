@@ -1,0 +1,135 @@
+"""Faults planted in silver, and the expectation that sees each: on real Spark, by the shop's own suite."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from delta.tables import DeltaTable
+from pyspark.sql import SparkSession
+
+from batch_processing.quality.check import Checked, check
+from batch_processing.quality.gate import NotAsExpectedError
+from batch_processing.quality.results import results_table
+from batch_processing.quality.run import judge_tables
+from data_lake import commits
+from data_lake.delta_tables import ensure_table
+from data_lake.expectations import suites_of
+from data_lake.tables import silver, table
+from tests.cases.lake import append_rows
+from tests.cases.order_days import FAULTS, PRODUCTS, quiet_day
+from tests.cases.silver_rows import row
+from tests.integration.batch_processing.conftest import AppendLines
+from tidemill.config import Settings
+
+TRANSACTIONS = "silver/transactions"
+FIRST = date(2026, 3, 2)
+WEEKS_OF_QUIET = 5
+LAST = FIRST + timedelta(days=7 * WEEKS_OF_QUIET)
+NOW = datetime(LAST.year, LAST.month, LAST.day, 6, tzinfo=UTC) + timedelta(days=1)
+
+Check = Callable[..., Checked]
+Outcomes = Mapping[tuple[str, date], tuple[str, float | None]]
+
+
+@pytest.fixture
+def quiet(spark: SparkSession, lake: Settings, append: AppendLines) -> Settings:
+    """A lake of five weeks without a fault, and the products that were looked at."""
+    append([line for day in range(7 * WEEKS_OF_QUIET) for line in quiet_day(FIRST + timedelta(days=day))])
+    clicks = silver("shop.click.v1")
+    ensure_table(spark, clicks, lake)
+    at = datetime(2026, 3, 1, tzinfo=UTC)
+    looked = (
+        row(f"k{product}", at, session_id="s", kind="view", page="/", device="mobile", product_id=product)
+        for product in PRODUCTS
+    )
+    append_rows(lake, clicks, looked)
+    return lake
+
+
+@pytest.fixture
+def judge(spark: SparkSession, quiet: Settings) -> Check:
+    def run(now: datetime = NOW, full: bool = False) -> Checked:
+        return check(spark, quiet, suites_of(TRANSACTIONS), now, full)
+
+    return run
+
+
+def failed(done: Checked) -> set[tuple[str, date]]:
+    return {(result.expectation, result.event_date) for result in done.standing if result.outcome == "failed"}
+
+
+def test_each_planted_fault_fails_its_expectation_on_its_date_and_nothing_else_fails(
+    judge: Check, append: AppendLines
+) -> None:
+    assert failed(judge()) == set()
+    planted = {name: LAST + timedelta(days=number) for number, name in enumerate(FAULTS)}
+    append([line for name, day in planted.items() for line in FAULTS[name](quiet_day(day))])
+    done = judge(now=NOW + timedelta(days=len(FAULTS) - 1))
+    assert failed(done) == set(planted.items())
+    assert done.dates == len(FAULTS)
+
+
+def test_a_quiet_day_fails_nothing_and_a_stale_table_only_its_freshness(judge: Check, append: AppendLines) -> None:
+    append(quiet_day(LAST))
+    assert failed(judge()) == set()
+    assert failed(judge(now=NOW + timedelta(days=3))) == {("freshness", LAST)}
+
+
+def test_the_same_versions_again_make_no_commit(judge: Check, quiet: Settings) -> None:
+    first = judge()
+    version = commits.current_version(results_table(), quiet)
+    again = judge()
+    assert (again.dates, again.reason) == (0, f"{TRANSACTIONS} is still at version {first.source_version}")
+    assert commits.current_version(results_table(), quiet) == version
+    assert again.standing == first.standing
+
+
+def test_a_critical_failure_stops_and_is_remembered_until_it_is_mended(
+    spark: SparkSession, quiet: Settings, append: AppendLines
+) -> None:
+    append(FAULTS["amounts"](quiet_day(LAST)))
+    says = rf"silver/transactions: not as expected.*{LAST} shop\.transactions\.amounts: distribution \d+"
+    for _ in range(2):
+        with pytest.raises(NotAsExpectedError, match=says):
+            judge_tables(spark, quiet, [TRANSACTIONS], NOW, full=False)
+    DeltaTable.forPath(spark, table(TRANSACTIONS).path(quiet)).delete(f"event_date = DATE'{LAST}'")
+    append(quiet_day(LAST))
+    (judged,) = judge_tables(spark, quiet, [TRANSACTIONS], NOW, full=False).tables
+    assert (judged.dates, judged.critical, judged.warnings) == (1, 0, 0)
+
+
+def test_a_warning_stops_nothing(spark: SparkSession, quiet: Settings, append: AppendLines) -> None:
+    append(FAULTS["products_known"](quiet_day(LAST)))
+    (judged,) = judge_tables(spark, quiet, [TRANSACTIONS], NOW, full=False).tables
+    assert (judged.critical, judged.warnings) == (0, 1)
+
+
+def test_a_day_on_which_nothing_came_is_found_though_no_commit_tells_of_it(judge: Check, append: AppendLines) -> None:
+    judge()
+    append(quiet_day(LAST + timedelta(days=1)))
+    later = judge(now=NOW + timedelta(days=1))
+    assert failed(later) == {("volume", LAST)}
+
+
+def test_incremental_outcomes_are_those_of_a_full_run(judge: Check, append: AppendLines) -> None:
+    """Late rows change what other dates are compared with, too."""
+    judge()
+    append([replace(line, event_id=f"late-{line.event_id}") for line in quiet_day(LAST - timedelta(days=14))])
+    append(quiet_day(LAST))
+    incremental = judge(now=NOW)
+    assert incremental.dates is not None
+    full = judge(now=NOW, full=True)
+    assert full.dates is None
+    plain = [
+        {(result.expectation, result.event_date): (result.outcome, result.observed) for result in done.standing}
+        for done in (incremental, full)
+    ]
+    assert_equal_but_for_older_duplicates(*plain)
+
+
+def assert_equal_but_for_older_duplicates(incremental: Outcomes, full: Outcomes) -> None:
+    assert {key: said for key, said in incremental.items() if key[0] != "lines_once"} == {
+        key: said for key, said in full.items() if key[0] != "lines_once"
+    }
+    assert incremental.keys() == full.keys()

@@ -1,0 +1,34 @@
+"""The job ``card_patterns`` on the real Kafka and Flink, held against a loop over the same payments."""
+
+from random import Random
+
+import pytest
+
+from stream_processing.flink.deploying import deploy, stop
+from stream_processing.flink.job import job
+from tests.cases.arriving_payments import arriving_payments, later_payments
+from tests.cases.naive_alerts import LENGTHS, is_alert, naive_alerts
+from tests.integration.stream_processing.flink.results import reading, send, wait_for
+from tidemill.config import Settings
+
+PAYMENTS, ALERTS = "payment.card_transaction.v1", "payment.card_alert.v1"
+OTHERS = 40
+pytestmark = [pytest.mark.ingestion, pytest.mark.timeout(3_600)]
+
+
+def test_the_alerts_are_those_of_a_loop_over_the_same_payments(flink: Settings) -> None:
+    payments = arriving_payments(Random(3), 2_000, 20)
+    judged = naive_alerts(payments)
+    patterns = [alert["pattern"] for alert in judged.values()]
+    assert min(map(patterns.count, LENGTHS)) > 20
+    send(flink, PAYMENTS, [*payments, *later_payments(OTHERS)])
+    deploy(flink, job("card_patterns"))
+    with reading(flink, ALERTS) as alerts:
+        wait_for(lambda: judged.keys() <= alerts.results().keys(), "every alert of the judge was sent")
+        sent = alerts.results()
+    stop(flink, "card_patterns")
+
+    assert {name: alert for name, alert in sent.items() if name in judged} == judged
+    by_id = {payment["id"]: payment for payment in payments}
+    for name in sent.keys() - judged.keys():  # sent before a payment came that was made in between
+        assert is_alert(sent[name]["pattern"], [by_id[event_id] for event_id in sent[name]["event_ids"]])

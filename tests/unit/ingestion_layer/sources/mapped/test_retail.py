@@ -1,0 +1,65 @@
+"""A real file of 541,909 rows through a mapping, held against csv and Decimal."""
+
+import csv
+import gzip
+import io
+import json
+from collections import Counter
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from ingestion_layer.sources.mapped.files import FileSource
+from ingestion_layer.sources.progress import Progress
+from tests.cases.mappings import mapping
+from tidemill.config import load_settings
+from tidemill.config.settings import REPO
+
+FILE = Path(REPO).parent / "shared" / "data" / "online-retail.csv.gz"
+RETAIL = """
+contract: shop.transaction.v1
+time: {column: InvoiceDate}
+zone: UTC
+columns:
+  InvoiceNo: order_id
+  StockCode: product_id
+  Description: description
+  Quantity: quantity
+  UnitPrice: unit_price
+  CustomerID: {property: customer_id, whole: true}
+  Country: country
+constants: {line: 1, currency: GBP, kind: purchase}
+"""
+
+pytestmark = pytest.mark.skipif(not FILE.is_file(), reason=f"{FILE} is not there")
+
+
+def test_sums_by_country_are_those_of_csv_and_decimal(tmp_path: Path) -> None:
+    expected: Counter[str] = Counter()
+    rejected = []
+    with io.TextIOWrapper(gzip.open(FILE), encoding="utf-8", newline="") as text:
+        reader = csv.DictReader(text)
+        for row in reader:
+            quantity, price = int(row["Quantity"]), Decimal(row["UnitPrice"])
+            if quantity < 1 or price < 0:
+                rejected.append(reader.line_num)
+                continue
+            expected[row["Country"]] += quantity * price  # type: ignore[assignment]
+            expected["guests"] += not row["CustomerID"]
+    settings = load_settings({"TIDEMILL_HOME": str(tmp_path / "home")})
+    source = FileSource(settings, mapping(tmp_path, RETAIL, "retail"), FILE, processes=2)
+    sums: Counter[str] = Counter()
+    ids = set()
+    for batch in source.batches(Progress()):
+        for outgoing in batch.outgoing.values():
+            for message in outgoing:
+                event = json.loads(message.value, parse_float=Decimal)  # type: ignore[union-attr]
+                data = event["data"]
+                sums[data["country"]] += data["quantity"] * data["unit_price"]
+                sums["guests"] += data["customer_id"] is None
+                ids.add(event["id"])
+    assert sums == expected
+    assert len(ids) == source.counts["events"] == 541_909 - len(rejected)
+    lines = source.rejected_path.read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line)["line"] for line in lines] == rejected

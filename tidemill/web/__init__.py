@@ -1,0 +1,1 @@
+"""What every HTTP server of the platform does the same way: bounds on a header, problem details, logs, request ids."""
