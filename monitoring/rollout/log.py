@@ -66,19 +66,16 @@ class StepLog:
         """
         if cells is None:
             return Spread()
-        scored = f"FROM answers WHERE {arm} AND NOT failed AND NOT is_unscored"
+        values: Mapping[str, Any]
         if cells.classes:
-            query = f"SELECT list_position($classes, decision) - 1 AS cell, count(*) {scored} GROUP BY cell"
-            rows = self._rows(query, classes=list(cells.classes))
+            cell, values = "list_position($classes, decision) - 1", {"classes": list(cells.classes)}
         else:
-            scored = f"{scored} AND said IS NOT NULL"
-            above = "len(list_filter($edges, lambda edge: said >= edge))"
-            query = f"SELECT {above} AS cell, count(*) {scored} GROUP BY cell"
-            rows = self._rows(query, edges=list(cells.edges))
-        counted = dict(rows)
-        kish = "SELECT coalesce(sum(answers) ** 2 / sum(answers ** 2), 0)"
-        ((independent,),) = self._rows(f"{kish} FROM (SELECT count(*) AS answers {scored} GROUP BY entity_id)")
-        return Spread(cells.rows, [int(counted.get(cell, 0)) for cell in range(len(cells.rows))], float(independent))
+            cell = "CASE WHEN said IS NOT NULL THEN len(list_filter($edges, lambda edge: said >= edge)) END"
+            values = {"edges": list(cells.edges)}
+        rows = self._rows(SPREAD.format(cell=cell, arm=arm), **values)
+        counted = {number: int(answers) for number, answers, _ in rows}
+        independent = float(rows[0][2]) if rows else 0.0
+        return Spread(cells.rows, [counted.get(number, 0) for number in range(len(cells.rows))], independent)
 
     def _rows(self, query: str, **values: Any) -> list[tuple[Any, ...]]:
         rows: list[tuple[Any, ...]] = self._connection.execute(
@@ -87,6 +84,14 @@ class StepLog:
         return rows
 
 
+SPREAD = """
+    , told AS MATERIALIZED (
+        FROM (SELECT {cell} AS cell, entity_id FROM answers WHERE {arm} AND NOT failed AND NOT is_unscored)
+        WHERE cell >= 0
+    ),
+    of_entities AS (SELECT count(*) AS answers FROM told GROUP BY entity_id)
+    SELECT cell, count(*), (SELECT sum(answers) ** 2 / sum(answers ** 2) FROM of_entities) FROM told GROUP BY cell
+"""
 COUNTED = f"""
     SELECT
         count(*) FILTER ({CHALLENGER} AND NOT failed),
