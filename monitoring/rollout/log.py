@@ -62,20 +62,23 @@ class StepLog:
     def spread(self, arm: str, cells: Expected | None) -> Spread:
         """The scored answers of an arm (``CHAMPION`` or ``CHALLENGER``) in the cells; without cells none.
 
+        Decisions of which the replay had none are a cell of their own, the last, when there are any.
         As many independent ones tell at least as much: Kish (1965), for answers about one entity that are all alike.
         """
         if cells is None:
             return Spread()
         values: Mapping[str, Any]
         if cells.classes:
-            cell, values = "list_position($classes, decision) - 1", {"classes": list(cells.classes)}
+            position = "coalesce(nullif(list_position($classes, decision), 0), len($classes) + 1) - 1"
+            cell, values = f"CASE WHEN decision IS NOT NULL THEN {position} END", {"classes": list(cells.classes)}
         else:
             cell = "CASE WHEN said IS NOT NULL THEN len(list_filter($edges, lambda edge: said >= edge)) END"
             values = {"edges": list(cells.edges)}
         rows = self._rows(SPREAD.format(cell=cell, arm=arm), **values)
         counted = {number: int(answers) for number, answers, _ in rows}
         independent = float(rows[0][2]) if rows else 0.0
-        return Spread(cells.rows, [counted.get(number, 0) for number in range(len(cells.rows))], independent)
+        seen_before = cells.rows if len(cells.rows) not in counted else (*cells.rows, 0.0)
+        return Spread(seen_before, [counted.get(number, 0) for number in range(len(seen_before))], independent)
 
     def _rows(self, query: str, **values: Any) -> list[tuple[Any, ...]]:
         rows: list[tuple[Any, ...]] = self._connection.execute(
@@ -87,7 +90,7 @@ class StepLog:
 SPREAD = """
     , told AS MATERIALIZED (
         FROM (SELECT {cell} AS cell, entity_id FROM answers WHERE {arm} AND NOT failed AND NOT is_unscored)
-        WHERE cell >= 0
+        WHERE cell IS NOT NULL
     ),
     of_entities AS (SELECT count(*) AS answers FROM told GROUP BY entity_id)
     SELECT cell, count(*), (SELECT sum(answers) ** 2 / sum(answers ** 2) FROM of_entities) FROM told GROUP BY cell
