@@ -100,9 +100,9 @@ format: $(PLATFORM) ## format and sort the code
 	.venv/bin/ruff format .
 
 test: setup ## set up and pass all tests
-	$(MAKE) --jobs=2 --output-sync=target test-unit test-airflow
+	$(MAKE) test-unit
 	$(MAKE) test-integration
-	$(MAKE) --jobs=2 --output-sync=target test-e2e test-troubles
+	$(MAKE) --jobs=2 --output-sync=target test-e2e test-troubles test-airflow
 
 test-unit: setup ## tests without a JVM or a server
 	.venv/bin/pytest tests/unit --numprocesses=2 --dist=worksteal
