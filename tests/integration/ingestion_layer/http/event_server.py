@@ -83,9 +83,14 @@ def values(settings: Settings, topic: str = TOPIC) -> list[bytes]:
         ]
 
 
+def events_on(settings: Settings, topic: str = TOPIC) -> list[dict[str, Any]]:
+    """Every event of ``topic``, as often as it is there; other tests leave messages that are no events."""
+    return [event for value in values(settings, topic) if (event := _event(value)) is not None]
+
+
 def ids(settings: Settings, topic: str = TOPIC) -> list[str]:
-    """The id of every event of ``topic``, as often as it is there; other tests leave messages that are no events."""
-    return [event["id"] for value in values(settings, topic) if (event := _event(value)) is not None]
+    """The id of each of the events."""
+    return [event["id"] for event in events_on(settings, topic)]
 
 
 def _event(value: bytes) -> dict[str, Any] | None:

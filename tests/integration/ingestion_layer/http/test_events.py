@@ -15,6 +15,7 @@ from tests.integration.ingestion_layer.http.event_server import (
     TOPIC,
     EventServer,
     click,
+    events_on,
     ids,
     values,
 )
@@ -36,7 +37,7 @@ def test_the_official_sdk_sends_an_event(server: EventServer, encode: Callable[[
     answer = server.client.post(f"/events/{TOPIC}", content=message.body, headers=message.headers)
 
     assert (answer.status_code, answer.json()) == (202, {"topic": TOPIC, "accepted": 1})
-    (sent,) = [read for value in values(server.settings) if (read := orjson.loads(value))["id"] == stated["id"]]
+    (sent,) = [event for event in events_on(server.settings) if event["id"] == stated["id"]]
     assert datetime.datetime.fromisoformat(sent.pop("time")) == AT
     added = {"datacontenttype": "application/json", "dataschema": "urn:tidemill:shop.click.v1"}
     assert sent == {name: value for name, value in stated.items() if name != "time"} | added
