@@ -7,6 +7,7 @@ import sys
 from datetime import date, timedelta
 from pathlib import Path
 
+import pytest
 from pyspark.sql import SparkSession
 
 from tests.cases.order_days import FAULTS, quiet_day
@@ -63,6 +64,7 @@ def test_outcomes_without_a_log_have_nothing_to_join(lake: Settings) -> None:
     assert "silver/predictions does not exist" in joined["reason"]
 
 
+@pytest.mark.matrix
 def test_a_table_that_is_not_as_expected_ends_the_command_with_the_sentence(
     spark: SparkSession, lake: Settings, append: AppendLines
 ) -> None:

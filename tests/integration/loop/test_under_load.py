@@ -13,6 +13,7 @@ from tests.integration.loop.live import CANARY, Live, models_by_turn
 pytestmark = pytest.mark.loop
 
 
+@pytest.mark.matrix
 def test_a_model_comes_to_all_traffic_and_a_failing_one_is_taken_back_while_every_request_is_answered(
     live: Live, seen: Seen
 ) -> None:

@@ -159,6 +159,7 @@ def test_a_model_made_anew_under_the_number_of_the_deleted_one_answers(
     assert (ready["state"], second.run_id in ready["detail"]) == ("ok", True)
 
 
+@pytest.mark.matrix
 def test_an_unusable_version_that_was_the_champion_for_a_while_is_not_met_again_without_mlflow(
     server: ModelServer, backends: Backends, alias_restored: None, second_url: str
 ) -> None:

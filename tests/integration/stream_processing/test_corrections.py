@@ -106,7 +106,7 @@ CHANGES: dict[str, Change] = {
     "optimize": spark_sql("OPTIMIZE {silver}", lambda line: line),
 }
 
-TRIED_IN_CI = {"delete and restore", "merge"}
+TRIED_IN_CI = {"merge"}
 
 
 def run(shop: Shop) -> None:

@@ -162,6 +162,7 @@ def test_a_write_that_comes_in_between_stops_it_and_nothing_is_overwritten(
     assert len(left[name]) < len(before[name])
 
 
+@pytest.mark.matrix
 def test_ended_between_the_two_tables_it_is_completed_by_running_it_again(
     spark: SparkSession, lake: Settings, landed: DataFrame, rows: Rows, monkeypatch: pytest.MonkeyPatch
 ) -> None:

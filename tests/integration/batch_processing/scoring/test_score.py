@@ -103,6 +103,7 @@ def test_what_is_there_is_not_scored_again(
     assert open_table(SCORES, shop.settings).version() == before
 
 
+@pytest.mark.matrix
 def test_a_run_that_is_killed_leaves_nothing_and_the_next_one_does_it_all(
     shop: Shop, champions: dict[str, str], session: Session, tmp_path: Path
 ) -> None:
