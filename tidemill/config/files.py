@@ -1,4 +1,4 @@
-"""Small files of the home folder, whole or not there: readable by their owner only, on disk before they count."""
+"""Files of the home folder; small ones are whole or not there, their owner's alone, and on disk when they count."""
 
 import os
 import tempfile
@@ -32,6 +32,19 @@ def write_once(path: Path, content: bytes) -> None:
         return
     finally:
         partial.unlink()
+
+
+def cut_back(path: Path, size: int) -> int:
+    """Leave of ``path`` the first ``size`` bytes, or as many as there are, and say how many; made where it is missing.
+
+    Raises:
+        OSError: the folder or the file cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("ab") as file:
+        left = min(size, file.tell())
+        file.truncate(left)
+    return left
 
 
 def _written(path: Path, content: bytes) -> Path:

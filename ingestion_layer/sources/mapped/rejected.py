@@ -10,15 +10,14 @@ from typing import Any, Self
 import orjson
 
 from ingestion_layer.sources.mapped.chunk import Reject
+from tidemill.config.files import cut_back
 
 
 class RejectedLines:
     """A file of rejects, cut back to ``size`` bytes first: what a killed run wrote beyond its progress."""
 
     def __init__(self, path: Path, size: int) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
-        os.truncate(path, size)
+        cut_back(path, size)
         self._path = path
         self._file = path.open("ab")
 

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from ingestion_layer.sources.online_retail.reading import COLUMNS
+from tidemill.config.files import cut_back
 
 HEADER = ("row", "reason", "detail", *COLUMNS)
 
@@ -16,13 +17,11 @@ class RejectedRows:
     """A csv file of rejected rows, cut back to ``size`` bytes first: what a killed run wrote beyond its progress."""
 
     def __init__(self, path: Path, size: int) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
-        os.truncate(path, size)
+        left = cut_back(path, size)
         self._path = path
         self._file = path.open("a", encoding="utf-8", newline="")
         self._writer = csv.writer(self._file)
-        if not size:
+        if not left:
             self._writer.writerow(HEADER)
 
     def __enter__(self) -> Self:

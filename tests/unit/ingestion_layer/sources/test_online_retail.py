@@ -222,6 +222,10 @@ def test_what_a_killed_run_wrote_beyond_its_progress_is_cut_off(tmp_path: Path) 
     with RejectedRows(path, size) as rejected:
         rejected.add(2, "zero_price", "", ["b"])
     assert [line.split(",")[0] for line in path.read_text().splitlines()] == ["row", "1", "2"]
+    path.unlink()
+    with RejectedRows(path, size) as rejected:
+        rejected.add(3, "zero_price", "", ["c"])
+    assert [line.split(",")[0] for line in path.read_text().splitlines()] == ["row", "3"]
 
 
 def test_a_replay_goes_on_after_its_position(tmp_path: Path) -> None:

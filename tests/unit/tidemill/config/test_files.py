@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tidemill.config.files import replace_file, write_once
+from tidemill.config.files import cut_back, replace_file, write_once
 
 LONG = [bytes([letter]) * 1_000_000 for letter in b"abcdefgh"]
 
@@ -51,3 +51,11 @@ def test_a_file_that_cannot_be_replaced_leaves_nothing_beside_it(file: Path) -> 
     with pytest.raises(IsADirectoryError):
         replace_file(file, b"content")
     assert alone(file)
+
+
+@pytest.mark.parametrize(("size", "left"), [(0, b""), (3, b"abc"), (6, b"abcdef"), (9, b"abcdef")])
+def test_a_file_is_cut_back_and_never_filled_up(tmp_path: Path, size: int, left: bytes) -> None:
+    file, missing = tmp_path / "rows", tmp_path / "folder" / "rows"
+    file.write_bytes(b"abcdef")
+    assert (cut_back(file, size), file.read_bytes()) == (len(left), left)
+    assert (cut_back(missing, size), missing.read_bytes()) == (0, b"")
