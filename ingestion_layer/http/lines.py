@@ -1,6 +1,5 @@
 """Batches of lines from clients that make no ids: a till that has what it sold, and a name for the batch."""
 
-import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -41,10 +40,6 @@ def batch_name(topic: str, headers: RawHeaders, query: bytes) -> BatchName:
     if media_type(declared) not in TYPES:
         raise RefusedError(415, f"the Content-Type {declared[:64]!r} is not taken: send {' or '.join(TYPES)}")
     return BatchName(topic, _source(query), _key(headers))
-
-
-def digest_of(body: bytes) -> str:
-    return f"sha-256:{hashlib.sha256(body).hexdigest()}"
 
 
 def lines_in(body: bytes) -> Iterator[Line]:

@@ -1,25 +1,24 @@
 """A batch of lines that NiFi received over HTTP, taken whole or not at all: by the rules of the server of events."""
 
-import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 
-from ingestion_layer.http.judging import contract_of, fault_of, judge, refused_whole
-from ingestion_layer.http.lines import batch_name, digest_of, event_of, lines_in
-from ingestion_layer.http.receipts import BatchName, Receipts
-from ingestion_layer.http.refusal import Fault, RefusedError
+from ingestion_layer.http.batch import LineBatch
+from ingestion_layer.http.judging import contract_of
+from ingestion_layer.http.lines import batch_name
+from ingestion_layer.http.receipts import Receipts
+from ingestion_layer.http.refusal import RefusedError
+from ingestion_layer.http.sender import RETRY_AFTER_S
 from ingestion_layer.kafka.producer import EventProducer, RawMessage
 from tidemill.config.errors import TransientError
 from tidemill.config.settings import Settings
-from tidemill.contracts import Contract, Rejection
 from tidemill.contracts.checker import Message
 from tidemill.web.problems import MEDIA_TYPE
 
 PATH = "/batches/"
-RETRY_AFTER_S = 5
 DAY_S = 86_400
 
 
@@ -69,26 +68,13 @@ class Receiver:
             raise RefusedError(413, f"the body is larger than {most:,} bytes: send smaller batches")
         contract = contract_of(request.path.removeprefix(PATH))
         headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in request.headers.items()]
-        name, body = batch_name(contract.topic, headers, request.query.encode("latin-1")), request.body()
-        messages, ids = judged_lines(contract, name, body)
-        digest = digest_of(body)
-        self._claim(name, digest)
-        self._send(contract.topic, messages)
-        receipt = {"key": name.key, "source": name.source, "topic": name.topic, "digest": digest, "count": len(ids)}
-        return {**receipt, "ids": ids}
-
-    def _claim(self, name: BatchName, digest: str) -> None:
-        try:
-            held = self._receipts.claim(name, digest)
-        except sqlite3.Error as error:
-            detail = f"receipts cannot be kept now ({error})"
-            raise RefusedError(503, detail, retry_after_s=RETRY_AFTER_S) from error
-        if held != digest:
-            raise RefusedError(
-                422,
-                f"the key {name.key!r} of {name.source} came with another body before ({held}): send that one again, "
-                "or give this one a key of its own",
-            )
+        name = batch_name(contract.topic, headers, request.query.encode("latin-1"))
+        batch = LineBatch(contract, name, request.body())
+        for _ in batch.judging():
+            pass
+        batch.claim(self._receipts)
+        self._send(contract.topic, batch.messages)
+        return batch.receipt()
 
     def _send(self, topic: str, messages: list[Message]) -> None:
         try:
@@ -97,29 +83,3 @@ class Receiver:
                 producer.flush()
         except TransientError as error:
             raise RefusedError(503, f"the broker did not acknowledge: {error}", retry_after_s=RETRY_AFTER_S) from error
-
-
-def judged_lines(contract: Contract, name: BatchName, body: bytes) -> tuple[list[Message], list[str]]:
-    """The messages of a batch and their ids.
-
-    Raises:
-        RefusedError: 422, some lines are no events; each is named by its number.
-    """
-    messages: list[Message] = []
-    ids: list[str] = []
-    faults: list[Fault] = []
-    lines = list(lines_in(body))
-    for line in lines:
-        if isinstance(line.content, Fault):
-            faults.append(line.content)
-            continue
-        event = event_of(contract, name, line.number, line.content)
-        message = judge(contract, event)
-        if isinstance(message, Rejection):
-            faults.append(fault_of(event, message, line.place))
-        else:
-            messages.append(message)
-            ids.append(event["id"])
-    if faults:
-        raise refused_whole(faults, len(lines))
-    return messages, ids
