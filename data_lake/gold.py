@@ -7,13 +7,12 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from data_lake.schema import DECIMAL, PRIMITIVES, column, json_type
-from tidemill.config import strict_yaml
+from tidemill.config.declared import explained, read_declared
 from tidemill.config.errors import TerminalError, nearest
 from tidemill.config.project import current_project
 from tidemill.contracts.columns import MAX_PRECISION, Column
@@ -100,14 +99,9 @@ def read_gold_table(file: Path) -> GoldTable:
         raise GoldTableError(
             f"{file}: gold/{file.stem} is a table of the platform's own, of data_lake/tables.py: rename the file"
         )
-    try:
-        content = _Content.model_validate(strict_yaml.read(file))
-    except OSError as error:
-        raise GoldTableError(f"{file}: cannot be read: {error.strerror}") from error
-    except yaml.YAMLError as error:
-        raise GoldTableError(f"{file}: not valid YAML: {error}") from error
-    except ValidationError as error:
-        raise GoldTableError("; ".join(_explained(file, problem) for problem in error.errors())) from error
+    content = read_declared(
+        file, _Content, GoldTableError, lambda problem: explained(problem, "a gold table", _Content.model_fields)
+    )
     return GoldTable(
         name=file.stem,
         file=file,
@@ -188,14 +182,3 @@ def _is_type(kind: str) -> bool:
         return False
     decimals = [(int(precision), int(scale)) for precision, scale in DECIMAL.findall(kind)]
     return all(0 < precision <= MAX_PRECISION and scale <= precision for precision, scale in decimals)
-
-
-def _explained(file: Path, problem: Any) -> str:
-    key = ".".join(str(part) for part in problem["loc"]) or "(the whole file)"
-    if problem["type"] == "missing":
-        return f"{file}: {key} is missing"
-    if problem["type"] == "extra_forbidden":
-        return f"{file}: {key} is no key of a gold table{nearest(key, _Content.model_fields)}"
-    if problem["type"] == "value_error":
-        return f"{file}: {key}: {problem['msg'].removeprefix('Value error, ')}"
-    return f"{file}: {key} = {problem['input']!r:.100}: {problem['msg']}"

@@ -10,16 +10,18 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic_core import ErrorDetails
 
 from data_lake.expectations.kinds import KINDS, Expectation, Freshness, Kind, Known
 from data_lake.gold import GoldTableError
 from data_lake.table import Table
 from data_lake.tables import UnknownTableError, table
 from tidemill.config import strict_yaml
+from tidemill.config.declared import explained, read_declared
 from tidemill.config.errors import TerminalError, nearest
 from tidemill.config.project import current_project
 
@@ -95,19 +97,11 @@ def read_suite(file: Path) -> Suite:
     """
     if NAME.fullmatch(file.stem) is None:
         raise SuiteError(f"{file}: the file's name is the suite's: use lower-case letters, digits and underscores")
-    try:
-        text = file.read_bytes()
-        content = _Content.model_validate(strict_yaml.read(file))
-    except OSError as error:
-        raise SuiteError(f"{file}: cannot be read: {error.strerror}") from error
-    except yaml.YAMLError as error:
-        raise SuiteError(f"{file}: not valid YAML: {error}") from error
-    except ValidationError as error:
-        raise SuiteError("; ".join(f"{file}: {_explained(problem)}" for problem in error.errors())) from error
+    content = read_declared(file, _Content, SuiteError, _explained)
     for name in content.expectations:
         if NAME.fullmatch(name) is None:
             raise SuiteError(f"{file}: expectations.{name}: a name has lower-case letters, digits and underscores")
-    digest = hashlib.sha256(text).hexdigest()
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
     return Suite(_name(file), file, content.table, content.description, content.expectations, digest)
 
 
@@ -160,21 +154,16 @@ def _reference_problems(expectation: Known) -> Iterator[str]:
         yield f"{key}: {expectation.table} has no column {expectation.referenced!r}{advice}"
 
 
-def _explained(problem: Any) -> str:
+def _explained(problem: ErrorDetails) -> str:
     kind = next((part for part in problem["loc"] if part in KINDS), None)
-    key = ".".join(str(part) for part in problem["loc"] if part != kind) or "(the whole file)"
-    if problem["type"] == "missing":
-        return f"{key} is missing"
+    place = tuple(part for part in problem["loc"] if part != kind)
+    key = ".".join(map(str, place))
     if problem["type"] == "union_tag_not_found":
         return f"{key}.kind is missing: it is one of {', '.join(KINDS)}"
     if problem["type"] == "union_tag_invalid":
         given = str(problem["ctx"]["tag"])
         return f"{key}.kind = {given!r} is no kind of an expectation{nearest(given, KINDS)}"
-    if problem["type"] == "extra_forbidden":
-        return f"{key} is no key of {_what(kind)}{nearest(str(problem['loc'][-1]), _keys(kind))}"
-    if problem["type"] == "value_error":
-        return f"{key}: {problem['msg'].removeprefix('Value error, ')}"
-    return f"{key} = {problem['input']!r:.100}: {problem['msg']}"
+    return explained({**problem, "loc": place}, _what(kind), _keys(kind))
 
 
 def _what(kind: str | None) -> str:

@@ -1,12 +1,10 @@
 """Reading a ``model.yaml``: whatever is wrong in it is said with its key and the file's name."""
 
-import difflib
 from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from feature_store.definitions import Moments, Task
 from ml_modeling.specification.binary import BinarySpec
@@ -14,7 +12,7 @@ from ml_modeling.specification.model import ModelSpec
 from ml_modeling.specification.multiclass import MulticlassSpec
 from ml_modeling.specification.parts import Part
 from ml_modeling.specification.regression import RegressionSpec
-from tidemill.config import strict_yaml
+from tidemill.config.declared import explained, read_declared
 from tidemill.config.errors import TerminalError
 
 
@@ -43,14 +41,9 @@ def read_specification(
     from ml_modeling.candidates.parameters import refused_candidates
     from ml_modeling.candidates.pipelines import Recipe  # these read parts of a specification themselves
 
-    try:
-        spec = SPECIFICATIONS[task].model_validate(strict_yaml.read(file))
-    except OSError as error:
-        raise SpecificationError(f"{file}: cannot be read: {error.strerror}") from error
-    except yaml.YAMLError as error:
-        raise SpecificationError(f"{file}: not valid YAML: {error}") from error
-    except ValidationError as error:
-        raise SpecificationError("; ".join(_explained(file, problem) for problem in error.errors())) from error
+    spec = read_declared(
+        file, SPECIFICATIONS[task], SpecificationError, lambda it: explained(it, "a specification", _known_keys())
+    )
     _check_split(file, spec, moments)
     if refused := refused_candidates(spec.candidates, Recipe(task, own=own or {})):
         raise SpecificationError("; ".join(f"{file}: candidates.{key}: {why}" for key, why in refused))
@@ -65,17 +58,6 @@ def _check_split(file: Path, spec: ModelSpec, moments: Moments) -> None:
         raise SpecificationError(f"{file}: {wanted} is missing: labels.py asks about {asked}")
     if getattr(spec, other) is not None:
         raise SpecificationError(f"{file}: {other}: labels.py asks about {asked}, which {wanted} split: leave it out")
-
-
-def _explained(file: Path, problem: Any) -> str:
-    key = ".".join(str(part) for part in problem["loc"]) or "(the whole file)"
-    if problem["type"] == "missing":
-        return f"{file}: {key} is missing"
-    if problem["type"] == "extra_forbidden":
-        nearest = difflib.get_close_matches(str(problem["loc"][-1]), _known_keys(), n=3, cutoff=0.5)
-        advice = f"; did you mean {' or '.join(nearest)}?" if nearest else ""
-        return f"{file}: {key} is no key of a specification{advice}"
-    return f"{file}: {key} = {problem['input']!r}: {problem['msg']}"
 
 
 def _known_keys() -> Collection[str]:

@@ -7,12 +7,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from tidemill.config import strict_yaml
+from tidemill.config.declared import explained, read_declared
 from tidemill.config.errors import TerminalError, nearest
 from tidemill.config.project import current_project
 from tidemill.contracts.registry import Contract, contracts
@@ -75,14 +74,9 @@ def read_job(file: Path, known: Mapping[str, Contract]) -> Job:
     """
     if NAME.fullmatch(file.stem) is None:
         raise JobError(f"{file}: the file's name is the job's: use lower-case letters, digits and underscores")
-    try:
-        content = _Content.model_validate(strict_yaml.read(file))
-    except OSError as error:
-        raise JobError(f"{file}: cannot be read: {error.strerror}") from error
-    except yaml.YAMLError as error:
-        raise JobError(f"{file}: not valid YAML: {error}") from error
-    except ValidationError as error:
-        raise JobError("; ".join(_explained(file, problem) for problem in error.errors())) from error
+    content = read_declared(
+        file, _Content, JobError, lambda problem: explained(problem, "a job", _Content.model_fields)
+    )
     for key, topic in [
         *((f"reads.{name}", topic) for name, topic in content.reads.items()),
         ("writes", content.writes),
@@ -135,14 +129,3 @@ class _Content(BaseModel):
         if list(waits_s) != sorted(set(waits_s)):
             raise ValueError(f"{list(waits_s)} do not ascend: each wait is longer than the one before")
         return waits_s
-
-
-def _explained(file: Path, problem: Any) -> str:
-    key = ".".join(str(part) for part in problem["loc"]) or "(the whole file)"
-    if problem["type"] == "missing":
-        return f"{file}: {key} is missing"
-    if problem["type"] == "extra_forbidden":
-        return f"{file}: {key} is no key of a job{nearest(key, _Content.model_fields)}"
-    if problem["type"] == "value_error":
-        return f"{file}: {key}: {problem['msg'].removeprefix('Value error, ')}"
-    return f"{file}: {key} = {problem['input']!r:.100}: {problem['msg']}"

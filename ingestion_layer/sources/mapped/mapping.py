@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
-import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
+from pydantic_core import ErrorDetails
 
 from ingestion_layer.sources.mapped.declared import (
     EPOCHS,
@@ -24,7 +23,7 @@ from ingestion_layer.sources.mapped.declared import (
     Xlsx,
 )
 from ingestion_layer.sources.names import mapping_files
-from tidemill.config import strict_yaml
+from tidemill.config.declared import explained, read_declared
 from tidemill.config.errors import TerminalError, nearest
 from tidemill.config.project import current_project
 from tidemill.contracts.columns import ColumnType, MapType, SimpleType, data_types
@@ -96,16 +95,8 @@ def read_mapping(file: Path) -> SourceMapping:
     Raises:
         MappingError: the file cannot be read, is not YAML, or has an unknown, missing or bad value.
     """
-    try:
-        text = file.read_bytes()
-        declared = Declared.model_validate(strict_yaml.read(file))
-    except OSError as error:
-        raise MappingError(f"{file}: cannot be read: {error.strerror}") from error
-    except yaml.YAMLError as error:
-        raise MappingError(f"{file}: not valid YAML: {error}") from error
-    except ValidationError as error:
-        raise MappingError("; ".join(f"{file}: {_explained(problem)}" for problem in error.errors())) from error
-    return SourceMapping(file.stem, file, declared, hashlib.sha256(text).hexdigest())
+    declared = read_declared(file, Declared, MappingError, _explained)
+    return SourceMapping(file.stem, file, declared, hashlib.sha256(file.read_bytes()).hexdigest())
 
 
 def mapping_problems(mapping: SourceMapping) -> Iterator[str]:
@@ -167,16 +158,9 @@ def _bad_format(form: str) -> str:
     return "" if "%" in form else f"it has no field such as %Y, and is none of {', '.join((ISO, *EPOCHS))}"
 
 
-def _explained(problem: Any) -> str:
-    place = [str(part) for part in problem["loc"]]
-    key = ".".join(place) or "(the whole file)"
-    if problem["type"] == "missing":
-        return f"{key} is missing"
-    if problem["type"] == "extra_forbidden":
-        section = SECTIONS.get(place[0]) if len(place) > 1 else Declared
-        return f"{key} is no key of a mapping{nearest(place[-1], (section or Declared).model_fields)}"
-    if problem["type"] == "value_error":
-        return f"{key}: {problem['msg'].removeprefix('Value error, ')}"
-    if place[-1] == "[key]":
-        return f"{key} = {problem['input']!r}: a key that YAML takes for no text; put it in quotes"
-    return f"{key} = {problem['input']!r:.100}: {problem['msg']}"
+def _explained(problem: ErrorDetails) -> str:
+    *above, last = map(str, problem["loc"]) if problem["loc"] else ("",)
+    if last == "[key]":
+        return f"{'.'.join((*above, last))} = {problem['input']!r}: a key that YAML takes for no text; put it in quotes"
+    section = SECTIONS.get(above[0]) if above else None
+    return explained(problem, "a mapping", (section or Declared).model_fields)

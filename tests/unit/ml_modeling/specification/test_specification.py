@@ -34,14 +34,14 @@ def changed(tmp_path):
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
-        ("trails", 3, "trails is no key of a specification; did you mean trials"),
+        ("trails", 3, "trails is no key of a specification; did you mean 'trials'"),
         ("rollout", {"policy": "fast"}, "rollout.policy = 'fast': Input should be 'direct', 'manual', 'shadow'"),
         ("rollout", {"steps": [50, 10]}, "rollout = {'steps': [50, 10]}: Value error, steps [50, 10]: each is larger"),
         ("rollout", {"steps": [0, 10]}, "rollout.steps.0 = 0: Input should be greater than or equal to 1"),
         ("rollout", {"steps": []}, "rollout.steps = []"),
-        ("rollout", {"step_minute": 5}, "rollout.step_minute is no key of a specification; did you mean step_minutes"),
+        ("rollout", {"step_minute": 5}, "rollout.step_minute is no key of a specification; did you mean 'step_min"),
         ("rollout", {"guards": {"error_rate": 5}}, "rollout.guards.error_rate = 5: Input should be less than 1"),
-        ("search.timeout", 3, "search.timeout is no key of a specification; did you mean timeout_s"),
+        ("search.timeout", 3, "search.timeout is no key of a specification; did you mean 'timeout_s'"),
         ("search.trials", 0, "search.trials = 0: Input should be greater than or equal to 1"),
         ("search.metric", "auc", "search.metric = 'auc': Input should be 'roc_auc' or 'average_precision'"),
         ("search.seed", None, "search.seed is missing"),
