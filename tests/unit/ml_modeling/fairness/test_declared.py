@@ -40,7 +40,7 @@ def check(fairness, service=CHURN.service, question=CHURN.question, **spec):
             },
             "mitigation: without gates there is nothing to reach",
         ),
-        ({"colums": ["region"]}, "fairness.colums is no key of a specification; did you mean columns"),
+        ({"colums": ["region"]}, "fairness.colums is no key of a specification; did you mean 'columns'"),
     ],
 )
 def test_a_bad_value_is_named_with_its_key_and_file(tmp_path, given, message):
