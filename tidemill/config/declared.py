@@ -40,6 +40,7 @@ def explained(problem: ErrorDetails, what: str, keys: Collection[str]) -> str:
             return f"{key} is missing"
         case "extra_forbidden":
             return f"{key} is no key of {what}{nearest(str(problem['loc'][-1]), keys)}"
-        case "value_error":
-            return f"{key}: {problem['msg'].removeprefix('Value error, ')}"
-    return f"{key} = {problem['input']!r:.100}: {problem['msg']}"
+    says, given = problem["msg"].removeprefix("Value error, "), repr(problem["input"])
+    if problem["type"] == "value_error" and (isinstance(problem["input"], dict | list) or given in says):
+        return f"{key}: {says}"
+    return f"{key} = {given:.100}: {says}"

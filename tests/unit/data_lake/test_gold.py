@@ -104,7 +104,7 @@ COLUMNS = GOOD["columns"]
         ({"columns": COLUMNS | {"a": "STRUCT<b>?"}}, "a: 'STRUCT<b>?' is no type of a column"),
         ({"columns": COLUMNS | {"a": None}}, "columns.a = None: Input should be a valid string"),
         ({"columns": {}}, "columns = {}: Dictionary should have at least 1 item"),
-        ({"query": "SELECT 1"}, "query: it does not read `events`, the rows of silver"),
+        ({"query": "SELECT 1"}, "query = 'SELECT 1': it does not read `events`, the rows of silver"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else value[:24],
 )

@@ -36,7 +36,7 @@ def changed(tmp_path):
     [
         ("trails", 3, "trails is no key of a specification; did you mean 'trials'"),
         ("rollout", {"policy": "fast"}, "rollout.policy = 'fast': Input should be 'direct', 'manual', 'shadow'"),
-        ("rollout", {"steps": [50, 10]}, "rollout = {'steps': [50, 10]}: Value error, steps [50, 10]: each is larger"),
+        ("rollout", {"steps": [50, 10]}, "rollout: steps [50, 10]: each is larger"),
         ("rollout", {"steps": [0, 10]}, "rollout.steps.0 = 0: Input should be greater than or equal to 1"),
         ("rollout", {"steps": []}, "rollout.steps = []"),
         ("rollout", {"step_minute": 5}, "rollout.step_minute is no key of a specification; did you mean 'step_min"),
@@ -62,7 +62,7 @@ def changed(tmp_path):
         (
             "scoring",
             {"schedule": "every day"},
-            "scoring.schedule = 'every day': Value error, must be",
+            "scoring.schedule = 'every day': must be",
         ),
     ],
 )
