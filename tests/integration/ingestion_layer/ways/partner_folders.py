@@ -66,10 +66,18 @@ def wait_for_progress(settings: Settings, mapping: str) -> None:
     """Until a part of a file was acknowledged and noted, and not all of it."""
 
     def is_in_the_middle() -> bool:
-        noted = [json.loads(path.read_text()) for path in (settings.home / "progress").glob(f"{mapping}-*.json")]
-        return any(progress["position"] > 0 and not progress["is_finished"] for progress in noted)
+        return any(of["position"] > 0 and not of["is_finished"] for of in _noted(settings, mapping))
 
     until(is_in_the_middle)
+
+
+def noted_events(settings: Settings, mapping: str) -> int:
+    """How many events of its files were acknowledged and noted."""
+    return sum(progress["counts"].get("events", 0) for progress in _noted(settings, mapping))
+
+
+def _noted(settings: Settings, mapping: str) -> list[dict[str, Any]]:
+    return [json.loads(path.read_text()) for path in (settings.home / "progress").glob(f"{mapping}-*.json")]
 
 
 @contextmanager
