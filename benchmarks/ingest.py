@@ -10,6 +10,7 @@ are cores. ``cpu`` is this process's and its children's processor time a row; th
 
 import argparse
 import csv
+import gc
 import gzip
 import io
 import os
@@ -58,6 +59,7 @@ def main() -> None:
         (file := Path(folder) / "retail.yaml").write_text(MAPPING, encoding="utf-8")
         mapping = checked_mapping(file)
         ready = messages(settings, mapping, options.file)
+        gc.freeze()  # the command has not so much that Python would go through again and again
         ways: dict[str, Callable[[], int]] = {
             "csv read alone": partial(read_alone, options.file),
             "ready messages sent": partial(send_ready, settings, mapping.topic, ready),
@@ -76,7 +78,7 @@ def messages(settings: Settings, mapping: SourceMapping, file: Path) -> list[Raw
     source = FileSource(settings, mapping, file)
     judge = source.judge()
     chunks = source.chunks()
-    return [RawMessage(message.key, message.value) for chunk in chunks for message in judge.judge(chunk).messages]
+    return [message for judged in map(judge.judge, chunks) for message in map(RawMessage, judged.keys, judged.values)]
 
 
 def read_alone(file: Path) -> int:

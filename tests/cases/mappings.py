@@ -45,7 +45,7 @@ def judged(chunks: Iterable[Chunk], by: SourceMapping) -> tuple[list[dict[str, A
     rejects: list[Reject] = []
     for chunk in chunks:
         of_chunk = judge.judge(chunk)
-        events += [orjson.loads(message.value) for message in of_chunk.messages]
+        events += [orjson.loads(value) for value in of_chunk.values]
         rejects += of_chunk.rejects
     return events, rejects
 

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from itertools import repeat
 from typing import Any
 
 from ingestion_layer.sources.mapped.cells import (
@@ -22,7 +21,7 @@ from ingestion_layer.sources.mapped.declared import Column
 from ingestion_layer.sources.mapped.mapping import STRING, SourceMapping, column_type
 from ingestion_layer.sources.mapped.moments import rfc3339, to_moment
 from ingestion_layer.sources.mapped.properties import Member, data_members, in_column
-from tidemill.contracts.checker import Message, Rejection, checker
+from tidemill.contracts.checker import Rejection, checker
 from tidemill.contracts.columns import DecimalType, SimpleType
 from tidemill.contracts.events import event_id
 from tidemill.contracts.registry import contract
@@ -33,9 +32,13 @@ SEPARATOR = "\x1f"
 
 @dataclass(frozen=True)
 class Judged:
-    """The messages of a chunk in order, the index in it of each, and its rows that are no events."""
+    """The messages of a chunk in order, by key and value, the index in it of each, and its rows that are no events.
 
-    messages: Sequence[Message]
+    Plain lists: between processes they are three times as quick as an object for each message.
+    """
+
+    keys: Sequence[bytes]
+    values: Sequence[bytes]
     indexes: Sequence[int]
     rejects: Sequence[Reject]
 
@@ -62,10 +65,9 @@ class Judge:
 
     def judge(self, chunk: Chunk) -> Judged:
         """Every row of ``chunk``, as a message or as a reject."""
-        messages, indexes, rejects = [], [], list(chunk.rejects)
+        keys, values, indexes, rejects = [], [], [], list(chunk.rejects)
         head, source, check = self._head, self._mapping.source, self._check
-        rows = list(zip(self._time(chunk), *(of(chunk) for of in self._data), strict=True))
-        for index, (record, (time, *data)) in enumerate(zip(self._records(chunk, rows), rows, strict=True)):
+        for index, (record, time, *data) in enumerate(self._rows(chunk)):
             try:
                 text = head + event_id(source, record) + '","time":"' + time + '","data":{' + "".join(data)[1:] + "}}"
             except (TypeError, AttributeError):  # as quick as can be where every cell fits
@@ -75,9 +77,10 @@ class Judge:
             if isinstance(message, Rejection):
                 rejects.append(self.rejected(chunk, index, message))
             else:
-                messages.append(message)
+                keys.append(message.key)
+                values.append(message.value)
                 indexes.append(index)
-        return Judged(messages, indexes, sorted(rejects, key=lambda reject: reject.line))
+        return Judged(keys, values, indexes, sorted(rejects, key=lambda reject: reject.line))
 
     def rejected(self, chunk: Chunk, index: int, rejection: Rejection) -> Reject:
         """The row of an event that the lake would refuse, with the column that its place was made of."""
@@ -85,13 +88,17 @@ class Judge:
         column = self._columns.get(pointer)
         return Reject(chunk.lines[index], rejection.reason.value, detail, column, pointer, chunk.row(index))
 
-    def _records(self, chunk: Chunk, rows: Sequence[tuple[Member, ...]]) -> Iterable[Any]:
-        """What names each row in its source."""
-        named = zip(*(of(chunk) for of in self._ids), strict=True)
-        ids: Iterable[tuple[Member, ...]] = named if self._ids else repeat((), len(chunk))
+    def _rows(self, chunk: Chunk) -> Iterable[tuple[Any, ...]]:
+        """For each row what names it in its source, its time, and its members; none is kept, and that is quicker."""
+        said = (self._time(chunk), *(of(chunk) for of in self._data))
         if self._by_content:
-            return (_joined((*identifiers, *row)) for identifiers, row in zip(ids, rows, strict=True))
-        return map(_joined, ids) if self._ids else (f"{self._identity}/{line}" for line in chunk.lines)
+            width = len(self._ids)
+            rows = zip(*(of(chunk) for of in self._ids), *said, strict=True)
+            return ((_joined(row), *row[width:]) for row in rows)
+        records: Iterable[Any] = (f"{self._identity}/{line}" for line in chunk.lines)
+        if self._ids:
+            records = map(_joined, zip(*(of(chunk) for of in self._ids), strict=True))
+        return zip(records, *said, strict=True)
 
 
 def _joined(parts: Sequence[Any]) -> Any:

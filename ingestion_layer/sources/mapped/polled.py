@@ -97,14 +97,14 @@ class PolledSource:
         new = [index for index, of_row in enumerate(digests) if of_row not in before]
         chunk = self._chunk(rows, new, answer.received)
         judged = self._judge.judge(chunk)
-        self._producer.send(self._mapping.topic, (RawMessage(m.key, m.value) for m in judged.messages))
+        self._producer.send(self._mapping.topic, map(RawMessage, judged.keys, judged.values))
         self._producer.flush()
         with RejectedLines(self.rejected_path, standing.rejected_bytes) as rejected:
             rejected.add(judged.rejects)
             size = rejected.size()
         self._save(Standing(answer.validators, tuple(digests), None, size))
         reasons = Counter(reject.reason for reject in judged.rejects)
-        return Told(len(rows), len(new), len(judged.messages), dict(sorted(reasons.items())))
+        return Told(len(rows), len(new), len(judged.values), dict(sorted(reasons.items())))
 
     def _rows(self, body: bytes) -> list[Any]:
         """The list of the page that the mapping names.

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterable
-from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -30,7 +29,7 @@ class RejectedLines:
     def add(self, rejects: Iterable[Reject]) -> None:
         """Append them."""
         self._file.writelines(
-            orjson.dumps(asdict(reject), default=_shown, option=orjson.OPT_APPEND_NEWLINE) for reject in rejects
+            orjson.dumps(reject, default=_shown, option=orjson.OPT_APPEND_NEWLINE) for reject in rejects
         )
 
     def size(self) -> int:

@@ -54,13 +54,13 @@ class MappedSource(Source):
     def _outgoing(self, judge: Judge, chunk: Chunk, judged: Judged) -> Iterator[RawMessage]:
         """The messages; one that was rejected is known when the next is asked for."""
         rejects = list(judged.rejects)
-        for index, message in zip(judged.indexes, judged.messages, strict=True):
-            yield RawMessage(message.key, message.value)
+        for index, key, value in zip(judged.indexes, judged.keys, judged.values, strict=True):
+            yield RawMessage(key, value)
             if self._rejection is not None:
                 rejects.append(judge.rejected(chunk, index, self._rejection))
                 self._rejection = None
-        self.counts["rows"] += len(judged.messages) + len(judged.rejects)
-        self.counts["events"] += len(judged.messages) + len(judged.rejects) - len(rejects)
+        self.counts["rows"] += len(judged.values) + len(judged.rejects)
+        self.counts["events"] += len(judged.values) + len(judged.rejects) - len(rejects)
         self.counts.update(f"rejected/{reject.reason}" for reject in rejects)
         if self._rejected is not None:
             self._rejected.add(rejects)

@@ -1,5 +1,6 @@
 """Judging in processes beside this one, in order: Python judges in one thread, whatever cores there are."""
 
+import gc
 import signal
 from collections import deque
 from collections.abc import Iterator
@@ -64,6 +65,7 @@ def _work(connection: Connection, mapping: SourceMapping, identity: str) -> None
     for number in (signal.SIGINT, signal.SIGTERM):  # the whole group gets them; the parent says when it is over
         signal.signal(number, signal.SIG_IGN)
     judge = Judge(mapping, identity)
+    gc.freeze()  # what stays need not be gone through at each collection
     try:
         while True:
             connection.send(judge.judge(connection.recv()))

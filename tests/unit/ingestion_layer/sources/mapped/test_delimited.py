@@ -238,7 +238,7 @@ def test_what_was_written_is_what_is_sent(
     file = written(tmp_path / "a.csv", *rows, quoting=csv.QUOTE_ALL)
     of = reader(file, orders)
     of.check()
-    values = [message.value for chunk in of.chunks(0) for message in Judge(orders, "d").judge(chunk).messages]
+    values = [value for chunk in of.chunks(0) for value in Judge(orders, "d").judge(chunk).values]
     assert all(checker("shop.transaction.v1").check_bytes(value) is None for value in values)
     told = [json.loads(value, parse_float=Decimal)["data"] for value in values]
     assert [(event["description"] or "", event["unit_price"], event["quantity"]) for event in told] == [

@@ -93,7 +93,7 @@ def messages(file: Path, by: SourceMapping) -> list[Any]:
     of.check()
     chunks = [Judge(by, "d").judge(chunk) for chunk in of.chunks(0)]
     assert [reject for chunk in chunks for reject in chunk.rejects] == []
-    return [json.loads(message.value, parse_float=Decimal) for chunk in chunks for message in chunk.messages]
+    return [json.loads(value, parse_float=Decimal) for chunk in chunks for value in chunk.values]
 
 
 def test_every_format_gives_the_same_events(file: Path, orders: SourceMapping, tmp_path: Path) -> None:
