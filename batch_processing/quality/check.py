@@ -10,7 +10,7 @@ from batch_processing.gold_table import replace as replace_rows
 from batch_processing.incremental import MAX_RANGES, Note, Pending, date_ranges, in_dates, note_of, pending_since
 from batch_processing.quality.dates import following_weekdays, missing_between, weeks_before
 from batch_processing.quality.judging import Outcome, failures
-from batch_processing.quality.measuring import measure, newest_event, read_rows, rows_by_date, weeks_back
+from batch_processing.quality.measuring import Values, age, measure, read_rows, rows_by_date, weeks_back
 from batch_processing.quality.observing import EMPTY, Measured, Observed, observed
 from batch_processing.quality.results import Result, metadata, notes, results_table, rows_of, standing
 from data_lake.delta_tables import ensure_table
@@ -56,13 +56,17 @@ def check(
     note = note_of(settings, source, {suite.name: suite.digest for suite in suites})
     work = pending_since(spark, settings, source, noted.get(source.name), note, full)
     rows = read_rows(spark, settings, source.name, note.source_version)
+    hours = age(rows, now) if any(map(_freshness_of, suites)) else {}
     if work.is_nothing:
-        results, where = _aged(settings, rows, suites, note, now), OF_AGE
-        is_news = _outcomes(results) != _outcomes(result for result in before if result.kind == AGE)
+        asked = [_only_freshness(suite) for suite in suites if _freshness_of(suite)]
+        days, where = {*hours}, OF_AGE
     else:
-        days = _days(rows, suites, work, before, now)
-        results, where = _judged(settings, rows, suites, days, note, now), _where(work, days)
-        is_news = True
+        asked, days = list(suites), _days(rows, suites, work, before, hours)
+        where = _where(work, days)
+    measured = measure(settings, rows, asked, days, hours) if days else {}
+    version = note.source_version
+    results = [result for suite in asked if days for result in judge(suite, days, measured, version, now)]
+    is_news = not work.is_nothing or _outcomes(results) != _outcomes(of for of in before if of.kind == AGE)
     if is_news:
         _write(spark, settings, results, f"table_name = '{source.name}' AND {where}", {**noted, source.name: note})
     dates = len({result.event_date for result in results}) if is_news else 0
@@ -83,13 +87,6 @@ def _outcomes(results: Iterable[Result]) -> set[tuple[str, str, date, str]]:
     return {(result.suite, result.expectation, result.event_date, result.outcome) for result in results}
 
 
-def _aged(settings: Settings, rows: DataFrame, suites: Sequence[Suite], note: Note, now: datetime) -> list[Result]:
-    """How fresh the table is; of suites that do not ask, nothing."""
-    asking = [_only_freshness(suite) for suite in suites if _freshness_of(suite)]
-    newest = newest_event(rows, now) if asking else None
-    return _judged(settings, rows, asking, {newest.date()}, note, now) if newest else []
-
-
 def _freshness_of(suite: Suite) -> Mapping[str, Kind]:
     return {name: kind for name, kind in suite.expectations.items() if isinstance(kind, Freshness)}
 
@@ -99,7 +96,7 @@ def _only_freshness(suite: Suite) -> Suite:
 
 
 def _days(
-    rows: DataFrame, suites: Sequence[Suite], work: Pending, before: Sequence[Result], now: datetime
+    rows: DataFrame, suites: Sequence[Suite], work: Pending, before: Sequence[Result], hours: Values
 ) -> set[date]:
     """What is judged: dates that changed, that are compared with those, that are open, and on which nothing came."""
     weeks = weeks_back(suites)
@@ -108,13 +105,12 @@ def _days(
         return {*present, *missing_between(present, weeks)}
     judged = {result.event_date for result in before}
     missing = missing_between(rows_by_date(rows, weeks_before(work.dates, weeks)), weeks)
-    newest = newest_event(rows, now) if any(map(_freshness_of, suites)) else None
     return _covered(
         *work.dates,
         *(following_weekdays(work.dates, weeks) & judged),
         *(result.event_date for result in before if result.outcome in OPEN),
         *(day for day in missing if day not in judged),
-        *([newest.date()] if newest else []),
+        *hours,
     )
 
 
@@ -122,15 +118,6 @@ def _covered(*days: date) -> set[date]:
     """``days``, and those in gaps between them that the condition on results to replace has no room to leave out."""
     spans = date_ranges(days, MAX_RANGES)
     return {first + timedelta(days=step) for first, last in spans for step in range((last - first).days + 1)}
-
-
-def _judged(  # noqa: PLR0913, PLR0917 - rows, by what, which of them, and when
-    settings: Settings, rows: DataFrame, suites: Sequence[Suite], days: set[date], note: Note, now: datetime
-) -> list[Result]:
-    if not days:
-        return []
-    measured = measure(settings, rows, suites, days, now)
-    return [result for suite in suites for result in judge(suite, days, measured, note.source_version, now)]
 
 
 def judge(

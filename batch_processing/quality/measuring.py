@@ -62,9 +62,9 @@ def rows_by_date(rows: DataFrame, days: Collection[date] | None) -> dict[date, i
 
 
 def measure(
-    settings: Settings, rows: DataFrame, suites: Sequence[Suite], days: Collection[date], now: datetime
+    settings: Settings, rows: DataFrame, suites: Sequence[Suite], days: Collection[date], hours: Values
 ) -> dict[date, Measured]:
-    """What is to be known of ``days`` (not empty): of them, and of the dates they are compared with.
+    """What is to be known of ``days`` (not empty): of them, and of the dates they are compared with; ``hours`` of age.
 
     Raises:
         SuiteError: Spark refuses the SQL of an expectation.
@@ -80,7 +80,7 @@ def measure(
             case Known():
                 found[each.key] = _unknown(settings, rows, each.expectation, days)
             case Freshness():
-                found[each.key] = _age(rows, now)
+                found[each.key] = hours
     return {day: Measured(counts.get(day, 0), _of_day(found, day)) for day in {*counts, *days, *_days_of(found)}}
 
 
@@ -162,13 +162,13 @@ def _shares(rows: DataFrame, column: str) -> Values:
     return {row[DAY]: row["share"] for row in shares}
 
 
-def _age(rows: DataFrame, now: datetime) -> Values:
+def age(rows: DataFrame, now: datetime) -> Values:
     """Hours since the newest event, at its own date; of what is stamped ahead of now nothing is known."""
-    newest = newest_event(rows, now)
+    newest = _newest_event(rows, now)
     return {} if newest is None else {newest.date(): (now - newest).total_seconds() / 3600}
 
 
-def newest_event(rows: DataFrame, now: datetime) -> datetime | None:
+def _newest_event(rows: DataFrame, now: datetime) -> datetime | None:
     """The newest event that is not from the future; of today and the newest date before alone the rows are read."""
     before = rows.where(F.col(DAY) < F.lit(now.date())).agg(F.max(DAY).alias("day")).collect()[0]["day"]
     recent = rows.where(F.col(DAY).between(F.lit(before or now.date()), F.lit(now.date())))

@@ -13,7 +13,7 @@ import pytest
 from pydantic import TypeAdapter
 from pyspark.sql import DataFrame, SparkSession
 
-from batch_processing.quality.measuring import measure, newest_event, read_rows, rows_by_date
+from batch_processing.quality.measuring import age, measure, read_rows, rows_by_date
 from batch_processing.quality.observing import Measured
 from data_lake import commits
 from data_lake.expectations import Expectation, Suite, SuiteError
@@ -90,7 +90,7 @@ def test_what_is_measured_is_what_plain_python_counts(spark: SparkSession, lake:
     append(lines)
     rows = rows_now(spark, lake)
     days = [FIRST + timedelta(days=number) for number in (0, 5, 6, 11, 40)]
-    found = measure(lake, rows, [suite_of(KINDS)], days, NOW)
+    found = measure(lake, rows, [suite_of(KINDS)], days, age(rows, NOW))
     assert {day: found[day].rows for day in days} == {day: len(by_day(lines)[day]) for day in days}
     for day in days:
         assert measured(found[day]) == pytest.approx(naive(day, lines), nan_ok=True), day
@@ -109,9 +109,9 @@ def test_what_is_stamped_ahead_does_not_make_a_table_fresh(
     yesterday, later, tomorrow = (now + timedelta(hours=hours) for hours in (-20, 3, 30))
     append([Line(at, "c", f"o{at}", "p", 1, Decimal(1)) for at in (yesterday, later, tomorrow)])
     rows = rows_now(spark, lake)
-    assert newest_event(rows, now) == yesterday
-    assert newest_event(rows, now + timedelta(hours=4)) == later
-    assert newest_event(rows, yesterday - timedelta(days=9)) is None
+    assert age(rows, now) == {yesterday.date(): 20}
+    assert age(rows, now + timedelta(hours=4)) == {later.date(): 1}
+    assert age(rows, yesterday - timedelta(days=9)) == {}
 
 
 @pytest.mark.parametrize(
@@ -131,4 +131,4 @@ def test_sql_that_spark_refuses_is_named_by_file_and_key(
 ) -> None:
     append([])
     with pytest.raises(SuiteError, match=says):
-        measure(lake, rows_now(spark, lake), [suite_of({"it": kind})], [FIRST], NOW)
+        measure(lake, rows_now(spark, lake), [suite_of({"it": kind})], [FIRST], {})
