@@ -25,7 +25,7 @@ from tidemill.config import Settings
 from tidemill.config.environment import settings_environment
 from tidemill.stack.down import down
 from tidemill.stack.folders import Folders
-from tidemill.stack.status import status
+from tidemill.stack.status import ServiceStatus, status
 from tidemill.stack.supervision.daemon import service_record
 
 CLICKS = "shop.click.v1"
@@ -59,7 +59,7 @@ def asked(settings: Settings, *arguments: str) -> Any:
     return json.loads(tidemill(settings, *arguments, "--json"))
 
 
-def test_a_job_survives_each_of_its_managers_and_its_own_change(stack: Settings) -> None:
+def test_a_job_survives_each_of_its_managers_the_broker_and_its_own_change(stack: Settings) -> None:
     clicks = arriving_clicks(Random(11), 4_000, 200)
     judged = naive_sessions(clicks)
     send(stack, CLICKS, clicks[:1_000])
@@ -81,10 +81,18 @@ def test_a_job_survives_each_of_its_managers_and_its_own_change(stack: Settings)
     wait_for(lambda: _runs(stack), "the job runs again on the new task manager")
     assert _job_id(stack) == after_job_manager
 
+    _wait_for_a_checkpoint(stack)
+    _kill(stack, "kafka")
+    wait_for(lambda: _services(stack)["kafka"].restarts == 1, "the broker is started again")
+    wait_for(lambda: _services(stack)["kafka"].state == "ready", "the broker is back")
+    send(stack, CLICKS, clicks[3_000:3_500])
+    _wait_for_a_checkpoint(stack)
+    wait_for(lambda: _runs(stack), "the job runs on")
+
     made = asked(stack, "flink", "savepoint", "sessions")["savepoint"]
     assert made.startswith(f"file://{stack.home}/flink/savepoints/sessions/")
     stopped = asked(stack, "flink", "stop", "sessions")["savepoint"]
-    send(stack, CLICKS, [*clicks[3_000:], *later(OTHERS, 24)])
+    send(stack, CLICKS, [*clicks[3_500:], *later(OTHERS, 24)])
     assert [job.state for job in overview(stack) if job.job == "sessions"] == ["stopped"]
     again = asked(stack, "flink", "deploy", "sessions")
     assert again["restored"] == stopped
@@ -92,9 +100,13 @@ def test_a_job_survives_each_of_its_managers_and_its_own_change(stack: Settings)
     wait_for(lambda: judged.keys() <= sessions_sent(stack).keys(), "every visit of the judge was sent")
     (listed,) = [job for job in asked(stack, "flink", "list") if job["job"] == "sessions"]
     assert (listed["state"], listed["late"]) == ("RUNNING", 0)
-    services = {service.name: service for service in status(stack).services}
+    services = _services(stack)
     assert {services[name].state for name in services if name.startswith("flink-")} == {"ready"}
     assert services["flink-job-manager"].address == stack.flink.url
+
+
+def _services(stack: Settings) -> dict[str, ServiceStatus]:
+    return {service.name: service for service in status(stack).services}
 
 
 def _runs(stack: Settings) -> bool:
