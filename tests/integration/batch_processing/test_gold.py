@@ -195,6 +195,7 @@ def test_a_vacuumed_change_feed_makes_the_run_full(spark: SparkSession, lake: Se
     assert [row["customer_id"] for row in rows(spark, lake, "gold/customer_daily")] == ["a", "b"]
 
 
+@pytest.mark.matrix
 def test_a_cleaned_log_makes_the_run_full(spark: SparkSession, lake: Settings, append: AppendLines) -> None:
     append([line("2011-01-03", "a")])
     refresh(spark, lake)
@@ -292,6 +293,7 @@ def line(day: str, customer: str | None) -> Line:
     return Line(at, customer, f"{customer}-{day}", "p", 2, Decimal("1.2500"))
 
 
+@pytest.mark.matrix
 def test_a_source_that_was_overwritten_is_what_gold_is_made_of(
     spark: SparkSession, lake: Settings, append: AppendLines
 ) -> None:

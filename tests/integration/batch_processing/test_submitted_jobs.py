@@ -56,6 +56,7 @@ def test_a_table_that_nobody_declares_is_refused_before_spark_starts(lake: Setti
     assert "did you mean 'customer_daily'?" in done.stderr
 
 
+@pytest.mark.matrix
 def test_outcomes_without_a_log_have_nothing_to_join(lake: Settings) -> None:
     done = tidemill(lake, "models", "outcomes", "churn", "--json")
     assert done.returncode == 0, done.stdout + done.stderr

@@ -26,6 +26,7 @@ def own(tmp_path: Path) -> Settings:
     return settings.model_copy(update={"kafka": kafka})
 
 
+@pytest.mark.matrix
 def test_a_broker_that_stops_is_an_error_and_the_replay_goes_on_later(own: Settings, tmp_path: Path) -> None:
     file = write_file(tmp_path)
     with ExitStack() as stack:

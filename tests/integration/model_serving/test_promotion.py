@@ -143,6 +143,7 @@ def test_a_model_that_cannot_be_served_leaves_the_champion_in_place_and_readyz_s
     assert server.predict("known-9").status_code == 200
 
 
+@pytest.mark.matrix
 def test_a_model_made_anew_under_the_number_of_the_deleted_one_answers(
     server: ModelServer, backends: Backends, made_anew_after: None
 ) -> None:

@@ -139,6 +139,7 @@ def test_an_event_that_the_states_lost_is_found(shop: Shop) -> None:
     assert measured(shop).rate > 0
 
 
+@pytest.mark.matrix
 def test_a_state_that_counted_a_restored_file_twice_is_found(shop: Shop) -> None:
     """What a reader of inserts makes of a delete and a restore: everybody in the restored file doubles."""
     lines = [line for line in recent_lines(18, 60) if line.customer_id]
@@ -160,6 +161,7 @@ def test_a_state_that_counted_a_restored_file_twice_is_found(shop: Shop) -> None
     assert spent.mismatched == len(shop.customers)
 
 
+@pytest.mark.matrix
 def test_a_deleted_customer_who_still_answers_is_found(shop: Shop) -> None:
     shop.arrive(line for line in recent_lines(19, 80))
     shop.run_stream()

@@ -168,10 +168,8 @@ def interrupted(*_: object) -> None:
     raise RuntimeError("killed")
 
 
-@pytest.mark.parametrize(
-    "step",
-    ["apply_to_states", *(pytest.param(step, marks=pytest.mark.matrix) for step in ("make_anew", "forget_marked"))],
-)
+@pytest.mark.matrix
+@pytest.mark.parametrize("step", ["apply_to_states", "make_anew", "forget_marked"])
 def test_a_correction_that_was_interrupted_says_so_and_is_done_again(
     shop: Shop, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:

@@ -89,6 +89,7 @@ def test_what_was_refused_and_is_valid_now_is_in_silver(
     ]
 
 
+@pytest.mark.matrix
 def test_the_event_that_silver_holds_stays_though_an_earlier_one_has_its_identity(
     spark: SparkSession, lake: Settings, landed: DataFrame, rows: Rows
 ) -> None:
@@ -97,6 +98,7 @@ def test_the_event_that_silver_holds_stays_though_an_earlier_one_has_its_identit
     assert [row["_offset"] for row in rows(SILVER)] == [1, 3, 5]
 
 
+@pytest.mark.matrix
 def test_rows_whose_messages_retention_removed_stay_as_they_are(
     spark: SparkSession, lake: Settings, landed: DataFrame, messages: Messages, rows: Rows
 ) -> None:
@@ -143,7 +145,7 @@ def test_of_kept_rows_with_one_identity_one_stays_and_what_another_said_is_in_qu
         assert all("bronze no longer has the message" in row["detail"] for row in displaced)
 
 
-@pytest.mark.parametrize("name", [SILVER, QUARANTINE])
+@pytest.mark.parametrize("name", [SILVER, pytest.param(QUARANTINE, marks=pytest.mark.matrix)])
 def test_a_write_that_comes_in_between_stops_it_and_nothing_is_overwritten(
     lake: Settings, landed: DataFrame, rows: Rows, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
@@ -176,6 +178,7 @@ def test_ended_between_the_two_tables_it_is_completed_by_running_it_again(
     assert [rows(SILVER), rows(QUARANTINE)] == before
 
 
+@pytest.mark.matrix
 def test_a_lake_of_before_gets_the_columns_it_lacks(
     spark: SparkSession, lake: Settings, landed: DataFrame, rows: Rows
 ) -> None:

@@ -119,6 +119,7 @@ def test_a_round_that_fails_leaves_each_topic_to_a_query_of_its_own_and_the_well
         assert well.isActive
 
 
+@pytest.mark.matrix
 def test_a_process_that_died_in_a_round_leaves_its_topics_to_queries_of_their_own(
     spark: SparkSession, lake: Settings, broker: OwnBroker
 ) -> None:
@@ -186,6 +187,7 @@ def test_a_topic_that_cannot_be_landed_leaves_the_shared_query_alone(
     assert list(Path(checkpoint(lake, landing.RUNS)).iterdir())
 
 
+@pytest.mark.matrix
 def test_a_batch_that_failed_after_its_writes_is_not_taken_for_the_first_time_again(
     spark: SparkSession, lake: Settings, broker: OwnBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -82,7 +82,8 @@ def batches(seed: int) -> Iterator[list[bytes | None]]:
         yield batch
 
 
-@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.matrix) for seed in range(1, 6))])
+@pytest.mark.matrix
+@pytest.mark.parametrize("seed", range(6))
 def test_small_appends_and_merges_make_the_same_tables(
     spark: SparkSession, lake: Settings, messages: Messages, seed: int
 ) -> None:

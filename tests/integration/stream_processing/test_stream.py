@@ -91,6 +91,7 @@ def test_messages_of_every_shape_land_whole_and_only_once(
     held(lake)
 
 
+@pytest.mark.matrix
 def test_a_stream_stopped_and_started_again_goes_on_where_it_was(
     spark: SparkSession, lake: Settings, send: Send, rows: Rows
 ) -> None:
@@ -119,6 +120,7 @@ def test_a_query_killed_while_it_wrote_its_first_offsets_starts(
     held(lake)
 
 
+@pytest.mark.matrix
 def test_a_lost_silver_checkpoint_changes_neither_silver_nor_quarantine(
     spark: SparkSession, lake: Settings, send: Send, rows: Rows
 ) -> None:

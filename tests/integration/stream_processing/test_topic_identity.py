@@ -70,6 +70,7 @@ def said(settings: Settings) -> list[str]:
     return [str(finding) for finding in reconcile_topic(settings, TOPIC).findings]
 
 
+@pytest.mark.matrix
 def test_a_topic_made_anew_while_the_stream_was_down_is_refused_and_then_read_from_its_beginning(
     spark: SparkSession, broker: OwnBroker, own: Settings, tidemill: Tidemill
 ) -> None:
@@ -119,9 +120,10 @@ def test_a_topic_made_anew_under_a_running_query_stops_it(
         start_bronze(spark, own, TOPIC)
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(
     "more",
-    [pytest.param(0, id="shorter", marks=pytest.mark.matrix), pytest.param(5, id="grown past its old end")],
+    [pytest.param(0, id="shorter"), pytest.param(5, id="grown past its old end")],
 )
 def test_a_broker_restored_from_an_older_copy_is_refused(
     spark: SparkSession, broker: OwnBroker, own: Settings, more: int, tidemill: Tidemill
@@ -235,6 +237,7 @@ def remove_before(broker: OwnBroker, offset: int) -> None:
         future.result()
 
 
+@pytest.mark.matrix
 def test_what_retention_removed_unread_is_named_given_up_and_counted(
     spark: SparkSession, broker: OwnBroker, own: Settings, tidemill: Tidemill
 ) -> None:

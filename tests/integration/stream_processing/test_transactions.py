@@ -108,6 +108,7 @@ def test_what_a_dead_producer_left_open_is_aborted_in_the_end(
     del died
 
 
+@pytest.mark.matrix
 def test_what_compaction_removed_is_not_missing(spark: SparkSession, broker: OwnBroker, own: Settings) -> None:
     config = {"cleanup.policy": "compact", "segment.ms": "50", "min.cleanable.dirty.ratio": "0.001"}
     broker.make_anew(TOPIC, config={**config, "max.compaction.lag.ms": "100"})

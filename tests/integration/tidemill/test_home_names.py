@@ -81,6 +81,7 @@ def test_mlflow_keeps_runs_and_artifacts_in_the_home(home: Settings) -> None:
     assert [path.read_text() for path in (home.home / "mlflow" / "artifacts").rglob("text.txt")] == ["text"]
 
 
+@pytest.mark.matrix
 def test_spark_and_delta_rs_read_and_write_one_table(home: Settings, tmp_path: Path) -> None:
     from deltalake import DeltaTable
 

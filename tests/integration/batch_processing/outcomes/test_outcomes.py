@@ -207,6 +207,7 @@ def test_what_concerns_no_prediction_is_noted_once(spark: SparkSession, lake: Se
     assert versions(lake) == before
 
 
+@pytest.mark.matrix
 def test_nobody_is_absent_while_nothing_arrives(spark: SparkSession, lake: Settings, append: Append) -> None:
     append("silver/transactions", [silver_row(Line(START, "c1", "o", "p", 1, Decimal(1)))])
     said = {"score": 0.5, "decision": "churns"}

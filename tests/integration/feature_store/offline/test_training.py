@@ -261,6 +261,7 @@ def test_a_spine_keeps_its_own_columns_whatever_they_are_called(spark: SparkSess
     assert rows[0]["richer"] == 1.5 / rows[0]["returns__count_90d"]
 
 
+@pytest.mark.matrix
 def test_whole_numbers_are_keys_by_their_text(
     spark: SparkSession, settings: Settings, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -317,6 +318,7 @@ def ocean(spark: SparkSession, settings: Settings, tmp_path_factory: pytest.Temp
     return own
 
 
+@pytest.mark.matrix
 def test_no_task_holds_a_whale(spark: SparkSession, ocean: Settings) -> None:
     bounded = FeatureGroup("bounded", CUSTOMER, TRANSACTIONS, (count(), quantity.sum()), (hours(1), days(1)))
     limit = WHALE_EVENTS // 10

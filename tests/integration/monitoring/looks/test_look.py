@@ -167,7 +167,8 @@ def test_of_two_lookers_at_once_one_records(model: Model) -> None:
 
 
 @pytest.mark.loop
-@pytest.mark.parametrize("times", [2, pytest.param(50, marks=pytest.mark.matrix)])
+@pytest.mark.matrix
+@pytest.mark.parametrize("times", [2, 50])
 def test_two_monitors_at_once_that_find_the_same_again_and_again_write_one_request(
     model: Model, environment: dict[str, str], times: int
 ) -> None:

@@ -96,6 +96,7 @@ def test_a_cancel_before_the_alias_moves_abandons_the_promotion(loop: Loop, work
     assert over.kind is End.STOPPED
 
 
+@pytest.mark.matrix
 def test_of_two_workers_at_once_one_works_and_the_other_finds_nothing(loop: Loop, worker: Start) -> None:
     asked = loop.ask()
     both = [worker(), worker()]

@@ -12,7 +12,7 @@ from tests.integration.model_serving.conftest import Backends
 from tests.integration.monitoring.retraining.conftest import Loop, Start, Worker
 from tests.integration.monitoring.retraining.test_killed import work_until_nothing_is_left
 
-pytestmark = pytest.mark.loop
+pytestmark = [pytest.mark.loop, pytest.mark.matrix]
 AWAY_S = 60.0
 REGISTRY = (
     "claimed",
@@ -32,11 +32,6 @@ REGISTRY = (
 AT_ITS_ROLLOUT = ("registered", "at its rollout", "rollout begun", "intended", "alias moved")
 """From where on the worker hands the request over, and the next step of the rollout goes on with it."""
 STORE = ("run begun", "evaluated", "registered", "intended", "rollout ended")
-IN_CI = ("intended",)
-
-
-def points(names: tuple[str, ...], in_ci: tuple[str, ...] = ()) -> list[object]:
-    return [pytest.param(name, id=name, marks=() if name in in_ci else pytest.mark.matrix) for name in names]
 
 
 def at(worker: Start, point: str) -> Worker:
@@ -62,7 +57,7 @@ def is_over(loop: Loop, asked: RetrainRequest) -> None:
     assert "RUNNING" not in loop.runs()
 
 
-@pytest.mark.parametrize("point", points(REGISTRY, IN_CI))
+@pytest.mark.parametrize("point", REGISTRY)
 def test_a_registry_that_is_killed_delays_a_request_and_loses_nothing(
     loop: Loop, worker: Start, servers: Backends, point: str
 ) -> None:
@@ -79,8 +74,7 @@ def test_a_registry_that_is_killed_delays_a_request_and_loses_nothing(
     is_over(loop, asked)
 
 
-@pytest.mark.matrix
-@pytest.mark.parametrize("point", points(STORE))
+@pytest.mark.parametrize("point", STORE)
 def test_a_store_that_is_away_for_a_minute_delays_a_request_and_loses_nothing(
     loop: Loop, worker: Start, servers: Backends, point: str
 ) -> None:
