@@ -7,7 +7,7 @@ from pathlib import Path
 from ingestion_layer.sources.mapped.dropped import DONE
 from ingestion_layer.sources.mapped.dropped import REJECTED as REJECTED_FOLDER
 from ingestion_layer.sources.mapped.files import FileSource
-from ingestion_layer.sources.mapped.formats.reading import UnreadableFileError
+from ingestion_layer.sources.mapped.formats.reading import UnreadableFileError, told_by_name
 from ingestion_layer.sources.mapped.mapping import MappingError, mapping_called
 from ingestion_layer.sources.replay import replay
 from tidemill.config.settings import Settings
@@ -40,7 +40,7 @@ def publish(settings: Settings, mapping: str, path: Path) -> Outcome:
         _ = source.total
         replay(settings, source, again=False, on_position=lambda _: None)
     except (MappingError, UnreadableFileError) as error:
-        return Outcome(REJECTED, {"folder": REJECTED_FOLDER, "reason": str(error)})
+        return Outcome(REJECTED, {"folder": REJECTED_FOLDER, "reason": told_by_name(error, path)})
     return _outcome(source.counts["rows"], source.counts["events"], source.rejected_path)
 
 

@@ -16,7 +16,7 @@ from time import time
 
 from ingestion_layer.sources.mapped.files import FileSource
 from ingestion_layer.sources.mapped.formats.lines import digest
-from ingestion_layer.sources.mapped.formats.reading import UnreadableFileError
+from ingestion_layer.sources.mapped.formats.reading import UnreadableFileError, told_by_name
 from ingestion_layer.sources.mapped.mapping import SourceMapping
 from ingestion_layer.sources.replay import replay
 from tidemill.config.errors import TerminalError, TransientError
@@ -96,7 +96,7 @@ class DropFolder:
             _ = source.total
             sent = replay(self._settings, source, again=False, on_position=lambda _: None, stop=stop)
         except UnreadableFileError as error:
-            return self._rejected(path, str(error), Counter())
+            return self._rejected(path, told_by_name(error, path), Counter())
         if stop.is_set() or digest(path) != source.digest:
             return None
         counts = source.counts

@@ -73,7 +73,8 @@ def test_each_file_goes_where_it_is_told_what_became_of_it(own: Settings, inbox:
     assert [handled[name]["produced"] for name in ("a.csv", "b.jsonl", "c.xlsx")] == [99, 99, 99]
     rejects = (inbox / "done" / "a.csv.rejected.jsonl").read_text(encoding="utf-8").splitlines()
     assert {reject["line"]: reject["reason"] for reject in map(json.loads, rejects)} == bad
-    assert "no column" in json.loads((inbox / "rejected" / "d.csv.reason.json").read_text())["reason"]
+    told_why = json.loads((inbox / "rejected" / "d.csv.reason.json").read_text())
+    assert told_why["reason"].startswith("d.csv has no column")
     assert [path.name for path in inbox.iterdir() if path.is_file()] == [".tidemill.lock"]
     sent = [told(event["data"]) for event in events_after(own, starts)]
     assert sorted(sent, key=str) == sorted((expected(n) for n in range(300) if (n + 1) % 100), key=str)

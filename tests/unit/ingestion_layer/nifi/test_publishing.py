@@ -30,6 +30,7 @@ def test_a_file_that_cannot_be_taken_is_rejected_with_the_reason(settings: Setti
     outcome = publish(settings, mapping, tmp_path / name)
     assert (outcome.relationship, outcome.attributes["folder"]) == (REJECTED, "rejected")
     assert reason in outcome.attributes["reason"]
+    assert str(tmp_path) not in outcome.attributes["reason"]
 
 
 def test_a_file_goes_on_by_how_many_of_its_rows_are_events() -> None:
