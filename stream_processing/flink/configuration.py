@@ -98,6 +98,10 @@ def cluster_configuration(settings: Settings) -> Mapping[str, str | int]:
         "taskmanager.cpu.cores": str(float(settings.flink.slots)),
         "pekko.ask.timeout": "1 min",  # ten seconds are too few on a laptop that starts a whole stack at once
         "state.backend.type": "rocksdb",  # on disk: the number of open windows does not fill the heap
+        # Most events are asked for that are not there yet; and an index of a whole file would push out of the little
+        # memory what is asked for next.
+        "state.backend.rocksdb.use-bloom-filter": "true",
+        "state.backend.rocksdb.memory.partitioned-index-filters": "true",
         "env.java.opts.all": " ".join(JAVA_OPTIONS),
         **TaskManagerMemory.of(settings.flink.task_manager_mb).configuration(),
     }

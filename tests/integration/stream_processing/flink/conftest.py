@@ -1,4 +1,4 @@
-"""A broker and a Flink cluster of these tests' own, with small memory and a checkpoint each second."""
+"""A broker and a Flink cluster of these tests' own, with a checkpoint each second."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -15,9 +15,12 @@ from tidemill.stack.supervision.running import running
 
 
 @contextmanager
-def running_flink(home: Path) -> Iterator[Settings]:
+def running_flink(home: Path, checkpoint_s: float | None = None) -> Iterator[Settings]:
     """The settings of the running cluster, whose topics are made."""
     settings = settings_on_free_ports(home)
+    if checkpoint_s is not None:
+        flink = settings.flink.model_copy(update={"checkpoint_s": checkpoint_s})
+        settings = settings.model_copy(update={"flink": flink})
     services = {service.name: service for service in flink_service.services(settings)}
     with ExitStack() as stack:
         stack.enter_context(running(kafka_service.services(settings)[0], settings))

@@ -18,6 +18,8 @@ from tidemill.config import Settings
 
 EVENTS = 1_000_000
 OTHERS = 40
+CHECKPOINT_S = 10.0
+"""As on a local stack: each writes out what is in memory."""
 PATIENCE_S = 5_400.0
 pytestmark = [pytest.mark.ingestion, pytest.mark.matrix, pytest.mark.timeout(7_200)]
 
@@ -25,7 +27,7 @@ pytestmark = [pytest.mark.ingestion, pytest.mark.matrix, pytest.mark.timeout(7_2
 @pytest.fixture
 def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     """A cluster whose topics have no events of other tests."""
-    with running_flink(tmp_path_factory.mktemp("million")) as settings:
+    with running_flink(tmp_path_factory.mktemp("million"), CHECKPOINT_S) as settings:
         yield settings
 
 
