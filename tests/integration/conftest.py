@@ -23,6 +23,20 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
                 terminalreporter.write_line(f"{report.nodeid.rpartition('::')[2]}: {said}")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the files of a folder next to each other, in the random order of the first: its servers end with the last.
+
+    Where a folder is a package, what its tests share has the scope ``package``.
+    """
+    places: dict[Path, int] = {}
+
+    def place(item: pytest.Item) -> tuple[int, ...]:
+        folders = item.path.relative_to(item.config.rootpath).parents
+        return tuple(places.setdefault(folder, len(places)) for folder in reversed(folders))
+
+    items.sort(key=place)
+
+
 def settings_on_free_ports(home: Path) -> Settings:
     """The local settings, moved to ``home`` and to ports nothing listens on; Spark takes 1 GiB, one model is served."""
     broker, controller, redis, mlflow, metrics, airflow, serving, events, flink, flink_rpc, *nifi = free_ports(13)

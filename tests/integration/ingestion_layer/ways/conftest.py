@@ -14,13 +14,13 @@ from tidemill.stack.services import nifi as nifi_service
 from tidemill.stack.supervision.running import running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnBroker]:
     with own_broker(tmp_path_factory.mktemp("ways")) as broker:
         yield broker
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def nifis_pages() -> Iterator[Pages]:
     """The server whose page NiFi polls."""
     with serving() as pages:
@@ -28,7 +28,7 @@ def nifis_pages() -> Iterator[Pages]:
         yield pages
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def nifi(broker: OwnBroker, nifis_pages: Pages) -> Iterator[Settings]:
     """NiFi with its flows; the value is the settings it runs with."""
     polls = {"pages": {"competitor_prices": nifis_pages.url}, "poll_s": 0.2}
