@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import yaml
@@ -21,6 +22,10 @@ OPENED = (
 )
 """Packages of Java that Flink reaches into."""
 JAVA_OPTIONS = tuple(f"--add-opens={package}=ALL-UNNAMED" for package in OPENED)
+
+
+BACKENDS = {"disk": "rocksdb", "memory": "hashmap"}
+"""What Flink calls the places of a job's state. On disk, the number of open windows does not fill the heap."""
 
 
 def folder(settings: Settings) -> Path:
@@ -97,7 +102,6 @@ def cluster_configuration(settings: Settings) -> Mapping[str, str | int]:
         "taskmanager.numberOfTaskSlots": settings.flink.slots,
         "taskmanager.cpu.cores": str(float(settings.flink.slots)),
         "pekko.ask.timeout": "1 min",  # ten seconds are too few on a laptop that starts a whole stack at once
-        "state.backend.type": "rocksdb",  # on disk: the number of open windows does not fill the heap
         # Most events are asked for that are not there yet; and an index of a whole file would push out of the little
         # memory what is asked for next.
         "state.backend.rocksdb.use-bloom-filter": "true",
@@ -107,8 +111,12 @@ def cluster_configuration(settings: Settings) -> Mapping[str, str | int]:
     }
 
 
-def job_configuration(settings: Settings, job: str, job_id: str, restore: str | None) -> Mapping[str, str]:
+def job_configuration(
+    settings: Settings, program: Mapping[str, Any], job_id: str, restore: str | None
+) -> Mapping[str, str]:
     """What a submission is told; ``restore`` is the checkpoint or savepoint that the job goes on from."""
+    job, state = str(program["job"]), program.get("state", "disk")  # which a record of before does not say
+    remembers_s = float(program.get("remembers_s", 86_400))
     url = urlsplit(settings.flink.url)
     every = f"{int(settings.flink.checkpoint_s * 1000)} ms"
     configuration = {
@@ -121,8 +129,9 @@ def job_configuration(settings: Settings, job: str, job_id: str, restore: str | 
         "parallelism.default": str(settings.flink.parallelism),
         "table.local-time-zone": "UTC",
         "table.exec.uid.generation": "ALWAYS",
+        "state.backend.type": BACKENDS[state],
         # What a query remembers of each event, as one that leaves out repetitions does; windows know their own end.
-        "table.exec.state.ttl": "1 d",
+        "table.exec.state.ttl": f"{round(remembers_s * 1000)} ms",
         "pipeline.auto-watermark-interval": "100 ms",
         "execution.checkpointing.interval": every,
         "execution.checkpointing.mode": "EXACTLY_ONCE",

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -16,6 +16,7 @@ from tidemill.config.errors import TerminalError, nearest
 from tidemill.config.project import current_project
 from tidemill.contracts.registry import Contract, contracts
 
+State = Literal["disk", "memory"]
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
@@ -30,7 +31,9 @@ class Job:
     ``reads`` names each topic as the query calls it. ``waits_s``, ascending: the query runs once for each, and a result
     is sent when all that came within so many seconds after their time are in it. The same result has the same id.
     A partition of a topic without a message for ``idle_s`` holds the others' time back no longer: one that was only
-    slow to be read has its events late then. ``views`` are queries that it may call by name, each those before it.
+    slow to be read has its events late then. ``state``: whether windows and patterns are held on the task manager's
+    disk or in its heap. ``remembers_s``: how long a query that leaves out repetitions without a window remembers each
+    event. ``views`` are queries that it may call by name, each those before it.
     """
 
     name: str
@@ -40,6 +43,8 @@ class Job:
     writes: Contract
     waits_s: tuple[float, ...]
     idle_s: float
+    state: State
+    remembers_s: float
     views: Mapping[str, str]
     query: str
 
@@ -91,6 +96,8 @@ def read_job(file: Path, known: Mapping[str, Contract]) -> Job:
         writes=known[content.writes],
         waits_s=content.waits_s,
         idle_s=content.idle_s,
+        state=content.state,
+        remembers_s=content.remembers_s,
         views={name: _statement(query) for name, query in content.views.items()},
         query=_statement(content.query),
     )
@@ -112,6 +119,8 @@ class _Content(BaseModel):
     writes: Text
     waits_s: tuple[Seconds, ...] = Field(min_length=1)
     idle_s: Seconds = 300
+    state: State = "disk"
+    remembers_s: Seconds = 86_400
     views: dict[Text, Text] = {}
     query: Text
 

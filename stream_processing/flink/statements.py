@@ -38,6 +38,8 @@ class Program:
     """Everything that is submitted of a job, and all that its results follow from."""
 
     job: str
+    state: str
+    remembers_s: float
     passes: tuple[Pass, ...]
 
     def as_json(self) -> dict[str, Any]:
@@ -61,7 +63,8 @@ def program(settings: Settings, job: Job) -> Program:
         JobError: its results have a key that is no text, or a topic has a property called like a column of every table.
     """
     _check_names(job)
-    return Program(job.name, tuple(_pass(settings, job, wait_s) for wait_s in job.waits_s))
+    passes = tuple(_pass(settings, job, wait_s) for wait_s in job.waits_s)
+    return Program(job.name, job.state, job.remembers_s, passes)
 
 
 def database(wait_s: float) -> str:

@@ -35,7 +35,7 @@ def submit(settings: Settings, program: Mapping[str, Any], job_id: str, restore:
     Raises:
         SubmissionError: it was refused.
     """
-    answer = _run(settings, program, job_configuration(settings, program["job"], job_id, restore), explain=False)
+    answer = _run(settings, program, job_configuration(settings, program, job_id, restore), explain=False)
     if answer["job_id"] != job_id:
         raise SubmissionError(
             f"Flink runs {program['job']} as {answer['job_id']} and not as {job_id}: cancel it by hand"

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from stream_processing.flink.configuration import job_configuration
 from stream_processing.flink.job import JobError, job, jobs, read_job
 from stream_processing.flink.statements import program
 from tidemill.config import load_settings
@@ -35,6 +36,21 @@ def test_a_file_is_a_job(tmp_path: Path) -> None:
     own = read_job(declared(tmp_path, WHOLE), contracts())
     assert (own.name, own.waits_s, own.query) == ("own", (1, 60), "SELECT * FROM clicks")
     assert (own.reads["clicks"].topic, own.writes.topic) == ("shop.click.v1", "shop.session.v1")
+    assert (own.state, own.remembers_s) == ("disk", 86_400)
+
+
+@pytest.mark.parametrize(
+    ("said", "backend", "remembered"),
+    [("", "rocksdb", "86400000 ms"), ("state: memory\nremembers_s: 0.5\n", "hashmap", "500 ms")],
+)
+def test_flink_is_told_where_a_job_holds_its_state_and_for_how_long(
+    tmp_path: Path, said: str, backend: str, remembered: str
+) -> None:
+    own = program(SETTINGS, read_job(declared(tmp_path, WHOLE + said), contracts())).as_json()
+    told = job_configuration(SETTINGS, own, "a1", None)
+    assert (told["state.backend.type"], told["table.exec.state.ttl"]) == (backend, remembered)
+    of_before = {name: value for name, value in own.items() if name not in {"state", "remembers_s"}}
+    assert job_configuration(SETTINGS, of_before, "a1", None)["state.backend.type"] == "rocksdb"
 
 
 @pytest.mark.parametrize(
@@ -49,6 +65,8 @@ def test_a_file_is_a_job(tmp_path: Path) -> None:
         ("[1, 60]", "[]", "at least 1 item"),
         ("[1, 60]", "[0]", "greater than or equal to 0.001"),
         ("[1, 60]", "[soon]", "valid number"),
+        ("query:", "state: ram\nquery:", "state = 'ram': .*'disk' or 'memory'"),
+        ("query:", "remembers_s: 0\nquery:", "remembers_s = 0: .*greater than or equal to 0.001"),
         ("query:", "sql: x\nquery:", r"sql is no key of a job; .*query"),
         ("query: SELECT * FROM clicks;", "query: [", "not valid YAML"),
         ("description: clicks\n", "description: a\ndescription: b\n", "key 'description' is there twice"),
