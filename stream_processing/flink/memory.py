@@ -10,7 +10,7 @@ FRAMEWORK_HEAP_MB = 128
 FRAMEWORK_DIRECT_MB = 64
 TASK_DIRECT_MB = 32
 NETWORK_MB = 64
-MANAGED_SHARE = 0.4
+MANAGED_SHARE = 0.3
 """Of what is left for tasks: RocksDB's caches and buffers, in which open windows are held."""
 
 

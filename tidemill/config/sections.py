@@ -152,7 +152,7 @@ class Flink(Section):
         default_factory=installation.flink_environment, description="folder of Flink's own Python environment"
     )
     job_manager_mb: int = Field(768, ge=512, description="memory of the local job manager")
-    task_manager_mb: int = Field(1280, ge=1024, description="memory of the local task manager")
+    task_manager_mb: int = Field(1792, ge=1024, description="memory of the local task manager")
     slots: int = Field(2, ge=1, description="of the local task manager: jobs times parallelism that it can run")
     parallelism: int = Field(1, ge=1, description="of a job")
     state: Place = Field("{home}/flink", description="folder of checkpoints and savepoints, which all managers share")
