@@ -43,8 +43,9 @@ A_VISIT = 10
 """Clicks of each visit."""
 TRIED_EVERY = 100
 """One alert for so many payments."""
-TRIED = (2.0, 3.0, 400.0)
-"""What is paid with a card that is tried."""
+TRIED = {0: 2.0, 30: 3.0, 60: 400.0}
+"""What is paid with a card that is tried, by its place in the hundred: never two payments in one millisecond."""
+LARGE = max(TRIED.values())
 CARDS, MANY_CARDS = 50_000, 1_000_000
 """Of the other payments: so many that nobody pays five times within ten minutes."""
 Event = dict[str, Any]
@@ -125,7 +126,7 @@ def freshness(settings: Settings, seconds: int, rate: int) -> str:
     ended = threading.Event()
     reader = threading.Thread(target=watch, args=(settings, seen, ended))
     reader.start()
-    sending = Sending(settings, lambda made: made["data"]["amount"] == TRIED[-1])
+    sending = Sending(settings, lambda made: made["data"]["amount"] == LARGE)
     began = time.perf_counter()
     for number in range(seconds * rate):
         sending.wait(began + number / rate)
@@ -166,7 +167,7 @@ def payments(number: int) -> Iterator[Event]:
     """A hundred a second, so rarely by one card that only those that are tried give alerts; then later ones."""
     yield from (payment(index, START + timedelta(milliseconds=10 * index)) for index in range(number))
     later = START + timedelta(days=2)
-    yield from (payment(number + more * TRIED_EVERY + len(TRIED), later) for more in range(64))
+    yield from (payment(number + more * TRIED_EVERY + 1, later) for more in range(64))
 
 
 def click(number: int, visitor: str, at: datetime) -> Event:
@@ -175,14 +176,14 @@ def click(number: int, visitor: str, at: datetime) -> Event:
 
 
 def payment(number: int, at: datetime, cards: int = CARDS) -> Event:
-    """The first of each hundred are with a card that is tried."""
-    group, step = divmod(number, TRIED_EVERY)
-    is_tried = step < len(TRIED)
+    """Three of each hundred are with a card that is tried."""
+    group, place = divmod(number, TRIED_EVERY)
+    is_tried = place in TRIED
     data = {
         "transaction_id": str(number),
         "customer_id": f"tried {group}" if is_tried else f"card {number % cards}",
         "terminal_id": "t1",
-        "amount": TRIED[step] if is_tried else 50.0,
+        "amount": TRIED.get(place, 50.0),
         "currency": "EUR",
     }
     return event(PAYMENTS, "urn:benchmark", str(number), at, data)
