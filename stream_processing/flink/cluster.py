@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,9 +76,9 @@ class Cluster:
 
         A pass that waits longer leaves out fewer: those that even the last one left out are what is counted.
         """
-        counts = [self._late(job_id, vertex["id"]) for vertex in self._get(f"/jobs/{job_id}")["vertices"]]
-        there = [count for count in counts if count is not None]
-        return min(there, default=0)
+        passes = _passes(self._get(f"/jobs/{job_id}")["plan"]["nodes"])
+        counts = [[self._late(job_id, vertex) or 0 for vertex in of_pass] for of_pass in passes]
+        return min(map(max, counts), default=0)
 
     def _late(self, job_id: str, vertex: str) -> int | None:
         path = f"/jobs/{job_id}/vertices/{vertex}/subtasks/metrics"
@@ -132,6 +132,18 @@ class Cluster:
             raise ClusterAwayError(
                 f"Flink at {self.url} does not answer ({error or type(error).__name__}): `tidemill up flink`"
             ) from error
+
+
+def _passes(nodes: Sequence[Mapping[str, Any]]) -> list[set[str]]:
+    """The ids of the vertices of each pass: no events go from one to another.
+
+    An event is left out by one vertex of a pass, which may be before others that can leave out events.
+    """
+    passes: list[set[str]] = []
+    for node in nodes:
+        near = {node["id"], *(read["id"] for read in node.get("inputs", []))}
+        passes = [*(of for of in passes if not of & near), near.union(*(of for of in passes if of & near))]
+    return passes
 
 
 def _job(described: Mapping[str, Any]) -> RunningJob:

@@ -4,15 +4,16 @@ from random import Random
 
 import pytest
 
+from stream_processing.flink.cluster import Cluster
 from stream_processing.flink.deploying import deploy, stop
 from stream_processing.flink.job import job
-from tests.cases.arriving_payments import arriving_payments, later_payments
+from tests.cases.arriving_payments import START, arriving_payments, later_payments, payment
 from tests.cases.naive_alerts import LENGTHS, is_alert, naive_alerts
 from tests.integration.stream_processing.flink.results import reading, send, wait_for
 from tidemill.config import Settings
 
 PAYMENTS, ALERTS = "payment.card_transaction.v1", "payment.card_alert.v1"
-OTHERS = 40
+OTHERS, TOO_LATE = 40, 7
 pytestmark = [pytest.mark.ingestion, pytest.mark.timeout(3_600)]
 
 
@@ -22,10 +23,13 @@ def test_the_alerts_are_those_of_a_loop_over_the_same_payments(flink: Settings) 
     patterns = [alert["pattern"] for alert in judged.values()]
     assert min(map(patterns.count, LENGTHS)) > 20
     send(flink, PAYMENTS, [*payments, *later_payments(OTHERS)])
-    deploy(flink, job("card_patterns"))
+    job_id = deploy(flink, job("card_patterns")).job_id
     with reading(flink, ALERTS) as alerts:
         wait_for(lambda: judged.keys() <= alerts.results().keys(), "every alert of the judge was sent")
         sent = alerts.results()
+    late = Cluster(flink).late(job_id)
+    send(flink, PAYMENTS, [payment(f"a day late {number}", START, f"c{number}", 1.0) for number in range(TOO_LATE)])
+    wait_for(lambda: Cluster(flink).late(job_id) >= late + TOO_LATE, "what came too late is counted")
     stop(flink, "card_patterns")
 
     assert {name: alert for name, alert in sent.items() if name in judged} == judged

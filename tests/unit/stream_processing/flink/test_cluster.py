@@ -2,7 +2,7 @@
 
 import pytest
 
-from stream_processing.flink.cluster import Cluster, ClusterAwayError, SavepointError
+from stream_processing.flink.cluster import Cluster, ClusterAwayError, SavepointError, _passes
 from tests.unit.stream_processing.flink.conftest import Answers
 from tidemill.config import Settings
 
@@ -47,6 +47,12 @@ def test_a_checkpoint_is_named_as_the_rest_of_us_name_a_file(
 ) -> None:
     answers += [(200, {"latest": {"restored": {"external_path": told}}})]
     assert Cluster(manager).restored_from("j1") == expected
+
+
+def test_the_vertices_that_events_go_between_are_a_pass() -> None:
+    reads = {"a": "", "b": "", "c": "b", "d": "a", "e": "c", "f": "c", "g": "ef"}
+    nodes = [{"id": name, "inputs": [{"id": read} for read in of]} for name, of in reads.items()]
+    assert sorted(map(sorted, _passes(nodes))) == [["a", "d"], ["b", "c", "e", "f", "g"]]
 
 
 def test_a_job_that_began_anew_was_restored_from_nothing(manager: Settings, answers: Answers) -> None:
