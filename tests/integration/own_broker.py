@@ -7,7 +7,10 @@ from pathlib import Path
 
 from confluent_kafka import KafkaException, Message, Producer
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic, ResourceType
+from pyspark.sql import SparkSession
 
+from data_lake import tables
+from data_lake.delta_tables import ensure_table
 from ingestion_layer.kafka.topics import topic_config
 from tests.integration import topics
 from tests.integration.conftest import settings_on_free_ports
@@ -15,6 +18,20 @@ from tidemill.config import Settings
 from tidemill.stack.folders import Folders
 from tidemill.stack.services import kafka as kafka_service
 from tidemill.stack.supervision.running import running
+
+
+def with_empty_lake(settings: Settings, folder: Path, spark: SparkSession, topic: str) -> Settings:
+    """``settings`` with a lake and checkpoints in ``folder``, and the tables of ``topic`` made."""
+    stream = {"checkpoints": str(folder / "checkpoints"), "trigger_s": 0.2}
+    own = settings.model_copy(
+        update={
+            "lake": settings.lake.model_copy(update={"root": str(folder / "lake")}),
+            "stream": settings.stream.model_copy(update=stream),
+        }
+    )
+    for table in (tables.bronze(topic), tables.silver(topic), tables.quarantine(topic)):
+        ensure_table(spark, table, own)
+    return own
 
 
 class OwnBroker:

@@ -9,12 +9,11 @@ from pyspark.sql import SparkSession
 
 from data_lake import tables
 from data_lake.delta_rs import open_table
-from data_lake.delta_tables import ensure_table
 from data_lake.reconciliation.reconcile import reconcile_topic
 from ingestion_layer.kafka.topics import ensure_topics
 from tests.cases.inventory_files import HEADER, TOPIC, row
 from tests.integration.ingestion_layer.ways.conftest import FolderOf
-from tests.integration.own_broker import OwnBroker
+from tests.integration.own_broker import OwnBroker, with_empty_lake
 from tests.integration.stream_processing.test_stream import streaming
 from tidemill.config import Settings
 
@@ -27,16 +26,7 @@ COUNT = 500
 def lake(broker: OwnBroker, tmp_path: Path, spark: SparkSession) -> Settings:
     """The broker's settings with an empty lake."""
     ensure_topics(broker.settings)
-    own = broker.settings
-    settings = own.model_copy(
-        update={
-            "lake": own.lake.model_copy(update={"root": str(tmp_path / "lake")}),
-            "stream": own.stream.model_copy(update={"checkpoints": str(tmp_path / "checkpoints"), "trigger_s": 0.2}),
-        }
-    )
-    for table in (tables.bronze(TOPIC), tables.silver(TOPIC), tables.quarantine(TOPIC)):
-        ensure_table(spark, table, settings)
-    return settings
+    return with_empty_lake(broker.settings, tmp_path, spark, TOPIC)
 
 
 def write_stock(path: Path, prefix: str) -> Counter[str]:
