@@ -65,7 +65,7 @@ def check(
         where = _where(work, days)
     measured = measure(settings, rows, asked, days, hours) if days else {}
     version = note.source_version
-    results = [result for suite in asked if days for result in judge(suite, days, measured, version, now)]
+    results = [result for suite in asked for result in judge(suite, days, measured, version, now)] if days else []
     is_news = not work.is_nothing or _outcomes(results) != _outcomes(of for of in before if of.kind == AGE)
     if is_news:
         _write(spark, settings, results, f"table_name = '{source.name}' AND {where}", {**noted, source.name: note})
