@@ -22,7 +22,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from benchmarks.produce import RETAIL, broker
+from benchmarks.broker import RETAIL, broker
 from ingestion_layer.kafka.producer import EventProducer, RawMessage
 from ingestion_layer.kafka.topics import ensure_topics
 from ingestion_layer.sources.mapped.files import FileSource

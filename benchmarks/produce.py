@@ -13,17 +13,16 @@ import argparse
 import itertools
 import json
 import statistics
-import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 from confluent_kafka import Producer
 
+from benchmarks.broker import RETAIL, broker
 from ingestion_layer.kafka.client import client_config
 from ingestion_layer.kafka.producer import OPTIONS, EventProducer
 from ingestion_layer.kafka.topics import ensure_topics
@@ -33,12 +32,8 @@ from ingestion_layer.sources.replay import Source, replay
 from ingestion_layer.sources.simulator.faults import Faults
 from ingestion_layer.sources.simulator.history import SimulatorSource
 from ingestion_layer.sources.simulator.shop import Shop
-from tidemill.config import Settings, load_settings
-from tidemill.stack.machine.ports import free_ports
-from tidemill.stack.services import kafka
-from tidemill.stack.supervision.running import running
+from tidemill.config import Settings
 
-RETAIL = Path(__file__).resolve().parents[2] / "shared" / "data" / "online-retail.csv.gz"
 NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, SOURCE)
 
 Made = Callable[[Settings, list[GoodRow]], int]
@@ -149,22 +144,6 @@ def _data(row: GoodRow) -> dict[str, Any]:
         "country": row.country,
         "kind": "purchase",
     }
-
-
-@contextmanager
-def broker() -> Iterator[Settings]:
-    """Settings of a temporary home, its broker running."""
-    with tempfile.TemporaryDirectory(prefix="tidemill-produce-") as home:
-        port, controller = free_ports(2)
-        settings = load_settings(
-            {
-                "TIDEMILL_HOME": home,
-                "TIDEMILL_KAFKA__BOOTSTRAP_SERVERS": f"127.0.0.1:{port}",
-                "TIDEMILL_KAFKA__CONTROLLER_PORT": str(controller),
-            }
-        )
-        with running(kafka.services(settings)[0], settings):
-            yield settings
 
 
 if __name__ == "__main__":

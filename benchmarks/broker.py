@@ -1,0 +1,29 @@
+"""A broker for the time of a benchmark, and the file of order lines that some send to it."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tidemill.config import Settings, load_settings
+from tidemill.stack.machine.ports import free_ports
+from tidemill.stack.services import kafka
+from tidemill.stack.supervision.running import running
+
+RETAIL = Path(__file__).resolve().parents[2] / "shared" / "data" / "online-retail.csv.gz"
+
+
+@contextmanager
+def broker() -> Iterator[Settings]:
+    """Settings of a temporary home, its broker running."""
+    with tempfile.TemporaryDirectory(prefix="tidemill-produce-") as home:
+        port, controller = free_ports(2)
+        settings = load_settings(
+            {
+                "TIDEMILL_HOME": home,
+                "TIDEMILL_KAFKA__BOOTSTRAP_SERVERS": f"127.0.0.1:{port}",
+                "TIDEMILL_KAFKA__CONTROLLER_PORT": str(controller),
+            }
+        )
+        with running(kafka.services(settings)[0], settings):
+            yield settings
