@@ -43,6 +43,9 @@ COMMANDS = """\
 
 Made from the commands by `python -m tidemill.reference`. `--project PATH` comes before the command:
 `tidemill --project PATH COMMAND`; without it the project is the nearest above the working directory.
+
+A `TIME` is in UTC: `2026-03-01`, or `2026-03-01T06:00:00`, with a fraction of a second (`06:00:00.25`) and a `Z` or
+without. A `DAY` is `2026-03-01`.
 """
 
 
@@ -83,13 +86,13 @@ def _default(key: str, field: FieldInfo) -> str:
     value = field.get_default(call_default_factory=True, validated_data={})
     if value is None or value is PydanticUndefined:
         return "none"
-    return f"`{json.dumps(value) if isinstance(value, (list, dict)) else value}`".replace("|", "\\|")
+    return _cell(f"`{json.dumps(value) if isinstance(value, (list, dict)) else value}`")
 
 
 def _meaning(field: FieldInfo) -> str:
     choices = [str(choice) for choice in get_args(field.annotation) if isinstance(choice, str)]
     said = [field.description or "", f"one of {', '.join(choices)}" if choices else ""]
-    return "; ".join(filter(None, said)).replace("|", "\\|")
+    return _cell("; ".join(filter(None, said)))
 
 
 def _described(command: click.Command, context: click.Context) -> list[str]:
@@ -100,7 +103,7 @@ def _described(command: click.Command, context: click.Context) -> list[str]:
     options = [record for of in command.get_params(context) if (record := of.get_help_record(context))]
     options = [record for record in options if "--help" not in record[0]]
     if options:
-        lines += ["| option | |", "|---|---|", *(f"| `{name}` | {_cell(said)} |" for name, said in options), ""]
+        lines += ["| option | |", "|---|---|", *(f"| `{_cell(name)}` | {_cell(said)} |" for name, said in options), ""]
     if isinstance(command, click.Group):
         for name in command.list_commands(context):
             inner = command.get_command(context, name)

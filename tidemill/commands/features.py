@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tidemill.commands.times import TIME
 from tidemill.config import load_settings, strict_json
 from tidemill.config.errors import TerminalError
-from tidemill.config.times import TIMES
 from tidemill.tables import print_table, table
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from feature_store.stream.bootstrap import Bootstrapped
     from tidemill.config import Settings
 
-TIME = click.DateTime(TIMES)
 TIMEOUT_S = 10.0
 POLL_S = 2.0
 

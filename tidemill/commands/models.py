@@ -15,6 +15,7 @@ from tidemill.commands.replaying import replay
 from tidemill.commands.rollout import approve, place_of
 from tidemill.commands.scoring import score
 from tidemill.commands.standing import standing
+from tidemill.commands.times import DAY
 from tidemill.config import load_settings, strict_json
 from tidemill.config.user import user_name
 from tidemill.tables import print_table, table
@@ -229,7 +230,7 @@ def audit(use_case: str, repair: bool, as_json: bool) -> None:
 
 @command.command()
 @click.argument("request_id")
-@click.option("--day", type=click.DateTime(["%Y-%m-%d"]), help="Of the request, UTC: only its month is read.")
+@click.option("--day", type=DAY, help="Of the request, UTC: only its month is read.")
 @as_json_option
 def which(request_id: str, day: datetime | None, as_json: bool) -> None:
     """Show which version and arm answered REQUEST_ID, from the log in the lake."""

@@ -13,6 +13,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from tidemill.commands.times import DAY
 from tidemill.config import Settings, load_settings
 from tidemill.config.interruption import noted_signals
 
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 AGAIN = click.option("--again", is_flag=True, help="Send all of it again, also when it was sent already.")
-DAY = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ"])
 
 
 @click.group(name="produce")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tidemill.commands.times import DAY
 from tidemill.config import load_settings, strict_json
 from tidemill.config.errors import TerminalError, nearest
 from tidemill.tables import print_table, table
@@ -54,7 +55,7 @@ def run(names: tuple[str, ...], use_case: str | None, full: bool) -> None:
 @command.command()
 @click.argument("names", metavar="[TABLE]...", nargs=-1)
 @click.option("--all", "all_outcomes", is_flag=True, help="Also what is as expected.")
-@click.option("--from", "begin", type=click.DateTime(["%Y-%m-%d"]), help="Dates from this one on.")
+@click.option("--from", "begin", type=DAY, help="Dates from this one on.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def show(names: tuple[str, ...], all_outcomes: bool, begin: "date | None", as_json: bool) -> None:
     """Show what is not as expected of each TABLE, or of all: the newest judgement of each date, the newest first."""

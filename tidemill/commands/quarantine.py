@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from tidemill.cells import json_value
+from tidemill.commands.times import TIME
 from tidemill.config import load_settings, strict_json
 from tidemill.config.user import user_name
 from tidemill.tables import print_table, table
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from data_lake.quarantine.selection import Selection
     from data_lake.quarantine.standing import Message
 
-TIME = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ"])
 JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 SHOWN = 80
 """Characters of a message in a table."""

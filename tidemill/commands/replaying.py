@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tidemill.commands.features import TIME
+from tidemill.commands.times import TIME
 from tidemill.config import load_settings, strict_json
 from tidemill.config.errors import TerminalError
 from tidemill.tables import print_table, table

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tidemill.commands.features import TIME
+from tidemill.commands.times import TIME
 from tidemill.config import load_settings, strict_json
 
 if TYPE_CHECKING:

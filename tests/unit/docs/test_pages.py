@@ -17,6 +17,9 @@ ANCHOR = re.compile(r"\]\((?!https?://|mailto:)([^)#]*)#([^)]+)\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 CODE = re.compile(r"```.*?```|`[^`\n]+`", re.DOTALL)
 TARGET = re.compile(r"^([a-z][a-z-]*):", re.MULTILINE)
+FENCED = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
+TABLE = re.compile(r"(?:^\|.*\n)+", re.MULTILINE)
+BAR = re.compile(r"(?<!\\)\|")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPO)))
@@ -37,7 +40,7 @@ def test_every_command_named_exists(page: Path) -> None:
 
 def _anchors(page: Path) -> set[str]:
     """The places of ``page`` that a link may name, as GitHub makes them of its headings."""
-    text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+    text = FENCED.sub("", page.read_text(encoding="utf-8"))
     plain = (re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", heading) for heading in HEADING.findall(text))
     return {re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-") for heading in plain}
 
@@ -47,6 +50,13 @@ def test_every_link_to_a_heading_finds_it(page: Path) -> None:
     links = ANCHOR.findall(page.read_text(encoding="utf-8"))
     broken = [f"{to}#{name}" for to, name in links if name not in _anchors(page.parent / to if to else page)]
     assert broken == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPO)))
+def test_each_row_of_a_table_has_as_many_cells_as_its_head(page: Path) -> None:
+    """A bar ends a cell also within backticks: GitHub drops what is beyond the cells of the head."""
+    tables = (table.splitlines() for table in TABLE.findall(FENCED.sub("", page.read_text(encoding="utf-8"))))
+    assert [row for head, *rows in tables for row in rows if len(BAR.findall(row)) != len(BAR.findall(head))] == []
 
 
 def test_the_page_on_contracts_has_a_row_for_each_topic() -> None:
