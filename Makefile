@@ -99,7 +99,7 @@ format: $(PLATFORM) ## format and sort the code
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
 
-test: setup ## set up and pass all tests
+test: setup ## set up, Flink and Flume too, and pass the tests; matrices, attacks and NiFi's are targets of their own
 	$(MAKE) test-unit
 	$(MAKE) test-integration
 	$(MAKE) --jobs=2 --output-sync=target test-e2e test-troubles test-airflow
@@ -139,7 +139,7 @@ test-troubles: setup ## replay people's troubles on one running stack, as a pers
 test-docs: ## run the commands of the docs against the stack a demo left running
 	.venv/bin/pytest tests/docs -p no:randomly
 
-demo: setup ## run the whole loop: SIZE=small|medium, SOURCE=simulator|online-retail FILE=..., KEEP=0 stops the stack
+demo: setup ## run the whole loop: SIZE=small|medium|large, SOURCE=simulator|online-retail FILE=..., KEEP=0 stops the stack
 	.venv/bin/tidemill demo --size $(SIZE) --source $(SOURCE) $(if $(FILE),--file $(FILE)) $(if $(filter 0,$(KEEP)),--down)
 
 demo-loop: setup ## let behaviour change and watch the loop close; then a bad model is taken back. KEEP=0 stops the stack

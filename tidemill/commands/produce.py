@@ -1,4 +1,4 @@
-"""``tidemill produce``: a simulated shop, simulated card payments or a real file, to Kafka."""
+"""``tidemill produce``: a simulated shop, simulated card payments, a real file or a project's source, to Kafka."""
 
 import json
 from collections import Counter
@@ -30,7 +30,7 @@ AGAIN = click.option("--again", is_flag=True, help="Send all of it again, also w
 
 @click.group(name="produce")
 def command() -> None:
-    """Send events to Kafka: a simulated shop, simulated card payments, or a real file.
+    """Send events to Kafka: a simulated shop, simulated card payments, a real file, or a project's own source.
 
     A run that was stopped goes on where the broker had acknowledged everything. On SIGINT or SIGTERM it sends no more
     and prints what was acknowledged. The exit status is 0 only if all was sent and acknowledged.

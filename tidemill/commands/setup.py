@@ -18,7 +18,8 @@ def command(parts: tuple[str, ...], as_json: bool) -> None:
     the parts of NiFi (250 MB), and `flume`, the agent that tails files (45 MB).
 
     All projects share them, in TIDEMILL_CACHE or ~/.cache/tidemill; a second time does nothing. In a clone of the
-    repository they lie beside the code, and `make setup` makes all of them.
+    repository they lie beside the code; there `make setup` makes the first three, and `make setup-flink`,
+    `make setup-nifi` and `make setup-flume` the others.
     """
     import json
 
