@@ -33,7 +33,22 @@ value and where it came from.
 
 `tidemill.toml` also has the table `[project]`: `name`, and `builtin` (true: the platform's own use cases and contracts
 are there beside the project's). `TIDEMILL_PROJECT` names the project's folder, and is empty for none; `TIDEMILL_CACHE`
-the folder that projects share. Secrets are apart: `TIDEMILL_SECRET_<NAME>`, or files in `secrets/` in the home folder.
+the folder that projects share.
+
+Secrets are apart: `TIDEMILL_SECRET_<NAME>` in the environment, else the file `secrets/<name>` in the home folder, which
+is made when it is first needed.
+
+| secret | what it is |
+|---|---|
+| `airflow_password` | of `airflow.user` |
+| `airflow_jwt` | signs what Airflow's processes tell each other |
+| `airflow_fernet` | encrypts what Airflow's database keeps of connections |
+| `airflow_api` | signs the sessions of Airflow's pages |
+| `nifi_properties` | encrypts the sensitive properties of NiFi's flows |
+
+What [`tidemill ingest`](ways-in.md) needs is of the environment alone: `TIDEMILL_SECRET_INGEST_URL`,
+`TIDEMILL_SECRET_POLL_URL` and `TIDEMILL_SECRET_POLL_TOKEN`. `redis.password` and `control.password` are settings like
+any other, which belong into the environment rather than into a file; `tidemill config show` does not show their values.
 
 | key | default | what it is |
 |---|---|---|

@@ -35,22 +35,22 @@ class Kafka(Section):
     bootstrap_servers: HostPorts = Field("127.0.0.1:9092", description="host:port[,host:port]")
     controller_port: int = Field(9093, ge=1, le=65535, description="KRaft controller of the local broker")
     partitions: int = Field(4, ge=1, description="partitions of a topic this project creates")
-    replication: int = Field(1, ge=1)
+    replication: int = Field(1, ge=1, description="copies of each partition of such a topic")
     retention_ms: int = Field(-1, ge=-1, description="of a topic this project creates; -1 keeps every message")
     delivery_timeout_s: float = Field(60.0, gt=0, description="how long a message may stay unacknowledged")
-    heap_mb: int = Field(512, ge=256)
+    heap_mb: int = Field(512, ge=256, description="of the local broker's JVM")
     client: dict[str, str] = Field(default_factory=dict, description="extra librdkafka options (security, ...)")
 
 
 class Redis(Section):
-    host: Host = "127.0.0.1"
-    port: int = Field(6379, ge=1, le=65535)
-    password: SecretStr | None = None
-    max_memory_mb: int = Field(512, ge=16)
+    host: Host = Field("127.0.0.1", description="of the online feature store")
+    port: int = Field(6379, ge=1, le=65535, description="of the online feature store")
+    password: SecretStr | None = Field(None, description="of the Redis at that address")
+    max_memory_mb: int = Field(512, ge=16, description="of the local Redis, which then refuses writes")
 
 
 class Mlflow(Section):
-    tracking_uri: HttpUrl = "http://127.0.0.1:5000"
+    tracking_uri: HttpUrl = Field("http://127.0.0.1:5000", description="of the tracking server and its registry")
     timeout_s: float = Field(5.0, gt=0, description="one request to the tracking server")
 
 
@@ -60,9 +60,9 @@ class Lake(Section):
 
 
 class Spark(Section):
-    master: Master = "local[2]"
-    driver_memory_mb: int = Field(1536, ge=512)
-    shuffle_partitions: int = Field(4, ge=1)
+    master: Master = Field("local[2]", description="local[N], local[*], spark://HOST:PORT, yarn, or k8s://...")
+    driver_memory_mb: int = Field(1536, ge=512, description="heap of a batch job's driver")
+    shuffle_partitions: int = Field(4, ge=1, description="tasks of a shuffle")
     events_a_task: int = Field(1_000_000, ge=1, description="of window features, that one task holds")
     jars: Path = Field(
         default_factory=lambda: installation.jars_folder() / "spark", description="folder of jars that set-up fills"
@@ -71,7 +71,9 @@ class Spark(Section):
 
 
 class Stream(Section):
-    checkpoints: Place = "{home}/checkpoints"
+    checkpoints: Place = Field(
+        "{home}/checkpoints", description="folder or URI of where each query has come to; {home} is replaced"
+    )
     topics: Topics = Field(default_factory=list, description="that one application reads; empty: every contract's")
     kafka_options: dict[str, str] = Field(
         default_factory=dict, description="extra options of Spark's Kafka source (kafka.security.protocol, ...)"
@@ -80,10 +82,16 @@ class Stream(Section):
         "read_committed", description="which messages of transactional producers are read: committed ones, or all"
     )
     topic_watch_s: float = Field(10.0, gt=0, description="how often a running query asks which topic the broker has")
-    trigger_s: float = Field(2.0, ge=0, description="how often messages are taken from Kafka, in one batch a topic")
+    trigger_s: float = Field(
+        2.0, ge=0, description="how often messages are taken from Kafka, of all topics in one batch"
+    )
     poll_s: float = Field(0.5, ge=0, description="how often silver and features look for a new commit of their source")
-    max_offsets_per_trigger: int = Field(300_000, ge=1)
-    max_files_per_trigger: int = Field(1_000, ge=1)
+    max_offsets_per_trigger: int = Field(
+        300_000, ge=1, description="messages that one batch takes from Kafka, of all its topics together"
+    )
+    max_files_per_trigger: int = Field(
+        1_000, ge=1, description="files of a backlog that one batch of silver, or of a feature group, reads"
+    )
     max_bytes_per_trigger_mb: int = Field(64, ge=1, description="bronze files, compressed, that one silver batch reads")
     identity_filter_mb: int = Field(
         16, ge=1, description="at most, a topic, of the filter that knows new events without a look: 4 bytes an event"
@@ -92,8 +100,8 @@ class Stream(Section):
     latest_skew_s: float = Field(86_400, ge=0, description="how far after the broker's time an event may be")
     stuck_after_s: float = Field(300.0, gt=0, description="a batch of which no task ends for so long is stuck")
     scrub_s: float = Field(30.0, gt=0, description="all online states are compared with their ledger in so long")
-    metrics_address: HostPort = "127.0.0.1:9108"
-    driver_memory_mb: int = Field(2048, ge=512)
+    metrics_address: HostPort = Field("127.0.0.1:9108", description="where the application says how far it is")
+    driver_memory_mb: int = Field(2048, ge=512, description="heap of the application's driver")
 
 
 class Events(Section):
@@ -103,7 +111,7 @@ class Events(Section):
     allowed_origins: list[str] = Field(
         default_factory=list, description="of web pages whose scripts may send, such as https://shop.example; * for any"
     )
-    max_body_bytes: int = Field(4_000_000, ge=1)
+    max_body_bytes: int = Field(4_000_000, ge=1, description="of one request; beyond it: 413")
     queue_mb: int = Field(64, ge=1, description="of bodies that the broker has not acknowledged; beyond it: 429")
     acknowledge_timeout_s: float = Field(10.0, ge=1, description="for the broker to acknowledge; after it: 503")
     body_timeout_s: float = Field(30.0, gt=0, description="for a body to arrive; after it: 408")
@@ -114,10 +122,10 @@ class Events(Section):
 class Schedules(Section):
     """When each DAG runs: cron expressions, in UTC."""
 
-    lakehouse_gold: Cron = "*/15 * * * *"
-    feature_consistency: Cron = "30 4 * * *"
-    prediction_outcomes: Cron = "20 * * * *"
-    stream_keepalive: Cron = "*/5 * * * *"
+    lakehouse_gold: Cron = Field("*/15 * * * *", description="gold tables and data quality are brought up to silver")
+    feature_consistency: Cron = Field("30 4 * * *", description="served features are compared with the lake's")
+    prediction_outcomes: Cron = Field("20 * * * *", description="what came true is joined to logged predictions")
+    stream_keepalive: Cron = Field("*/5 * * * *", description="a stream that stands still is started anew")
     retrain: Cron = Field("*/10 * * * *", description="of each use case's: when it looks for open requests")
     rollout: Cron = Field("*/5 * * * *", description="of each use case's: when its rollout goes a step further")
     request: UseCaseSchedules = Field(
@@ -130,12 +138,15 @@ class Schedules(Section):
 
 
 class Airflow(Section):
-    url: HttpUrl = "http://127.0.0.1:8080"
+    url: HttpUrl = Field("http://127.0.0.1:8080", description="of its pages and its REST API")
     environment: Path = Field(
         default_factory=installation.airflow_environment, description="folder of Airflow's own Python environment"
     )
-    user: str = "admin"
-    executor: Executor = "LocalExecutor"
+    user: str = Field("admin", description="who signs in; the password is a secret")
+    executor: Executor = Field(
+        "LocalExecutor",
+        description="LocalExecutor, CeleryExecutor, KubernetesExecutor or a class's import path; several with commas",
+    )
     parallelism: int = Field(3, ge=1, description="tasks that run at once")
     spark_slots: int = Field(1, ge=1, description="slots of the pool `spark`: batch jobs on Spark that run at once")
     retry_delay_s: float = Field(30.0, gt=0, description="before a failed task's second try; then doubled each time")
@@ -188,7 +199,7 @@ class Flume(Section):
         default_factory=dict, description="by topic the files to tail, as /var/log/shop/clicks.jsonl*; rotated ones too"
     )
     capacity: int = Field(100_000, ge=1_000, description="lines of a topic that wait for the broker in its channel")
-    heap_mb: int = Field(256, ge=128)
+    heap_mb: int = Field(256, ge=128, description="of its JVM")
     kafka_options: dict[str, str] = Field(
         default_factory=dict, description="extra options of its Kafka producer (security.protocol, ...)"
     )
@@ -210,7 +221,7 @@ class Drift(Section):
     """What is drift, and how often a monitor may be wrong."""
 
     alpha: float = Field(0.05, gt=0, lt=1, description="probability of any false alarm in a period")
-    period_h: float = Field(168.0, gt=0)
+    period_h: float = Field(168.0, gt=0, description="that alpha is of; not shorter than cadence_h")
     cadence_h: float = Field(6.0, gt=0, description="a look spends of alpha what so many hours are worth, at most")
     shift: float = Field(0.125, gt=0, description="how far a column may move before it matters, in standard deviations")
     least_rows: int = Field(100, ge=2, description="of fewer nothing is said")
@@ -225,14 +236,19 @@ class Feast(Section):
 
 
 class Serving(Section):
-    url: HttpUrl = "http://127.0.0.1:8000"
-    workers: int = Field(1, ge=1)
-    use_cases: UseCases = Field(default_factory=lambda: Project().trained())
+    url: HttpUrl = Field("http://127.0.0.1:8000", description="where the model server listens")
+    workers: int = Field(1, ge=1, description="processes that answer, each with the models in its memory")
+    use_cases: UseCases = Field(
+        default_factory=lambda: Project().trained(),
+        description="that have routes and states; the default is all that can be trained",
+    )
     reload_s: float = Field(3.0, gt=0, description="how often the registry is asked for a new champion")
     keep_alive_s: float = Field(
         75.0, gt=0, description="a connection without a request stays open so long: longer than at the proxy before it"
     )
-    feature_timeout_s: float = Field(0.25, gt=0)
+    feature_timeout_s: float = Field(
+        0.25, gt=0, description="for the online store; then the answer is that of a cold start, and says so"
+    )
     explain_timeout_s: float = Field(
         2.0, gt=0, description="for the reasons of one answer, its wait for others included"
     )
@@ -240,8 +256,8 @@ class Serving(Section):
         1.0, gt=0, description="for an answer of the challenger of a rollout; then the champion answers"
     )
     shadow_queue: int = Field(10_000, ge=1, description="predictions waiting for a shadow to score; more are dropped")
-    max_body_bytes: int = Field(1_000_000, ge=1)
-    max_instances: int = Field(1_000, ge=1)
+    max_body_bytes: int = Field(1_000_000, ge=1, description="of one request; beyond it: 413")
+    max_instances: int = Field(1_000, ge=1, description="that one request asks about")
     prediction_queue: int = Field(10_000, ge=1, description="predictions waiting to be logged; more are dropped")
 
     @property
