@@ -21,7 +21,7 @@ def _rows(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "quarantined", _counts(lake["quarantined"])
     if sent["rejected_rows"]:
         yield "rejected at the source", _counts(sent["rejected_rows"])
-    yield "rows", "\n".join(f"{rows:>10,}  {name}" for name, rows in summary["rows"].items())
+    yield "rows", "\n".join(f"{rows:>10,}  {name}" for name, rows in summary["rows"].items() if rows)
     for name, found in summary["use_cases"].items():
         yield name, "\n".join(lines_of(found))
     fresh = summary["freshness_s"]
