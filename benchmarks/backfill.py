@@ -1,6 +1,6 @@
 """The fraud training frame through Spark, against pandas, plain Spark SQL and Feast, in one run.
 
-    python benchmarks/backfill.py [--file ../shared/data/fraud-transactions.parquet] [--rows N]
+    python benchmarks/backfill.py --file path/to/fraud-transactions.parquet [--rows N]
 
 Each payment asks, just before it, for count and mean amount of its customer's payments and for count and share of fraud
 of its terminal's verdicts (7 days after a payment), over 1, 7 and 30 days: 12 features. All four read the same Parquet
@@ -39,7 +39,6 @@ from feature_store.offline.training import EVENT_TIMESTAMP, training_frame
 from tidemill.config import Settings, load_settings
 from use_cases.fraud.features import CUSTOMER_PAYMENTS, TERMINAL_VERDICTS
 
-FILE = Path(__file__).resolve().parents[2] / "shared" / "data" / "fraud-transactions.parquet"
 DELAY, DAYS = pd.Timedelta(days=7), (1, 7, 30)
 NUMBERS = 12
 WHALES = 2
@@ -47,7 +46,7 @@ WHALES = 2
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--file", type=Path, default=FILE)
+    parser.add_argument("--file", type=Path, required=True, help="the handbook's payments")
     parser.add_argument("--rows", type=int, default=None, help="only the first N payments")
     parser.add_argument("--scale", type=int, nargs="+", default=[1, 3], help="repeat the file so many times")
     parser.add_argument("--whales", type=int, nargs="+", default=[25_000, 50_000, 100_000], help="payments of each")

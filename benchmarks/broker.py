@@ -1,16 +1,13 @@
-"""A broker for the time of a benchmark, and the file of order lines that some send to it."""
+"""A broker for the time of a benchmark."""
 
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from tidemill.config import Settings, load_settings
 from tidemill.stack.machine.ports import free_ports
 from tidemill.stack.services import kafka
 from tidemill.stack.supervision.running import running
-
-RETAIL = Path(__file__).resolve().parents[2] / "shared" / "data" / "online-retail.csv.gz"
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """A backlog in Kafka, brought to silver by the stream's own queries, against the same read parsed and thrown away.
 
-    python benchmarks/catch_up.py [--file ../shared/data/online-retail.csv.gz] [--scale 10]
+    python benchmarks/catch_up.py [--file path/to/online-retail.csv.gz] [--scale 10]
 
 It starts a broker of its own in a temporary folder and sends the order lines of the file (without one: a simulated
 shop's) ``scale`` times, each time a year later and with new ids. Then, in one Spark session: Kafka to Spark's noop sink
@@ -45,13 +45,12 @@ from tidemill.stack.services import kafka
 from tidemill.stack.supervision.running import running
 
 TOPIC = "shop.transaction.v1"
-RETAIL = Path(__file__).resolve().parents[2] / "shared" / "data" / "online-retail.csv.gz"
 LIMIT_S = 3600.0
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--file", type=Path, default=RETAIL if RETAIL.exists() else None)
+    parser.add_argument("--file", type=Path, help="the Online Retail file (default: a simulated shop)")
     parser.add_argument("--scale", type=int, default=1, help="how many times the rows are sent (default 1)")
     parser.add_argument("--conf", action="append", default=[], metavar="KEY=VALUE", help="a further Spark property")
     arguments = parser.parse_args()

@@ -1,8 +1,10 @@
 """How often the drift monitor cries wolf, and how often it sees the wolf, on real rows.
 
-    python benchmarks/drift_rates.py false-alarms [--rows 1000 5000 50000] [--runs 200] [--evidently PYTHON]
-    python benchmarks/drift_rates.py weeks [--weeks 200]
-    python benchmarks/drift_rates.py power [--rows 500 1000 5000] [--runs 100] [--evidently PYTHON]
+    python benchmarks/drift_rates.py false-alarms --data DIR [--rows 1000 5000 50000] [--runs 200] [--evidently PYTHON]
+    python benchmarks/drift_rates.py weeks --data DIR [--weeks 200]
+    python benchmarks/drift_rates.py power --data DIR [--rows 500 1000 5000] [--runs 100] [--evidently PYTHON]
+
+``--data`` has ``online-retail.csv.gz`` and ``fraud-transactions.parquet``; ``--of normal`` needs neither.
 
 Each run draws a reference and a window of other rows by lot, so that nothing has changed, and ``power`` then adds some
 standard deviations to a fifth of the features. A week is 28 looks at windows of four six-hour slices each, three of
@@ -22,7 +24,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-from drift_windows import DATA, LOADERS, Rows, a_fifth, by_evidently, shifted, write_pair
+from drift_windows import LOADERS, WITHOUT_DATA, Rows, a_fifth, by_evidently, shifted, write_pair
 
 from monitoring.drift import Aspect, Current, Judgement, Looks, Reference, judge
 from monitoring.profiles import RowSample, TableProfile, profile_table
@@ -40,7 +42,7 @@ EVIDENTLY, ASKED = "Evidently", "Evidently asked"
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("part", choices=["false-alarms", "weeks", "power"])
-    parser.add_argument("--data", type=Path, default=DATA)
+    parser.add_argument("--data", type=Path, help="folder of the files that rows are of")
     parser.add_argument("--of", nargs="+", choices=list(LOADERS))
     parser.add_argument("--rows", type=int, nargs="+")
     parser.add_argument("--runs", type=int, default=200)
@@ -51,6 +53,8 @@ def main() -> None:
     if arguments.evidently is None and arguments.part != "weeks":
         print("Evidently: not asked, no --evidently PYTHON was given\n")
     names = arguments.of or (["retail", "fraud"] if arguments.part != "power" else ["normal", "retail", "fraud"])
+    if arguments.data is None and not set(names) <= set(WITHOUT_DATA):
+        parser.error("the following arguments are required: --data")
     all_rows = [LOADERS[name](arguments.data) for name in names]
     if arguments.part == "weeks":
         tell_weeks(all_rows, arguments.weeks, (arguments.rows or [5000])[0])

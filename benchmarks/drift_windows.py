@@ -18,7 +18,6 @@ from feature_store.columns.events import Queries
 from feature_store.kernel import compute
 from monitoring.profiles import Kind, TableDefinition
 
-DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 PAYMENTS = 400_000  # of the fraud file, from its middle on, where customers have a history
 EVIDENTLY = Path(__file__).with_name("evidently_preset.py")
 
@@ -89,6 +88,7 @@ def _rows(name: str, columns: Mapping[str, object]) -> Rows:
     return Rows(name, table, TableDefinition.of_schema(table.schema))
 
 
+WITHOUT_DATA = ("normal",)
 LOADERS: Mapping[str, Callable[[Path], Rows]] = {"retail": retail, "fraud": fraud, "normal": lambda _: normal()}
 
 

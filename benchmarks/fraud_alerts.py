@@ -1,6 +1,6 @@
 """How many alerts ``card_patterns`` would send about the Fraud Detection Handbook's payments, and how many are frauds.
 
-    python benchmarks/fraud_alerts.py [--file ...]
+    python benchmarks/fraud_alerts.py --file path/to/fraud-transactions.parquet
 
 By the job's rules over columns, without Flink: ``small_then_large`` and ``velocity``; the file has no places.
 """
@@ -11,14 +11,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchmarks.fraud_figures import FILE, LABEL, PAYMENT_KEY, read
+from benchmarks.fraud_figures import LABEL, PAYMENT_KEY, read
 
 SMALL, LARGE, HOUR_US, TEN_MINUTES_US = 5, 200, 3_600_000_000, 600_000_000
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--file", type=Path, default=FILE)
+    parser.add_argument("--file", type=Path, required=True, help="the handbook's payments")
     payments = read(parser.parse_args().file)
     print(f"{len(payments):,} payments, {payments[LABEL].sum():,} frauds")
     for pattern, alerts in alerted(payments).items():

@@ -1,6 +1,6 @@
 """Fraud on the Fraud Detection Handbook's data set: its three published figures, in its week and in those after it.
 
-    python benchmarks/fraud_figures.py [--file ...] [--weeks N]
+    python benchmarks/fraud_figures.py --file path/to/fraud-transactions.parquet [--weeks N]
 
 The file becomes a lake of payments and verdicts, and the model of a week is trained as ``tidemill models train fraud``
 trains it, from ``use_cases/fraud`` and that lake as it was known when the week's last verdict had come.
@@ -63,7 +63,6 @@ if TYPE_CHECKING:
 PAYMENT_KEY, LABEL = "transaction_id", "is_fraud"
 PARTIES = ("customer_id", "terminal_id")
 CHUNK = 250_000  # payments written at once
-FILE = Path(__file__).resolve().parents[2] / "shared" / "data" / "fraud-transactions.parquet"
 COLUMNS = {
     "TRANSACTION_ID": PAYMENT_KEY,
     "TX_DATETIME": "time",
@@ -98,7 +97,7 @@ class Split:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--file", type=Path, default=FILE)
+    parser.add_argument("--file", type=Path, required=True, help="the handbook's payments")
     parser.add_argument("--weeks", type=int, default=99, help="how many, from the published one on")
     arguments = parser.parse_args()
     payments = read(arguments.file)

@@ -1,6 +1,6 @@
 """Rows of a csv file of the retail width to checked events on a local broker, against parts of that work alone.
 
-    python benchmarks/ingest.py [--file ../shared/data/online-retail.csv.gz] [--rounds 3]
+    python benchmarks/ingest.py --file path/to/online-retail.csv.gz [--rounds 3]
 
 It starts a broker of its own in a temporary folder, and takes in turns, ``--rounds`` times: reading the file with
 Python's ``csv`` and nothing else; sending messages that are ready (as many, as large) with the same producer; and
@@ -22,7 +22,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from benchmarks.broker import RETAIL, broker
+from benchmarks.broker import broker
 from ingestion_layer.kafka.producer import EventProducer, RawMessage
 from ingestion_layer.kafka.topics import ensure_topics
 from ingestion_layer.sources.mapped.files import FileSource
@@ -50,7 +50,7 @@ constants: {line: 1, currency: GBP, kind: purchase}
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--file", type=Path, default=RETAIL)
+    parser.add_argument("--file", type=Path, required=True, help="the Online Retail csv or csv.gz")
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
     cores = len(os.sched_getaffinity(0))

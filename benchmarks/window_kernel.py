@@ -1,6 +1,6 @@
 """The window kernel on the fraud transactions: feature values a second, at 1x and 10x the rows, against pandas.
 
-    python benchmarks/window_kernel.py [--file ../shared/data/fraud-transactions.parquet] [--scale 1 10]
+    python benchmarks/window_kernel.py --file path/to/fraud-transactions.parquet [--scale 1 10]
 
 Each transaction asks for the features of its customer just before it: count, sum, mean, min and max of the amount over
 1 h, 1, 7 and 30 days and for ever, 25 in all. ``scale`` repeats the file with new customers. The baseline is pandas'
@@ -22,7 +22,6 @@ from feature_store.columns.events import Column, Events, Queries
 from feature_store.definitions import LIFETIME, Entity, FeatureGroup, Source, column, count, days, hours
 from feature_store.kernel import compute
 
-FRAUD = Path(__file__).resolve().parents[2] / "shared" / "data" / "fraud-transactions.parquet"
 amount = column("amount")
 GROUP = FeatureGroup(
     name="customer_payments",
@@ -35,7 +34,7 @@ GROUP = FeatureGroup(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--file", type=Path, default=FRAUD)
+    parser.add_argument("--file", type=Path, required=True, help="the handbook's payments")
     parser.add_argument("--scale", type=int, nargs="+", default=[1, 10])
     arguments = parser.parse_args()
     payments = read(arguments.file)
