@@ -190,15 +190,24 @@ def gate_run(settings: Settings, use_case: UseCase, run_id: str) -> GateReport:
     champion = _champion_comparison(settings, use_case, run)
     verdict = judge(_evaluation(run), use_case.spec.gates, champion, use_case.spec.fairness)
     run.log_text(verdict.model_dump_json(indent=1), runs.GATE_REPORT)
-    run.set_tags(
-        {
-            tags.GATE_REASONS: "; ".join(verdict.reasons)[: tags.MAX_DESCRIPTION],
-            tags.GATE_CHAMPION: verdict.champion or "",
-            tags.GATE_CHAMPION_MODEL: verdict.champion_model.key if verdict.champion_model else "",
-            tags.GATE: tags.PASSED if verdict.passed else tags.FAILED,
-        }
-    )
+    run.set_tags(_told(verdict))
     return verdict
+
+
+def _told(verdict: GateReport) -> dict[str, str]:
+    """The tags of a verdict, in an order that says passed of nothing less than all of it.
+
+    A run that is judged again has the tags of before, and a store that keeps one tag after the other may be killed
+    between two: a no is said first, a yes last.
+    """
+    against = {
+        tags.GATE_REASONS: "; ".join(verdict.reasons)[: tags.MAX_DESCRIPTION],
+        tags.GATE_CHAMPION: verdict.champion or "",
+        tags.GATE_CHAMPION_MODEL: verdict.champion_model.key if verdict.champion_model else "",
+    }
+    if verdict.passed:
+        return {**against, tags.GATE: tags.PASSED}
+    return {tags.GATE: tags.FAILED, **against}
 
 
 def _champion_comparison(settings: Settings, use_case: UseCase, run: TrainingRun) -> ChampionComparison | None:

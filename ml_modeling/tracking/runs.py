@@ -64,9 +64,11 @@ class TrainingRun:
             return self.client.get_run(self.run_id)
 
     def set_tags(self, values: Mapping[str, str]) -> None:
+        """All of them by one request, which MLflow's database keeps whole or not at all."""
+        from mlflow.entities import RunTag
+
         with mlflow_errors(self.settings, f"tagging run {self.run_id}"):
-            for key, value in values.items():
-                self.client.set_tag(self.run_id, key, value)
+            self.client.log_batch(self.run_id, tags=[RunTag(key, value) for key, value in values.items()])
 
     def log_params(self, params: Mapping[str, Any]) -> None:
         from mlflow.entities import Param
