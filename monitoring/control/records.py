@@ -77,7 +77,7 @@ class RetrainRequest:
 
 @dataclass(frozen=True)
 class Transition:
-    """A row of a request's trail; the state stays the same where only its holder changed, or a person asked again.
+    """A row of a request's trail; the state stays the same where only its holder changed, or something was noted.
 
     ``token`` is that of the lease by which it was moved, null where no lease was needed.
     """

@@ -115,6 +115,19 @@ class RetrainRequests:
             actor = str(request.holder)
             return move(connection, request, to, at=now, actor=actor, detail=detail, by_token=lease.token, **NO_LEASE)
 
+    def note(self, lease: Lease, detail: Json) -> RetrainRequest:
+        """The request where it is and held as before, with ``detail`` in its trail.
+
+        Raises:
+            LeaseLostError: as :meth:`renew`.
+            UnusableRecordError: JSON cannot hold ``detail``.
+        """
+        kept = checked_json("the detail", detail)
+        with self._database.writing() as connection:
+            request = _held(locked(connection, lease.request_id), lease)
+            now, actor = self._database.now(connection), str(request.holder)
+            return move(connection, request, request.state, at=now, actor=actor, detail=kept, by_token=lease.token)
+
     def advance(self, lease: Lease, expected: State, to: State, detail: Json | None = None) -> RetrainRequest:
         """The request, moved from ``expected`` to ``to``; ``detail`` is kept in its progress under the new state.
 

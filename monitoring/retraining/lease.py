@@ -80,6 +80,14 @@ class HeldLease:
             except (ControlStoreAwayError, LeaseLostError) as error:
                 log.warning("request %s was not given back: %s", self.lease.request_id, error)
 
+    def note(self, detail: Json) -> None:
+        """Leaves a word in the request's trail and keeps the lease; a word that cannot be kept is logged."""
+        with self._turn:
+            try:
+                self._store.requests.note(self.lease, detail)
+            except (ControlStoreAwayError, ControlStoreRefusedError, LeaseLostError) as error:
+                log.warning("request %s was not told %s: %s", self.lease.request_id, dict(detail), error)
+
     def let_go(self) -> None:
         """Ends the renewals."""
         self._is_over.set()

@@ -1,6 +1,6 @@
 """One stage of a request, or all that are left, and what becomes of a failure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from monitoring.control import (
@@ -10,6 +10,7 @@ from monitoring.control import (
     RetrainRequest,
     State,
     StateConflictError,
+    Transition,
 )
 from monitoring.retraining import stages
 from monitoring.retraining.errors import GivenUpError, NotAtStageError, WrongUseCaseError
@@ -29,6 +30,8 @@ STAGES: Mapping[str, tuple[State, Stage]] = {
 GIVE_UP_AFTER = 20
 TAKEN_OVER = "taken_over_from"
 """What the control store notes when a holder was not heard of any more."""
+FAILED_FOR_NOW = "failed_for_now"
+"""What a holder leaves in the trail that keeps its lease after a failure that may pass: it was not lost."""
 NOT_THE_REQUESTS = (LeaseLostError, StateConflictError, NotAtStageError, ControlStoreRefusedError)
 """What says nothing against the request: another has it, or it cannot be written to."""
 
@@ -50,14 +53,15 @@ def work_off(work: Work, lease: Lease) -> RetrainRequest:
         except NOT_THE_REQUESTS:
             raise
         except BaseException as error:
-            if isinstance(error, TransientError) or interruption(error) is not None:
+            if _may_pass(error):
                 keeper.give_back(_sentence(error))
             raise
     return work.store.requests.get(lease.request_id)
 
 
 def do_stage(work: Work, lease: Lease, name: str) -> RetrainRequest:
-    """Does one stage, if it is not done; after a failure that is not terminal the lease is kept for another try.
+    """Does one stage, if it is not done; after a failure that is not terminal, which the request is told, the lease is
+    kept for another try.
 
     Raises:
         NotAtStageError: an earlier stage is not done.
@@ -69,7 +73,12 @@ def do_stage(work: Work, lease: Lease, name: str) -> RetrainRequest:
     if is_past(request, due):
         return request
     with held(work.store, lease, lease_duration(work)) as keeper:
-        return _stage(work, lease, keeper, name)
+        try:
+            return _stage(work, lease, keeper, name)
+        except BaseException as error:
+            if _may_pass(error):
+                keeper.note({"stage": name, FAILED_FOR_NOW: _sentence(error)})
+            raise
 
 
 def _of_use_case(work: Work, lease: Lease) -> RetrainRequest:
@@ -91,10 +100,10 @@ def _stage(work: Work, lease: Lease, keeper: HeldLease, name: str) -> RetrainReq
     try:
         _give_up_if_lost_too_often(work, request)
         return stage(work, request, keeper)
-    except (*NOT_THE_REQUESTS, TransientError):
+    except NOT_THE_REQUESTS:
         raise
     except Exception as error:
-        if interruption(error) is not None:
+        if _may_pass(error):
             raise
         detail = {"stage": name, "error": _sentence(error)}
         now = work.store.requests.get(lease.request_id).state
@@ -102,22 +111,37 @@ def _stage(work: Work, lease: Lease, keeper: HeldLease, name: str) -> RetrainReq
         raise
 
 
+def _may_pass(error: BaseException) -> bool:
+    """Whether it says nothing against the request: a service is away, or this process was told to end."""
+    return isinstance(error, TransientError) or interruption(error) is not None
+
+
 def _give_up_if_lost_too_often(work: Work, request: RetrainRequest) -> None:
     """A request that takes its worker down with it (out of memory, say) would do so for ever.
 
     Raises:
-        GivenUpError: so many workers were lost since the request came to its state.
+        GivenUpError: so many workers were lost, without a word, since the request came to its state.
     """
-    lost = 0
-    for transition in reversed(work.store.requests.trail(request.id)):
-        if transition.to_state is request.state and transition.from_state not in {request.state, State.REQUESTED}:
-            break
-        lost += TAKEN_OVER in transition.detail
+    lost, explained = 0, set()
+    for transition in _since_its_state(work, request):
+        if FAILED_FOR_NOW in transition.detail:
+            explained.add(transition.token)
+        elif TAKEN_OVER in transition.detail and transition.token is not None:
+            lost += transition.token - 1 not in explained
     if lost >= GIVE_UP_AFTER:
         raise GivenUpError(
             f"{lost} workers were lost while the request was {request.state}, without a word: see their logs and the "
             "machine's memory, then ask again"
         )
+
+
+def _since_its_state(work: Work, request: RetrainRequest) -> Sequence[Transition]:
+    """The request's trail since it came to its state, oldest first; a claim that was lost is no other state."""
+    trail = work.store.requests.trail(request.id)
+    for place, transition in reversed([*enumerate(trail)]):
+        if transition.to_state is request.state and transition.from_state not in {request.state, State.REQUESTED}:
+            return trail[place:]
+    return trail
 
 
 def _sentence(error: BaseException) -> str:

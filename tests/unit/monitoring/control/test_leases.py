@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 from uuid import UUID
@@ -210,6 +211,29 @@ def test_a_cancelled_request_is_taken_from_who_holds_it(store: ControlStore, sta
     assert (last.actor, last.token, last.detail) == ("ann", None, {"cancelled": "the data were wrong"})
     with pytest.raises(LeaseLostError, match="is rejected: nobody moves it"):
         store.requests.advance(held.lease, stage, State.REJECTED, {"cancelled": "the data were wrong"})
+
+
+def test_a_word_in_the_trail_leaves_all_else_as_it_is(store: ControlStore) -> None:
+    held = moved_to(store, State.TRAINED)
+    told = store.requests.note(held.lease, {"failed_for_now": "MLflow does not answer"})
+    assert told == replace(held, ordinal=held.ordinal + 1)
+    last = store.requests.trail(held.id)[-1]
+    assert (last.actor, last.from_state, last.to_state, last.token, last.detail) == (
+        held.holder,
+        State.TRAINED,
+        State.TRAINED,
+        held.token,
+        {"failed_for_now": "MLflow does not answer"},
+    )
+
+
+def test_who_lost_the_lease_says_nothing_more(store: ControlStore, clock: SetClock) -> None:
+    held = moved_to(store, State.TRAINED)
+    clock.jump(HOUR)
+    other = claimed(store)
+    with pytest.raises(LeaseLostError):
+        store.requests.note(held.lease, {"failed_for_now": "too late"})
+    assert store.requests.get(held.id) == other
 
 
 def test_only_what_nobody_took_expires(store: ControlStore, clock: SetClock) -> None:
