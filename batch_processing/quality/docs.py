@@ -11,6 +11,7 @@ from datetime import date
 from pathlib import Path
 
 from batch_processing.quality.judging import Numbers, Outcome, context, validated
+from batch_processing.quality.observing import FURTHEST, in_words
 from batch_processing.quality.results import Result
 from data_lake.expectations import Suite
 
@@ -54,7 +55,7 @@ def page(suite: Suite, results: Sequence[Result]) -> str:
     validation = validated(context(), suite, numbers_of(results))
     validation.meta["run_id"] = _run_id(results)
     text = DefaultJinjaPageView().render(ValidationResultsPageRenderer().render(validation))
-    return alone(text)
+    return alone(text).replace(str(FURTHEST), in_words(FURTHEST))
 
 
 def alone(text: str) -> str:

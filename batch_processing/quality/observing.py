@@ -1,6 +1,7 @@
 """From what was measured of each date to the number that an expectation holds against its bounds."""
 
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -8,10 +9,10 @@ from statistics import median
 
 from batch_processing.quality.dates import same_weekdays
 from data_lake.expectations import Distribution, Freshness, Known, Measure, NullShare, Unique, Volume
-from data_lake.expectations.kinds import Kind
+from data_lake.expectations.kinds import LEAST_WEEKS, Kind
 
-LEAST_WEEKS = 2
-"""Of fewer same weekdays before nobody can say what is usual."""
+FURTHEST = sys.float_info.max
+"""Infinitely far, as a number that each reader holds: JSON has no infinity, and no bound can be above this."""
 NOT_OVER = "the day is not over"
 
 
@@ -28,7 +29,7 @@ class Measured:
 
     def numbers(self, key: str) -> Sequence[float] | None:
         value = self.values.get(key)
-        return value if isinstance(value, Sequence) else None
+        return value if isinstance(value, Sequence) and all(map(math.isfinite, value)) else None
 
 
 @dataclass(frozen=True)
@@ -92,15 +93,20 @@ def _distribution(key: str, expectation: Distribution, day: date, days: Days) ->
     if len(before) < LEAST_WEEKS:
         return Observed(None, f"{len(before)} of the same weekday before, fewer than {LEAST_WEEKS}")
     usual = [median(values) for values in zip(*before, strict=True)]
-    apart = [(_factor(here, there), place) for place, (here, there) in enumerate(zip(now, usual, strict=True))]
-    furthest = max((pair for pair in apart if pair[0] is not None), default=None)
-    if furthest is None:
-        return Observed(None, "no quantile is above 0, then and now")
-    place = furthest[1]
+    factor, place = max((_factor(*pair), place) for place, pair in enumerate(zip(now, usual, strict=True)))
     told = f"quantile {expectation.quantiles[place]:g} is {now[place]:g}, {usual[place]:g} is usual"
-    return Observed(furthest[0], told)
+    return Observed(factor, told)
 
 
-def _factor(here: float, there: float) -> float | None:
-    """How many times one is the other, the larger over the smaller; None unless both are above 0."""
-    return max(here / there, there / here) if here > 0 and there > 0 else None
+def _factor(here: float, there: float) -> float:
+    """How many times one is the other, the larger over the smaller; of 0, or across it, there is no multiple so far."""
+    if here == there:
+        return 1.0
+    if min(here, there) <= 0 <= max(here, there):
+        return FURTHEST
+    return min(max(here / there, there / here), FURTHEST)
+
+
+def in_words(number: float) -> str:
+    """Such as ``0.3333``, or ``infinite``."""
+    return "infinite" if number == FURTHEST else f"{number:.4g}"

@@ -9,6 +9,7 @@ from typing import Any
 import duckdb
 
 from batch_processing.incremental import Note
+from batch_processing.quality import observing
 from batch_processing.quality.judging import Outcome
 from data_lake import arrow, commits
 from data_lake.delta_rs import open_table
@@ -49,9 +50,14 @@ class Result:
 
     def __str__(self) -> str:
         """One line for a person."""
-        number = "" if self.observed is None else f" {self.observed:.4g}"
+        number = f" {self.number}" if self.number else ""
         told = f" ({self.why})" if self.why else ""
         return f"{self.event_date} {self.suite}.{self.expectation}: {self.kind}{number}, {self.wanted}{told}"
+
+    @property
+    def number(self) -> str:
+        """What was observed in words; empty when nothing was."""
+        return "" if self.observed is None else observing.in_words(self.observed)
 
     @property
     def wanted(self) -> str:

@@ -6,14 +6,24 @@ The number is what :mod:`batch_processing.quality` measures; ``bounds`` are what
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 Bounds = tuple[float | None, float | None]
 """The lowest and the highest number that is as expected; None where there is no such bound."""
 Number = Annotated[float, Field(strict=True)]
 Share = Annotated[float, Field(ge=0, lt=1, strict=True)]
 Text = Annotated[str, Field(min_length=1)]
-Weeks = Annotated[int, Field(ge=1, le=52, strict=True)]
+LEAST_WEEKS = 2
+"""Of fewer same weekdays before nobody can say what is usual."""
+
+
+def _check_weeks(weeks: int) -> int:
+    if weeks < LEAST_WEEKS:
+        raise ValueError(f"of fewer than {LEAST_WEEKS} weeks before nobody can say what is usual")
+    return weeks
+
+
+Weeks = Annotated[int, Field(le=52, strict=True), AfterValidator(_check_weeks)]
 Least = Annotated[int, Field(ge=1, strict=True)]
 """Of a date with fewer rows nothing is said."""
 MOST_DAYS = 366
@@ -162,7 +172,8 @@ class Known(_Kind):
 class Distribution(_Kind):
     """How far quantiles of ``of`` are from the same weekday's in the ``weeks`` before, as the largest factor of any.
 
-    1 is not at all, 2 is twice as much or half. ``of`` is Spark SQL over the columns of a row, a number above 0.
+    1 is not at all, 2 is twice as much or half; a quantile that fell to 0, or rose from it, is further than any factor.
+    ``of`` is Spark SQL over the columns of a row, a number of 0 or more.
     """
 
     kind: Literal["distribution"]

@@ -88,9 +88,8 @@ def docs(names: tuple[str, ...], folder: Path | None, is_opened: bool) -> None:
 
 
 def _line(result: "Result") -> tuple[str, ...]:
-    observed = "" if result.observed is None else f"{result.observed:.4g}"
     named = (f"{result.event_date}", result.table_name, result.suite, result.expectation, result.kind, result.severity)
-    return (*named, result.outcome, observed, result.wanted, result.why or "")
+    return (*named, result.outcome, result.number, result.wanted, result.why or "")
 
 
 def _standing(names: Sequence[str]) -> "list[Result]":

@@ -1,5 +1,6 @@
 """From what was measured of dates to outcomes, judged by Great Expectations; no JVM is asked."""
 
+import sys
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -86,8 +87,15 @@ AMOUNTS = suite_of(kind="distribution", of="a", quantiles=[0.5, 0.9], factor=3, 
         (([10, 20], [10, 20], [30, 60]), ("passed", 3.0)),
         (([10, 20], [10, 20], [10, 61]), ("failed", 3.05)),
         (([10, 20], [10, 20], [2, 20]), ("failed", 5.0)),  # less counts as more does
-        (([10, 20], [10, 20], [0, 20]), ("passed", 1.0)),  # of 0 there is no multiple
-        (([0, 0], [0, 0], [5, 5]), ("unknown", None)),
+        (([10, 20], [10, 20], [0, 20]), ("failed", sys.float_info.max)),  # no factor is so far
+        (([10, 20], [10, 20], [0, 0]), ("failed", sys.float_info.max)),
+        (([0, 0], [0, 0], [0, 5]), ("failed", sys.float_info.max)),
+        (([0, 20], [0, 20], [0, 40]), ("passed", 2.0)),
+        (([0, 0], [0, 0], [0, 0]), ("passed", 1.0)),
+        (([-10, 20], [-10, 20], [-20, 20]), ("passed", 2.0)),
+        (([-10, 20], [-10, 20], [10, 20]), ("failed", sys.float_info.max)),
+        (([1e-300, 20], [1e-300, 20], [1e300, 20]), ("failed", sys.float_info.max)),
+        (([10, 20], [10, 20], [float("nan"), 20]), ("unknown", None)),
         (([10, 20], [10, 20], None), ("unknown", None)),
         (([10, 20], [30, 60]), ("unknown", None)),
     ],
@@ -100,6 +108,11 @@ def test_a_distribution_is_as_far_off_as_its_quantile_that_is_furthest(
 
 def test_the_quantile_that_is_furthest_is_told() -> None:
     assert verdict(AMOUNTS, values([10, 20], [10, 20], [10, 80])).why == "quantile 0.9 is 80, 20 is usual"
+
+
+def test_what_is_infinitely_far_is_told_in_words() -> None:
+    fell = verdict(AMOUNTS, values([10, 20], [10, 20], [0, 20]))
+    assert str(fell) == "2026-03-30 shop.it.it: distribution infinite, at most 3 (quantile 0.5 is 0, 10 is usual)"
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 from dataclasses import asdict
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from batch_processing.quality.gate import NotAsExpectedError, critical_failures, refuse
+from batch_processing.quality.observing import FURTHEST
 from batch_processing.quality.results import Result, notes, results_table, standing
 from data_lake.delta_tables import create_table
 from data_lake.expectations import suites_of
@@ -62,6 +64,18 @@ def judged(settings: Settings) -> Settings:
     ]
     append_rows(settings, results_table(), map(asdict, results))
     return settings
+
+
+def test_what_is_infinitely_far_is_held_by_the_table_json_and_the_pages(settings: Settings, tmp_path: Path) -> None:
+    create_table(results_table(), settings)
+    append_rows(settings, results_table(), [asdict(result(2, "amounts", "failed", observed=FURTHEST))])
+    (row,) = json.loads(run("show", "--json"))
+    assert row["observed"] == sys.float_info.max
+    assert " infinite " in run("show")
+    run("docs", "--to", str(tmp_path / "pages"))
+    page = (tmp_path / "pages" / "shop.transactions.html").read_text(encoding="utf-8")
+    assert "infinite" in page
+    assert "e+308" not in page
 
 
 def run(*arguments: str) -> str:
