@@ -16,11 +16,18 @@ from typing import Any
 import numpy as np
 
 from ml_modeling.registry.aliases import NoModelError, champion_version
-from ml_modeling.registry.answers import ClassScores, Scores, answer
+from ml_modeling.registry.answers import ClassScores, Scores, Values, answer
 from ml_modeling.registry.connection import connect, mlflow_errors
 from ml_modeling.registry.identity import ModelIdentity, digest_of, identity_of
 from ml_modeling.registry.scorer import Floats
-from ml_modeling.registry.served import NO_DECISION, Serving, check_digest, download, read_model
+from ml_modeling.registry.served import (
+    NO_DECISION,
+    Serving,
+    UnreadableModelError,
+    check_digest,
+    download,
+    read_model,
+)
 from ml_modeling.replay.comparing import Comparing, Proving, Replayed
 from ml_modeling.replay.logged import logged_answers
 from ml_modeling.replay.report import Replay
@@ -52,7 +59,8 @@ def replay(settings: Settings, use_case: str, version: str | None, begin: dateti
     Raises:
         NoModelError: there is no champion, and no version was named.
         MlflowMissingError: there is no such version.
-        UnreadableModelError: its files are not those that were trained, or none that this project can serve.
+        UnreadableModelError: its files are not those that were trained, or none that this project can serve; or it
+            raises something at rows that were logged.
         NothingToReplayError: none of the logged answers was made from the features that it reads.
         MissingTableError: nothing was logged yet.
     """
@@ -112,12 +120,20 @@ def _load(settings: Settings, use_case: str, version: str | None) -> Loaded:
 
 
 def _answered(model: Loaded, matrix: Floats) -> Replayed:
-    found = answer(model.spec, model.pipeline, matrix)
+    found = _asked(model, matrix)
     match found:
         case Scores() | ClassScores():
             scores = found.scores if found.scores.ndim > 1 else found.scores.reshape(-1, 1)
             return Replayed(scores, np.array(found.decisions, dtype=object))
     return Replayed(found.values.reshape(-1, 1), np.full(len(matrix), NO_DECISION, dtype=object))
+
+
+def _asked(model: Loaded, matrix: Floats) -> Scores | ClassScores | Values:
+    try:
+        return answer(model.spec, model.pipeline, matrix)
+    except Exception as error:  # an estimator of a project's own may raise anything
+        what = f"version {model.version} of {model.spec.use_case!r}"
+        raise UnreadableModelError(f"{what} cannot score logged rows: {type(error).__name__}: {error}") from error
 
 
 def _why(model: Loaded, proving: Proving) -> str:

@@ -8,11 +8,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ml_modeling.registry import CHAMPION, MlflowMissingError, UnreadableModelError
+from ml_modeling.registry import CHAMPION, MlflowMissingError
 from ml_modeling.registry.audit import AuditRecord
 from ml_modeling.registry.promotion import OnRollout, promote
 from ml_modeling.registry.versions import GateNotPassedError, Version, behind_alias, get_version
-from monitoring.control import Policy, RetrainRequest, Rollout, State, StateConflictError
+from monitoring.control import (
+    ControlStoreRefusedError,
+    Policy,
+    RetrainRequest,
+    Rollout,
+    State,
+    StateConflictError,
+)
 from monitoring.rollout import proving
 from monitoring.rollout.deciding import Action, Decision, Standing, decide
 from monitoring.rollout.ending import end, finish_request, follow_registry, settle
@@ -20,9 +27,7 @@ from monitoring.rollout.errors import (
     IsChampionError,
     NoRolloutError,
     NotToBeApprovedError,
-    ReplayDiffersError,
     StoppedMeanwhileError,
-    UndecidableError,
 )
 from monitoring.rollout.figures import Figures
 from monitoring.rollout.measuring import measure
@@ -30,6 +35,7 @@ from monitoring.rollout.plan import plan_of
 from monitoring.rollout.running import End, Running, last_over, running
 from monitoring.rollout.starting import begin
 from monitoring.rollout.work import Place, Work, is_of
+from tidemill.config.errors import TerminalError
 
 TRIES = 5
 """A step that another overtook decides anew, so many times at most: each time the other got further."""
@@ -204,7 +210,7 @@ def _evidence(rollout: Running, figures: Figures) -> str:
 
 
 def _next_requested(work: Work) -> Running | None:
-    """The rollout of the oldest request that waits for one; those that cannot begin are finished with the reason."""
+    """The rollout of the oldest request that waits for one; those that can never begin are finished with the reason."""
     store, name = work.place.store, work.place.name
     waiting = [request for request in store.requests.newest(name, is_open=True) if request.state is State.CANARY]
     for request in reversed(waiting):
@@ -235,7 +241,9 @@ def _begun(work: Work, request: RetrainRequest) -> bool:
         finish_request(place, request.id, State.PROMOTED, {**note, "reasons": [str(error)]})
     except GateNotPassedError as error:
         finish_request(place, request.id, State.REJECTED, {**note, "reasons": [str(error)]})
-    except (ReplayDiffersError, UndecidableError, UnreadableModelError, MlflowMissingError) as error:
+    except (StateConflictError, ControlStoreRefusedError):
+        raise  # the store's, and nothing against the request
+    except TerminalError as error:
         failed: Mapping[str, Any] = {**note, "stage": "rollout", "error": str(error)}
         finish_request(place, request.id, State.FAILED, failed)
     else:

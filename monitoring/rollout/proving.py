@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from data_lake.delta_rs import MissingTableError
+from ml_modeling.registry import UnreadableModelError, way_out
 from ml_modeling.replay import Replay, replay
 from ml_modeling.replay.run import NothingToReplayError
 from monitoring.rollout.errors import ReplayDiffersError
@@ -21,11 +22,15 @@ def proof(settings: Settings, use_case: str, challenger: str, span: timedelta) -
 
     Raises:
         ReplayDiffersError: the champion, or its files, are not those that answered.
-        UnreadableModelError: the challenger's files are not those that were trained.
+        UnreadableModelError: the files of one of them are not those that were trained, or it cannot score the log.
     """
     end = datetime.now(UTC)
     window = (end - span, end)
-    champions = _replayed(lambda: replay(settings, use_case, None, *window))
+    try:
+        champions = _replayed(lambda: replay(settings, use_case, None, *window))
+    except UnreadableModelError as error:
+        told = f"the champion cannot be compared with, so nothing is rolled out: {error}"
+        raise UnreadableModelError(f"{told}. {way_out(use_case)}") from error
     if isinstance(champions, Replay) and champions.proof is not None and not champions.holds:
         shown = champions.proof
         raise ReplayDiffersError(
