@@ -8,6 +8,7 @@ from confluent_kafka.admin import AdminClient
 
 from ingestion_layer.kafka.client import ask, client_config
 from ingestion_layer.kafka.offsets import MissingTopicError
+from tidemill.config.errors import TerminalError
 from tidemill.config.settings import Settings
 
 TIMEOUT_S = 15.0
@@ -22,6 +23,21 @@ class TopicIdentity:
 
     def __str__(self) -> str:
         return f"topic id {self.topic_id} of cluster {self.cluster_id}"
+
+
+class OtherClusterError(TerminalError):
+    """Another cluster answers at the address than when this process began."""
+
+
+def cluster_id(settings: Settings) -> str:
+    """The id of the cluster that answers.
+
+    Raises:
+        BrokerUnavailableError: no broker answered in time.
+    """
+    admin = AdminClient(client_config(settings))
+    asked = ask(settings, "asking which cluster this is", lambda: admin.list_topics(timeout=TIMEOUT_S))
+    return str(asked.cluster_id)
 
 
 def topic_identity(settings: Settings, topic: str) -> TopicIdentity:

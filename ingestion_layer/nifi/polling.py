@@ -5,7 +5,6 @@ from contextlib import closing
 from dataclasses import dataclass
 from time import monotonic
 
-from ingestion_layer.kafka.producer import EventProducer
 from ingestion_layer.nifi.publishing import PARTIAL, REJECTED, SUCCESS, Outcome
 from ingestion_layer.sources.mapped.answers import Page, PageRefusedError, PageUnavailableError, pause_s
 from ingestion_layer.sources.mapped.mapping import MappingError, mapping_called
@@ -51,11 +50,7 @@ class Pages:
 def _looked(settings: Settings, mapping: str, url: str) -> Outcome:
     try:
         checked = mapping_called(mapping)
-        with (
-            closing(Page(url)) as page,
-            EventProducer(settings) as producer,
-            PolledSource(settings, checked, page, producer).held() as source,
-        ):
+        with closing(Page(url)) as page, PolledSource(settings, checked, page).held() as source:
             told = source.look()
     except (MappingError, PageRefusedError) as error:
         return Outcome(REJECTED, {"reason": str(error)})

@@ -1,11 +1,13 @@
 """Asking a page again and again, as its server would have it: only for what is new, and not while it is tired."""
 
 import random
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from time import monotonic
+from typing import Any
 
 import httpx
 
@@ -43,7 +45,7 @@ class Answer:
 
 
 class Page:
-    """The page at ``url``; what is told of it has neither password nor query, which may hold a key."""
+    """The page at ``url``; what is told of it, ``shown``, has neither password nor query, which may hold a key."""
 
     def __init__(self, url: str, token: str | None = None) -> None:
         try:
@@ -52,8 +54,9 @@ class Page:
             raise PageRefusedError(f"the URL cannot be used: {error}") from error
         if self._url.scheme not in ("http", "https") or not self._url.host:
             raise PageRefusedError("the URL is none of a page: it begins with http:// or https:// and a host")
-        self.shown = str(self._url.copy_with(query=None, fragment=None, username=None, password=None))
-        headers = {"accept": "application/json", "user-agent": "tidemill"}
+        asked = self._url.copy_with(fragment=None, username=None, password=None)
+        self.url, self.shown = str(asked), str(asked.copy_with(query=None))
+        headers = {"accept": "application/json", "accept-encoding": "gzip", "user-agent": "tidemill"}
         if token:
             headers["authorization"] = f"Bearer {token}"
         self._client = httpx.Client(headers=headers, timeout=TIMEOUT, follow_redirects=True)
@@ -90,20 +93,37 @@ class Page:
             )
 
     def _body(self, response: httpx.Response) -> bytes:
-        """All of it, unless it is longer than any page is, or comes drop by drop."""
+        """All of it, unless it is longer than any page is, also unpacked, or comes drop by drop."""
         deadline, body = monotonic() + DEADLINE_S, bytearray()
-        for part in response.iter_bytes():
-            body += part
+        packed = self._unpacking(response)
+        for part in response.iter_raw():
+            body += part if packed is None else self._unpacked(packed, part, MAX_BYTES + 1 - len(body))
             if len(body) > MAX_BYTES:
                 raise PageRefusedError(f"{self.shown} sends more than {MAX_BYTES // 2**20} MiB: ask for fewer rows")
             if monotonic() > deadline:
                 raise PageUnavailableError(f"{self.shown} did not send all within {DEADLINE_S:.0f} s")
+        if packed is not None and (not packed.eof or packed.unused_data):
+            raise PageUnavailableError(f"{self.shown} sends a gzip that does not end where the answer ends")
         return bytes(body)
+
+    def _unpacking(self, response: httpx.Response) -> Any:
+        """What unpacks it, no further than it is told to; None where it is not packed."""
+        encoding = response.headers.get("content-encoding", "identity").strip().lower()
+        if encoding not in ("identity", "gzip", "x-gzip"):
+            raise PageRefusedError(f"{self.shown} sends {encoding[:40]!r}, and was asked for gzip at most")
+        return None if encoding == "identity" else zlib.decompressobj(zlib.MAX_WBITS | 16)
+
+    def _unpacked(self, packed: Any, part: bytes, most: int) -> bytes:
+        try:
+            return bytes(packed.decompress(part, most))
+        except zlib.error as error:
+            raise PageUnavailableError(f"{self.shown} sends what is no gzip: {error}") from error
 
 
 def _conditions(validators: Mapping[str, str]) -> dict[str, str]:
+    """A validator that cannot be sent back as it came (obs-text, RFC 9110, 5.5) is none: all is asked for."""
     names = {"etag": "if-none-match", "last-modified": "if-modified-since"}
-    return {names[name]: value for name, value in validators.items() if name in names}
+    return {names[name]: value for name, value in validators.items() if name in names and value.isascii()}
 
 
 def retry_after(header: str | None, now: datetime) -> float:

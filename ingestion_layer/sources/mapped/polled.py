@@ -13,11 +13,12 @@ from typing import Any, Self
 
 import orjson
 
+from ingestion_layer.kafka.identity import OtherClusterError, cluster_id
 from ingestion_layer.kafka.producer import EventProducer, RawMessage
 from ingestion_layer.sources.mapped.answers import Answer, Page, PageUnavailableError, pause_s
 from ingestion_layer.sources.mapped.chunk import Chunk
 from ingestion_layer.sources.mapped.declared import RECEIVED
-from ingestion_layer.sources.mapped.events import Judge
+from ingestion_layer.sources.mapped.events import Judge, Judged
 from ingestion_layer.sources.mapped.formats.json_lines import cell
 from ingestion_layer.sources.mapped.mapping import SourceMapping
 from ingestion_layer.sources.mapped.rejected import RejectedLines
@@ -52,10 +53,11 @@ class Told:
 class PolledSource:
     """The page of ``page`` through one mapping."""
 
-    def __init__(self, settings: Settings, mapping: SourceMapping, page: Page, producer: EventProducer) -> None:
-        self._mapping, self._page, self._producer = mapping, page, producer
-        identity = hashlib.sha256(f"{page.shown} {mapping.digest}".encode()).hexdigest()[:16]
-        self._file = ProgressFile.of(settings, mapping.name, identity, producer.cluster_id)
+    def __init__(self, settings: Settings, mapping: SourceMapping, page: Page) -> None:
+        self._settings, self._mapping, self._page = settings, mapping, page
+        self._cluster_id = cluster_id(settings)
+        identity = hashlib.sha256(f"{page.url} {mapping.digest}".encode()).hexdigest()[:16]
+        self._file = ProgressFile.of(settings, mapping.name, identity, self._cluster_id)
         self.rejected_path = settings.home / "rejected" / f"{mapping.name}.{identity}.jsonl"
         self._judge = Judge(mapping, page.shown, by_content=True)
 
@@ -76,7 +78,8 @@ class PolledSource:
 
         Raises:
             PageUnavailableError: no answer, or none that can be read.
-            NotAcknowledgedError: the broker is away.
+            NotAcknowledgedError, BrokerUnavailableError: the broker is away.
+            OtherClusterError: another one answers, of which this source's progress says nothing.
         """
         standing = self._load()
         if standing.pending is None:
@@ -97,14 +100,23 @@ class PolledSource:
         new = [index for index, of_row in enumerate(digests) if of_row not in before]
         chunk = self._chunk(rows, new, answer.received)
         judged = self._judge.judge(chunk)
-        self._producer.send(self._mapping.topic, map(RawMessage, judged.keys, judged.values))
-        self._producer.flush()
+        self._publish(judged)
         with RejectedLines(self.rejected_path, standing.rejected_bytes) as rejected:
             rejected.add(judged.rejects)
             size = rejected.size()
         self._save(Standing(answer.validators, tuple(digests), None, size))
         reasons = Counter(reject.reason for reject in judged.rejects)
         return Told(len(rows), len(new), len(judged.values), dict(sorted(reasons.items())))
+
+    def _publish(self, judged: Judged) -> None:
+        """By a producer of its own: one that failed to send a message says so ever after."""
+        with EventProducer(self._settings) as producer:
+            if producer.cluster_id != self._cluster_id:
+                raise OtherClusterError(
+                    f"another Kafka cluster answers at {self._settings.kafka.bootstrap_servers} than when polling "
+                    "began: start the command again"
+                )
+            producer.send(self._mapping.topic, map(RawMessage, judged.keys, judged.values))
 
     def _rows(self, body: bytes) -> list[Any]:
         """The list of the page that the mapping names.

@@ -10,7 +10,6 @@ from typing import Any
 import orjson
 import pytest
 
-from ingestion_layer.kafka.producer import EventProducer
 from ingestion_layer.kafka.topics import ensure_topics
 from ingestion_layer.sources.mapped import polled
 from ingestion_layer.sources.mapped.answers import Page
@@ -18,7 +17,9 @@ from ingestion_layer.sources.mapped.mapping import mapping_called
 from ingestion_layer.sources.mapped.polled import PolledSource, once, poll
 from tests.cases.kafka_messages import ends, messages_after
 from tests.cases.pages import Pages, answer, broken_off, serving, tagged
+from tests.integration.own_broker import own_broker
 from tidemill.config import Settings
+from tidemill.config.errors import TransientError
 
 TOPIC = "market.competitor_price.v1"
 
@@ -39,8 +40,7 @@ def pages() -> Iterator[Pages]:
 def source(settings: Settings, pages: Pages) -> Iterator[PolledSource]:
     with (
         closing(Page(pages.url)) as page,
-        EventProducer(settings) as producer,
-        PolledSource(settings, mapping_called("competitor_prices"), page, producer).held() as polled_source,
+        PolledSource(settings, mapping_called("competitor_prices"), page).held() as polled_source,
     ):
         yield polled_source
 
@@ -132,3 +132,24 @@ def test_a_server_in_trouble_is_asked_again_until_it_answers(
         told = once(prices, 2, stop)
         assert told is not None
         assert told.new == 1
+
+
+def test_polling_goes_on_when_the_broker_is_back(tmp_path: Path, pages: Pages) -> None:
+    with own_broker(tmp_path / "home") as broker:
+        kafka = broker.settings.kafka.model_copy(update={"delivery_timeout_s": 2.0})
+        own = broker.settings.model_copy(update={"kafka": kafka})
+        ensure_topics(own)
+        pages.script = [tagged(page_of(("A", 1, "2026-01-01T10:00:00")), '"1"')]
+        with source(own, pages) as prices:
+            assert prices.look() is not None
+            pages.script = [tagged(page_of(("A", 2, "2026-01-01T11:00:00")), '"2"')]
+            broker.stop()
+            for _ in range(2):
+                with pytest.raises(TransientError, match=str(own.kafka.bootstrap_servers)):
+                    prices.look()
+            broker.start()
+            told = prices.look()
+            assert told is not None
+            assert told.produced == 1
+            assert prices.look() is None
+        assert sorted(price for _, _, price in sent_after(own, dict.fromkeys(range(4), 0))) == [1, 2]

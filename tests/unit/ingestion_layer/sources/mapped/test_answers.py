@@ -1,5 +1,7 @@
 """Asking a page: conditions, what is tried again, what is not, and how long the pauses are."""
 
+import gzip
+import tracemalloc
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
@@ -115,3 +117,60 @@ def test_pauses_double_have_a_limit_and_are_never_shorter_than_asked() -> None:
     assert pause_s(3, 0, 0.25) == 2
     assert pause_s(1, 60, 0.5) == 60
     assert 0 <= pause_s(3, 0) <= 8
+
+
+def packed(body: bytes, times: int = 1) -> bytes:
+    for _ in range(times):
+        body = gzip.compress(body)
+    return body
+
+
+def test_a_page_may_be_packed(pages: Pages, page: Page) -> None:
+    pages.script = [answer(200, packed(b"[1, 2]"), content_encoding="gzip")]
+    told = page.ask({})
+    assert told is not None
+    assert told.body == b"[1, 2]"
+    assert pages.asked[0]["accept-encoding"] == "gzip"
+
+
+def test_a_page_is_not_unpacked_beyond_its_bound(pages: Pages, page: Page) -> None:
+    pages.script = [answer(200, packed(bytes(200 * 2**20)), content_encoding="gzip")]
+    tracemalloc.start()
+    with pytest.raises(PageRefusedError, match="more than 8 MiB"):
+        page.ask({})
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 40 * 2**20
+
+
+@pytest.mark.parametrize("encoding", ["gzip, gzip", "br", "deflate"])
+def test_a_page_that_is_packed_as_nobody_asked_is_refused(pages: Pages, page: Page, encoding: str) -> None:
+    pages.script = [answer(200, packed(b"[]", 2), content_encoding=encoding)]
+    with pytest.raises(PageRefusedError, match="asked for gzip at most"):
+        page.ask({})
+
+
+@pytest.mark.parametrize("body", [packed(b"[1, 2]")[:-3], packed(b"[1]") + packed(b"[2]"), b"[1, 2]"])
+def test_a_page_whose_gzip_is_damaged_is_asked_for_again(pages: Pages, page: Page, body: bytes) -> None:
+    pages.script = [answer(200, body, content_encoding="gzip")]
+    with pytest.raises(PageUnavailableError, match="gzip"):
+        page.ask({})
+
+
+def test_a_tag_that_cannot_be_sent_back_is_none(pages: Pages, page: Page) -> None:
+    pages.script = [tagged(b"[1]", '"\xe9"')]
+    told = page.ask({})
+    assert told is not None
+    assert page.ask(told.validators) is not None
+    assert "if-none-match" not in pages.asked[1]
+
+
+def test_another_query_is_another_page() -> None:
+    def of(url: str) -> tuple[str, str]:
+        with closing(Page(url)) as page:
+            return page.url, page.shown
+
+    first, second = of("https://w.example/obs?station=1"), of("https://w.example/obs?station=2#now")
+    assert first[0] != second[0]
+    assert first[1] == second[1] == "https://w.example/obs"
+    assert of("https://ann:secret@w.example/obs?station=1")[0] == first[0]
