@@ -80,7 +80,7 @@ def table(mapping: str, url: str, again: bool, as_json: bool) -> None:
     """
     from ingestion_layer.sources.mapped.database import readable_url
     from ingestion_layer.sources.mapped.mapping import mapping_called
-    from ingestion_layer.sources.mapped.tables import WITHOUT, TableSource
+    from ingestion_layer.sources.mapped.tables import BEYOND_NOW, WITHOUT, TableSource
 
     settings = load_settings()
     source = TableSource(settings, mapping_called(mapping), readable_url(url))
@@ -90,7 +90,11 @@ def table(mapping: str, url: str, again: bool, as_json: bool) -> None:
         told = _counts_told(source.counts)
         by_topic = {source.mapping.topic: {"produced": source.counts["events"]}}
         about = {"mapping": source.name, "database": source.shown_url, "table": source.said.name}
-        rest = {WITHOUT: source.counts[WITHOUT], "rejected_file": str(source.rejected_path)}
+        rest = {
+            WITHOUT: source.counts[WITHOUT],
+            BEYOND_NOW: source.counts[BEYOND_NOW],
+            "rejected_file": str(source.rejected_path),
+        }
         _print({**about, **told, **rest, "by_topic": by_topic, **_run(sent)}, as_json)
 
 
@@ -138,7 +142,6 @@ def poll(mapping: str, url: str, every: float, once: bool, as_json: bool) -> Non
     It is asked by ETag and Last-Modified for what is new only. After a failure the pauses grow, at random, and are
     never shorter than a Retry-After. TIDEMILL_SECRET_POLL_TOKEN is sent as a bearer token.
     """
-    from ingestion_layer.kafka.producer import EventProducer
     from ingestion_layer.kafka.topics import ensure_topics
     from ingestion_layer.sources.mapped.answers import Page
     from ingestion_layer.sources.mapped.mapping import mapping_called
@@ -150,7 +153,7 @@ def poll(mapping: str, url: str, every: float, once: bool, as_json: bool) -> Non
     page = Page(url, os.environ.get("TIDEMILL_SECRET_POLL_TOKEN"))
     with noted_signals() as stop, closing(page):
         ensure_topics(settings)
-        with EventProducer(settings) as producer, PolledSource(settings, checked, page, producer).held() as source:
+        with PolledSource(settings, checked, page).held() as source:
             looks = [look_once(source, ATTEMPTS, stop)] if once else look_again(source, every, stop)
             for told in looks:
                 _print_look(told, page.shown, as_json)

@@ -7,9 +7,10 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from ingestion_layer.sources.mapped.declared import Column, Declared, Numbers
 from ingestion_layer.sources.mapped.moments import rfc3339, to_moment
@@ -102,7 +103,7 @@ def whole(cell: Any, numbers: Numbers) -> str:
     if _WHOLE.fullmatch(lexeme):
         return _plain(lexeme.partition(".")[0])
     if _NUMBER.fullmatch(lexeme) and "e" in lexeme.lower():
-        sent = Decimal(lexeme)
+        sent = _decimal(lexeme)
         if abs(sent.adjusted()) < 40 and sent == sent.to_integral_value():
             return str(int(sent))
     raise UnreadableError("is no whole number")
@@ -118,28 +119,38 @@ def boolean(cell: Any) -> str:
 
 def text(cell: Any) -> str:
     """The text; of a number its shortest form, of a time ISO 8601."""
-    if isinstance(cell, str):
-        return _quoted(cell)
-    if isinstance(cell, bool):
-        return _quoted("true" if cell else "false")
-    if isinstance(cell, int):
-        return _quoted(str(cell))
-    if isinstance(cell, float | Decimal):
-        return _quoted(plain_text(cell))
-    if isinstance(cell, datetime) and cell.tzinfo is not None:  # not in the zone of whoever's session read it
-        return _quoted(cell.astimezone(UTC).isoformat())
-    if isinstance(cell, date):
-        return _quoted(cell.isoformat())
+    return _quoted(cell if isinstance(cell, str) else _as_text(cell))
+
+
+def _as_text(cell: Any) -> str:
+    match cell:
+        case bool():
+            return "true" if cell else "false"
+        case float() | Decimal():
+            return plain_text(cell)
+        case datetime() if cell.tzinfo is not None:  # not in the zone of whoever's session read it
+            return cell.astimezone(UTC).isoformat()
+        case date() | time():
+            return cell.isoformat()
+        case int() | UUID():
+            return str(cell)
     raise UnreadableError(f"is a {type(cell).__name__}, which is no text")
 
 
-def plain_text(cell: float | Decimal) -> str:
+def plain_text(cell: float | Decimal | str) -> str:
     """A number without a power of ten, and without a fraction of zeros: 17850.0 is 17850."""
-    value = Decimal(repr(cell)) if isinstance(cell, float) else cell
+    value = cell if isinstance(cell, Decimal) else _decimal(repr(cell) if isinstance(cell, float) else cell)
     if not value.is_finite() or abs(value.adjusted()) > 40:
         raise UnreadableError("is no number that has a short text")
     digits = format(value, "f")
     return digits.rstrip("0").rstrip(".") if "." in digits else digits
+
+
+def _decimal(lexeme: str) -> Decimal:
+    try:
+        return Decimal(lexeme)
+    except ArithmeticError:
+        raise UnreadableError("has an exponent that no number has") from None
 
 
 def structure(cell: Any) -> str:

@@ -1,12 +1,14 @@
 """Where a reading of a table stands: values of its columns as JSON keeps them, and how far below them to look again."""
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from tidemill.config.errors import TerminalError
 
+FURTHEST_AHEAD = timezone(timedelta(hours=14))
 Kept = dict[str, str]
 
 
@@ -20,6 +22,7 @@ def _moment(text: str) -> datetime:
 
 READERS: Mapping[str, Callable[[str], Any]] = {
     "int": int, "float": float, "Decimal": Decimal, "str": str, "datetime": _moment, "date": date.fromisoformat,
+    "UUID": UUID,
 }  # fmt: skip
 
 
@@ -57,20 +60,46 @@ def below(column: str, value: Any, overlap: float) -> Any:
     return value - (Decimal(str(overlap)) if isinstance(value, Decimal) else type(value)(-(-overlap // 1)))
 
 
+def not_beyond(value: Any, now: datetime, zone: tzinfo | None) -> Any:
+    """``value``, or ``now`` in its form where that is earlier: a time to come is no place to go on from.
+
+    What names no offset is local time of ``zone``; without one, of the zone whose clocks are the furthest ahead.
+    """
+    if isinstance(value, str):
+        moment = _time_of(value)
+        bound = None if moment is None else not_beyond(moment, now, zone)
+        return value if bound is None or bound == moment else _written_as(value, bound)
+    if isinstance(value, datetime):
+        if value.tzinfo is not None:
+            return min(value, now.astimezone(value.tzinfo))
+        return min(value, now.astimezone(zone or FURTHEST_AHEAD).replace(tzinfo=None))
+    if isinstance(value, date):
+        return min(value, now.astimezone(zone or FURTHEST_AHEAD).date())
+    return value
+
+
 def _below_text(column: str, text: str, overlap: float) -> str:
-    """SQLite keeps times as texts and compares them so: the new one is written as the old one is."""
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
+    if (moment := _time_of(text)) is None:
         raise MarkError(
             f"column {column!r} has the text {text[:40]!r}, which is no time, so that `table.overlap` has no meaning: "
             "state `overlap: 0`"
-        ) from None
-    earlier = moment - timedelta(seconds=overlap)
+        )
+    return _written_as(text, moment - timedelta(seconds=overlap))
+
+
+def _time_of(text: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def _written_as(text: str, moment: datetime) -> str:
+    """``moment`` as ``text`` has its time: SQLite compares times as texts."""
     separator = text[10] if len(text) > 10 else "T"
     fraction = len(text.partition(".")[2].rstrip("Z").partition("+")[0])
     timespec = "milliseconds" if 0 < fraction <= 3 else "microseconds" if fraction else "seconds"
     if len(text) == 10:
-        return earlier.date().isoformat()
-    written = earlier.isoformat(separator, timespec)
+        return moment.date().isoformat()
+    written = moment.isoformat(separator, timespec)
     return written.replace("+00:00", "Z") if text.endswith("Z") and moment.tzinfo == UTC else written

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
@@ -12,12 +13,12 @@ from ingestion_layer.sources.mapped.chunk import Chunk
 from ingestion_layer.sources.mapped.database import Database, TableReading, shown
 from ingestion_layer.sources.mapped.events import Judge, Judged
 from ingestion_layer.sources.mapped.mapping import MappingError, SourceMapping
-from ingestion_layer.sources.mapped.marks import Kept, below, kept, value_of
+from ingestion_layer.sources.mapped.marks import Kept, below, kept, not_beyond, value_of
 from ingestion_layer.sources.mapped.source import MappedSource
 from ingestion_layer.sources.progress import Progress
 from tidemill.config.settings import Settings
 
-WITHOUT = "without_update_value"
+WITHOUT, BEYOND_NOW = "without_update_value", "beyond_now"
 
 
 class TableSource(MappedSource):
@@ -42,10 +43,12 @@ class TableSource(MappedSource):
         self._columns = list(dict.fromkeys((*mapping.read_columns, *([said.updated] if said.updated else []))))
         self._order = [said.updated] if said.updated else mapping.declared.id
         self._last: list[Kept] | None = None
+        self._began = datetime.now(UTC)
 
     @cached_property
     def identity(self) -> str:
-        return hashlib.sha256(f"{self.shown_url} {self.mapping.digest}".encode()).hexdigest()[:16]
+        of = self._reading.database.url.set(password=None).render_as_string()
+        return hashlib.sha256(f"{of} {self.mapping.digest}".encode()).hexdigest()[:16]
 
     def check(self) -> None:
         """That the table is there, with the columns of the mapping.
@@ -64,14 +67,27 @@ class TableSource(MappedSource):
     def judged(self, progress: Progress) -> Iterator[tuple[Chunk, Judged]]:
         judge, done = self.judge(), progress.position
         self._last = progress.state.get("last")
+        self._began, beyond = datetime.now(UTC), 0
         for rows in self._reading.chunks(self._query(progress.is_finished)):
             cells = dict(zip(self._columns, zip(*rows, strict=True), strict=True))
             first, done = done + 1, done + len(rows)
             chunk = Chunk(done, range(first, done + 1), cells)
             self._last = self._mark(cells) or self._last  # kept only with all of the chunk acknowledged
+            beyond += self._beyond_now(cells)
             yield chunk, judge.judge(chunk)
         if self.said.updated is not None:
             self.counts[WITHOUT] = self._reading.count_without(self.said.updated)
+            self.counts[BEYOND_NOW] = beyond
+
+    def _not_beyond(self, value: Any) -> Any:
+        return not_beyond(value, self._began, self.mapping.declared.zone_info)
+
+    def _beyond_now(self, cells: dict[str, Any]) -> int:
+        """How many rows of a chunk have an update value that is to come."""
+        values = cells[self.said.updated] if self.said.updated is not None else []
+        if not values or self._not_beyond(values[-1]) == values[-1]:  # they ascend
+            return 0
+        return sum(self._not_beyond(value) != value for value in values)
 
     def state(self) -> dict[str, Any]:
         return {**super().state(), "last": self._last}
@@ -86,8 +102,13 @@ class TableSource(MappedSource):
         return self._reading.rows(self._columns, self._order, last, again=True)
 
     def _mark(self, cells: dict[str, Any]) -> list[Kept] | None:
-        """The last row's values in the order of the reading; None where a part of them is null."""
+        """The last row's values in the order of the reading; None where a part of them is null.
+
+        An update value is never later than this run: with one row of the year 2099 nothing would be newer any more.
+        """
         values = [cells[name][-1] for name in self._order]
         if any(value is None for value in values):
             return None
+        if self.said.updated is not None:
+            values = [self._not_beyond(values[0])]
         return [kept(name, value) for name, value in zip(self._order, values, strict=True)]

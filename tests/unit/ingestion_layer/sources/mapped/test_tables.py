@@ -2,12 +2,15 @@
 
 import sqlite3
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import orjson
 import pytest
 
+from ingestion_layer.sources.mapped.chunk import Chunk
 from ingestion_layer.sources.mapped.database import (
     DatabaseError,
     DatabaseUnavailableError,
@@ -15,9 +18,10 @@ from ingestion_layer.sources.mapped.database import (
     readable_url,
 )
 from ingestion_layer.sources.mapped.mapping import MappingError
-from ingestion_layer.sources.mapped.tables import WITHOUT, TableSource
+from ingestion_layer.sources.mapped.marks import kept, value_of
+from ingestion_layer.sources.mapped.tables import BEYOND_NOW, WITHOUT, TableSource
 from ingestion_layer.sources.progress import Progress
-from tests.cases.mappings import mapping
+from tests.cases.mappings import judged, mapping
 from tidemill.config import load_settings
 
 STOCK = """
@@ -205,3 +209,39 @@ def test_a_database_that_is_away_is_told_without_its_password(stock: Stock) -> N
         source.check()
     assert "hidden" not in str(raised.value)
     assert "postgresql+psycopg://me:***@127.0.0.1:1/shop does not answer" in str(raised.value)
+
+
+@pytest.mark.parametrize("form", ["{} 00:00:00", "{}T00:00:00Z", "{} 00:00:00.000", "{}T00:00:00+05:00", "{}"])
+def test_a_row_of_the_future_hides_no_later_one(stock: Stock, form: str) -> None:
+    stock.row("A", 1, form.format("2026-01-01"))
+    stock.row("B", 2, form.format("2999-01-01"))
+    assert told(stock.run()) == [("A", 1), ("B", 2)]
+    assert stock.progress.counts[BEYOND_NOW] == 1
+    tomorrow = (datetime.now(UTC) + timedelta(days=1)).date()  # later than the run, wherever the clock stands
+    stock.row("C", 3, form.format(tomorrow))
+    assert told(stock.run()) == [("B", 2), ("C", 3)]
+    assert stock.progress.counts[BEYOND_NOW] == 2
+
+
+def test_a_key_may_be_a_uuid(tmp_path: Path) -> None:
+    """As PostgreSQL's driver gives them; SQLite has none."""
+    by = Stock(tmp_path, WHOLE).mapping
+    key = UUID("dedc9616-0b5c-4c33-8a8e-0d3a3ae1a6a5")
+    cells = {"sku": [key], "place": ["W1"], "units": [1], "cost": [1], "changed_at": ["2026-01-01 10:00:00"]}
+    (event,), rejects = judged([Chunk(1, [1], cells)], by)
+    assert rejects == []
+    assert event["data"]["product_id"] == "dedc9616-0b5c-4c33-8a8e-0d3a3ae1a6a5"
+    assert value_of(orjson.loads(orjson.dumps(kept("sku", key)))) == key
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "are_one"),
+    [
+        ("postgresql+psycopg://r:p@/shop?host=/run/north", "postgresql+psycopg://r:p@/shop?host=/run/south", False),
+        ("postgresql+psycopg://r:p@h/shop?options=-csearch_path=a", "postgresql+psycopg://r:p@h/shop", False),
+        ("postgresql+psycopg://r:old@h/shop", "postgresql+psycopg://r:new@h/shop", True),
+    ],
+)
+def test_databases_that_options_tell_apart_are_two(stock: Stock, first: str, second: str, are_one: bool) -> None:
+    ids = {TableSource(stock.settings, stock.mapping, readable_url(url)).identity for url in (first, second)}
+    assert len(ids) == (1 if are_one else 2)
