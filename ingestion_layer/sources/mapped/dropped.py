@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import sys
+import traceback
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -27,6 +28,9 @@ DONE, REJECTED = "done", "rejected"
 UNFINISHED = (".part", ".tmp", ".filepart", ".crdownload")
 """How files end that are still being written, as the usual programs call them."""
 SETTLED_S = 1.0
+LONGEST_NAME = 200
+UNFORESEEN = (ValueError, TypeError, ArithmeticError, LookupError, AttributeError, RecursionError)
+"""What reading bytes that nobody foresaw ends in; not what the machine or the broker lacks."""
 
 
 class FolderError(TerminalError):
@@ -67,7 +71,9 @@ class DropFolder:
             FolderInUseError: one does.
         """
         for name in (DONE, REJECTED):
-            (self._path / name).mkdir(exist_ok=True)
+            if (folder := self._path / name).is_symlink():
+                raise FolderError(f"{folder} is a link, and whoever drops files may have made it: make it a folder")
+            folder.mkdir(exist_ok=True)
         with (self._path / ".tidemill.lock").open("a") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -76,12 +82,16 @@ class DropFolder:
             yield
 
     def waiting(self) -> list[Path]:
-        """The files that are whole, the oldest first. One that was written just now may still be written."""
+        """The files that are whole, the oldest first. One that was written just now may still be written.
+
+        Links are left: whoever may drop a file here may not read, by its rejects, what only this process may.
+        """
         now, whole = time(), []
         with os.scandir(self._path) as entries:
             for entry in entries:
-                if entry.is_file() and not entry.name.startswith(".") and not entry.name.endswith(UNFINISHED):
-                    at = entry.stat().st_mtime
+                is_file = entry.is_file(follow_symlinks=False)
+                if is_file and not entry.name.startswith(".") and not entry.name.endswith(UNFINISHED):
+                    at = entry.stat(follow_symlinks=False).st_mtime
                     whole += [(at, entry.name)] if not 0 <= now - at < SETTLED_S else []
         return [self._path / name for _, name in sorted(whole)]
 
@@ -97,6 +107,9 @@ class DropFolder:
             sent = replay(self._settings, source, again=False, on_position=lambda _: None, stop=stop)
         except UnreadableFileError as error:
             return self._rejected(path, told_by_name(error, path), Counter())
+        except UNFORESEEN as error:  # one file may not keep all others waiting for ever
+            traceback.print_exc()
+            return self._rejected(path, f"it cannot be read: {type(error).__name__}: {error}", Counter())
         if stop.is_set() or digest(path) != source.digest:
             return None
         counts = source.counts
@@ -126,11 +139,19 @@ class DropFolder:
 
 def _free(place: Path) -> Path:
     """``place``, or where a file of that name lies, the first free name with a number."""
+    place = place.with_name(_short(place.name))
     number, free = 1, place
     while free.exists():
         number += 1
         free = place.with_name(f"{place.stem}.{number}{place.suffix}")
     return free
+
+
+def _short(name: str) -> str:
+    """A name that leaves room for what is put behind it: file systems take 255 bytes."""
+    if len(os.fsencode(name)) <= LONGEST_NAME:
+        return name
+    return os.fsencode(name)[: LONGEST_NAME - 10].decode(errors="ignore") + Path(name).suffix[:10]
 
 
 def _reasons(counts: Counter[str]) -> dict[str, int]:

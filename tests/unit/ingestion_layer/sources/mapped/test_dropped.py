@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from ingestion_layer.sources.mapped.dropped import DropFolder, FolderError, FolderInUseError, watch
+from ingestion_layer.sources.mapped.files import FileSource
 from ingestion_layer.sources.mapped.mapping import mapping_called
 from tidemill.config import load_settings
 
@@ -84,3 +85,46 @@ def test_one_process_watches_a_folder(folder: DropFolder) -> None:
 def test_a_folder_must_be_there(tmp_path: Path) -> None:
     with pytest.raises(FolderError, match="is no folder"):
         DropFolder(load_settings(), mapping_called("partner_inventory"), tmp_path / "none")
+
+
+def test_links_are_left(folder: DropFolder, inbox: Path, tmp_path: Path) -> None:
+    (secret := tmp_path / "secret.toml").write_text('password = "hunter2"\n', encoding="utf-8")
+    (inbox / "a.jsonl").symlink_to(secret)
+    os.utime(secret, (1, 1))
+    with folder.held():
+        assert list(watch(folder, 0.1, threading.Event(), once=True)) == []
+    assert [list((inbox / name).iterdir()) for name in ("done", "rejected")] == [[], []]
+
+
+@pytest.mark.parametrize("name", ["done", "rejected"])
+def test_a_folder_that_is_a_link_is_refused(folder: DropFolder, inbox: Path, tmp_path: Path, name: str) -> None:
+    (inbox / name).symlink_to(tmp_path)
+    with pytest.raises(FolderError, match="is a link"), folder.held():
+        raise AssertionError("it was taken")
+
+
+def test_a_very_long_name_is_told_in_a_shorter_one(folder: DropFolder, inbox: Path) -> None:
+    name = "ü" * 122 + ".csv"
+    dropped(inbox / name, b"a,b\n")
+    with folder.held():
+        (handled,) = watch(folder, 0.1, threading.Event(), once=True)
+    moved = Path(handled.moved_to)
+    assert (handled.file, moved.read_bytes(), moved.suffix) == (name, b"a,b\n", ".csv")
+    assert json.loads(moved.with_name(f"{moved.name}.reason.json").read_text(encoding="utf-8"))["file"] == name
+
+
+def test_a_file_that_nobody_foresaw_keeps_no_other_waiting(
+    folder: DropFolder, inbox: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def total(source: FileSource) -> int:
+        raise OverflowError(source.path.name)
+
+    monkeypatch.setattr(FileSource, "total", property(total))
+    dropped(inbox / "a.csv", b"a", age_s=100)
+    dropped(inbox / "b.csv", b"b", age_s=50)
+    with folder.held():
+        handled = list(watch(folder, 0.1, threading.Event(), once=True))
+    assert [(of.file, of.outcome, of.reason) for of in handled] == [
+        (name, "rejected", f"it cannot be read: OverflowError: {name}") for name in ("a.csv", "b.csv")
+    ]
+    assert "Traceback" in capsys.readouterr().err
