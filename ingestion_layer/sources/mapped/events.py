@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
 from ingestion_layer.sources.mapped.cells import (
@@ -12,6 +11,7 @@ from ingestion_layer.sources.mapped.cells import (
     UNREADABLE,
     Convert,
     Unfit,
+    UnreadableError,
     converter,
     is_null,
     plain_text,
@@ -142,6 +142,11 @@ def _identifier(mapping: SourceMapping, name: str) -> Convert:
         made = convert(cell)
         if made == NULL:
             return Unfit(MISSING, name, "/id", "has no value, and it names the record")
-        return plain_text(Decimal(made)) if is_number and isinstance(made, str) else made
+        if not is_number or not isinstance(made, str):
+            return made
+        try:
+            return plain_text(made)
+        except UnreadableError as error:
+            return Unfit(UNREADABLE, name, "/id", f"{str(cell)[:MAX_TOLD]!r} {error}")
 
     return identifier

@@ -1,8 +1,9 @@
 """Times as others write them, in their zone, to the moment in UTC."""
 
 import re
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -10,7 +11,19 @@ from zoneinfo import ZoneInfo
 from ingestion_layer.sources.mapped.declared import EPOCHS, ISO
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+BEYOND = "is outside the years 1 to 9999"
+BEYOND_ALL = Decimal("1e30")
 LONG_FRACTION = re.compile(r"(\.[0-9]{6})[0-9]+")
+
+
+@dataclass(frozen=True)
+class BeyondCalendar:
+    """A time before the year 1 or after 9999, by the number that a file has for it."""
+
+    number: str
+
+    def __str__(self) -> str:
+        return self.number
 
 
 def to_moment(cell: Any, form: str, zone: tzinfo | None) -> datetime:
@@ -21,6 +34,8 @@ def to_moment(cell: Any, form: str, zone: tzinfo | None) -> datetime:
     Raises:
         ValueError: no time, one of a zone that nobody stated, or a local time that the zone's clocks left out.
     """
+    if isinstance(cell, BeyondCalendar):
+        raise ValueError(BEYOND)  # noqa: TRY004
     if isinstance(cell, datetime):
         return _in_utc(cell, zone)
     if isinstance(cell, date):
@@ -61,7 +76,7 @@ def _in_utc(moment: datetime, zone: tzinfo | None) -> datetime:
     try:
         return moment.astimezone(UTC)
     except OverflowError:
-        raise ValueError("is outside the years 1 to 9999") from None
+        raise ValueError(BEYOND) from None
 
 
 @lru_cache(maxsize=4096)
@@ -87,6 +102,7 @@ def _check_exists(moment: datetime, zone: tzinfo) -> None:
 def _since_epoch(cell: Any, unit: int) -> datetime:
     try:
         since = Decimal(repr(cell) if isinstance(cell, float) else cell)  # of a text without the blanks around it
-        return EPOCH + timedelta(microseconds=int(since * unit))
-    except (InvalidOperation, TypeError, ValueError, OverflowError):
+        most = min(since, BEYOND_ALL)  # a whole number of very many digits takes Python minutes
+        return EPOCH + timedelta(microseconds=int(most * unit))
+    except (ArithmeticError, TypeError, ValueError):
         raise ValueError("is no time since 1970") from None

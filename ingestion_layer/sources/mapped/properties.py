@@ -11,7 +11,8 @@ from ingestion_layer.sources.mapped.mapping import SourceMapping, column_type
 from tidemill.contracts.registry import Contract
 from tidemill.contracts.serialise import to_json
 
-MAX_REMEMBERED = 50_000
+MAX_REMEMBERED, MAX_TEXT = 50_000, 64
+"""How many texts of a column are remembered, and how long they may be: longer ones seldom come again."""
 
 Member = str | Unfit
 Members = Callable[[Chunk], Iterable[Member]]
@@ -26,6 +27,8 @@ class Remembered(dict[Any, Member]):
         self._convert = convert
 
     def __missing__(self, text: str) -> Member:
+        if len(text) > MAX_TEXT:
+            return self._convert(text)
         if len(self) >= MAX_REMEMBERED:
             self.clear()
         made = self[text] = self._convert(text)

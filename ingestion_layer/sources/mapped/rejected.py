@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -10,6 +11,7 @@ import orjson
 
 from ingestion_layer.sources.mapped.chunk import Reject
 from tidemill.config.files import cut_back
+from tidemill.contracts.serialise import NoJsonError, to_json
 
 
 class RejectedLines:
@@ -28,9 +30,8 @@ class RejectedLines:
 
     def add(self, rejects: Iterable[Reject]) -> None:
         """Append them."""
-        self._file.writelines(
-            orjson.dumps(reject, default=_shown, option=orjson.OPT_APPEND_NEWLINE) for reject in rejects
-        )
+        shown = (replace(reject, row=_shown(reject.row)) for reject in rejects)
+        self._file.writelines(orjson.dumps(reject, option=orjson.OPT_APPEND_NEWLINE) for reject in shown)
 
     def size(self) -> int:
         """The bytes written so far; they are on disk."""
@@ -40,6 +41,18 @@ class RejectedLines:
         return self._path.stat().st_size
 
 
-def _shown(cell: Any) -> str:
-    """A decimal, or whatever else a typed file holds, as text."""
-    return str(cell)
+def _shown(row: Any) -> orjson.Fragment:
+    """As JSON; a cell that has no form there, as a time or half a character, is shown as text."""
+    try:
+        return orjson.Fragment(to_json(row))
+    except NoJsonError:
+        cells = {name: _as_text(cell) for name, cell in row.items()} if isinstance(row, dict) else _as_text(row)
+        return orjson.Fragment(to_json(cells))
+
+
+def _as_text(cell: Any) -> Any:
+    try:
+        to_json(cell)
+    except NoJsonError:
+        return str(cell).encode(errors="replace").decode()
+    return cell

@@ -111,7 +111,8 @@ def _workbook_rows(path: Path) -> Iterator[Sequence[str | None]]:
     except (BadZipFile, InvalidFileException, KeyError) as error:
         raise UnreadableFileError(f"{path}: not a readable workbook: {error}") from error
     try:
-        for row in workbook.worksheets[0].iter_rows(values_only=True):
+        (sheet := workbook.worksheets[0]).reset_dimensions()  # what it says of its size is a hint: all rows are read
+        for row in sheet.iter_rows(values_only=True):
             yield [_cell(value) for value in row]
     finally:
         workbook.close()

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from ingestion_layer.sources.mapped.chunk import Chunk, Reject
-from ingestion_layer.sources.mapped.formats.lines import check_text, open_bytes
-from ingestion_layer.sources.mapped.formats.reading import ROWS_AT_ONCE, UnreadableFileError, places
+from ingestion_layer.sources.mapped.formats.lines import check_text, lines_of, open_bytes
+from ingestion_layer.sources.mapped.formats.reading import BYTES_AT_ONCE, ROWS_AT_ONCE, UnreadableFileError, places
 from ingestion_layer.sources.mapped.mapping import SourceMapping
 
 COLUMN_COUNT, UNREADABLE_ROW = "column_count", "unreadable_row"
 BREAK = re.compile(r"\r\n|\r|\n")
+ROWS_A_TIME = 100
 AT_END = "unexpected end of data"
 
 
@@ -46,7 +47,7 @@ class Delimited:
             reader = self._reader(file)
             header = self._header(reader)
             wanted = places(self._path, self._mapping, header)
-            for read, read_lines, rejects in self._rows(reader, after):
+            for read, read_lines, rejects in self._rows(reader, file.buffer, after):
                 rows, lines = _of_width(header, read, read_lines, rejects)
                 columns = list(zip(*rows, strict=True)) or [()] * len(header)
                 cells = {name: columns[place] for name, place in wanted.items()}
@@ -56,7 +57,8 @@ class Delimited:
         return io.TextIOWrapper(open_bytes(self._path), encoding=self._said.encoding, newline="")
 
     def _reader(self, file: io.TextIOWrapper) -> Any:
-        return csv.reader(file, delimiter=self._said.delimiter, quotechar=self._said.quote, strict=True)
+        lines = lines_of(self._path, file)
+        return csv.reader(lines, delimiter=self._said.delimiter, quotechar=self._said.quote, strict=True)
 
     def _header(self, reader: Any) -> list[str]:
         if self._said.header is not None:
@@ -66,7 +68,7 @@ class Delimited:
         except csv.Error as error:
             raise UnreadableFileError(f"{self._path}: line 1 is no header: {error}") from error
 
-    def _rows(self, reader: Any, after: int) -> Iterator[tuple[list[list[str]], list[int], list[Reject]]]:
+    def _rows(self, reader: Any, content: Any, after: int) -> Iterator[tuple[list[list[str]], list[int], list[Reject]]]:
         """Rows, their lines, and what is none; a row that is broken ends where its line does."""
         is_there = True
         while is_there:
@@ -74,8 +76,7 @@ class Delimited:
             rejects: list[Reject] = []
             before = reader.line_num
             try:
-                rows.extend(islice(reader, ROWS_AT_ONCE))
-                is_there = len(rows) == ROWS_AT_ONCE
+                is_there = _fill(rows, reader, content)
                 lines = _lines(rows, before, reader.line_num)
             except csv.Error as error:  # the rows before it are there
                 lines = _lines(rows, before, None)
@@ -97,6 +98,17 @@ class Delimited:
             ) from error
         lines = f"line {began}" if began == ended else f"lines {began} to {ended}"
         return Reject(began, UNREADABLE_ROW, f"{lines}: {error}")
+
+
+def _fill(rows: list[list[str]], reader: Any, content: Any) -> bool:
+    """Add the rows of a chunk, fewer where they are long; False at the end of the file."""
+    before = content.tell()
+    while len(rows) < ROWS_AT_ONCE and content.tell() - before < BYTES_AT_ONCE:
+        wanted = len(rows) + ROWS_A_TIME
+        rows.extend(islice(reader, ROWS_A_TIME))
+        if len(rows) < wanted:
+            return False
+    return True
 
 
 def _lines(rows: list[list[str]], before: int, last: int | None) -> list[int]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from ingestion_layer.sources.mapped.chunk import Chunk, Reject
 from ingestion_layer.sources.mapped.formats.lines import check_text, open_bytes
-from ingestion_layer.sources.mapped.formats.reading import ROWS_AT_ONCE
+from ingestion_layer.sources.mapped.formats.reading import BYTES_AT_ONCE, ROWS_AT_ONCE
 from ingestion_layer.sources.mapped.mapping import SourceMapping
 from tidemill.contracts.json_text import BeyondLimitsError, NotJsonError, parse
 
@@ -35,10 +35,10 @@ class JsonLines:
         documents: list[dict[str, Any]] = []
         lines: list[int] = []
         rejects: list[Reject] = []
-        line = 0
+        line = size = 0
         with closing(open_bytes(self._path)) as file:
             while text := file.readline(MAX_LINE):
-                line += 1
+                line, size = line + 1, size + len(text)
                 if line <= after or not text.strip():
                     continue
                 document = _document(line, text)
@@ -47,9 +47,9 @@ class JsonLines:
                 else:
                     documents.append(document)
                     lines.append(line)
-                if len(documents) + len(rejects) >= ROWS_AT_ONCE:
+                if len(documents) + len(rejects) >= ROWS_AT_ONCE or size >= BYTES_AT_ONCE:
                     yield self._chunk(line, lines, documents, rejects)
-                    documents, lines, rejects = [], [], []
+                    documents, lines, rejects, size = [], [], [], 0
         yield self._chunk(line, lines, documents, rejects)
 
     def _chunk(self, last: int, lines: list[int], documents: list[dict[str, Any]], rejects: list[Reject]) -> Chunk:

@@ -4,17 +4,39 @@ import codecs
 import gzip
 import hashlib
 import zlib
+from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, TextIO, cast
 
 from ingestion_layer.sources.mapped.formats.reading import UnreadableFileError
 
 BLOCK = 1 << 20
+MAX_LINE = 2**20
+"""Of csv, in characters. A cell has at most an eighth of that: Python's ``csv`` takes no larger ones."""
 
 
 def open_bytes(path: Path) -> BinaryIO:
     """The content, uncompressed."""
     return cast(BinaryIO, gzip.open(path, "rb")) if path.suffix.lower() == ".gz" else path.open("rb")
+
+
+def lines_of(path: Path, file: TextIO) -> Iterator[str]:
+    """The lines of ``file``, none of which is longer than memory has room for.
+
+    Raises:
+        UnreadableFileError: one is.
+    """
+    for number in count(1):
+        line = file.readline(MAX_LINE)
+        if not line:
+            return
+        if len(line) == MAX_LINE and not line.endswith(("\n", "\r")):
+            raise UnreadableFileError(
+                f"{path}: line {number:,} is longer than {MAX_LINE:,} characters: is it a file of lines? What stands "
+                "before it was sent"
+            )
+        yield line
 
 
 def check_text(path: Path, encoding: str, advice: str) -> int:

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 from ingestion_layer.sources.mapped.chunk import Chunk
 from ingestion_layer.sources.mapped.formats.reading import ROWS_AT_ONCE, UnreadableFileError, check_columns
 from ingestion_layer.sources.mapped.mapping import STRING, TIMESTAMP, SourceMapping, column_type
+from ingestion_layer.sources.mapped.moments import BeyondCalendar
 from tidemill.contracts.columns import ArrayType, ColumnType, MapType
 from tidemill.contracts.registry import contract
 
@@ -104,5 +105,16 @@ def _cells(column: Any) -> Sequence[Any]:
         column = column.cast(pa.timestamp("us", column.type.tz), safe=False)
     if pa.types.is_map(column.type):
         return [None if cell is None else dict(cell) for cell in column.to_pylist()]
-    cells: list[Any] = column.to_pylist()
+    try:
+        cells: list[Any] = column.to_pylist()
+    except (OverflowError, ValueError):
+        return [_cell(value) for value in column]
     return cells
+
+
+def _cell(value: Any) -> Any:
+    """Python's value; of a time that Python does not know, its number."""
+    try:
+        return value.as_py()
+    except (OverflowError, ValueError):
+        return BeyondCalendar(str(value.value))

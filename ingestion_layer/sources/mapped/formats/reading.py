@@ -6,7 +6,8 @@ from pathlib import Path
 from ingestion_layer.sources.mapped.mapping import SourceMapping
 from tidemill.config.errors import TerminalError, nearest
 
-ROWS_AT_ONCE = 10_000
+ROWS_AT_ONCE, BYTES_AT_ONCE = 10_000, 64 * 2**20
+"""How much of a file is in memory: rows, and of long ones fewer."""
 
 
 class UnreadableFileError(TerminalError):

@@ -1,5 +1,6 @@
 """xlsx: one sheet, read row by row. A row's line is its number in the sheet."""
 
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,12 @@ from ingestion_layer.sources.mapped.formats.reading import ROWS_AT_ONCE, Unreada
 from ingestion_layer.sources.mapped.mapping import SourceMapping
 from tidemill.config.errors import nearest
 
+# What zipfile, zlib and openpyxl raise at bytes that are damaged.
+UNREADABLE = (
+    BadZipFile, InvalidFileException, ParseError, zlib.error, EOFError, LookupError, ValueError, TypeError,
+    NotImplementedError, RuntimeError,
+)  # fmt: skip
+
 
 class Workbook:
     """The sheet that the mapping names, else the first; of a formula the value that was last computed."""
@@ -29,8 +36,10 @@ class Workbook:
             UnreadableFileError: it cannot, or has not.
         """
         with self._sheet() as sheet:
+            said = int(sheet.max_row or 0)
+            sheet.reset_dimensions()
             places(self._path, self._mapping, self._header(sheet))
-            return int(sheet.max_row or 0)
+            return said
 
     def chunks(self, after: int) -> Iterator[Chunk]:
         """The rows beyond the row ``after``; empty ones are none.
@@ -39,6 +48,7 @@ class Workbook:
             UnreadableFileError: the sheet ends in its middle.
         """
         with self._sheet() as sheet:
+            sheet.reset_dimensions()  # what a sheet says of its size is a hint (ECMA-376, 18.3.1.35): all rows are read
             wanted = places(self._path, self._mapping, self._header(sheet))
             first = max(after, self._said.header_row) + 1
             rows: list[Sequence[Any]] = []
@@ -67,7 +77,7 @@ class Workbook:
                 yield self._named(workbook)
             finally:
                 workbook.close()
-        except (BadZipFile, InvalidFileException, KeyError, EOFError, ParseError) as error:
+        except UNREADABLE as error:
             raise UnreadableFileError(f"{self._path}: not a whole workbook ({error}): fetch it again") from error
 
     def _named(self, workbook: Any) -> Any:

@@ -19,6 +19,7 @@ from ingestion_layer.sources.online_retail.source import TOPIC, OnlineRetailSour
 from ingestion_layer.sources.online_retail.staging import GoodRow, staged
 from ingestion_layer.sources.progress import Progress
 from tests.cases.online_retail import GOOD, HEADER, row, write_csv
+from tests.cases.workbooks import resized
 from tidemill.config import load_settings
 from tidemill.contracts import Rejection, checker
 
@@ -172,6 +173,7 @@ def test_the_same_rows_in_any_format_are_the_same_events(tmp_path: Path) -> None
     book.save(tmp_path / "retail.xlsx")
     assert replayed(gzipped, tmp_path / "a")[0] == expected
     assert replayed(tmp_path / "retail.xlsx", tmp_path / "b")[0] == expected
+    assert replayed(resized(tmp_path / "retail.xlsx", "A1:H2"), tmp_path / "c")[0] == expected
 
 
 def test_a_windows_copy_is_read(tmp_path: Path) -> None:

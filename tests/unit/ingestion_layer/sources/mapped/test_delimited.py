@@ -3,6 +3,7 @@
 import csv
 import gzip
 import json
+import tracemalloc
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ingestion_layer.sources.mapped.events import Judge
+from ingestion_layer.sources.mapped.formats import delimited
 from ingestion_layer.sources.mapped.formats.choice import reader
 from ingestion_layer.sources.mapped.formats.reading import UnreadableFileError
 from ingestion_layer.sources.mapped.mapping import SourceMapping
+from ingestion_layer.sources.mapped.properties import Remembered
 from tests.cases.mappings import HEADER, ORDERS, ROW, judged, mapping, order, read
 from tidemill.contracts import event_id
 from tidemill.contracts.checker import checker
@@ -245,3 +248,57 @@ def test_what_was_written_is_what_is_sent(
         ("" if not text.strip() else text, price, quantity) for text, price, quantity in lines
     ]
     assert [event["order_id"] for event in told] == [f"A{number}" for number in range(len(lines))]
+
+
+@pytest.mark.parametrize("cell", ["1e50", "1e99999999999999999999", "9e999999", "-1e400"])
+@pytest.mark.parametrize("column", ["price", "line", "quantity"])
+def test_a_number_beyond_all_numbers_is_a_reject(tmp_path: Path, column: str, cell: str) -> None:
+    by = mapping(tmp_path, ORDERS.replace("id: [order, line]", "id: [order, line, price]"))
+    (event,), (reject,) = read(written(tmp_path / "a.csv", order(**{column: cell}), list(ROW)), by)
+    assert event["data"]["order_id"] == "A1"
+    assert reject.line == 2
+
+
+@pytest.mark.parametrize("cell", ["9e999999", "1e99999999999999999999", "nan", "-inf", "99999999999999999999"])
+def test_an_epoch_beyond_all_times_is_a_reject(tmp_path: Path, cell: str) -> None:
+    by = mapping(tmp_path, ORDERS.replace("{column: at}", "{column: at, format: epoch_us}"))
+    events, (reject,) = read(written(tmp_path / "a.csv", order(at=cell)), by)
+    assert events == []
+    assert (reject.reason, reject.pointer) == ("unreadable", "/time")
+
+
+def test_a_line_without_an_end_is_refused_before_memory_is_full(tmp_path: Path, orders: SourceMapping) -> None:
+    path = tmp_path / "a.csv.gz"
+    with gzip.open(path, "wt", encoding="utf-8", compresslevel=1) as file:
+        file.write(",".join(HEADER) + "\n")
+        for _ in range(50):
+            file.write("," * 2**20)
+    tracemalloc.start()
+    with pytest.raises(UnreadableFileError, match="line 2 is longer than 1,048,576 characters"):
+        list(reader(path, orders).chunks(0))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 32 * 2**20
+
+
+def test_long_rows_are_read_fewer_at_once(
+    tmp_path: Path, orders: SourceMapping, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [order(line=str(number), text="x" * 1000) for number in range(1000)]
+    file = written(tmp_path / "a.csv", *rows)
+    whole = judged(reader(file, orders).chunks(0), orders)
+    monkeypatch.setattr(delimited, "BYTES_AT_ONCE", 200_000)
+    chunks = list(reader(file, orders).chunks(0))
+    assert max(map(len, chunks)) == 200
+    assert [line for chunk in chunks for line in chunk.lines] == list(range(2, 1002))
+    assert judged(chunks, orders) == whole
+
+
+def test_long_texts_are_not_remembered(tmp_path: Path, orders: SourceMapping) -> None:
+    made: list[str] = []
+    remembered = Remembered(lambda cell: made.append(cell) or cell)
+    for _ in range(2):
+        for text in ("short", "long" * 100):
+            assert remembered[text] == text
+    assert list(remembered) == ["short"]
+    assert made == ["short", "long" * 100, "long" * 100]

@@ -13,11 +13,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from ingestion_layer.sources.mapped.chunk import Chunk
 from ingestion_layer.sources.mapped.events import Judge
 from ingestion_layer.sources.mapped.formats.choice import reader
 from ingestion_layer.sources.mapped.formats.reading import UnreadableFileError
 from ingestion_layer.sources.mapped.mapping import SourceMapping
-from tests.cases.mappings import HEADER, ORDERS, judged, mapping
+from ingestion_layer.sources.mapped.rejected import RejectedLines
+from tests.cases.mappings import HEADER, ORDERS, judged, mapping, read
+from tests.cases.workbooks import resized
 
 PRICES = [Decimal("2.55"), Decimal("0.1"), Decimal("1234567.8901"), Decimal("3")]
 ROWS: list[dict[str, Any]] = [
@@ -196,3 +199,51 @@ def test_moments_of_parquet_are_moments(tmp_path: Path, orders: SourceMapping) -
     pq.write_table(table.set_column(table.column_names.index("at"), "at", at), tmp_path / "a.parquet")
     events, _ = judged(reader(tmp_path / "a.parquet", orders).chunks(0), orders)
     assert {event["time"] for event in events} == {"2026-01-01T12:00:00.123456Z"}
+
+
+@pytest.mark.parametrize("said", ["A1:I2", "A1", "A1:B3"])
+def test_what_a_sheet_says_of_its_size_cuts_off_no_row(tmp_path: Path, orders: SourceMapping, said: str) -> None:
+    write_xlsx(whole := tmp_path / "whole.xlsx", ROWS)
+    assert messages(resized(whole, said), orders) == messages(whole, orders)
+
+
+def test_a_workbook_with_damaged_bytes_is_one_sentence(tmp_path: Path, orders: SourceMapping) -> None:
+    """Wherever a byte is another one, the file is read or refused, and nothing else."""
+    write_xlsx(path := tmp_path / "rows.xlsx", ROWS)
+    whole, refused = path.read_bytes(), 0
+    for place in range(30, len(whole), len(whole) // 60):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0x55]) + whole[place + 1 :])
+        try:
+            read(path, orders)
+        except UnreadableFileError:
+            refused += 1
+    assert refused > 10
+
+
+def test_times_of_parquet_beyond_the_calendar_are_rejects(tmp_path: Path, orders: SourceMapping) -> None:
+    table = pa.Table.from_pylist(ROWS)
+    at = pa.array([2**62, 1_291_191_960_000_000, -(2**62), None], pa.timestamp("us"))
+    pq.write_table(table.set_column(table.column_names.index("at"), "at", at), tmp_path / "a.parquet")
+    (event,), rejects = read(tmp_path / "a.parquet", orders)
+    assert event["time"] == "2010-12-01T08:26:00.000000Z"
+    assert [(reject.line, reject.reason, reject.pointer) for reject in rejects] == [
+        (1, "unreadable", "/time"),
+        (3, "unreadable", "/time"),
+        (4, "missing", "/time"),
+    ]
+    assert "outside the years 1 to 9999" in rejects[0].detail
+
+
+def test_every_reject_can_be_written(tmp_path: Path, orders: SourceMapping) -> None:
+    beyond, line = 10**30, {**ROWS[0], "price": 1, "at": "2010-12-01T08:26:00"}
+    path = tmp_path / "a.jsonl"
+    lines = [line | {"quantity": beyond}, line | {"line": None, "text": "\ud83d"}]
+    path.write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
+    times = Chunk(1, [1], {name: [datetime(2010, 12, 1) if name == "at" else None] for name in HEADER})
+    _, rejects = judged([*reader(path, orders).chunks(0), times], orders)
+    with RejectedLines(tmp_path / "rejects.jsonl", 0) as file:
+        file.add(rejects)
+    written = [json.loads(text) for text in (tmp_path / "rejects.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert len(written) == 3
+    assert written[0]["row"]["quantity"] == beyond
+    assert written[2]["row"]["at"].startswith("2010-12-01")
