@@ -109,7 +109,8 @@ def watch(mapping: str, folder: Path, every: float, once: bool, as_json: bool) -
 
     A file whose rows were sent is moved to FOLDER/done, with the rows that did not fit in <file>.rejected.jsonl beside
     it. One that cannot be read, or of which no row fits, is moved to FOLDER/rejected, with <file>.reason.json. Files
-    that begin with a point or end with .part or .tmp are left. A run that was killed goes on in the middle of its file.
+    that begin with a point or end with .part, .tmp, .filepart or .crdownload are left. A run that was killed goes on in
+    the middle of its file.
     """
     from ingestion_layer.kafka.topics import ensure_topics
     from ingestion_layer.sources.mapped.dropped import DropFolder, document
