@@ -1,5 +1,6 @@
 """Flink's own configuration, made from the settings: of the managers, and of who submits a job to them."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -53,8 +54,8 @@ def file_uri(path: Path) -> str:
 
 
 def path_of(uri: str) -> Path:
-    """The path of a :func:`file_uri`."""
-    return Path(uri.removeprefix("file://"))
+    """The path of a :func:`file_uri`, also of one without the empty host, as Flink writes it."""
+    return Path(re.sub("^file:(//)?", "", uri))
 
 
 def checkpoints(settings: Settings, job: str) -> str:
@@ -65,6 +66,11 @@ def checkpoints(settings: Settings, job: str) -> str:
 def savepoints(settings: Settings, job: str) -> str:
     """The URI below which the savepoints of ``job`` lie."""
     return f"{_state(settings)}/savepoints/{job}"
+
+
+def attempt_savepoints(settings: Settings, job: str, job_id: str) -> str:
+    """The URI below which those savepoints of ``job`` lie that it made under ``job_id``."""
+    return f"{savepoints(settings, job)}/{job_id}"
 
 
 def _state(settings: Settings) -> str:
@@ -137,7 +143,7 @@ def job_configuration(
         "execution.checkpointing.mode": "EXACTLY_ONCE",
         "execution.checkpointing.incremental": "true",
         "execution.checkpointing.dir": checkpoints(settings, job),
-        "execution.checkpointing.savepoint-dir": savepoints(settings, job),
+        "execution.checkpointing.savepoint-dir": attempt_savepoints(settings, job, job_id),
         # Kept when the job ends or its manager dies: it is what the next attempt goes on from.
         "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",
         "execution.checkpointing.num-retained": "2",

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from stream_processing.flink.cluster import ENDED, POLL_S, Cluster, ClusterAwayError, SavepointError
-from stream_processing.flink.configuration import savepoints
+from stream_processing.flink.configuration import attempt_savepoints
 from stream_processing.flink.deployments import ATTEMPTS, Deployment, alone_with, deployment, record
 from stream_processing.flink.job import Job
 from stream_processing.flink.restoring import forget_older, newest_state
@@ -98,8 +98,8 @@ def savepoint(settings: Settings, job: str) -> str:
         NotDeployedError: it is not to run.
         ClusterAwayError, SavepointError
     """
-    current = wanted(settings, job)
-    return Cluster(settings).savepoint(str(current.job_id), savepoints(settings, job), SAVEPOINT_S)
+    job_id = str(wanted(settings, job).job_id)
+    return Cluster(settings).savepoint(job_id, attempt_savepoints(settings, job, job_id), SAVEPOINT_S)
 
 
 def wanted(settings: Settings, job: str) -> Deployment:
@@ -124,7 +124,8 @@ def _stopped(settings: Settings, cluster: Cluster, current: Deployment) -> Deplo
     """The record of the stopped job; one that does not run is stopped where its newest checkpoint is."""
     state = newest_state(settings, current)
     if cluster.state(str(current.job_id)) == "RUNNING":
-        state = cluster.savepoint(str(current.job_id), savepoints(settings, current.job), SAVEPOINT_S, stop=True)
+        target = attempt_savepoints(settings, current.job, str(current.job_id))
+        state = cluster.savepoint(str(current.job_id), target, SAVEPOINT_S, stop=True)
         _wait_ended(cluster, str(current.job_id))
     elif _is_alive(cluster, current):
         cluster.cancel(str(current.job_id))

@@ -1,21 +1,27 @@
-"""Where a job goes on from after its manager died: its newest whole checkpoint."""
+"""Where a job goes on from: the newest whole checkpoint or savepoint of its attempts."""
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
-from stream_processing.flink.configuration import checkpoints, file_uri, path_of
+from stream_processing.flink.configuration import attempt_savepoints, checkpoints, file_uri, path_of
 from stream_processing.flink.deployments import Deployment
 from tidemill.config.settings import Settings
 
 METADATA = "_metadata"
 """The file that Flink writes last, under this name only when it is whole."""
+MAGIC = bytes.fromhex("4960672d")
+"""What that file begins with; four bytes of its version follow, and in eight the number of the checkpoint or savepoint
+(Flink's ``MetadataSerializer``, versions 2 to 6)."""
 
 
 def newest_state(settings: Settings, deployment: Deployment) -> str | None:
-    """The URI of the newest checkpoint of any attempt, else what the deployment began with."""
-    root = path_of(checkpoints(settings, deployment.job))
+    """The URI of the newest checkpoint or savepoint of the newest attempt that has one, else what the job began with.
+
+    A job numbers both from one counter, in the order in which it began them.
+    """
     for attempt in reversed(deployment.attempts):
-        numbered = {_number(file.parent): file.parent for file in (root / attempt).glob(f"chk-*/{METADATA}")}
+        numbered = dict(_numbered(settings, deployment.job, attempt))
         if numbered:
             return file_uri(numbered[max(numbered)])
     return deployment.restore
@@ -31,5 +37,22 @@ def forget_older(settings: Settings, deployment: Deployment) -> None:
             shutil.rmtree(folder)
 
 
-def _number(checkpoint: Path) -> int:
-    return int(checkpoint.name.removeprefix("chk-"))
+def _numbered(settings: Settings, job: str, attempt: str) -> Iterator[tuple[int, Path]]:
+    """Each whole checkpoint and savepoint of one attempt, by its number."""
+    for file in (
+        *path_of(checkpoints(settings, job)).glob(f"{attempt}/chk-*/{METADATA}"),
+        *path_of(attempt_savepoints(settings, job, attempt)).glob(f"savepoint-*/{METADATA}"),
+    ):
+        number = _number(file)
+        if number is not None:
+            yield number, file.parent
+
+
+def _number(file: Path) -> int | None:
+    """None of a file that a power failure left without its content, or that Flink has removed since it was listed."""
+    try:
+        with file.open("rb") as metadata:
+            header = metadata.read(16)
+    except FileNotFoundError:
+        return None
+    return int.from_bytes(header[8:]) if len(header) == 16 and header.startswith(MAGIC) else None

@@ -1,4 +1,4 @@
-"""A job manager: a server that gives the answers that it is told."""
+"""Job managers: a server that gives the answers that it is told, and one in memory."""
 
 import json
 from collections.abc import Iterator
@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from stream_processing.flink import deploying
+from tests.unit.stream_processing.flink.fake_cluster import FakeCluster
 from tidemill.config import Settings, load_settings
 
 Answers = list[tuple[int, dict[str, Any]]]
@@ -44,3 +46,12 @@ def manager(answers: Answers, tmp_path: Path) -> Iterator[Settings]:
     server.shutdown()
     server.server_close()
     thread.join()
+
+
+@pytest.fixture
+def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeCluster:
+    """The cluster that jobs are deployed to, stopped on and submitted to."""
+    fake = FakeCluster(load_settings({"TIDEMILL_HOME": str(tmp_path / "a home")}))
+    monkeypatch.setattr(deploying, "Cluster", lambda _settings: fake)
+    monkeypatch.setattr(deploying, "submit", fake.submit)
+    return fake

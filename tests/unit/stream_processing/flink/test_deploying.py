@@ -1,0 +1,52 @@
+"""What is on record, and what runs, after a deploy, a stop or a new submission, also one that was killed in between."""
+
+import pytest
+
+from stream_processing.flink.deploying import deploy, resubmit
+from stream_processing.flink.deployments import Deployment, deployment, record
+from stream_processing.flink.job import job
+from stream_processing.flink.restoring import newest_state
+from tests.unit.stream_processing.flink.fake_cluster import FakeCluster
+from tests.unit.stream_processing.flink.states import JOB, checkpoint
+
+SESSIONS = Deployment(JOB, True, {"old": 1}, None, ("x",), "2026-03-02T00:00:00+00:00")
+
+
+def recorded(cluster: FakeCluster) -> Deployment:
+    found = deployment(cluster.settings, JOB)
+    assert found is not None
+    return found
+
+
+def running(cluster: FakeCluster) -> list[str]:
+    return [job_id for job_id, state in cluster.states.items() if state == "RUNNING"]
+
+
+@pytest.fixture
+def running_job(cluster: FakeCluster) -> FakeCluster:
+    """A cluster that runs the attempt ``x``, which has a checkpoint."""
+    record(cluster.settings, SESSIONS)
+    checkpoint(cluster.settings, "x", 41)
+    cluster.states["x"] = "RUNNING"
+    return cluster
+
+
+def test_a_changed_job_goes_on_from_the_savepoint_it_was_stopped_with(running_job: FakeCluster) -> None:
+    deployed = deploy(running_job.settings, job(JOB))
+    assert (deployed.was, running(running_job)) == ("changed", [deployed.job_id])
+    assert str(deployed.restored).startswith(f"file://{running_job.settings.home}/flink/savepoints/{JOB}/x/savepoint-")
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_deploy_that_is_killed_at_the_savepoint_loses_no_state(running_job: FakeCluster, moment: str) -> None:
+    before = newest_state(running_job.settings, SESSIONS)
+    running_job.dies = moment
+    with pytest.raises(KeyboardInterrupt):
+        deploy(running_job.settings, job(JOB))
+    again = resubmit(running_job.settings, JOB)
+    if moment == "before":
+        assert (again, running(running_job), newest_state(running_job.settings, SESSIONS)) == (None, ["x"], before)
+    else:
+        assert again is not None
+        assert "/savepoints/sessions/x/savepoint-" in str(again.restored)
+        assert running(running_job) == [again.job_id]
