@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Literal
+from uuid import UUID
 
 from sqlalchemy import ColumnElement, Connection, func, insert, select, update
 
@@ -11,7 +12,7 @@ from monitoring.control import schema
 from monitoring.control.records import Ask, Limits, RetrainRequest, Suppressed
 from monitoring.control.resting import ROW, rest_after
 from monitoring.control.rows import NO_LEASE, add, move, request_of
-from monitoring.control.states import OPEN, WORKED, State
+from monitoring.control.states import OPEN, WORKED, Source, State
 from monitoring.control.values import checked_json, checked_name, checked_reason
 
 requests = schema.requests
@@ -80,12 +81,14 @@ def _asked_again(connection: Connection, request: RetrainRequest, ask: Ask, now:
     return request_of(row)
 
 
-Why = Literal["cool_down", "budget"]
+Why = Literal["open", "cool_down", "budget"]
 
 
 def _refusal(connection: Connection, ask: Ask, limits: Limits, now: datetime) -> tuple[Why, str] | None:
     """Times within reach of now on either side count: a clock that went back makes no limit last for ever."""
     of_it = requests.c.use_case == ask.use_case
+    if (waits_for := _in_the_way(connection, of_it, limits.at_once)) is not None:
+        return "open", f"request {waits_for} of {ask.use_case} is open: its model is judged first"
     worked = of_it & requests.c.state.in_(WORKED)
     rests = [(_newest(connection, worked, limits.cool_down, now), limits.cool_down, "a request")]
     if ask.source.is_monitor and (own := _row(connection, worked & (requests.c.source == ask.source))):
@@ -99,6 +102,14 @@ def _refusal(connection: Connection, ask: Ask, limits: Limits, now: datetime) ->
     if count >= limits.per_day:
         return "budget", f"{ask.use_case} had {count} requests within 24 hours, {limits.per_day} are allowed"
     return None
+
+
+def _in_the_way(connection: Connection, of_it: ColumnElement[bool], at_once: int) -> UUID | None:
+    """The oldest open request of an automatic source, when there are ``at_once`` of them; a person's is in no way."""
+    automatic = requests.c.source.in_([source for source in Source if source.is_automatic])
+    open_ones = select(requests.c.id).where(of_it & automatic & requests.c.state.in_(OPEN))
+    ids = connection.execute(open_ones.order_by(requests.c.number).limit(at_once)).scalars().all()
+    return ids[0] if len(ids) == at_once else None
 
 
 def _newest(

@@ -29,11 +29,13 @@ class Ask:
 class Limits:
     """On what automatic sources may ask of a use case; a person's request passes, and counts towards ``per_day``.
 
-    ``cool_down`` is the shortest rest: see :mod:`monitoring.control.resting`.
+    ``cool_down`` is the shortest rest: see :mod:`monitoring.control.resting`. ``at_once`` requests of automatic sources
+    may be open: what else they see is of the champion that such a request may be about to replace.
     """
 
     cool_down: timedelta = timedelta(hours=24)
     per_day: int = 3
+    at_once: int = 1
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,7 @@ class Suppressed:
     reason: str
     actor: str
     evidence: Json
-    why: Literal["cool_down", "budget"]
+    why: Literal["open", "cool_down", "budget"]
     detail: str
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from monitoring.control import Ask, Limits, ModelRef, RetrainRequest, Source, Suppressed
 
 HOUR = timedelta(hours=1)
-NO_LIMITS = Limits(cool_down=timedelta(), per_day=1_000_000)
+NO_LIMITS = Limits(cool_down=timedelta(), per_day=1_000_000, at_once=1_000_000)
 
 
 class SetClock:

@@ -77,6 +77,8 @@ class NaiveRequests:
 
     def _refusal(self, use_case: str, now: datetime) -> str | None:
         of_it = [request for request in self.requests if request.use_case == use_case]
+        if any(made.is_open and not made.is_person for made in of_it):
+            return "open"
         worked = [made for made in of_it if made.state in WORKED]
         own = [(made.requested_at, made.finished_at) for made in worked if made.finished_at and not made.is_person]
         ends = [(made.finished_at, self.cool_down) for made in worked if made.finished_at]

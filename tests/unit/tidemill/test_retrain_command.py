@@ -116,14 +116,14 @@ def test_an_unknown_request_is_named(store: ControlStore) -> None:
 
 def test_what_was_refused_is_listed_with_the_reason(store: ControlStore) -> None:
     for key in ("1", "2"):
-        store.requests.ask(ask(key=key), Limits(per_day=1))
+        store.requests.ask(ask(key=key))
     store.requests.ask(Ask("fraud", Source.DRIFT, "1", "psi", "monitor_fraud"), Limits(per_day=0))
     assert [(refused["use_case"], refused["key"], refused["why"]) for refused in told("suppressed")] == [
         ("fraud", "1", "budget"),
-        ("churn", "2", "budget"),
+        ("churn", "2", "open"),
     ]
     assert [refused["use_case"] for refused in told("suppressed", "churn")] == ["churn"]
-    assert "churn had 1 requests within 24 hours, 1 are allowed" in retrain("suppressed", "churn").stdout
+    assert "is open: its model is judged first" in retrain("suppressed", "churn").stdout
 
 
 def test_what_a_person_says_of_the_training_is_the_policy(store: ControlStore) -> None:

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -47,13 +48,41 @@ def test_what_a_second_person_says_is_in_the_trail(store: ControlStore) -> None:
 
 @pytest.mark.parametrize("other", [{"key": "performance"}, {"use_case": "fraud"}], ids=["key", "use_case"])
 def test_another_key_or_use_case_is_another_request(store: ControlStore, other: dict[str, Any]) -> None:
-    assert request(store.requests.ask(ask())).id != request(store.requests.ask(ask(**other))).id
+    first = request(store.requests.ask(ask(), NO_LIMITS))
+    assert request(store.requests.ask(ask(**other), NO_LIMITS)).id != first.id
 
 
 def test_after_the_end_the_same_key_is_a_new_request(store: ControlStore) -> None:
     first = request(store.requests.ask(ask(), NO_LIMITS))
     end(store)
     assert request(store.requests.ask(ask(), NO_LIMITS)).id != first.id
+
+
+@pytest.mark.parametrize("source", [Source.PERFORMANCE, Source.SCHEDULE, Source.NEW_DATA])
+def test_while_a_monitors_request_is_open_no_other_source_gets_one(
+    store: ControlStore, clock: SetClock, source: Source
+) -> None:
+    """What it saw may be of the champion that the open one's model is about to replace."""
+    drift = request(store.requests.ask(ask(), LIMITS))
+    another = ask(source=source, key=source.value, evidence={"model": {"version": "3"}})
+    refused = store.requests.ask(another, LIMITS)
+    assert isinstance(refused, Suppressed)
+    assert (refused.why, refused.evidence) == ("open", another.evidence)
+    assert refused.detail == f"request {drift.id} of churn is open: its model is judged first"
+    assert request(store.requests.ask(ask(), LIMITS)).id == drift.id
+    assert request(store.requests.ask(ask(use_case="fraud"), LIMITS)).use_case == "fraud"
+    end(store)
+    clock.jump(6 * HOUR)
+    assert request(store.requests.ask(another, LIMITS)).asked == 1
+
+
+def test_a_persons_request_neither_waits_for_a_monitors_nor_holds_one_up(store: ControlStore) -> None:
+    persons = ask(source=Source.PERSON, key="person", actor="ann")
+    drift = request(store.requests.ask(ask(), LIMITS))
+    assert request(store.requests.ask(persons, LIMITS)).id != drift.id
+    store.requests.cancel(drift.id, "ann", "not now")
+    no_rest = replace(NO_LIMITS, at_once=1)
+    assert request(store.requests.ask(ask(), no_rest)).state is State.REQUESTED
 
 
 def test_after_an_end_automatic_sources_wait(store: ControlStore, clock: SetClock) -> None:
@@ -125,13 +154,13 @@ def test_what_expired_was_never_looked_at_and_nothing_waits_for_it(store: Contro
 
 
 def test_a_days_requests_are_limited_and_a_persons_count(store: ControlStore, clock: SetClock) -> None:
-    store.requests.ask(ask(key="1"), LIMITS)
-    store.requests.ask(ask(key="2", source=Source.PERSON), LIMITS)
+    for key in ("1", "2"):
+        store.requests.ask(ask(key=key, source=Source.PERSON), LIMITS)
     refused = store.requests.ask(ask(key="3"), LIMITS)
     assert isinstance(refused, Suppressed)
     assert (refused.why, refused.detail) == ("budget", "churn had 2 requests within 24 hours, 2 are allowed")
     assert request(store.requests.ask(ask(key="4", source=Source.PERSON), LIMITS)).asked == 1
-    assert request(store.requests.ask(ask(key="1"), LIMITS)).asked == 2
+    assert request(store.requests.ask(ask(key="1", source=Source.PERSON), LIMITS)).asked == 2
     clock.jump(timedelta(hours=24))
     assert request(store.requests.ask(ask(key="3"), LIMITS)).asked == 1
 

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import pytest
 
-from monitoring.control import ControlStore, LeaseLostError, Limits, State, StateConflictError, Suppressed
+from monitoring.control import ControlStore, LeaseLostError, State, StateConflictError, Suppressed
 from monitoring.control.records import RetrainRequest
 from tests.cases.control_stores import HOUR, NO_LIMITS, ask, model, request
 from tests.unit.monitoring.control.test_rollouts import CANARY
@@ -57,11 +57,17 @@ def test_a_hundred_reports_at_once_are_one_request(store: ControlStore) -> None:
 
 
 def test_a_budget_is_kept_by_those_who_ask_at_once(store: ControlStore) -> None:
-    limits = Limits(per_day=3)
+    limits = replace(NO_LIMITS, per_day=3)
     outcomes = at_once(lambda number: store.requests.ask(ask(key=str(number)), limits))
     assert Counter(map(type, outcomes)) == {RetrainRequest: 3, Suppressed: WIDTH - 3}
     assert len(store.requests.newest()) == 3
     assert len(store.requests.suppressed()) == WIDTH - 3
+
+
+def test_of_automatic_sources_that_ask_at_once_one_gets_a_request(store: ControlStore) -> None:
+    outcomes = at_once(lambda number: store.requests.ask(ask(key=str(number)), replace(NO_LIMITS, at_once=1)))
+    assert Counter(map(type, outcomes)) == {RetrainRequest: 1, Suppressed: WIDTH - 1}
+    assert {refused.why for refused in store.requests.suppressed()} == {"open"}
 
 
 @pytest.mark.parametrize("is_same", [True, False], ids=["same", "different"])

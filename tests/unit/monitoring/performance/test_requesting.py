@@ -134,12 +134,17 @@ def test_one_whose_request_came_to_nothing_rests_and_asks_again(
     assert (again.key, again.state, again.asked) == (first.key, State.REQUESTED, 1)
 
 
-def test_another_champion_is_another_request(settings: Settings, store: ControlStore) -> None:
+def test_another_champion_is_another_request(settings: Settings, store: ControlStore, clock: SetClock) -> None:
     first = control_stores.request(asked(settings))
+    rejected(store)
+    clock.jump(CHURN.spec.retraining.cool_down)
     second = control_stores.request(asked(settings, standing(run_id="run-2")))
     assert (first.key, second.key) == ("performance/run-1/m-1", "performance/run-2/m-1")
 
 
 def test_a_day_has_a_budget(settings: Settings, store: ControlStore) -> None:
-    asks = [asked(settings, standing(run_id=f"run-{number}")) for number in range(4)]
-    assert [isinstance(ask, Suppressed) and ask.why for ask in asks] == [False, False, False, "budget"]
+    for number in range(CHURN.spec.retraining.per_day):
+        store.requests.ask(control_stores.ask(source=Source.PERSON, key=f"{number}"))
+    refused = asked(settings)
+    assert isinstance(refused, Suppressed)
+    assert refused.why == "budget"

@@ -5,7 +5,7 @@ import pytest
 from monitoring.control import ControlStore, State
 from monitoring.retraining.errors import NotAtStageError
 from monitoring.retraining.order import ORDER, TO_WORK_OFF, is_past
-from tests.cases.control_stores import HOUR, ask, request
+from tests.cases.control_stores import HOUR, NO_LIMITS, ask, request
 
 
 @pytest.mark.parametrize("due", ORDER)
@@ -35,7 +35,7 @@ def test_what_is_in_a_rollout_is_not_claimed_for_training(store: ControlStore) -
 
 
 def test_a_request_is_claimed_by_its_id_and_the_oldest_waits(store: ControlStore) -> None:
-    oldest, named = (request(store.requests.ask(ask(key=key))) for key in ("drift", "schedule"))
+    oldest, named = (request(store.requests.ask(ask(key=key), NO_LIMITS)) for key in ("drift", "schedule"))
     assert request(store.requests.claim("worker", HOUR, request_id=named.id)).id == named.id
     assert store.requests.claim("another", HOUR, request_id=named.id) is None
     assert request(store.requests.waiting("churn")).id == oldest.id
