@@ -143,10 +143,13 @@ def _started(settings: Settings, cluster: Cluster, after: Deployment, was: str) 
 
 
 def _submitted(settings: Settings, current: Deployment) -> Deployed:
-    """Submitted under an id that is on record first: if this process dies here, nobody submits it a second time."""
+    """Submitted under an id that is on record first, with the state that was found.
+
+    If this process dies here, nobody submits it a second time; however often it fails, the state is not forgotten.
+    """
     restore, job_id = newest_state(settings, current), uuid.uuid4().hex
     attempts = (*current.attempts, job_id)[-ATTEMPTS:]
-    record(settings, replace(current, attempts=attempts))
+    record(settings, replace(current, restore=restore, attempts=attempts))
     submit(settings, current.program, job_id, restore)
     return Deployed(current.job, job_id, "submitted again", restore)
 

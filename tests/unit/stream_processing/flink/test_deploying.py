@@ -3,9 +3,10 @@
 import pytest
 
 from stream_processing.flink.deploying import deploy, resubmit
-from stream_processing.flink.deployments import Deployment, deployment, record
+from stream_processing.flink.deployments import ATTEMPTS, Deployment, deployment, record
 from stream_processing.flink.job import job
-from stream_processing.flink.restoring import newest_state
+from stream_processing.flink.restoring import forget_older, newest_state
+from stream_processing.flink.submission import SubmissionError
 from tests.unit.stream_processing.flink.fake_cluster import FakeCluster
 from tests.unit.stream_processing.flink.states import JOB, checkpoint
 
@@ -50,3 +51,17 @@ def test_a_deploy_that_is_killed_at_the_savepoint_loses_no_state(running_job: Fa
         assert again is not None
         assert "/savepoints/sessions/x/savepoint-" in str(again.restored)
         assert running(running_job) == [again.job_id]
+
+
+def test_a_state_is_not_forgotten_however_often_a_submission_fails(running_job: FakeCluster) -> None:
+    state = newest_state(running_job.settings, SESSIONS)
+    running_job.states["x"], running_job.refuses = "FAILED", "no memory"
+    for _ in range(ATTEMPTS + 1):
+        with pytest.raises(SubmissionError):
+            resubmit(running_job.settings, JOB)
+    running_job.refuses = ""
+    again = resubmit(running_job.settings, JOB)
+    assert again is not None
+    assert (again.restored, running_job.submitted[-1]) == (state, (again.job_id, state))
+    forget_older(running_job.settings, recorded(running_job))
+    assert newest_state(running_job.settings, SESSIONS) == state
