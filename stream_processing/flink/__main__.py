@@ -10,6 +10,7 @@ import time
 from stream_processing.flink.cluster import ClusterAwayError
 from stream_processing.flink.deploying import resubmit
 from stream_processing.flink.deployments import deployments
+from stream_processing.flink.restoring import MissingStateError
 from stream_processing.flink.submission import SubmissionError
 from tidemill.config import load_settings
 from tidemill.config.settings import Settings
@@ -45,6 +46,9 @@ def _kept(settings: Settings, job: str) -> bool:
         return True
     except SubmissionError:
         log.exception("%s was not submitted", job)
+        return False
+    except MissingStateError as error:
+        log.error("%s was not submitted: %s", job, error)  # noqa: TRY400 - the sentence says all
         return False
     if again is None:
         return True

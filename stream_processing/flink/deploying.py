@@ -9,7 +9,7 @@ from stream_processing.flink.cluster import ENDED, POLL_S, Cluster, ClusterAwayE
 from stream_processing.flink.configuration import attempt_savepoints
 from stream_processing.flink.deployments import ATTEMPTS, Deployment, alone_with, deployment, record
 from stream_processing.flink.job import Job
-from stream_processing.flink.restoring import forget_older, newest_state
+from stream_processing.flink.restoring import MissingStateError, forget_older, newest_state, require_state
 from stream_processing.flink.statements import program
 from stream_processing.flink.submission import SubmissionError, submit
 from tidemill.config.errors import TerminalError
@@ -45,9 +45,12 @@ def deploy(settings: Settings, job: Job, start_from: str | None = None) -> Deplo
 
     Raises:
         DeployError: it does not run; what ran before is started again.
+        MissingStateError: there is no state at ``start_from``; nothing was changed.
         ClusterAwayError, SubmissionError, SavepointError
     """
     cluster, text = Cluster(settings), program(settings, job).as_json()
+    if start_from != BEGINNING:
+        require_state(settings, job.name, start_from)
     with alone_with(settings, job.name):
         before = deployment(settings, job.name)
         was_wanted = before is not None and before.is_wanted
@@ -59,7 +62,7 @@ def deploy(settings: Settings, job: Job, start_from: str | None = None) -> Deplo
         after = Deployment(job.name, True, text, restore, (), datetime.now(UTC).isoformat(timespec="seconds"))
         try:
             return _started(settings, cluster, after, "changed" if before else "new")
-        except (SubmissionError, DeployError) as error:
+        except (SubmissionError, MissingStateError, DeployError) as error:
             raise _put_back(settings, cluster, before if was_wanted else None, after, error) from error
 
 
@@ -67,6 +70,10 @@ def resubmit(settings: Settings, job: str) -> Deployed | None:
     """Give the cluster again a job that is wanted and that it has lost or given up, from its newest checkpoint.
 
     None when there is nothing to do.
+
+    Raises:
+        MissingStateError: the state that it is to go on from is not there.
+        ClusterAwayError, SubmissionError
     """
     cluster = Cluster(settings)
     with alone_with(settings, job):
@@ -148,6 +155,7 @@ def _submitted(settings: Settings, current: Deployment) -> Deployed:
     If this process dies here, nobody submits it a second time; however often it fails, the state is not forgotten.
     """
     restore, job_id = newest_state(settings, current), uuid.uuid4().hex
+    require_state(settings, current.job, restore)
     attempts = (*current.attempts, job_id)[-ATTEMPTS:]
     record(settings, replace(current, restore=restore, attempts=attempts))
     submit(settings, current.program, job_id, restore)

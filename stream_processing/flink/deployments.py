@@ -26,8 +26,8 @@ class Deployment:
     """One job: what was submitted, and from where it goes on.
 
     ``attempts`` are the ids under which the cluster was given the job, the newest last: its checkpoints lie in folders
-    of their names. Where none of them has one, ``restore`` is what it starts from: what the newest of them was given; None
-    is the beginning of its topics.
+    of their names. Where none of them has one, ``restore`` is what it starts from, and what the newest of them was
+    given; None is the beginning of its topics.
     """
 
     job: str

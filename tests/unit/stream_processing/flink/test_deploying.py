@@ -1,14 +1,16 @@
 """What is on record, and what runs, after a deploy, a stop or a new submission, also one that was killed in between."""
 
+from dataclasses import replace
+
 import pytest
 
-from stream_processing.flink.deploying import deploy, resubmit
+from stream_processing.flink.deploying import DeployError, deploy, resubmit
 from stream_processing.flink.deployments import ATTEMPTS, Deployment, deployment, record
 from stream_processing.flink.job import job
-from stream_processing.flink.restoring import forget_older, newest_state
+from stream_processing.flink.restoring import MissingStateError, forget_older, newest_state
 from stream_processing.flink.submission import SubmissionError
 from tests.unit.stream_processing.flink.fake_cluster import FakeCluster
-from tests.unit.stream_processing.flink.states import JOB, checkpoint
+from tests.unit.stream_processing.flink.states import JOB, checkpoint, savepoint
 
 SESSIONS = Deployment(JOB, True, {"old": 1}, None, ("x",), "2026-03-02T00:00:00+00:00")
 
@@ -65,3 +67,21 @@ def test_a_state_is_not_forgotten_however_often_a_submission_fails(running_job: 
     assert (again.restored, running_job.submitted[-1]) == (state, (again.job_id, state))
     forget_older(running_job.settings, recorded(running_job))
     assert newest_state(running_job.settings, SESSIONS) == state
+
+
+def test_a_deploy_from_what_is_not_there_changes_nothing_and_names_what_is(running_job: FakeCluster) -> None:
+    made = savepoint(running_job.settings, "w", 7)
+    with pytest.raises(MissingStateError, match=r"cannot go on from file:///typo, which is not there") as told:
+        deploy(running_job.settings, job(JOB), "file:///typo")
+    assert made in str(told.value)
+    assert (recorded(running_job), running(running_job)) == (SESSIONS, ["x"])
+
+
+def test_a_stopped_job_whose_savepoint_was_removed_is_not_handed_to_flink(cluster: FakeCluster) -> None:
+    record(cluster.settings, replace(SESSIONS, is_wanted=False, restore="file:///removed", attempts=()))
+    with pytest.raises(DeployError, match="file:///removed, which is not there; nor is any savepoint of it"):
+        deploy(cluster.settings, job(JOB))
+    record(cluster.settings, replace(SESSIONS, restore="file:///removed"))
+    with pytest.raises(MissingStateError):
+        resubmit(cluster.settings, JOB)
+    assert cluster.submitted == []

@@ -8,8 +8,8 @@ import pytest
 
 from stream_processing.flink.configuration import path_of
 from stream_processing.flink.deployments import Deployment
-from stream_processing.flink.restoring import forget_older, newest_state
-from tests.unit.stream_processing.flink.states import checkpoint, savepoint
+from stream_processing.flink.restoring import MissingStateError, forget_older, newest_state, require_state
+from tests.unit.stream_processing.flink.states import checkpoint, savepoint, written_savepoint
 from tidemill.config import Settings, load_settings
 from tidemill.config.errors import ConfigError
 
@@ -79,3 +79,19 @@ def test_a_state_that_a_power_failure_left_without_its_content_is_none(settings:
     for torn in (checkpoint(settings, "b2", 8), savepoint(settings, "b2", 9)):
         (path_of(torn) / "_metadata").write_bytes(content)
     assert newest_state(settings, JOB) == whole
+
+
+def test_a_state_is_found_however_its_place_is_written(settings: Settings) -> None:
+    made = path_of(savepoint(settings, "b2", 3))
+    for place in (f"file://{made}", f"file:{made}", str(made), f"file://{made}/_metadata"):
+        require_state(settings, "sessions", place)
+    for elsewhere in (None, "s3://bucket/savepoint-1"):
+        require_state(settings, "sessions", elsewhere)
+
+
+def test_a_state_that_is_not_there_is_told_with_the_savepoints_that_are(settings: Settings) -> None:
+    old = written_savepoint(settings.home / "flink" / "savepoints" / "sessions", 1)  # made when attempts had no folder
+    new = savepoint(settings, "b2", 9)
+    os.utime(path_of(old) / "_metadata", (1e9, 1e9))
+    with pytest.raises(MissingStateError, match=f"which is not there; deploy it --from .*: {new}, {old}"):
+        require_state(settings, "sessions", f"{new}0")
