@@ -9,11 +9,13 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Connection, func, insert, select, update
 
 from monitoring.control import schema
+from monitoring.control.errors import StateConflictError
 from monitoring.control.records import Ask, Limits, RetrainRequest, Suppressed
 from monitoring.control.resting import ROW, rest_after
 from monitoring.control.rows import NO_LEASE, add, move, request_of
 from monitoring.control.states import OPEN, WORKED, Source, State
 from monitoring.control.values import checked_json, checked_name, checked_reason
+from tidemill.config import strict_json
 
 requests = schema.requests
 DAY = timedelta(hours=24)
@@ -40,6 +42,9 @@ def ask_for(connection: Connection, ask: Ask, limits: Limits, now: datetime) -> 
     """The open request of this key, else a new one, else the record of why there is none.
 
     The caller holds the use case: what is counted here stays as it is.
+
+    Raises:
+        StateConflictError: the open request of this key is trained by another policy than ``ask`` wants.
     """
     same = (requests.c.use_case == ask.use_case) & (requests.c.key == ask.key) & requests.c.state.in_(OPEN)
     row = connection.execute(select(requests).where(same).with_for_update()).one_or_none()
@@ -71,10 +76,19 @@ def ask_for(connection: Connection, ask: Ask, limits: Limits, now: datetime) -> 
 
 
 def _asked_again(connection: Connection, request: RetrainRequest, ask: Ask, now: datetime) -> RetrainRequest:
-    """Counted; what a person says is kept as well, since it is said once."""
+    """Counted; what a person says is kept as well, since it is said once.
+
+    A policy of its own would be lost: the request is trained by the one that it was made with.
+    """
+    if ask.policy and ask.policy != request.policy:
+        by = strict_json.dumps(request.policy) if request.policy else "as model.yaml says"
+        raise StateConflictError(
+            f"request {request.id} of {request.use_case} is open and trains by another policy ({by}): "
+            f"wait for its end, or `tidemill retrain cancel {request.id} --reason TEXT`, and ask again"
+        )
     counted: dict[str, Any] = {"asked": request.asked + 1, "last_asked_at": now}
     if not ask.source.is_automatic:
-        detail = {"asked_again": ask.reason}
+        detail = {"asked_again": ask.reason} | ({"policy": ask.policy} if ask.policy else {})
         return move(connection, request, request.state, at=now, actor=ask.actor, detail=detail, **counted)
     connection.execute(update(requests).where(requests.c.number == request.number).values(counted))
     row = connection.execute(select(requests).where(requests.c.number == request.number)).one()

@@ -31,6 +31,7 @@ class RetrainRequests:
         An automatic source that asks too soon or too often gets the record of the refusal.
 
         Raises:
+            StateConflictError: the open one is trained by another policy than this ``ask`` wants.
             UnusableRecordError: a value of it cannot be kept.
         """
         ask = checked(ask)

@@ -29,6 +29,7 @@ class NaiveRequest:
     key: str
     requested_at: datetime
     is_person: bool = False
+    policy: str = ""
     state: str = "requested"
     asked: int = 1
     token: int = 0
@@ -63,9 +64,12 @@ class NaiveRequests:
         self.requests: list[NaiveRequest] = []
         self.suppressed: list[str] = []
 
-    def ask(self, use_case: str, key: str, actor: str, is_person: bool, now: datetime) -> None:
+    def ask(self, asked: NaiveRequest, actor: str, now: datetime) -> None:
+        use_case, key, is_person = asked.use_case, asked.key, asked.is_person
         for request in self.requests:
             if (request.use_case, request.key) == (use_case, key) and request.is_open:
+                if asked.policy not in {"", request.policy}:
+                    raise RefusedError("conflict")
                 request.asked += 1
                 if is_person:
                     request.trail.append((actor, request.state))
@@ -73,7 +77,8 @@ class NaiveRequests:
         if not is_person and (why := self._refusal(use_case, now)):
             self.suppressed.append(why)
             return
-        self.requests.append(NaiveRequest(use_case, key, now, is_person, trail=[(actor, "requested")]))
+        asked.trail.append((actor, "requested"))
+        self.requests.append(asked)
 
     def _refusal(self, use_case: str, now: datetime) -> str | None:
         of_it = [request for request in self.requests if request.use_case == use_case]

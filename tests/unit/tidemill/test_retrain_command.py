@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 from click.testing import CliRunner, Result
 
-from monitoring.control import Ask, ControlStore, Lease, LeaseLostError, Limits, Source, State
+from monitoring.control import Ask, ControlStore, Lease, LeaseLostError, Limits, Source, State, StateConflictError
 from tests.cases.control_stores import ask, request
 from tidemill.cli import cli
 from tidemill.commands import dags
@@ -131,6 +131,14 @@ def test_what_a_person_says_of_the_training_is_the_policy(store: ControlStore) -
     made = told("request", "churn", "--reason", "prices changed", *policy)
     assert made["policy"] == {"window_days": 180, "parameters": "champions", "trials": 5}
     assert retrain("request", "churn", "--reason", "x", "--window-days", "0").exit_code == 2
+
+
+def test_another_policy_than_that_of_the_open_request_is_refused(store: ControlStore) -> None:
+    made = told("request", "churn", "--reason", "prices changed")
+    error = refusal("request", "churn", "--reason", "and a new shop", "--window-days", "180", "--wait")
+    assert isinstance(error, StateConflictError)
+    assert f"request {made['id']} of churn is open and trains by another policy (as model.yaml says)" in str(error)
+    assert told("request", "churn", "--reason", "so do I")["asked"] == 2
 
 
 def test_the_schedule_asks_within_the_limits_of_model_yaml(store: ControlStore) -> None:

@@ -5,7 +5,15 @@ from typing import Any
 
 import pytest
 
-from monitoring.control import ControlStore, Limits, Source, State, Suppressed, UnusableRecordError
+from monitoring.control import (
+    ControlStore,
+    Limits,
+    Source,
+    State,
+    StateConflictError,
+    Suppressed,
+    UnusableRecordError,
+)
 from tests.cases.control_stores import HOUR, NO_LIMITS, SetClock, ask, request
 
 LIMITS = Limits(cool_down=6 * HOUR, per_day=2)
@@ -44,6 +52,34 @@ def test_what_a_second_person_says_is_in_the_trail(store: ControlStore) -> None:
     store.requests.ask(ask(source=Source.PERSON, actor="bob", reason="and a new shop"))
     said = [(entry.actor, entry.detail) for entry in store.requests.trail(first.id)]
     assert said == [("ann", {"reason": "prices changed"}), ("bob", {"asked_again": "and a new shop"})]
+
+
+BY_HAND = {"source": Source.PERSON, "key": "person"}
+
+
+@pytest.mark.parametrize("own", [{}, {"window_days": 180}], ids=["as model.yaml says", "another"])
+def test_a_policy_that_an_open_request_is_not_trained_by_is_refused(store: ControlStore, own: dict[str, Any]) -> None:
+    """It would be lost, and who asked would be told that a model was promoted."""
+    first = request(store.requests.ask(ask(**BY_HAND, policy=own)))
+    with pytest.raises(StateConflictError, match=f"request {first.id} of churn is open") as refused:
+        store.requests.ask(ask(**BY_HAND, policy={"window_days": 90}))
+    assert refused.value.exit_status == 1
+    assert (f"tidemill retrain cancel {first.id}" in str(refused.value), len(store.requests.trail(first.id))) == (
+        True,
+        1,
+    )
+    assert store.requests.get(first.id) == first
+
+
+def test_the_same_policy_joins_and_so_does_an_ask_without_one(store: ControlStore) -> None:
+    policy = {"window_days": 180, "parameters": "champions"}
+    first = request(store.requests.ask(ask(**BY_HAND, policy=policy)))
+    same = ask(**BY_HAND, actor="bob", reason="so do I", policy={"parameters": "champions", "window_days": 180})
+    assert request(store.requests.ask(same)).asked == 2
+    joined = request(store.requests.ask(ask(**BY_HAND, actor="eve", reason="me too")))
+    assert (joined.id, joined.asked, joined.policy) == (first.id, 3, policy)
+    said = [(entry.actor, entry.detail) for entry in store.requests.trail(first.id)][1:]
+    assert said == [("bob", {"asked_again": "so do I", "policy": policy}), ("eve", {"asked_again": "me too"})]
 
 
 @pytest.mark.parametrize("other", [{"key": "performance"}, {"use_case": "fraud"}], ids=["key", "use_case"])

@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from monitoring.control import ControlStore, Lease, LeaseLostError, Limits, Source, State, StateConflictError
 from tests.cases.control_stores import HOUR, SetClock, ask
-from tests.cases.naive_requests import NaiveRequests, RefusedError
+from tests.cases.naive_requests import NaiveRequest, NaiveRequests, RefusedError
 
 COOL_DOWN, PER_DAY = 6 * HOUR, 3
 HOLDERS = st.sampled_from(["worker-1", "worker-2"])
@@ -50,14 +50,23 @@ class Rules(RuleBasedStateMachine):
 
     @initialize()
     def one_is_claimed(self) -> None:
-        self.ask("churn", "1", Source.DRIFT)
+        self.ask("churn", "1", Source.DRIFT, "")
         self.claim("worker-1", HOUR, None)
 
-    @rule(use_case=USE_CASES, key=st.sampled_from(["1", "2"]), source=st.sampled_from([Source.DRIFT, Source.PERSON]))
-    def ask(self, use_case: str, key: str, source: Source) -> None:
-        asked = ask(use_case=use_case, key=key, source=source, actor=f"by {source}")
-        self.store.requests.ask(asked, Limits(COOL_DOWN, PER_DAY))
-        self.naive.ask(use_case, key, f"by {source}", source is Source.PERSON, self.clock.now)
+    @rule(
+        use_case=USE_CASES,
+        key=st.sampled_from(["1", "2"]),
+        source=st.sampled_from([Source.DRIFT, Source.PERSON]),
+        parameters=st.sampled_from(["", "", "champions"]),
+    )
+    def ask(self, use_case: str, key: str, source: Source, parameters: str) -> None:
+        policy = {"parameters": parameters} if parameters else {}
+        asked = ask(use_case=use_case, key=key, source=source, actor=f"by {source}", policy=policy)
+        naive = NaiveRequest(use_case, key, self.clock.now, source is Source.PERSON, parameters)
+        self.both(
+            lambda: self.store.requests.ask(asked, Limits(COOL_DOWN, PER_DAY)),
+            lambda: self.naive.ask(naive, asked.actor, self.clock.now),
+        )
         self.ids = [made.id for made in reversed(self.store.requests.newest())]
 
     @rule(holder=HOLDERS, duration=DURATIONS, use_case=st.none() | USE_CASES)
