@@ -75,4 +75,6 @@ def _content_type(declared: Any) -> Any:
     return declared
 
 
-_SPELLINGS = (JSON, f"{JSON};", f"{JSON};charset=utf-8")
+CHARSETS = ("utf-8", "utf8", "us-ascii")
+"""What JSON may be said to be written in: the last is a part of the first."""
+_SPELLINGS = (JSON, f"{JSON};", *(f"{JSON};charset={charset}" for charset in CHARSETS))

@@ -30,7 +30,7 @@ class LineBatch:
         """Judge every line, with a pause now and then for whoever has other requests.
 
         Raises:
-            RefusedError: 422, some lines are no events; each is named by its number.
+            RefusedError: 400, there is no line; 422, some are no events; each is named by its number.
         """
         faults: list[Fault] = []
         count = 0
@@ -47,6 +47,8 @@ class LineBatch:
             else:
                 self.messages.append(message)
                 self._ids.append(event["id"])
+        if not count:
+            raise RefusedError(400, "the body has no line: a batch has at least one")
         if faults:
             raise refused_whole(faults, count)
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from ingestion_layer.http.attributes import attributes_in
+from ingestion_layer.http.attributes import CHARSETS, attributes_in
 from ingestion_layer.http.refusal import Fault, RefusedError
 from tidemill.contracts import Reason
 from tidemill.contracts.json_text import BeyondLimitsError, NotJsonError, parse, parse_array
@@ -44,7 +44,7 @@ def media_type(declared: str) -> str:
     """
     kind, _, parameters = declared.partition(";")
     charset = parameters.lower().replace(" ", "").replace('"', "").partition("charset=")[2]
-    if charset and charset not in ("utf-8", "utf8", "us-ascii"):
+    if charset and charset not in CHARSETS:
         raise RefusedError(415, f"the charset {charset[:32]!r} is not taken: JSON is sent in UTF-8")
     return kind.strip().lower()
 

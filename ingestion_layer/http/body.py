@@ -28,7 +28,7 @@ class BodyReader:
             RefusedError: 413 it is too large, 408 it does not arrive, 415 it is compressed, 429 there is no room.
             ClientLeftError: the connection was closed before its end.
         """
-        _check_plain(headers)
+        check_plain(headers)
         declared = headers.get(b"content-length", b"")
         size = int(declared[:20]) if declared.isdigit() else None
         if size is not None:
@@ -62,7 +62,8 @@ class BodyReader:
             raise RefusedError(413, detail, headers=CLOSE)
 
 
-def _check_plain(headers: Headers) -> None:
+def check_plain(headers: Headers) -> None:
+    """Raises RefusedError: 415, the body is packed."""
     coding = headers.get(b"content-encoding", b"identity").strip().lower()
     if coding not in (b"identity", b""):
         detail = f"Content-Encoding: {coding.decode('latin-1')[:64]} is not taken: send the body as it is"

@@ -69,7 +69,10 @@ def _content(text: bytes, place: tuple[str, int]) -> Mapping[str, Any] | Fault:
 
 
 def _source(query: bytes) -> str:
-    given = parse_qs(query.decode("latin-1"), keep_blank_values=True).get("source", [])
+    try:
+        given = parse_qs(query.decode("latin-1"), keep_blank_values=True, errors="strict").get("source", [])
+    except UnicodeDecodeError:
+        raise RefusedError(400, "the address is no UTF-8 after percent-decoding") from None
     if len(given) != 1 or not 1 <= len(given[0]) <= 256:
         raise RefusedError(400, "say who sends, once, in the address: ?source=urn:shop:till:17")
     return given[0]

@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 
 from ingestion_layer.http.batch import LineBatch
+from ingestion_layer.http.body import check_plain
 from ingestion_layer.http.judging import contract_of
 from ingestion_layer.http.lines import batch_name
 from ingestion_layer.http.receipts import Receipts
@@ -67,8 +68,9 @@ class Receiver:
         if request.size > most:
             raise RefusedError(413, f"the body is larger than {most:,} bytes: send smaller batches")
         contract = contract_of(request.path.removeprefix(PATH))
-        headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in request.headers.items()]
-        name = batch_name(contract.topic, headers, request.query.encode("latin-1"))
+        headers = {name.encode("latin-1"): value.encode("latin-1") for name, value in request.headers.items()}
+        check_plain(headers)
+        name = batch_name(contract.topic, list(headers.items()), request.query.encode("latin-1"))
         batch = LineBatch(contract, name, request.body())
         for _ in batch.judging():
             pass

@@ -1,5 +1,6 @@
 """A relational table, read in an order that can be taken up again, in chunks, by the driver's own values."""
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -25,6 +26,8 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, NoSuchModu
 
 from ingestion_layer.sources.mapped.formats.reading import ROWS_AT_ONCE
 from tidemill.config.errors import TerminalError, TransientError, nearest
+
+REFUSED = re.compile(r"FATAL: .*(?:authentication failed|does not exist|no pg_hba\.conf entry)")
 
 
 class UnusableUrlError(TerminalError):
@@ -81,10 +84,16 @@ class Database:
         told = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
         password = self.url.password
         told = told.replace(str(password), "***") if password else told
-        if isinstance(context.sqlalchemy_exception, OperationalError | InterfaceError):
+        is_away = isinstance(context.sqlalchemy_exception, OperationalError | InterfaceError)
+        if is_away and not _is_refused(error):
             raise DatabaseUnavailableError(f"{shown(self.url)} does not answer: {told}") from error
         if isinstance(context.sqlalchemy_exception, DBAPIError):
             raise DatabaseError(f"{shown(self.url)} refused: {told}") from error
+
+
+def _is_refused(error: BaseException) -> bool:
+    """PostgreSQL answered, and does not know the user, the password or the database: libpq tells it in words only."""
+    return REFUSED.search(str(error)) is not None
 
 
 class TableReading:

@@ -114,3 +114,35 @@ def test_a_run_that_was_killed_goes_on(own: Settings, postgres: PostgresServer) 
     products = [product for product, _, _ in sent_after(own, starts).values()]
     assert len(products) == count
     assert set(products) == {f"K{n}" for n in range(1, count + 1)}
+
+
+@pytest.mark.parametrize("updated", [", updated: changed_at", ""], ids=["updated", "whole"])
+def test_a_key_may_be_a_uuid(own: Settings, postgres: PostgresServer, updated: str) -> None:
+    mapping = own.home.parent / "stock.yaml"
+    mapping.write_text(STOCK.replace(", updated: changed_at, overlap: 60", updated), encoding="utf-8")
+    postgres.execute(
+        "shop",
+        "ALTER TABLE stock ALTER COLUMN sku TYPE uuid USING sku::uuid",
+        "INSERT INTO stock VALUES ('DEDC9616-0b5c-4c33-8a8e-0d3a3ae1a6a5', 'W1', 1, 1, '2026-01-01 10:00+00')",
+    )
+    starts = ends(own.kafka.bootstrap_servers, TOPIC)
+    first, again = run(own, postgres), run(own, postgres)
+    assert (first["produced"], first["rejected"]) == (1, {})
+    assert again["rejected"] == {}
+    assert set(sent_after(own, starts).values()) == {("dedc9616-0b5c-4c33-8a8e-0d3a3ae1a6a5", 1, 1)}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"), [("tidemill@", "nobody@", "nobody"), ("/shop?", "/none?", "none")], ids=["user", "database"]
+)
+def test_a_database_that_refuses_is_not_said_to_be_away(
+    own: Settings, postgres: PostgresServer, old: str, new: str, says: str
+) -> None:
+    url = postgres.url("shop").replace(old, new)
+    mapping = str(own.home.parent / "stock.yaml")
+    with started(own, "table", mapping, TIDEMILL_SECRET_INGEST_URL=url) as process:
+        _, err = process.communicate(timeout=100)
+    assert process.returncode == 1
+    assert f'"{says}" does not exist' in err
+    assert "refused" in err
+    assert "Traceback" not in err

@@ -76,7 +76,13 @@ def test_an_attribute_that_is_null_is_not_there() -> None:
 
 
 @pytest.mark.parametrize(
-    "written", ["application/json; charset=utf-8", "Application/JSON", 'application/json;charset="UTF-8"']
+    "written",
+    [
+        "application/json; charset=utf8",
+        "application/json; charset=us-ascii",
+        "Application/JSON",
+        'application/json;charset="UTF-8"',
+    ],
 )
 def test_json_is_json_however_its_type_is_spelled(written: str) -> None:
     headers, body = binary(CLICK)

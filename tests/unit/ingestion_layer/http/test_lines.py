@@ -46,9 +46,10 @@ def test_a_line_is_an_event_whose_id_follows_from_source_key_and_number(tmp_path
     assert sent[0] == CLICK | {"source": SOURCE, "id": expected[0]}
 
 
-def test_a_batch_without_lines_has_a_receipt_for_none(tmp_path: Path) -> None:
-    (answer,), sent = post(tmp_path, b"\n")
-    assert (answer.status_code, answer.json()["count"], sent) == (202, 0, [])
+def test_a_batch_without_lines_is_refused_and_takes_no_key(tmp_path: Path) -> None:
+    (empty, _, whole), sent = post(tmp_path, b"\n", b"", LINE)
+    assert (empty.status_code, whole.status_code, len(sent)) == (400, 202, 1)
+    assert "no line" in empty.json()["detail"]
 
 
 def test_a_key_is_not_taken_by_a_batch_that_is_refused(tmp_path: Path) -> None:
@@ -91,8 +92,9 @@ def test_a_key_may_stand_in_quotes_as_its_draft_says(header: bytes, key: str | N
         assert batch_name(TOPIC, headers, b"source=urn%3Ax").source == "urn:x"
 
 
-@pytest.mark.parametrize("query", [b"", b"source=", b"source=a&source=b", b"source=" + b"a" * 257])
+@pytest.mark.parametrize("query", [b"", b"source=", b"source=a&source=b", b"source=%ff", b"source=" + b"a" * 257])
 def test_a_batch_says_once_who_sends(query: bytes) -> None:
     headers = [(b"content-type", b"application/jsonl"), (b"idempotency-key", b"k")]
-    with pytest.raises(RefusedError, match="say who sends, once"):
+    with pytest.raises(RefusedError, match="say who sends, once|no UTF-8") as refused:
         batch_name(TOPIC, headers, query)
+    assert refused.value.status == 400
