@@ -7,12 +7,13 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
+from ingestion_layer.kafka.topics import ensure_topics
 from tidemill.config.errors import TerminalError
 from tidemill.config.installation import IS_CLONE
 from tidemill.config.settings import Settings
 from tidemill.stack.folders import Folders
 from tidemill.stack.machine.java import java_binary
-from tidemill.stack.service import Launch, MissingPrerequisiteError, NotReadyError, Service
+from tidemill.stack.service import Launch, MissingPrerequisiteError, NotReadyError, Run, Service
 from tidemill.stack.services.kafka import MAX_MESSAGE_BYTES, property_value
 
 LOGGING = Path(__file__).resolve().parent / "flume-log4j2.properties"
@@ -69,6 +70,7 @@ def services(settings: Settings) -> tuple[Service, ...]:
         title="Flume, which tails files into topics",
         address="",
         launch=partial(launch, settings),
+        setup=partial(setup, settings),
         probe=partial(probe, settings),
         trouble=partial(trouble, settings),
         after=("kafka",),
@@ -96,6 +98,11 @@ def launch(settings: Settings) -> Launch:
     logging = f"-Dlog4j2.configurationFile={LOGGING}"
     command = (java_binary(), *options, temporary, logging, "-cp", f"{jars}/*", *program)
     return Launch((*command, "--conf-file", str(configuration)), files={str(configuration): agent_properties(settings)})
+
+
+def setup(settings: Settings, _run: Run) -> None:
+    """Makes the topics: to one that is not there no line could go."""
+    ensure_topics(settings, list(settings.flume.files))
 
 
 def agent_properties(settings: Settings) -> str:
