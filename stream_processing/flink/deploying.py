@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from stream_processing.flink.cluster import ENDED, POLL_S, Cluster, ClusterAwayError, SavepointError
 from stream_processing.flink.configuration import attempt_savepoints
-from stream_processing.flink.deployments import ATTEMPTS, Deployment, alone_with, deployment, record
+from stream_processing.flink.deployments import ATTEMPTS, Deployment, alone_with, deployment, forget, record
 from stream_processing.flink.job import Job
 from stream_processing.flink.restoring import MissingStateError, forget_older, newest_state, require_state
 from stream_processing.flink.statements import program
@@ -44,7 +44,7 @@ def deploy(settings: Settings, job: Job, start_from: str | None = None) -> Deplo
     beginning of its topics; with ``start_from`` from the state at that URI, or :data:`BEGINNING`.
 
     Raises:
-        DeployError: it does not run; what ran before is started again.
+        DeployError: it does not run; what ran before is started again, and on record is what was before.
         MissingStateError: there is no state at ``start_from``; nothing was changed.
         ClusterAwayError, SubmissionError, SavepointError
     """
@@ -63,7 +63,8 @@ def deploy(settings: Settings, job: Job, start_from: str | None = None) -> Deplo
         try:
             return _started(settings, cluster, after, "changed" if before else "new")
         except (SubmissionError, MissingStateError, DeployError) as error:
-            raise _put_back(settings, cluster, before if was_wanted else None, after, error) from error
+            before = replace(before, is_wanted=was_wanted) if before else None
+            raise _put_back(settings, cluster, before, after, error) from error
 
 
 def resubmit(settings: Settings, job: str) -> Deployed | None:
@@ -169,11 +170,14 @@ def _put_back(
     if failed and failed.job_id and _is_alive(cluster, failed):
         cluster.cancel(failed.job_id)
         _wait_ended(cluster, failed.job_id)
-    if before is None:
-        record(settings, replace(after, is_wanted=False))
-        return DeployError(f"{after.job} does not run: {error}")
-    _started(settings, cluster, replace(before, is_wanted=True), "put back")
-    return DeployError(f"{after.job} does not run as its file says now; what ran before runs again: {error}")
+    if before and before.is_wanted:
+        _started(settings, cluster, before, "put back")
+        return DeployError(f"{after.job} does not run as its file says now; what ran before runs again: {error}")
+    if before:
+        record(settings, before)
+    else:
+        forget(settings, after.job)
+    return DeployError(f"{after.job} does not run: {error}")
 
 
 def _is_alive(cluster: Cluster, current: Deployment) -> bool:

@@ -59,6 +59,11 @@ def record(settings: Settings, deployment: Deployment) -> None:
     replace_file(_file(settings, deployment.job), content)
 
 
+def forget(settings: Settings, job: str) -> None:
+    """Have no record of ``job``, as before it was deployed."""
+    _file(settings, job).unlink(missing_ok=True)
+
+
 @contextmanager
 def alone_with(settings: Settings, job: str) -> Iterator[None]:
     """One process at a time submits or stops ``job``."""

@@ -17,7 +17,7 @@ class FakeCluster:
     """``states`` are those of its jobs by id, each of which is called as ``names`` says, else :data:`JOB`.
 
     ``dies`` names the moment of a stop with a savepoint at which who asked for it is killed. ``refuses`` is what Flink
-    says to whoever submits a job.
+    says to whoever submits a program other than ``accepts``.
     """
 
     settings: Settings
@@ -26,6 +26,7 @@ class FakeCluster:
     submitted: list[tuple[str, str | None]] = field(default_factory=list)
     dies: str = ""
     refuses: str = ""
+    accepts: Mapping[str, Any] | None = None
     url: str = "http://flink"
     next_savepoint: int = 50
 
@@ -57,8 +58,8 @@ class FakeCluster:
                 raise KeyboardInterrupt
         return made
 
-    def submit(self, _settings: Settings, _program: Mapping[str, Any], job_id: str, restore: str | None) -> None:
+    def submit(self, _settings: Settings, program: Mapping[str, Any], job_id: str, restore: str | None) -> None:
         self.submitted.append((job_id, restore))
-        if self.refuses:
+        if self.refuses and program != self.accepts:
             raise SubmissionError(self.refuses)
         self.states[job_id] = "RUNNING"

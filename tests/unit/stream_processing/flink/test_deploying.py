@@ -85,3 +85,42 @@ def test_a_stopped_job_whose_savepoint_was_removed_is_not_handed_to_flink(cluste
     with pytest.raises(MissingStateError):
         resubmit(cluster.settings, JOB)
     assert cluster.submitted == []
+
+
+@pytest.mark.parametrize("start_from", [None, "beginning", "s3://bucket/typo"])
+def test_a_deploy_that_failed_leaves_a_stopped_job_as_it_was(cluster: FakeCluster, start_from: str | None) -> None:
+    stopped = replace(SESSIONS, is_wanted=False, restore=savepoint(cluster.settings, "x", 7), attempts=())
+    record(cluster.settings, stopped)
+    cluster.refuses = "its SQL is wrong"
+    with pytest.raises(DeployError, match="sessions does not run: its SQL is wrong"):
+        deploy(cluster.settings, job(JOB), start_from)
+    assert recorded(cluster) == stopped
+    cluster.refuses = ""
+    assert deploy(cluster.settings, job(JOB)).restored == stopped.restore
+
+
+def test_a_first_deploy_that_failed_leaves_no_record(cluster: FakeCluster) -> None:
+    cluster.refuses = "its SQL is wrong"
+    with pytest.raises(DeployError):
+        deploy(cluster.settings, job(JOB), "s3://bucket/typo")
+    assert deployment(cluster.settings, JOB) is None
+
+
+def test_a_change_that_failed_has_what_ran_before_run_again(running_job: FakeCluster) -> None:
+    running_job.refuses, running_job.accepts = "its SQL is wrong", SESSIONS.program
+    with pytest.raises(DeployError, match="what ran before runs again: its SQL is wrong"):
+        deploy(running_job.settings, job(JOB))
+    assert (recorded(running_job).program, recorded(running_job).is_wanted) == (SESSIONS.program, True)
+    assert running(running_job) == [recorded(running_job).job_id]
+    assert "/savepoints/sessions/x/savepoint-" in str(running_job.submitted[-1][1])
+
+
+def test_a_job_that_could_not_be_put_back_is_wanted_as_it_was(running_job: FakeCluster) -> None:
+    running_job.refuses = "no memory"
+    with pytest.raises(SubmissionError):
+        deploy(running_job.settings, job(JOB))
+    running_job.refuses = ""
+    again = resubmit(running_job.settings, JOB)
+    assert again is not None
+    assert (recorded(running_job).program, running(running_job)) == (SESSIONS.program, [again.job_id])
+    assert "/savepoints/sessions/x/savepoint-" in str(again.restored)
