@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event as Signal
 
 from ingestion_layer.sources.mapped.dropped import DONE
 from ingestion_layer.sources.mapped.dropped import REJECTED as REJECTED_FOLDER
-from ingestion_layer.sources.mapped.files import FileSource
+from ingestion_layer.sources.mapped.files import send_file
 from ingestion_layer.sources.mapped.formats.reading import UnreadableFileError, told_by_name
 from ingestion_layer.sources.mapped.mapping import MappingError, mapping_called
-from ingestion_layer.sources.replay import replay
 from tidemill.config.settings import Settings
 
 SUCCESS, PARTIAL, REJECTED = "success", "partial", "rejected"
@@ -36,9 +36,7 @@ def publish(settings: Settings, mapping: str, path: Path) -> Outcome:
         NotAcknowledgedError, BrokerUnavailableError, AlreadyRunningError: the file is to be given again later.
     """
     try:
-        source = FileSource(settings, mapping_called(mapping), path)
-        _ = source.total
-        replay(settings, source, again=False, on_position=lambda _: None)
+        source, _ = send_file(settings, mapping_called(mapping), path, Signal())
     except (MappingError, UnreadableFileError) as error:
         return Outcome(REJECTED, {"folder": REJECTED_FOLDER, "reason": told_by_name(error, path)})
     return _outcome(source.counts["rows"], source.counts["events"], source.rejected_path)

@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 import sys
-import traceback
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,11 +14,10 @@ from pathlib import Path
 from threading import Event as Signal
 from time import time
 
-from ingestion_layer.sources.mapped.files import FileSource
+from ingestion_layer.sources.mapped.files import send_file
 from ingestion_layer.sources.mapped.formats.lines import digest
 from ingestion_layer.sources.mapped.formats.reading import UnreadableFileError, told_by_name
 from ingestion_layer.sources.mapped.mapping import SourceMapping
-from ingestion_layer.sources.replay import replay
 from tidemill.config.errors import TerminalError, TransientError
 from tidemill.config.files import replace_file
 from tidemill.config.settings import Settings
@@ -29,8 +27,6 @@ UNFINISHED = (".part", ".tmp", ".filepart", ".crdownload")
 """How files end that are still being written, as the usual programs call them."""
 SETTLED_S = 1.0
 LONGEST_NAME = 200
-UNFORESEEN = (ValueError, TypeError, ArithmeticError, LookupError, AttributeError, RecursionError)
-"""What reading bytes that nobody foresaw ends in; not what the machine or the broker lacks."""
 
 
 class FolderError(TerminalError):
@@ -102,14 +98,9 @@ class DropFolder:
             NotAcknowledgedError: the broker is away; the file stays, and its progress.
         """
         try:
-            source = FileSource(self._settings, self._mapping, path)
-            _ = source.total
-            sent = replay(self._settings, source, again=False, on_position=lambda _: None, stop=stop)
+            source, sent = send_file(self._settings, self._mapping, path, stop)
         except UnreadableFileError as error:
             return self._rejected(path, told_by_name(error, path), Counter())
-        except UNFORESEEN as error:  # one file may not keep all others waiting for ever
-            traceback.print_exc()
-            return self._rejected(path, f"it cannot be read: {type(error).__name__}: {error}", Counter())
         if stop.is_set() or digest(path) != source.digest:
             return None
         counts = source.counts

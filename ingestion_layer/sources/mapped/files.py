@@ -1,22 +1,30 @@
 """A file as a source: each row an event of the mapping's contract, or a reject."""
 
 import hashlib
+import traceback
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
+from threading import Event as Signal
 
 from ingestion_layer.sources.mapped.chunk import Chunk
 from ingestion_layer.sources.mapped.events import Judge, Judged
 from ingestion_layer.sources.mapped.formats.choice import reader
 from ingestion_layer.sources.mapped.formats.lines import digest
+from ingestion_layer.sources.mapped.formats.reading import UnreadableFileError
 from ingestion_layer.sources.mapped.mapping import SourceMapping
 from ingestion_layer.sources.mapped.source import MappedSource
 from ingestion_layer.sources.mapped.workers import judged_by
 from ingestion_layer.sources.progress import Progress
+from ingestion_layer.sources.replay import Sent, replay
 from tidemill.config.settings import Settings
 
 WORTH_PROCESSES = 100_000
 """Lines of which judging takes longer than starting a process."""
+
+
+UNFORESEEN = (ValueError, TypeError, ArithmeticError, LookupError, AttributeError, RecursionError)
+"""What reading bytes that nobody foresaw ends in; not what the machine or the broker lacks."""
 
 
 class FileSource(MappedSource):
@@ -57,3 +65,20 @@ class FileSource(MappedSource):
         judge = self.judge()
         for chunk in chunks:
             yield chunk, judge.judge(chunk)
+
+
+def send_file(settings: Settings, mapping: SourceMapping, path: Path, stop: Signal) -> tuple[FileSource, Sent]:
+    """Send what of a partner's file was not sent yet.
+
+    Raises:
+        UnreadableFileError: it cannot be read, also for a reason that nobody foresaw: one file may not keep all others
+            waiting for ever.
+        NotAcknowledgedError, BrokerUnavailableError, AlreadyRunningError: it is to be sent again later.
+    """
+    try:
+        source = FileSource(settings, mapping, path)
+        _ = source.total
+        return source, replay(settings, source, again=False, on_position=lambda _: None, stop=stop)
+    except UNFORESEEN as error:
+        traceback.print_exc()
+        raise UnreadableFileError(f"{path}: it cannot be read ({type(error).__name__}: {error})") from error

@@ -125,6 +125,6 @@ def test_a_file_that_nobody_foresaw_keeps_no_other_waiting(
     with folder.held():
         handled = list(watch(folder, 0.1, threading.Event(), once=True))
     assert [(of.file, of.outcome, of.reason) for of in handled] == [
-        (name, "rejected", f"it cannot be read: OverflowError: {name}") for name in ("a.csv", "b.csv")
+        (name, "rejected", f"{name}: it cannot be read (OverflowError: {name})") for name in ("a.csv", "b.csv")
     ]
     assert "Traceback" in capsys.readouterr().err
