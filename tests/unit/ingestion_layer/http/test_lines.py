@@ -95,6 +95,6 @@ def test_a_key_may_stand_in_quotes_as_its_draft_says(header: bytes, key: str | N
 @pytest.mark.parametrize("query", [b"", b"source=", b"source=a&source=b", b"source=%ff", b"source=" + b"a" * 257])
 def test_a_batch_says_once_who_sends(query: bytes) -> None:
     headers = [(b"content-type", b"application/jsonl"), (b"idempotency-key", b"k")]
-    with pytest.raises(RefusedError, match="say who sends, once|no UTF-8") as refused:
+    with pytest.raises(RefusedError, match=r"say who sends, once|no UTF-8") as refused:
         batch_name(TOPIC, headers, query)
     assert refused.value.status == 400
