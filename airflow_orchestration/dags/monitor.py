@@ -18,7 +18,7 @@ At `{schedule}` (UTC): what the champion was asked in the window that `model.yam
 with the profile of what it learnt from. Verdicts go to `gold/drift`, a page of pictures to the model's run in MLflow,
 metrics to `metrics/` in the home folder. When its inputs or its answers drifted, a retraining is asked for, once
 however often this is found: `tidemill retrain list {use_case}` shows the request. So it is, where `model.yaml` says
-`retraining: {{new_rows: N}}`, when the tables have so many more rows than the champion knew.
+`retraining: {{new_rows: N}}`, when the tables have so many more rows than at the newest training that was judged.
 
 `standing` judges the champion by what came true of its answers, which the DAG `prediction_outcomes` has joined: when it
 is worse than at training, a retraining is asked for. It is skipped while no outcome is known, or where the champion's
@@ -57,7 +57,7 @@ def monitor_dag(monitor: Monitor) -> DAG:
             task_id="new_data",
             command=["tidemill", "retrain", "new-data", monitor.use_case, "--by", "new data monitor", "--json"],
             execution_timeout=timedelta(minutes=10),
-            doc_md="Asks for a retraining when there are `retraining.new_rows` more rows than the champion knew.",
+            doc_md="Asks for a retraining when there are `retraining.new_rows` more rows than at the newest training.",
         )
         PlatformCommandOperator(
             task_id="standing",

@@ -81,7 +81,7 @@ def request(  # noqa: PLR0913, PLR0917 - what can be typed
 @click.option("--by", "who", default=user_name, help="Who asks; the user of this process if not set.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def new_data(use_case: str, who: str, as_json: bool) -> None:
-    """Request a new model of USE_CASE if its tables have `retraining.new_rows` more rows than its champion knew."""
+    """Request a new model of USE_CASE if its tables have `retraining.new_rows` more rows than at its last training."""
     from ml_modeling.use_case import load_use_case
     from monitoring.control import Suppressed, control_store
     from monitoring.retraining import new_data as counting

@@ -1,4 +1,4 @@
-"""How many rows have come since the champion was trained: real Delta tables and MLflow."""
+"""How many rows have come since a model was judged last: real Delta tables and MLflow."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -36,17 +36,19 @@ def read_with_counts(use_case: UseCase) -> SplitFrame:
     return replace(read(use_case), table_rows={"silver/transactions": 30})
 
 
-def test_rows_are_counted_since_the_champion_was_trained(spark: SparkSession, loop: Loop, tmp_path: Path) -> None:
+def test_rows_are_counted_since_the_newest_training_that_was_judged(
+    spark: SparkSession, loop: Loop, tmp_path: Path
+) -> None:
     settings = loop.settings.model_copy(update={"home": tmp_path})
     transactions = table("silver/transactions")
     ensure_table(spark, transactions, settings)
     append_rows(settings, transactions, rows(0, 30))
     assert new_data(settings, fast(loop.name)) is None
     loop.ask()
-    work_off(loop.work(read_with_counts), loop.claim().lease)
-    assert new_data(settings, fast(loop.name)) == NewData("1", {"silver/transactions": 0})
+    run_id = str(work_off(loop.work(read_with_counts), loop.claim().lease).progress["trained"]["run_id"])
+    assert new_data(settings, fast(loop.name)) == NewData("1", run_id, {"silver/transactions": 0})
     append_rows(settings, transactions, rows(30, 12))
-    assert new_data(settings, fast(loop.name)) == NewData("1", {"silver/transactions": 12})
+    assert new_data(settings, fast(loop.name)) == NewData("1", run_id, {"silver/transactions": 12})
 
 
 def test_a_champion_whose_run_has_no_counts_is_reason_for_nothing(loop: Loop) -> None:
@@ -59,11 +61,11 @@ def test_a_champion_whose_run_has_no_counts_is_reason_for_nothing(loop: Loop) ->
 def test_it_is_asked_for_when_enough_has_come(enough: int | None, is_asked: bool) -> None:
     use_case = fast("churn")
     declared = replace(use_case, spec=use_case.spec.model_copy(update={"retraining": Retraining(new_rows=enough)}))
-    ask = ask_of(declared, NewData("3", {"silver/transactions": 12}), "monitor")
+    ask = ask_of(declared, NewData("3", "4f", {"silver/transactions": 12}), "monitor")
     assert (ask is not None) is is_asked
     if ask is not None:
         assert (ask.source, ask.reason) == (
             Source.NEW_DATA,
-            "12 rows came since champion 3 was trained, 12 are enough",
+            "12 rows came since run 4f was trained, the newest that was judged; 12 are enough",
         )
-        assert ask.evidence == {"champion": "3", "rows": {"silver/transactions": 12}, "enough": 12}
+        assert ask.evidence == {"champion": "3", "run_id": "4f", "rows": {"silver/transactions": 12}, "enough": 12}
