@@ -1,14 +1,14 @@
 """Judges the dates of a table that changed since it was judged last, by all of its suites, in one commit."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import SparkSession
 
 from batch_processing.gold_table import replace as replace_rows
-from batch_processing.incremental import MAX_RANGES, Note, Pending, date_ranges, in_dates, note_of, pending_since
-from batch_processing.quality.dates import following_weekdays, missing_between, weeks_before
+from batch_processing.incremental import Note, Pending, in_dates, note_of, pending_since
+from batch_processing.quality.due import Due, Present, by_now, everything, since
 from batch_processing.quality.judging import Outcome, failures
 from batch_processing.quality.measuring import Values, age, measure, read_rows, rows_by_date, weeks_back
 from batch_processing.quality.observing import EMPTY, Measured, Observed, observed
@@ -21,8 +21,6 @@ from tidemill.config.settings import Settings
 
 AGE = "freshness"
 OF_AGE = f"kind = '{AGE}'"
-OPEN = (Outcome.FAILED, Outcome.EARLY)
-"""What is judged again with every new version of the table, also where its date did not change."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +42,7 @@ class Checked:
 def check(
     spark: SparkSession, settings: Settings, suites: Sequence[Suite], now: datetime, full: bool = False
 ) -> Checked:
-    """Judge what changed in the one table of ``suites``; without a change only its freshness, which time changes.
+    """Judge what changed in the one table of ``suites``; without a change what time decides, such as its freshness.
 
     Raises:
         SourceMissingError: the table does not exist yet.
@@ -57,18 +55,20 @@ def check(
     work = pending_since(spark, settings, source, noted.get(source.name), note, full)
     rows = read_rows(spark, settings, source.name, note.source_version)
     hours = age(rows, now) if any(map(_freshness_of, suites)) else {}
-    if work.is_nothing:
-        asked = [_only_freshness(suite) for suite in suites if _freshness_of(suite)]
-        days, where = {*hours}, OF_AGE
-    else:
-        asked, days = list(suites), _days(rows, suites, work, before, hours)
-        where = _where(work, days)
+
+    def present(days: Collection[date] | None) -> Collection[date]:
+        return rows_by_date(rows, days)
+
+    due = _due(work, before, now.date(), weeks_back(suites), present)
+    asked = suites if due.judged else [_only_freshness(suite) for suite in suites]
+    days = {*due.judged, *hours}
     measured = measure(settings, rows, asked, days, hours) if days else {}
-    version = note.source_version
-    results = [result for suite in asked for result in judge(suite, days, measured, version, now)] if days else []
-    is_news = not work.is_nothing or _outcomes(results) != _outcomes(of for of in before if of.kind == AGE)
+    results = list(_results(suites, due, hours, measured, note.source_version, now))
+    replaced = [result for result in before if result.kind == AGE or due.replaces(result)]
+    is_news = not work.is_nothing or _outcomes(results) != _outcomes(replaced)
     if is_news:
-        _write(spark, settings, results, f"table_name = '{source.name}' AND {where}", {**noted, source.name: note})
+        where = f"table_name = '{source.name}' AND {_where(due)}"
+        _write(spark, settings, results, where, {**noted, source.name: note})
     dates = len({result.event_date for result in results}) if is_news else 0
     every = work.dates is None
     return Checked(source.name, None if every else dates, note.source_version, work.reason, _now(settings, suites))
@@ -78,9 +78,19 @@ def _now(settings: Settings, suites: Sequence[Suite]) -> tuple[Result, ...]:
     return tuple(standing(settings, suites))
 
 
-def _where(work: Pending, days: set[date]) -> str:
+def _due(work: Pending, before: Sequence[Result], today: date, weeks: int, present: Present) -> Due:
+    if work.dates is None:
+        return everything(present, weeks)
+    if work.is_nothing:
+        return by_now(before, today, weeks, present)
+    return since(work.dates, before, weeks, present)
+
+
+def _where(due: Due) -> str:
     """The results that are replaced; the table has one newest event, so of its age there is one result."""
-    return "true" if work.dates is None else f"({in_dates('event_date', sorted(days))} OR {OF_AGE})"
+    if due.replaced is None:
+        return "true"
+    return f"({in_dates('event_date', sorted(due.replaced))} OR {OF_AGE})" if due.replaced else OF_AGE
 
 
 def _outcomes(results: Iterable[Result]) -> set[tuple[str, str, date, str]]:
@@ -95,29 +105,19 @@ def _only_freshness(suite: Suite) -> Suite:
     return replace(suite, expectations=_freshness_of(suite))
 
 
-def _days(
-    rows: DataFrame, suites: Sequence[Suite], work: Pending, before: Sequence[Result], hours: Values
-) -> set[date]:
-    """What is judged: dates that changed, that are compared with those, that are open, and on which nothing came."""
-    weeks = weeks_back(suites)
-    if work.dates is None:
-        present = rows_by_date(rows, None)
-        return {*present, *missing_between(present, weeks)}
-    judged = {result.event_date for result in before}
-    missing = missing_between(rows_by_date(rows, weeks_before(work.dates, weeks)), weeks)
-    return _covered(
-        *work.dates,
-        *(following_weekdays(work.dates, weeks) & judged),
-        *(result.event_date for result in before if result.outcome in OPEN),
-        *(day for day in missing if day not in judged),
-        *hours,
-    )
+def _but_freshness(suite: Suite) -> Suite:
+    others = {name: kind for name, kind in suite.expectations.items() if not isinstance(kind, Freshness)}
+    return replace(suite, expectations=others)
 
 
-def _covered(*days: date) -> set[date]:
-    """``days``, and those in gaps between them that the condition on results to replace has no room to leave out."""
-    spans = date_ranges(days, MAX_RANGES)
-    return {first + timedelta(days=step) for first, last in spans for step in range((last - first).days + 1)}
+def _results(  # noqa: PLR0913, PLR0917 - of what, by what, when
+    suites: Sequence[Suite], due: Due, hours: Values, measured: Mapping[date, Measured], version: int, now: datetime
+) -> Iterator[Result]:
+    """Of each date that is due, and of the table's age at the date of its newest event."""
+    for suite in suites:
+        for part, days in ((_but_freshness(suite), {*due.judged}), (_only_freshness(suite), {*hours})):
+            if part.expectations and days:
+                yield from judge(part, days, measured, version, now)
 
 
 def judge(

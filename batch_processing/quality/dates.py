@@ -1,4 +1,4 @@
-"""Which dates of a table are judged, and which others they are compared with."""
+"""The calendar of what is judged: which dates are compared with which, and which are missing between others."""
 
 import itertools
 from collections.abc import Collection, Iterable
@@ -20,11 +20,6 @@ def before_and_of(days: Iterable[date], weeks: int) -> set[date]:
 def following_weekdays(days: Iterable[date], weeks: int) -> set[date]:
     """What is compared with ``days``: the same weekday in each of the ``weeks`` after."""
     return {_moved(day, 7 * number) for day in days for number in range(1, weeks + 1)}
-
-
-def weeks_before(days: Iterable[date], weeks: int) -> set[date]:
-    """``days``, and every date of the ``weeks`` before each."""
-    return {_moved(day, -step) for day in days for step in range(7 * weeks + 1)}
 
 
 def around(days: Iterable[date], reach: int) -> set[date]:

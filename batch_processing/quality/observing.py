@@ -74,7 +74,7 @@ def _nothing(expectation: Kind, measured: Measured) -> str:
 
 
 def _volume(expectation: Volume, day: date, days: Days) -> Observed:
-    before = [days[near].rows for near in same_weekdays(day, expectation.weeks) if near in days]
+    before = [rows for near in same_weekdays(day, expectation.weeks) if (rows := days.get(near, EMPTY).rows)]
     if len(before) < LEAST_WEEKS:
         return Observed(None, f"{len(before)} of the same weekday before, fewer than {LEAST_WEEKS}")
     usual = median(before)

@@ -1,6 +1,6 @@
 """Faults planted in silver, and the expectation that sees each: on real Spark, by the shop's own suite."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
@@ -36,15 +36,19 @@ Outcomes = Mapping[tuple[str, date], tuple[str, float | None]]
 def quiet(spark: SparkSession, lake: Settings, append: AppendLines) -> Settings:
     """A lake of five weeks without a fault, and the products that were looked at."""
     append([line for day in range(7 * WEEKS_OF_QUIET) for line in quiet_day(FIRST + timedelta(days=day))])
-    clicks = silver("shop.click.v1")
-    ensure_table(spark, clicks, lake)
-    at = datetime(2026, 3, 1, tzinfo=UTC)
-    looked = (
-        row(f"k{product}", at, session_id="s", kind="view", page="/", device="mobile", product_id=product)
-        for product in PRODUCTS
-    )
-    append_rows(lake, clicks, looked)
+    ensure_table(spark, silver("shop.click.v1"), lake)
+    look_at(lake, PRODUCTS)
     return lake
+
+
+def look_at(lake: Settings, products: Iterable[str]) -> None:
+    """A click on each."""
+    at = datetime(2026, 3, 1, tzinfo=UTC)
+    clicks = (
+        row(f"k{product}", at, session_id="s", kind="view", page="/", device="mobile", product_id=product)
+        for product in products
+    )
+    append_rows(lake, silver("shop.click.v1"), clicks)
 
 
 @pytest.fixture
@@ -112,8 +116,42 @@ def test_a_day_on_which_nothing_came_is_found_though_no_commit_tells_of_it(judge
     assert failed(later) == {("volume", LAST)}
 
 
-def test_incremental_outcomes_are_those_of_a_full_run(judge: Check, append: AppendLines) -> None:
-    """Late rows change what other dates are compared with, too."""
+def test_a_day_that_is_over_is_judged_though_nothing_came_since(
+    judge: Check, quiet: Settings, append: AppendLines
+) -> None:
+    append(FAULTS["volume"](quiet_day(LAST)))
+    early = judge(now=NOW - timedelta(days=1))
+    assert {result.outcome for result in early.standing if result.event_date == LAST} >= {"early"}
+    assert failed(early) == set()
+    over = judge(now=NOW)
+    assert (over.dates, failed(over)) == (1, {("volume", LAST)})
+    version = commits.current_version(results_table(), quiet)
+    assert judge(now=NOW).dates == 0
+    assert commits.current_version(results_table(), quiet) == version
+
+
+def test_values_that_became_known_pass_though_the_table_has_no_new_version(
+    judge: Check, quiet: Settings, append: AppendLines
+) -> None:
+    append(FAULTS["products_known"](quiet_day(LAST)))
+    assert failed(judge()) == {("products_known", LAST)}
+    version = commits.current_version(results_table(), quiet)
+    assert failed(judge()) == {("products_known", LAST)}
+    assert commits.current_version(results_table(), quiet) == version
+    look_at(quiet, [f"x{product}" for product in PRODUCTS])
+    mended = judge()
+    assert (mended.dates, failed(mended)) == (1, set())
+    assert commits.current_version(results_table(), quiet) == version + 1
+
+
+def test_incremental_outcomes_are_those_of_a_full_run(
+    spark: SparkSession, quiet: Settings, judge: Check, append: AppendLines
+) -> None:
+    """Late rows change what other dates are compared with, too, and so do days on which nothing came."""
+    judge()
+    closed = [LAST - timedelta(days=days) for days in (5, 6, 12, 19)]
+    transactions = DeltaTable.forPath(spark, table(TRANSACTIONS).path(quiet))
+    transactions.delete(" OR ".join(f"event_date = DATE'{day}'" for day in closed))
     judge()
     append([replace(line, event_id=f"late-{line.event_id}") for line in quiet_day(LAST - timedelta(days=14))])
     append(quiet_day(LAST))

@@ -2,14 +2,7 @@
 
 from datetime import date
 
-from batch_processing.quality.dates import (
-    around,
-    before_and_of,
-    following_weekdays,
-    missing_between,
-    same_weekdays,
-    weeks_before,
-)
+from batch_processing.quality.dates import around, before_and_of, following_weekdays, missing_between, same_weekdays
 
 
 def days(*numbers: int) -> set[date]:
@@ -20,7 +13,6 @@ def test_the_same_weekday_of_the_weeks_before_and_after() -> None:
     assert same_weekdays(date(2026, 3, 23), 3) == [date(2026, 3, 16), date(2026, 3, 9), date(2026, 3, 2)]
     assert following_weekdays(days(2, 3), 2) == days(9, 16, 10, 17)
     assert before_and_of(days(23), 2) == days(23, 16, 9)
-    assert weeks_before(days(10), 1) == days(3, 4, 5, 6, 7, 8, 9, 10)
 
 
 def test_nothing_lies_outside_of_the_calendar() -> None:

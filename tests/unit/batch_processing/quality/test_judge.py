@@ -61,6 +61,9 @@ VOLUME = suite_of(kind="volume", min=0.5, max=2)
         ((1, 100, 100, 900, 100), ("passed", 1.0)),  # one odd week is no measure of the usual
         ((100, 100, 100, 100, None), ("failed", 0.0)),  # nothing came
         ((None, None, 80, 120, 100), ("passed", 1.0)),
+        ((100, 100, 0, 0, 45), ("failed", 0.45)),  # a day without rows that was judged says not what is usual either
+        ((0, 0, 0, 0, 0), ("unknown", None)),  # always closed on this weekday
+        ((0, 0, 0, 0, 7), ("unknown", None)),
         ((None, None, None, 120, 100), ("unknown", None)),  # one week says not what is usual
         ((9_000, 100, 100, 100, 100, 100), ("passed", 1.0)),  # of five weeks ago nobody asks
     ],
