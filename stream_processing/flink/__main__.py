@@ -7,7 +7,7 @@ the home folder, and a job that the cluster does not have is given to it again, 
 import logging
 import time
 
-from stream_processing.flink.cluster import ClusterAwayError
+from stream_processing.flink.cluster import ClusterAwayError, SavepointError
 from stream_processing.flink.deploying import resubmit
 from stream_processing.flink.deployments import deployments
 from stream_processing.flink.restoring import MissingStateError
@@ -47,7 +47,7 @@ def _kept(settings: Settings, job: str) -> bool:
     except SubmissionError:
         log.exception("%s was not submitted", job)
         return False
-    except MissingStateError as error:
+    except (MissingStateError, SavepointError) as error:
         log.error("%s was not submitted: %s", job, error)  # noqa: TRY400 - the sentence says all
         return False
     if again is None:

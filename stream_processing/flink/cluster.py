@@ -53,6 +53,13 @@ class Cluster:
         job = self.jobs().get(job_id)
         return job.state if job else "UNKNOWN"
 
+    def state_if_told(self, job_id: str) -> str:
+        """Its state, or that the manager, busy with what it was asked for, does not tell it in time."""
+        try:
+            return self.state(job_id)
+        except ClusterAwayError:
+            return "NOT TOLD"
+
     def failure(self, job_id: str) -> str:
         """The first line of what made the job fail last; empty when nothing did."""
         entries = self._get(f"/jobs/{job_id}/exceptions").get("exceptionHistory", {}).get("entries", [])

@@ -5,9 +5,10 @@ import uuid
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from stream_processing.flink.cluster import ENDED, POLL_S, Cluster, ClusterAwayError, SavepointError
+from stream_processing.flink.cluster import ENDED, POLL_S, Cluster
 from stream_processing.flink.configuration import attempt_savepoints
 from stream_processing.flink.deployments import ATTEMPTS, Deployment, alone_with, deployment, forget, record
+from stream_processing.flink.ending import SAVEPOINT_S, alive, end, end_with_savepoint
 from stream_processing.flink.job import Job
 from stream_processing.flink.restoring import MissingStateError, forget_older, newest_state, require_state
 from stream_processing.flink.statements import program
@@ -17,7 +18,6 @@ from tidemill.config.settings import Settings
 
 BEGINNING = "beginning"
 """Of the topics: no state is gone on from."""
-SAVEPOINT_S = 300.0
 RUNNING_S = 300.0
 
 
@@ -53,17 +53,21 @@ def deploy(settings: Settings, job: Job, start_from: str | None = None) -> Deplo
         require_state(settings, job.name, start_from)
     with alone_with(settings, job.name):
         before = deployment(settings, job.name)
-        was_wanted = before is not None and before.is_wanted
-        if before and was_wanted:
-            if before.program == text and start_from is None and _is_alive(cluster, before):
-                return Deployed(job.name, str(before.job_id), "already running", None)
-            before = _stopped(settings, cluster, before)
+        if (
+            before
+            and before.is_wanted
+            and before.program == text
+            and start_from is None
+            and _runs_alone(cluster, before)
+        ):
+            return Deployed(job.name, str(before.job_id), "already running", None)
+        if before:
+            before = end_with_savepoint(settings, cluster, before)
         restore = _restore(start_from, before)
         after = Deployment(job.name, True, text, restore, (), datetime.now(UTC).isoformat(timespec="seconds"))
         try:
             return _started(settings, cluster, after, "changed" if before else "new")
         except (SubmissionError, MissingStateError, DeployError) as error:
-            before = replace(before, is_wanted=was_wanted) if before else None
             raise _put_back(settings, cluster, before, after, error) from error
 
 
@@ -74,17 +78,17 @@ def resubmit(settings: Settings, job: str) -> Deployed | None:
 
     Raises:
         MissingStateError: the state that it is to go on from is not there.
-        ClusterAwayError, SubmissionError
+        ClusterAwayError, SavepointError, SubmissionError
     """
     cluster = Cluster(settings)
     with alone_with(settings, job):
         current = deployment(settings, job)
         if current is None or not current.is_wanted:
             return None
-        if _is_alive(cluster, current):
+        if _runs_alone(cluster, current):
             forget_older(settings, current)
             return None
-        return _submitted(settings, current)
+        return _submitted(settings, cluster, current)
 
 
 def stop(settings: Settings, job: str) -> Deployment:
@@ -95,8 +99,8 @@ def stop(settings: Settings, job: str) -> Deployment:
         ClusterAwayError, SavepointError
     """
     with alone_with(settings, job):
-        current = wanted(settings, job)
-        return _stopped(settings, Cluster(settings), current)
+        current = replace(wanted(settings, job), is_wanted=False)
+        return end_with_savepoint(settings, Cluster(settings), current)
 
 
 def savepoint(settings: Settings, job: str) -> str:
@@ -128,33 +132,27 @@ def _restore(start_from: str | None, before: Deployment | None) -> str | None:
     return before.restore if before else None
 
 
-def _stopped(settings: Settings, cluster: Cluster, current: Deployment) -> Deployment:
-    """The record of the stopped job; one that does not run is stopped where its newest checkpoint is."""
-    state = newest_state(settings, current)
-    if cluster.state(str(current.job_id)) == "RUNNING":
-        target = attempt_savepoints(settings, current.job, str(current.job_id))
-        state = cluster.savepoint(str(current.job_id), target, SAVEPOINT_S, stop=True)
-        _wait_ended(cluster, str(current.job_id))
-    elif _is_alive(cluster, current):
-        cluster.cancel(str(current.job_id))
-        _wait_ended(cluster, str(current.job_id))
-        state = newest_state(settings, current)
-    after = replace(current, is_wanted=False, restore=state, attempts=())
-    record(settings, after)
-    return after
+def _runs_alone(cluster: Cluster, current: Deployment) -> bool:
+    """Whether the newest attempt runs; whatever runs beside it is ended."""
+    running = alive(cluster, current)
+    if current.job_id not in running:
+        return False
+    end(cluster, running - {current.job_id})
+    return True
 
 
 def _started(settings: Settings, cluster: Cluster, after: Deployment, was: str) -> Deployed:
-    deployed = _submitted(settings, after)
+    deployed = _submitted(settings, cluster, after)
     _wait_running(cluster, after.job, deployed.job_id)
     return replace(deployed, was=was)
 
 
-def _submitted(settings: Settings, current: Deployment) -> Deployed:
-    """Submitted under an id that is on record first, with the state that was found.
+def _submitted(settings: Settings, cluster: Cluster, current: Deployment) -> Deployed:
+    """Submitted, once nothing else runs of it, under an id that is on record first, with the state that was found.
 
     If this process dies here, nobody submits it a second time; however often it fails, the state is not forgotten.
     """
+    end(cluster, alive(cluster, current))
     restore, job_id = newest_state(settings, current), uuid.uuid4().hex
     require_state(settings, current.job, restore)
     attempts = (*current.attempts, job_id)[-ATTEMPTS:]
@@ -166,10 +164,7 @@ def _submitted(settings: Settings, current: Deployment) -> Deployed:
 def _put_back(
     settings: Settings, cluster: Cluster, before: Deployment | None, after: Deployment, error: TerminalError
 ) -> DeployError:
-    failed = deployment(settings, after.job)
-    if failed and failed.job_id and _is_alive(cluster, failed):
-        cluster.cancel(failed.job_id)
-        _wait_ended(cluster, failed.job_id)
+    end(cluster, alive(cluster, deployment(settings, after.job) or after))
     if before and before.is_wanted:
         _started(settings, cluster, before, "put back")
         return DeployError(f"{after.job} does not run as its file says now; what ran before runs again: {error}")
@@ -180,30 +175,10 @@ def _put_back(
     return DeployError(f"{after.job} does not run: {error}")
 
 
-def _is_alive(cluster: Cluster, current: Deployment) -> bool:
-    return cluster.state(str(current.job_id)) not in {*ENDED, "UNKNOWN"}
-
-
 def _wait_running(cluster: Cluster, job: str, job_id: str) -> None:
     deadline = time.monotonic() + RUNNING_S
-    while (state := _answered(cluster, job_id)) != "RUNNING":
+    while (state := cluster.state_if_told(job_id)) != "RUNNING":
         if state in ENDED or time.monotonic() > deadline:
             failure = cluster.failure(job_id) if state not in {"UNKNOWN", "INITIALIZING"} else ""
             raise DeployError(f"{job} is {state} after it was submitted: {failure or 'no reason given'}")
         time.sleep(POLL_S)
-
-
-def _wait_ended(cluster: Cluster, job_id: str) -> None:
-    deadline = time.monotonic() + RUNNING_S
-    while _answered(cluster, job_id) not in {*ENDED, "UNKNOWN"}:
-        if time.monotonic() > deadline:
-            raise SavepointError(f"job {job_id} does not end: see {cluster.url}/#/job/{job_id}")
-        time.sleep(POLL_S)
-
-
-def _answered(cluster: Cluster, job_id: str) -> str:
-    """Its state, or that the manager, busy with what it was asked for, does not tell it in time."""
-    try:
-        return cluster.state(job_id)
-    except ClusterAwayError:
-        return "NOT TOLD"

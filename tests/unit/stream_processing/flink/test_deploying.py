@@ -4,15 +4,19 @@ from dataclasses import replace
 
 import pytest
 
-from stream_processing.flink.deploying import DeployError, deploy, resubmit
+from stream_processing.flink.configuration import path_of
+from stream_processing.flink.deploying import DeployError, deploy, resubmit, stop
 from stream_processing.flink.deployments import ATTEMPTS, Deployment, deployment, record
 from stream_processing.flink.job import job
 from stream_processing.flink.restoring import MissingStateError, forget_older, newest_state
+from stream_processing.flink.statements import program
 from stream_processing.flink.submission import SubmissionError
 from tests.unit.stream_processing.flink.fake_cluster import FakeCluster
 from tests.unit.stream_processing.flink.states import JOB, checkpoint, savepoint
 
 SESSIONS = Deployment(JOB, True, {"old": 1}, None, ("x",), "2026-03-02T00:00:00+00:00")
+OTHERS = {"y": "sessions", "forgotten": "sessions", "not ours": "card_patterns"}
+"""What else the cluster runs: an earlier attempt, one that no record has, and another job."""
 
 
 def recorded(cluster: FakeCluster) -> Deployment:
@@ -124,3 +128,48 @@ def test_a_job_that_could_not_be_put_back_is_wanted_as_it_was(running_job: FakeC
     assert again is not None
     assert (recorded(running_job).program, running(running_job)) == (SESSIONS.program, [again.job_id])
     assert "/savepoints/sessions/x/savepoint-" in str(again.restored)
+
+
+@pytest.fixture
+def crowded(running_job: FakeCluster) -> FakeCluster:
+    """A cluster that runs more of a job than the attempt ``x``, which is the newest."""
+    record(running_job.settings, replace(SESSIONS, attempts=("y", "x")))
+    running_job.names |= OTHERS
+    running_job.states |= dict.fromkeys(OTHERS, "RUNNING")
+    return running_job
+
+
+def test_what_runs_beside_the_newest_attempt_is_ended(crowded: FakeCluster) -> None:
+    older = checkpoint(crowded.settings, "y", 12)
+    assert resubmit(crowded.settings, JOB) is None
+    assert running(crowded) == ["x", "not ours"]
+    assert not path_of(older).exists()
+
+
+def test_nothing_else_of_a_job_runs_when_it_is_submitted_again(crowded: FakeCluster) -> None:
+    del crowded.states["x"]
+    again = resubmit(crowded.settings, JOB)
+    assert again is not None
+    assert running(crowded) == ["not ours", again.job_id]
+
+
+def test_nothing_of_a_stopped_job_runs(crowded: FakeCluster) -> None:
+    stopped = stop(crowded.settings, JOB)
+    assert running(crowded) == ["not ours"]
+    assert recorded(crowded) == stopped
+    assert "/savepoints/sessions/x/savepoint-" in str(stopped.restore)
+
+
+def test_a_stop_whose_newest_attempt_was_never_handed_in_goes_on_where_an_older_one_ended(crowded: FakeCluster) -> None:
+    crowded.states.pop("x")
+    record(crowded.settings, replace(SESSIONS, attempts=("x", "y", "z")))
+    crowded.states["x"] = "RUNNING"
+    assert stop(crowded.settings, JOB).restore == newest_state(crowded.settings, SESSIONS)
+    assert running(crowded) == ["not ours"]
+
+
+def test_a_job_that_runs_as_its_file_says_is_left_alone_and_only_it(crowded: FakeCluster) -> None:
+    program_now = program(crowded.settings, job(JOB)).as_json()
+    record(crowded.settings, replace(SESSIONS, program=program_now))
+    assert deploy(crowded.settings, job(JOB)).was == "already running"
+    assert running(crowded) == ["x", "not ours"]
