@@ -55,6 +55,8 @@ def decide(spec: RolloutSpec, standing: Standing, figures: Figures, now: datetim
             decision = _approved(standing)
         case Policy.AB:
             decision = _by_test(spec, figures)
+        case Policy.SHADOW if _is_silent(spec, standing, figures, now):
+            decision = _silent(figures)
         case _:
             decision = _by_steps(spec, standing, figures, now)
     is_late = abs(now - standing.began_at) > spec.longest
@@ -97,6 +99,24 @@ def _by_steps(spec: RolloutSpec, standing: Standing, figures: Figures, now: date
     if following is None:
         return Decision(Action.PROMOTE, f"the last step is passed: {shown}")
     return Decision(Action.STEP, f"the step of {standing.traffic.share} % is passed: {shown}", following)
+
+
+def _is_silent(spec: RolloutSpec, standing: Standing, figures: Figures, now: datetime) -> bool:
+    """Whether a shadow that every server could load would have been asked by now, and none was.
+
+    It follows each of the champion's answers, so as many of them as a step asks of it are enough to tell.
+    """
+    is_time = abs(now - standing.step_since) >= spec.step_time
+    return is_time and figures.champion_answers >= spec.min_answers and not figures.challenger.asked
+
+
+def _silent(figures: Figures) -> Decision:
+    why = (
+        f"the shadow scored none of the champion's {figures.champion_answers:,} answers: no server has loaded it, and "
+        "/readyz of a server says why"
+    )
+    breach = Breach("silent_shadow", why, {"champion_answers": figures.champion_answers})
+    return Decision(Action.ROLL_BACK, why, breaches=(breach,))
 
 
 def _minutes(time: timedelta) -> str:

@@ -70,6 +70,30 @@ def test_one_step_and_the_promotion(policy: str) -> None:
     assert decide(SPEC, at, ENOUGH, BEGAN + 30 * MINUTE).action is Action.PROMOTE
 
 
+@pytest.mark.parametrize(
+    ("figures", "after", "action"),
+    [
+        (Figures(champion_answers=100), 29 * MINUTE, Action.WAIT),
+        (Figures(champion_answers=99), DAY, Action.WAIT),
+        (Figures(champion_answers=100), 30 * MINUTE, Action.ROLL_BACK),
+        (Figures(champion_answers=100), -30 * MINUTE, Action.ROLL_BACK),
+        (Figures(ChallengerFigures(answers=1), 100), DAY, Action.WAIT),
+        (Figures(ChallengerFigures(failed=1), 100), DAY, Action.WAIT),
+    ],
+    ids=["too early", "hardly anybody asks", "clear", "clock set back", "it scores", "it fails, by its guard"],
+)
+def test_a_shadow_that_no_server_can_load_is_taken_back_when_that_is_clear(
+    figures: Figures, after: timedelta, action: Action
+) -> None:
+    decision = decide(SPEC, standing("shadow"), figures, BEGAN + after)
+    assert decision.action is action, decision.why
+    if action is Action.ROLL_BACK:
+        assert decision.why.startswith("the shadow scored none of the champion's 100 answers")
+        assert [breach.guard for breach in decision.breaches] == ["silent_shadow"]
+    canary = decide(SPEC, standing("canary", 10), figures, BEGAN + after)
+    assert canary.action is Action.WAIT
+
+
 def test_manual_waits_for_the_approval_and_not_for_ever() -> None:
     at = standing("manual")
     assert decide(SPEC, at, ENOUGH, BEGAN + DAY).why == "it waits for a person's approval"
