@@ -62,7 +62,7 @@ class Lake:
 
 def naive(rows: Mapping[date, int], today: date) -> Verdicts:
     """A verdict of each day that has rows, or has days with rows so near before and after; by looking at each."""
-    said = {}
+    said: dict[date, tuple[str, float | None]] = {}
     for number in range(DAYS):
         day = FIRST + timedelta(days=number)
         steps = range(1, 7 * WEEKS)
