@@ -17,7 +17,7 @@ from pyspark.sql import functions as F  # noqa: N812
 
 from batch_processing.incremental import in_dates
 from batch_processing.quality.dates import around, before_and_of
-from batch_processing.quality.observing import Measured
+from batch_processing.quality.observing import Measured, Unmeasured, Value
 from batch_processing.query import OF_THE_QUERY
 from data_lake import commits
 from data_lake.expectations import Distribution, Freshness, Known, Measure, NullShare, Suite, SuiteError, Unique, Volume
@@ -28,7 +28,7 @@ from tidemill.config.settings import Settings
 DAY = "event_date"
 ACCURACY = 10_000
 """Of ``percentile_approx``: a quantile is off by at most one in so many ranks."""
-Values = dict[date, float | Sequence[float] | None]
+Values = dict[date, Value]
 
 
 @dataclass(frozen=True)
@@ -145,10 +145,10 @@ def _repeated(rows: DataFrame, expectation: Unique, days: Collection[date]) -> V
 
 
 def _unknown(settings: Settings, rows: DataFrame, expectation: Known, days: Collection[date]) -> Values:
-    """The share of values that the other table does not have; empty, so nothing to judge by, without that table."""
+    """The share of values that the other table does not have."""
     reference = table(expectation.table)
     if not commits.exists(reference, settings):
-        return {}
+        return dict.fromkeys(days, Unmeasured(f"there is no {reference.name} yet"))
     spark = rows.sparkSession
     there = spark.read.format("delta").load(reference.path(settings)).select(F.col(f"`{expectation.referenced}`"))
     known = there.distinct().select(F.col(f"`{expectation.referenced}`").alias("value"), F.lit(True).alias("is_known"))

@@ -17,11 +17,22 @@ NOT_OVER = "the day is not over"
 
 
 @dataclass(frozen=True)
+class Unmeasured:
+    """Nothing could be measured, whatever the rows are; ``why`` says why."""
+
+    why: str
+
+
+Value = float | Sequence[float] | Unmeasured | None
+"""What was measured of a date: a number, quantiles, or None when no row has any."""
+
+
+@dataclass(frozen=True)
 class Measured:
-    """A date's ``rows``, and by expectation what was measured of it: a number, quantiles, or None."""
+    """A date's ``rows``, and by expectation what was measured of it."""
 
     rows: int = 0
-    values: Mapping[str, float | Sequence[float] | None] = field(default_factory=dict)
+    values: Mapping[str, Value] = field(default_factory=dict)
 
     def number(self, key: str) -> float | None:
         value = self.values.get(key)
@@ -64,12 +75,14 @@ def observed(key: str, expectation: Kind, day: date, days: Days, today: date) ->
 
 def _plain(key: str, expectation: NullShare | Unique | Known | Measure, measured: Measured) -> Observed:
     number = measured.number(key)
-    return Observed(number, "" if number is not None else _nothing(expectation, measured))
+    return Observed(number, "" if number is not None else _nothing(key, expectation, measured))
 
 
-def _nothing(expectation: Kind, measured: Measured) -> str:
+def _nothing(key: str, expectation: Kind, measured: Measured) -> str:
     if not measured.rows:
         return "no rows"
+    if isinstance(value := measured.values.get(key), Unmeasured):
+        return value.why
     return "no number" if isinstance(expectation, Measure) else "no row has a value to look at"
 
 

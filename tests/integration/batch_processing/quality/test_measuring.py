@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 from pyspark.sql import DataFrame, SparkSession
 
 from batch_processing.quality.measuring import age, measure, read_rows, rows_by_date
-from batch_processing.quality.observing import Measured
+from batch_processing.quality.observing import Measured, Unmeasured
 from data_lake import commits
 from data_lake.expectations import Expectation, Suite, SuiteError
 from data_lake.tables import table
@@ -94,6 +94,7 @@ def test_what_is_measured_is_what_plain_python_counts(spark: SparkSession, lake:
     assert {day: found[day].rows for day in days} == {day: len(by_day(lines)[day]) for day in days}
     for day in days:
         assert measured(found[day]) == pytest.approx(naive(day, lines), nan_ok=True), day
+    assert found[days[0]].values["it:absent"] == Unmeasured("there is no silver/clicks yet")
     values = sorted(line.value for line in by_day(lines)[days[1]])
     (middle,) = found[days[1]].numbers("it:middle") or ()
     assert middle in {float(value) for value in values[len(values) // 2 - 1 : len(values) // 2 + 1]}

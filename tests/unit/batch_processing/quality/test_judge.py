@@ -10,7 +10,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from batch_processing.quality.check import judge
-from batch_processing.quality.observing import Measured
+from batch_processing.quality.observing import Measured, Unmeasured
 from batch_processing.quality.results import Result
 from data_lake.expectations import Expectation, Suite
 
@@ -140,6 +140,13 @@ def test_a_number_is_held_against_its_bounds_which_are_within(
     expectation: dict[str, Any], number: float | None, expected: str
 ) -> None:
     assert verdict(suite_of(**expectation), values(number)).outcome == expected
+
+
+def test_a_table_that_is_not_there_to_know_values_is_named() -> None:
+    known = suite_of(kind="known", column="a", table="silver/clicks")
+    result = verdict(known, values(Unmeasured("there is no silver/clicks yet")))
+    assert (result.outcome, result.observed, result.why) == ("unknown", None, "there is no silver/clicks yet")
+    assert verdict(known, values(None)).why == "no row has a value to look at"
 
 
 def test_each_date_has_its_own_outcome() -> None:
