@@ -94,13 +94,20 @@ def resubmit(settings: Settings, job: str) -> Deployed | None:
 def stop(settings: Settings, job: str) -> Deployment:
     """End ``job`` with a savepoint, from which a later deploy goes on.
 
+    That it is wanted no longer is on record first: nobody submits again what another process may see end, and a stop
+    that was interrupted, or that failed, is completed by the next one.
+
     Raises:
-        NotDeployedError: it is not to run.
+        NotDeployedError: it is stopped.
         ClusterAwayError, SavepointError
     """
     with alone_with(settings, job):
-        current = replace(wanted(settings, job), is_wanted=False)
-        return end_with_savepoint(settings, Cluster(settings), current)
+        current = deployment(settings, job)
+        if current is None or not (current.is_wanted or current.is_stopping):
+            raise _not_deployed(job)
+        stopping = replace(current, is_wanted=False)
+        record(settings, stopping)
+        return end_with_savepoint(settings, Cluster(settings), stopping)
 
 
 def savepoint(settings: Settings, job: str) -> str:
@@ -122,8 +129,12 @@ def wanted(settings: Settings, job: str) -> Deployment:
     """
     current = deployment(settings, job)
     if current is None or not current.is_wanted:
-        raise NotDeployedError(f"{job} is not deployed: `tidemill flink deploy {job}`")
+        raise _not_deployed(job)
     return current
+
+
+def _not_deployed(job: str) -> NotDeployedError:
+    return NotDeployedError(f"{job} is not deployed: `tidemill flink deploy {job}`")
 
 
 def _restore(start_from: str | None, before: Deployment | None) -> str | None:

@@ -41,6 +41,11 @@ class Deployment:
     def job_id(self) -> str | None:
         return self.attempts[-1] if self.attempts else None
 
+    @property
+    def is_stopping(self) -> bool:
+        """It was asked to stop, and nobody has it on record that it ended."""
+        return not self.is_wanted and bool(self.attempts)
+
 
 def deployments(settings: Settings) -> list[Deployment]:
     """Every job on record, by name."""

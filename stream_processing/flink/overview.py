@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from stream_processing.flink.cluster import Cluster, ClusterAwayError, RunningJob
+from stream_processing.flink.cluster import ENDED, Cluster, ClusterAwayError, RunningJob
 from stream_processing.flink.deployments import Deployment, deployments
 from stream_processing.flink.job import job as declared_job
 from stream_processing.flink.job import jobs
@@ -12,7 +12,8 @@ from tidemill.config.settings import Settings
 
 @dataclass(frozen=True)
 class JobOverview:
-    """``state`` is Flink's own word, or what it is not: deployed, or known to the cluster, which may be away.
+    """``state`` is Flink's own word, or what it is not: deployed, or known to the cluster, which may be away; or
+    that it was asked to stop and still runs.
 
     ``since`` and ``checkpoint`` are the times of its last start and its last checkpoint, in UTC; ``late`` counts events
     since then that came too late to change a result.
@@ -58,13 +59,22 @@ def troubled(settings: Settings) -> list[str]:
 def _job(
     cluster: Cluster, known: dict[str, RunningJob] | None, name: str, description: str, deployment: Deployment | None
 ) -> JobOverview:
-    if deployment is None or not deployment.is_wanted:
-        return JobOverview(name, description, "not deployed" if deployment is None else "stopped")
+    if deployment is None:
+        return JobOverview(name, description, "not deployed")
+    if not deployment.is_wanted and not deployment.is_stopping:
+        return JobOverview(name, description, "stopped")
     if known is None:
         return JobOverview(name, description, "cluster away", deployment.job_id)
     job = known.get(str(deployment.job_id))
+    if deployment.is_stopping:
+        has_ended = job is None or job.state in ENDED
+        return JobOverview(name, description, "stopped" if has_ended else "stopping", deployment.job_id)
     if job is None:
         return JobOverview(name, description, "lost", deployment.job_id)
+    return _known_job(cluster, name, description, job)
+
+
+def _known_job(cluster: Cluster, name: str, description: str, job: RunningJob) -> JobOverview:
     if job.state == "INITIALIZING":  # the cluster knows no more of it yet, and logs a stack of Java for each question
         return JobOverview(name, description, job.state, job.job_id, _time(job.started))
     try:

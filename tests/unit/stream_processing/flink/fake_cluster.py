@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from stream_processing.flink.cluster import RunningJob
+from stream_processing.flink.cluster import RunningJob, SavepointError
 from stream_processing.flink.configuration import checkpoints, path_of
 from stream_processing.flink.submission import SubmissionError
 from tests.unit.stream_processing.flink.states import JOB, written_savepoint
@@ -16,8 +16,9 @@ from tidemill.config import Settings
 class FakeCluster:
     """``states`` are those of its jobs by id, each of which is called as ``names`` says, else :data:`JOB`.
 
-    ``dies`` names the moment of a stop with a savepoint at which who asked for it is killed. ``refuses`` is what Flink
-    says to whoever submits a program other than ``accepts``.
+    ``dies`` names the moment of a stop with a savepoint at which who asked for it is killed; ``fails`` says why Flink
+    refuses it: its disk is ``full``, or another was ``asked`` for before, with which the job ends. ``refuses`` is what
+    it says to whoever submits a program other than ``accepts``.
     """
 
     settings: Settings
@@ -25,6 +26,7 @@ class FakeCluster:
     names: dict[str, str] = field(default_factory=dict)
     submitted: list[tuple[str, str | None]] = field(default_factory=list)
     dies: str = ""
+    fails: str = ""
     refuses: str = ""
     accepts: Mapping[str, Any] | None = None
     url: str = "http://flink"
@@ -49,6 +51,8 @@ class FakeCluster:
     def savepoint(self, job_id: str, target: str, _timeout_s: float, *, stop: bool = False) -> str:
         if stop and self.dies == "before":
             raise KeyboardInterrupt
+        if self.fails == "full":
+            raise SavepointError("no disk")
         made = written_savepoint(path_of(target), self.next_savepoint)
         self.next_savepoint += 1
         if stop:
@@ -56,6 +60,8 @@ class FakeCluster:
             shutil.rmtree(path_of(checkpoints(self.settings, JOB)) / job_id, ignore_errors=True)
             if self.dies == "after":
                 raise KeyboardInterrupt
+        if self.fails == "asked":
+            raise SavepointError("not all of its tasks run")
         return made
 
     def submit(self, _settings: Settings, program: Mapping[str, Any], job_id: str, restore: str | None) -> None:

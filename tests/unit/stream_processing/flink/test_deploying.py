@@ -1,11 +1,14 @@
 """What is on record, and what runs, after a deploy, a stop or a new submission, also one that was killed in between."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
+from stream_processing.flink.cluster import SavepointError
 from stream_processing.flink.configuration import path_of
-from stream_processing.flink.deploying import DeployError, deploy, resubmit, stop
+from stream_processing.flink.deploying import DeployError, NotDeployedError, deploy, resubmit, stop
+from stream_processing.flink.deploying import savepoint as savepoint_now
 from stream_processing.flink.deployments import ATTEMPTS, Deployment, deployment, record
 from stream_processing.flink.job import job
 from stream_processing.flink.restoring import MissingStateError, forget_older, newest_state
@@ -13,6 +16,7 @@ from stream_processing.flink.statements import program
 from stream_processing.flink.submission import SubmissionError
 from tests.unit.stream_processing.flink.fake_cluster import FakeCluster
 from tests.unit.stream_processing.flink.states import JOB, checkpoint, savepoint
+from tidemill.config import Settings
 
 SESSIONS = Deployment(JOB, True, {"old": 1}, None, ("x",), "2026-03-02T00:00:00+00:00")
 OTHERS = {"y": "sessions", "forgotten": "sessions", "not ours": "card_patterns"}
@@ -89,6 +93,46 @@ def test_a_stopped_job_whose_savepoint_was_removed_is_not_handed_to_flink(cluste
     with pytest.raises(MissingStateError):
         resubmit(cluster.settings, JOB)
     assert cluster.submitted == []
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize(
+    "next_command", [stop, lambda settings, name: deploy(settings, job(name))], ids=["stop", "deploy"]
+)
+def test_a_stop_that_is_killed_is_undone_by_nobody_and_completed(
+    running_job: FakeCluster, moment: str, next_command: Callable[[Settings, str], object]
+) -> None:
+    running_job.dies = moment
+    with pytest.raises(KeyboardInterrupt):
+        stop(running_job.settings, JOB)
+    assert resubmit(running_job.settings, JOB) is None
+    assert (recorded(running_job).is_stopping, running(running_job)) == (True, ["x"] if moment == "before" else [])
+    running_job.dies = ""
+    next_command(running_job.settings, JOB)
+    assert "/savepoints/sessions/x/savepoint-" in str(recorded(running_job).restore)
+    assert running(running_job) == ([recorded(running_job).job_id] if recorded(running_job).is_wanted else [])
+
+
+def test_a_stop_that_is_asked_for_while_flink_makes_the_savepoint_ends_with_that_one(running_job: FakeCluster) -> None:
+    running_job.fails = "asked"
+    stopped = stop(running_job.settings, JOB)
+    assert "/savepoints/sessions/x/savepoint-" in str(stopped.restore)
+
+
+def test_a_savepoint_that_was_not_made_leaves_a_job_to_be_stopped(running_job: FakeCluster) -> None:
+    running_job.fails = "full"
+    with pytest.raises(SavepointError):
+        stop(running_job.settings, JOB)
+    assert (recorded(running_job).is_stopping, running(running_job)) == (True, ["x"])
+    with pytest.raises(NotDeployedError):
+        savepoint_now(running_job.settings, JOB)
+
+
+def test_a_stopped_job_cannot_be_stopped_again(running_job: FakeCluster) -> None:
+    stopped = stop(running_job.settings, JOB)
+    with pytest.raises(NotDeployedError, match="sessions is not deployed"):
+        stop(running_job.settings, JOB)
+    assert recorded(running_job) == stopped
 
 
 @pytest.mark.parametrize("start_from", [None, "beginning", "s3://bucket/typo"])

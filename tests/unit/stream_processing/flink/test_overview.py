@@ -1,5 +1,7 @@
 """What is said of the jobs that are declared or deployed."""
 
+from dataclasses import replace
+
 from stream_processing.flink.deployments import Deployment, record
 from stream_processing.flink.overview import overview, troubled
 from tests.unit.stream_processing.flink.conftest import Answers
@@ -34,3 +36,13 @@ def test_a_job_runs_when_all_its_tasks_do(manager: Settings, answers: Answers) -
     record(manager, SESSIONS)
     answers += [jobs("RUNNING", 4), jobs("RUNNING", 3), jobs("RESTARTING", 0)]
     assert [troubled(manager) for _ in range(3)] == [[], [], ["sessions is RESTARTING"]]
+
+
+def test_a_job_that_was_to_be_stopped_is_said_to_stop_until_it_has_ended(manager: Settings, answers: Answers) -> None:
+    record(manager, replace(SESSIONS, is_wanted=False))
+    answers += [jobs("RUNNING", 4), jobs("FINISHED", 0), (200, {"jobs": []}), (503, {})]
+    states = [job.state for _ in range(4) for job in overview(manager) if job.job == "sessions"]
+    assert states == ["stopping", "stopped", "stopped", "cluster away"]
+    record(manager, replace(SESSIONS, is_wanted=False, attempts=()))
+    answers += [(200, {"jobs": []})]
+    assert [job.state for job in overview(manager) if job.job == "sessions"] == ["stopped"]
