@@ -56,7 +56,8 @@ def _run(
     settings: Settings, program: Mapping[str, Any], configuration: Mapping[str, str], *, explain: bool
 ) -> dict[str, str]:
     python = settings.flink.environment / "bin" / "python"
-    given = {"configuration": dict(configuration), "passes": program["passes"], "explain": explain}
+    asked = {"configuration": dict(configuration), "passes": program["passes"], "explain": explain}
+    given = asked | {"submitter": os.getpid()}
     logs = folder(settings) / "logs"
     client = folder(settings) / "client"
     for place in (logs, client):

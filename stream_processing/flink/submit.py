@@ -3,21 +3,36 @@
 It imports nothing of ours, whose libraries are not there. What it is given and what it prints is in ``submission.py``.
 """
 
+import ctypes
 import json
+import os
+import signal
 import sys
 from typing import Any
 
 from pyflink.common import Configuration
 from pyflink.table import EnvironmentSettings, TableEnvironment
 
+PR_SET_PDEATHSIG = 1
+"""Linux, ``prctl(2)``: a process is sent a signal when its parent dies."""
+
 
 def main() -> None:
     given = json.load(sys.stdin)
+    _die_with(given["submitter"])
     try:
         answer = _submit(given)
     except Exception as error:  # noqa: BLE001 - whatever Java raised is told to who asked
         answer = {"error": str(error)}
     print(json.dumps(answer))  # noqa: T201
+
+
+def _die_with(submitter: int) -> None:
+    """Hand in nothing for who was killed, as another may submit the job then. Java ends with its input, us."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != submitter:
+        sys.exit(f"process {submitter}, which submits the job, is gone")
 
 
 def _submit(given: dict[str, Any]) -> dict[str, str]:
