@@ -1,6 +1,8 @@
 """The model that answers for a use case, and how a promotion replaces it while requests go on."""
 
 import logging
+import math
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -39,6 +41,8 @@ class ChampionHolder:
         self.champion: LoadedModel | None = None
         self.registry_error: str | None = None
         self.load_error: str | None = None
+        self.registry_as_of = -math.inf
+        """When the look at the registry began that was answered last, by the monotonic clock."""
         self._settings = settings
         self._breaker = breaker
         self._cache = ModelCache(cache_folder(settings) / asked.use_case)
@@ -57,6 +61,7 @@ class ChampionHolder:
 
         When it cannot be had the model in use stays; when there is none, the last that served is taken from disk.
         """
+        began = time.monotonic()
         try:
             version = alias_version(self._settings, self.use_case, CHAMPION)
         except TidemillError as error:
@@ -69,10 +74,11 @@ class ChampionHolder:
             self._note_load_error(
                 f"model {self.use_case!r} has no champion: run `tidemill models promote {self.use_case} VERSION`"
             )
-            return
-        self._follow(version)
-        if self.champion is None:
-            self._take_from_disk()
+        else:
+            self._follow(version)
+            if self.champion is None:
+                self._take_from_disk()
+        self.registry_as_of = began
 
     def _note_registry(self, error: str | None) -> None:
         if error is not None and self.registry_error is None:

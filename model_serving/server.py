@@ -2,7 +2,7 @@
 
 import math
 
-from model_serving.arms import Arms
+from model_serving.arms import HANDOVER_S, Arms
 from model_serving.asked import asked_of
 from model_serving.batching import Batcher
 from model_serving.breaker import CircuitBreaker
@@ -56,7 +56,7 @@ class Server:
 
     def _arms(self, holder: ChampionHolder) -> Arms:
         challenger = ChallengerHolder(self.settings, holder, self.breaker, lambda: self.arms[holder.use_case].named)
-        return Arms(self.traffic, holder, challenger)
+        return Arms(self.traffic, holder, challenger, self.settings.serving.reload_s + HANDOVER_S)
 
     @property
     def retry_after_s(self) -> int:

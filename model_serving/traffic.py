@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from model_serving import metrics
 from monitoring.control import ControlStoreAwayError, ModelRef, Rollout, control_store, is_made
@@ -17,6 +18,14 @@ SILENT_S = 10.0
 logger = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """The traffic of a use case, and when it was read first, by the monotonic clock."""
+
+    rollout: Rollout
+    since: float
+
+
 class TrafficFollower:
     """The newest traffic of each use case; :meth:`refresh` runs in the background, requests only read.
 
@@ -27,13 +36,18 @@ class TrafficFollower:
         self._settings = settings
         self._use_cases = tuple(use_cases)
         self._store: ControlStore | None = None
-        self._rollouts: Mapping[str, Rollout] = {}
+        self._followed: Mapping[str, Followed] = {}
         self._error: str | None = None
         self._read_at = time.monotonic()
 
     def of(self, use_case: str) -> Rollout | None:
         """The traffic that was read last, None where there was none."""
-        return self._rollouts.get(use_case)
+        followed = self.followed(use_case)
+        return None if followed is None else followed.rollout
+
+    def followed(self, use_case: str) -> Followed | None:
+        """The traffic that was read last, with the time since when; None where there was none."""
+        return self._followed.get(use_case)
 
     @property
     def trouble(self) -> str | None:
@@ -52,10 +66,14 @@ class TrafficFollower:
             return
         self._read_at = time.monotonic()
         self._note(None)
-        for use_case, rollout in rollouts.items():
-            if rollout != self._rollouts.get(use_case):
-                _tell(rollout)
-        self._rollouts = rollouts
+        self._followed = {use_case: self._follow(rollout) for use_case, rollout in rollouts.items()}
+
+    def _follow(self, rollout: Rollout) -> Followed:
+        before = self._followed.get(rollout.use_case)
+        if before is not None and before.rollout == rollout:
+            return before
+        _tell(rollout)
+        return Followed(rollout, self._read_at)
 
     def close(self) -> None:
         """End the connections to the store."""

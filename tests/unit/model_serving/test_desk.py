@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,6 +28,7 @@ from model_serving.challenger import TIMEOUTS, Challenger
 from model_serving.prediction_events import TOPIC, prediction_events
 from model_serving.schemas import Arm
 from model_serving.scoring import Answer
+from model_serving.traffic import Followed
 from monitoring.control import Policy
 from tests.unit.model_serving.answers import Tenth, champion, feature_row, served_model
 from tests.unit.model_serving.rollouts import CHALLENGER, identity_of, rollout, traffic
@@ -92,7 +94,7 @@ class Serving:
 
     def follow(self, share: int, epoch: int = 5, policy: Policy = Policy.CANARY) -> None:
         now = rollout("churn", epoch, traffic(share, policy=policy))
-        self.app.state.server.traffic._rollouts = {"churn": now}
+        self.app.state.server.traffic._followed = {"churn": Followed(now, time.monotonic())}
 
     def challenge(self, made: object, rows: Rows | None = None) -> Challenger:
         """Load a model, or one of a classifier, as the challenger of CHALLENGER's identity."""
