@@ -26,10 +26,10 @@ def naive_alerts(payments: Iterable[Event]) -> dict[str, dict[str, Any]]:
 
 
 def is_alert(pattern: str, payments: list[Event]) -> bool:
-    """Whether ``payments``, in the order of their times, are what ``pattern`` says."""
+    """Whether ``payments``, as they came one after another, are what ``pattern`` says, each later than that before."""
     lasted = moment(payments[-1]) - moment(payments[0])
     amounts = [Decimal(str(payment["data"]["amount"])) for payment in payments]
-    if len(payments) != LENGTHS[pattern]:
+    if len(payments) != LENGTHS[pattern] or not _are_in_order(payments):
         return False
     if pattern == "velocity":
         return lasted < TEN_MINUTES
@@ -37,6 +37,12 @@ def is_alert(pattern: str, payments: list[Event]) -> bool:
         apart = kilometres(*payments)
         return apart >= FAR_KM and apart >= lasted // timedelta(seconds=1) / 3600 * FASTEST_KM_H
     return lasted < HOUR and max(amounts[:2]) <= SMALL and amounts[2] >= LARGE
+
+
+def _are_in_order(payments: list[Event]) -> bool:
+    """Of two at one time, the order is that of their identities."""
+    places = [(moment(payment), identity(payment)) for payment in payments]
+    return places == sorted(set(places))
 
 
 def kilometres(here: Event, there: Event) -> float:
