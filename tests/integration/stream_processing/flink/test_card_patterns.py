@@ -58,7 +58,10 @@ def test_after_a_restart_a_late_payment_and_a_repeated_one_make_no_alert(flink: 
 
 def _send_until(flink: Settings, card: str, payments: list[dict[str, Any]], at: datetime) -> None:
     """Run the job until it has the ``payments``: an alert about ``card`` is sent, which was tried later than all."""
-    tried = [payment(f"{card} {number}", at, card, amount) for number, amount in enumerate((1.0, 1.0, 500.0))]
+    tried = [
+        payment(f"{card} {second}", at + timedelta(seconds=second), card, amount)
+        for second, amount in enumerate((1.0, 1.0, 500.0))
+    ]
     others = [payment(f"{card} other {n}", at + timedelta(hours=1), f"other {n}", 50.0) for n in range(OTHERS)]
     send(flink, PAYMENTS, [*payments, *tried, *others])
     deploy(flink, job("card_patterns"))
