@@ -6,6 +6,8 @@ NAMESPACE_TEXT = "tidemiLé-flink-"
 NAMESPACE = uuid.UUID(bytes=NAMESPACE_TEXT.encode())
 """Flink's SHA1 hashes the UTF-8 of a text and no bytes, so the namespace is a UUID whose bytes are a text."""
 BETWEEN_PARTS, BETWEEN_EVENTS = "\x1f", "\x1e"
+ESCAPED = {"\x1b": "\x1b\x1b", BETWEEN_PARTS: "\x1bp", BETWEEN_EVENTS: "\x1be"}
+"""What stands for a separator in a source or an id, where it separates nothing; first what all of these begin with."""
 VARIANT = "89ab89ab89ab89ab"
 """The digit of a UUID that holds its variant, by the digit of the hash in its place (RFC 9562, 4.1)."""
 
@@ -19,17 +21,29 @@ def result_id(source: str, key: str, identities: list[str]) -> str:
 
 
 def identity(source: str, event_id: str) -> str:
-    """What names an event for ever: its source and its id in it."""
-    return f"{source}{BETWEEN_PARTS}{event_id}"
+    """What names an event for ever: its source and its id in it; no other event has the same."""
+    return f"{_escaped(source)}{BETWEEN_PARTS}{_escaped(event_id)}"
 
 
 def _name(source: str, key: str, identities: list[str]) -> str:
     return BETWEEN_PARTS.join((source, key, BETWEEN_EVENTS.join(identities)))
 
 
+def _escaped(part: str) -> str:
+    for character, escaped in ESCAPED.items():
+        part = part.replace(character, escaped)
+    return part
+
+
 def identity_sql(source: str, event_id: str) -> str:
     """:func:`identity` of two columns, in Flink SQL."""
-    return f"CONCAT({source}, {literal(BETWEEN_PARTS)}, {event_id})"
+    return f"CONCAT({_escaped_sql(source)}, {literal(BETWEEN_PARTS)}, {_escaped_sql(event_id)})"
+
+
+def _escaped_sql(part: str) -> str:
+    for character, escaped in ESCAPED.items():
+        part = f"REPLACE({part}, {literal(character)}, {literal(escaped)})"
+    return part
 
 
 def hash_sql(source: str, key: str, identities: str) -> str:
