@@ -9,7 +9,8 @@ Configuration of a run: `{"begin": "2026-01-01T00:00:00", "end": "2026-01-02T00:
 times, the day before the run.
 
 **When it fails** because values differ: the task names the feature that differs most. A model that is served features
-other than it learnt from is wrong without looking wrong; `docs/features.md` says where to look.
+other than it learnt from is wrong without looking wrong; `docs/features.md` says where to look. A new model is asked
+for as well (`tidemill retrain list`, source `consistency`), within the limits of `model.yaml`.
 """
 
 from datetime import timedelta
@@ -41,7 +42,7 @@ with DAG(
     for use_case in load_settings().serving.use_cases:
         PlatformCommandOperator(
             task_id=f"compare_{use_case}",
-            command=["tidemill", "features", "consistency", use_case, "--at-least", "0", "--json"],
+            command=["tidemill", "features", "consistency", use_case, "--at-least", "0", "--request", "--json"],
             options={
                 "--from": "{{ params.begin or '' }}",
                 "--to": "{{ params.end or '' }}",
@@ -49,5 +50,6 @@ with DAG(
             },
             pool=SPARK_POOL,
             execution_timeout=timedelta(hours=1),
-            doc_md=f"Compares the features of {use_case}'s logged predictions with the lake's; fails above `allowed`.",
+            doc_md=f"Compares the features of {use_case}'s logged predictions with the lake's. Above `allowed` it asks "
+            "for a new model, and fails.",
         )

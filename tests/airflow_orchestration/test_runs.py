@@ -131,7 +131,7 @@ def test_consistency_compares_each_use_case_and_returns_what_it_found(
     ended.raise_for_failure()
     assert client.returned(ended, "compare_churn") == {"fetches": 4321, "rate": 0.0}
     (line,) = platform.command_lines()
-    assert line == "features consistency churn --at-least 0 --json --from 2026-01-01T00:00:00 --allowed 0.0"
+    assert line == "features consistency churn --at-least 0 --request --json --from 2026-01-01T00:00:00 --allowed 0.0"
 
 
 def test_values_that_differ_fail_the_run_without_another_try(platform: PlatformDouble, client: AirflowClient) -> None:

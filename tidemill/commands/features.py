@@ -142,6 +142,7 @@ def get(instances: tuple[str, ...], service_name: str | None, by_name: bool, as_
 @click.option(
     "--wait", "wait_s", type=click.FloatRange(min=0), default=0, metavar="SECONDS", help="Wait for so many in the lake."
 )
+@click.option("--request", "is_request", is_flag=True, help="Above the allowed share, ask for a new model.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def consistency(  # noqa: PLR0913, PLR0917 - click hands over every option
     service_name: str | None,
@@ -150,6 +151,7 @@ def consistency(  # noqa: PLR0913, PLR0917 - click hands over every option
     allowed: float,
     at_least: int,
     wait_s: float,
+    is_request: bool,
     as_json: bool,
 ) -> None:
     """Compare the features of logged predictions with those of the lake; exit 1 above the allowed share.
@@ -176,6 +178,8 @@ def consistency(  # noqa: PLR0913, PLR0917 - click hands over every option
             f"{found.fetches} predictions of {service.name} with features of today's definition from {since} to {until}"
             f", {at_least} are wanted: ask the model server for some, and wait until the lake has them"
         )
+    if is_request:
+        _request(settings, found, allowed)
     if found.rate > allowed:
         worst = max(found.features, key=lambda one: one.mismatched + one.missing + one.extra)
         raise InconsistentError(
@@ -244,6 +248,19 @@ def _bootstrapped(made: "Bootstrapped") -> str:
         f"{made.removed:,} of before removed; "
         f"a state has {made.mean_bytes:,} bytes, the largest {made.largest_bytes:,}"
     )
+
+
+def _request(settings: "Settings", found: "Consistency", allowed: float) -> None:
+    from ml_modeling.use_case import load_use_case
+    from monitoring.control import Suppressed
+    from monitoring.retraining.consistency import request
+    from tidemill.commands.requesting import check_use_case
+
+    check_use_case(found.service)
+    asked = request(settings, load_use_case(found.service), found, allowed)
+    if asked is not None:
+        told = f"not asked for: {asked.detail}" if isinstance(asked, Suppressed) else f"request {asked.id}"
+        click.echo(told, err=True)
 
 
 def _print_consistency(found: "Consistency") -> None:
