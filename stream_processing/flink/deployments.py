@@ -47,9 +47,18 @@ class Deployment:
         return not self.is_wanted and bool(self.attempts)
 
 
+def recorded_jobs(settings: Settings) -> list[str]:
+    """The name of every job on record, whether or not its record can be read."""
+    return sorted(file.stem for file in _folder(settings).glob("*.json"))
+
+
 def deployments(settings: Settings) -> list[Deployment]:
-    """Every job on record, by name."""
-    return [_read(file) for file in sorted(_folder(settings).glob("*.json"))]
+    """Every job on record, by name.
+
+    Raises:
+        DeploymentRecordError: one of them cannot be read.
+    """
+    return [_read(_file(settings, job)) for job in recorded_jobs(settings)]
 
 
 def deployment(settings: Settings, job: str) -> Deployment | None:
