@@ -170,12 +170,14 @@ class RetrainRequests:
             now, detail = self._database.now(connection), {"cancelled": reason}
             return move(connection, request, State.REJECTED, at=now, actor=actor, detail=detail)
 
-    def expire(self, older_than: timedelta, actor: str) -> Sequence[RetrainRequest]:
-        """The requests that nobody took for so long, now expired."""
+    def expire(self, older_than: timedelta, actor: str, use_case: str | None = None) -> Sequence[RetrainRequest]:
+        """The requests that nobody took for so long, now expired; of ``use_case`` alone where one is given."""
         actor = checked_name("who expires", actor)
         with self._database.writing() as connection:
             now = self._database.now(connection)
             late = (requests.c.state == State.REQUESTED) & (requests.c.requested_at <= now - older_than)
+            if use_case is not None:
+                late &= requests.c.use_case == use_case
             rows = connection.execute(select(requests).where(late).order_by(requests.c.number).with_for_update())
             too_old, detail = [request_of(row) for row in rows], {"older_than_s": older_than.total_seconds()}
             return [move(connection, request, State.EXPIRED, at=now, actor=actor, detail=detail) for request in too_old]

@@ -1,5 +1,7 @@
 """How far a request has come, and what of it is to be worked off here."""
 
+from datetime import timedelta
+
 from monitoring.control import RetrainRequest, State
 from monitoring.retraining.errors import NotAtStageError
 
@@ -7,6 +9,8 @@ ORDER = (State.REQUESTED, State.CLAIMED, State.TRAINED, State.GATED, State.CANAR
 """How far a request has come; what is finished has come further than any of these."""
 TO_WORK_OFF = (State.REQUESTED, State.CLAIMED, State.TRAINED, State.GATED)
 """What is claimed to be trained and promoted; what is in a rollout is not."""
+EXPIRES_AFTER = timedelta(days=30)
+"""What nobody has taken for so long was asked for by a champion and by evidence of another time."""
 
 
 def is_past(request: RetrainRequest, state: State) -> bool:

@@ -110,13 +110,19 @@ COMMANDS = (run, waiting, claim, train, evaluate, gate, promote)
 
 
 def _claim(store: "ControlStore", use_case: str, request_id: UUID | None, holder: str) -> "RetrainRequest | None":
-    """The request that ``holder`` has already, else the oldest free one."""
-    from monitoring.retraining.order import TO_WORK_OFF
+    """The request that ``holder`` has already, else the oldest free one that has not expired, or the one that is named.
+
+    What a person names is taken however old it is.
+    """
+    from monitoring.retraining.order import EXPIRES_AFTER, TO_WORK_OFF
 
     duration = timedelta(seconds=load_settings().control.lease_s)
     for request in store.requests.newest(use_case, is_open=True):
         if request.holder == holder and request.state in TO_WORK_OFF and request_id in {None, request.id}:
             return store.requests.renew(request.lease, duration)
+    if request_id is None:
+        for expired in store.requests.expire(EXPIRES_AFTER, holder, use_case):
+            _say(f"request {expired.id} of {use_case} has expired: nobody took it since {expired.requested_at:%F}")
     claimed = store.requests.claim(holder, duration, use_case, request_id=request_id, states=TO_WORK_OFF)
     if claimed is None and request_id is not None:
         named = store.requests.get(request_id)

@@ -2,7 +2,7 @@
 
 import json
 import threading
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from monitoring.control import Ask, ControlStore, Lease, LeaseLostError, Limits, Source, State, StateConflictError
-from tests.cases.control_stores import ask, request
+from tests.cases.control_stores import NO_LIMITS, SetClock, ask, request
 from tidemill.cli import cli
 from tidemill.commands import dags
 from tidemill.config.errors import TidemillError
@@ -177,6 +177,21 @@ def test_one_that_waits_is_shown_until_it_is_claimed(store: ControlStore) -> Non
     claimed = told("claim", "churn", "--holder", "run 1")
     assert (claimed["request_id"], claimed["token"], claimed["state"]) == (made["id"], 1, "claimed")
     assert told("waiting", "churn") == told("claim", "churn", "--holder", "run 2") == {"request_id": None}
+
+
+def test_what_nobody_took_for_a_month_expires_with_the_next_claim(tmp_path: Path, store: ControlStore) -> None:
+    """Its DAG was paused, say: what it was asked for by is of another time."""
+    clock = SetClock()
+    clock.now = datetime.now(UTC) - timedelta(days=31)
+    with ControlStore(f"sqlite:///{tmp_path}/control.db", clock) as then:
+        old = request(then.requests.ask(ask(key="old"), NO_LIMITS))
+        elsewhere = request(then.requests.ask(ask(use_case="fraud")))
+    young = request(store.requests.ask(ask(key="young"), NO_LIMITS))
+    assert told("claim", "churn", "--holder", "run 1")["request_id"] == str(young.id)
+    assert store.requests.get(old.id).state is State.EXPIRED
+    assert store.requests.trail(old.id)[-1].actor == "run 1"
+    assert store.requests.get(elsewhere.id).state is State.REQUESTED
+    assert told("claim", "fraud", "--request", str(elsewhere.id))["state"] == "claimed"
 
 
 def test_who_claims_again_gets_what_it_has(store: ControlStore) -> None:

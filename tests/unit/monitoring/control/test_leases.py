@@ -245,6 +245,9 @@ def test_only_what_nobody_took_expires(store: ControlStore, clock: SetClock) -> 
     assert store.requests.get(old.id).state is State.EXPIRED
     assert store.requests.get(young.id) == young
     assert store.requests.expire(HOUR, "monitor_churn") == []
+    clock.jump(HOUR)
+    assert store.requests.expire(HOUR, "monitor_fraud", "fraud") == []
+    assert [gone.id for gone in store.requests.expire(HOUR, "monitor_churn", "churn")] == [young.id]
 
 
 def test_a_clock_set_back_a_little_takes_no_lease(store: ControlStore, clock: SetClock) -> None:
