@@ -27,10 +27,10 @@ class Outcome:
     attributes: Mapping[str, str] = field(default_factory=dict)
 
 
-def publish(settings: Settings, mapping: str, path: Path) -> Outcome:
+def publish(settings: Settings, mapping: str, path: Path, name: str) -> Outcome:
     """Send the rows of ``path`` as the mapping called ``mapping`` says, and wait until the broker has acknowledged all.
 
-    A file that was sent before is not sent again; one whose sending was cut off is sent on from its last record.
+    It came as ``name``. A file that was sent before is not sent again; one whose sending was cut off is sent on from its last record.
 
     Raises:
         NotAcknowledgedError, BrokerUnavailableError, AlreadyRunningError: the file is to be given again later.
@@ -38,7 +38,7 @@ def publish(settings: Settings, mapping: str, path: Path) -> Outcome:
     try:
         source, _ = send_file(settings, mapping_called(mapping), path, Signal())
     except (MappingError, UnreadableFileError) as error:
-        return Outcome(REJECTED, {"folder": REJECTED_FOLDER, "reason": told_by_name(error, path)})
+        return Outcome(REJECTED, {"folder": REJECTED_FOLDER, "reason": told_by_name(error, path, name)})
     return _outcome(source.counts["rows"], source.counts["events"], source.rejected_path)
 
 

@@ -67,7 +67,7 @@ class PublishFile(FlowFileTransform):  # type: ignore[misc]
             for descriptor in (self.MAPPING, self.FILE)
         )
         try:
-            outcome = publish(self._settings, mapping, Path(path))
+            outcome = publish(self._settings, mapping, Path(path), flowfile.getAttribute("file") or Path(path).name)
         except TidemillError as error:
             self.logger.warn(f"{mapping}: {path} waits: {error}")
             context.yield_resources()

@@ -100,7 +100,7 @@ class DropFolder:
         try:
             source, sent = send_file(self._settings, self._mapping, path, stop)
         except UnreadableFileError as error:
-            return self._rejected(path, told_by_name(error, path), Counter())
+            return self._rejected(path, told_by_name(error, path, path.name), Counter())
         if stop.is_set() or digest(path) != source.digest:
             return None
         counts = source.counts

@@ -14,9 +14,9 @@ class UnreadableFileError(TerminalError):
     """The file is not what its name says, or lacks columns; the message says which."""
 
 
-def told_by_name(error: Exception, path: Path) -> str:
-    """What ``error`` says of a file that is moved then: by its name, without the folder it was in."""
-    return str(error).replace(str(path), path.name)
+def told_by_name(error: Exception, path: Path, name: str) -> str:
+    """What ``error`` says of a file that is moved then: by the ``name`` it came with, without the folder it was in."""
+    return str(error).replace(str(path), name)
 
 
 def check_columns(path: Path, mapping: SourceMapping, there: Collection[str]) -> None:

@@ -98,6 +98,7 @@ def test_a_file_that_cannot_be_taken_lies_beside_its_reason(
     document = json.loads(told_why.read_text(encoding="utf-8"))
     assert (document["file"], document["mapping"]) == (name, MAPPING)
     assert reason in document["reason"]
+    assert document["reason"].startswith((name, "none of"))
     assert folder.rejected(name).read_text(encoding="utf-8") == text
     assert ends(broker.servers, TOPIC) == starts
 

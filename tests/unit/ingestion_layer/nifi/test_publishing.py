@@ -26,11 +26,12 @@ CASES = {
 def test_a_file_that_cannot_be_taken_is_rejected_with_the_reason(settings: Settings, tmp_path: Path, case: str) -> None:
     mapping, name, text, reason = CASES[case]
     if text is not None:
-        (tmp_path / name).write_bytes(text)
-    outcome = publish(settings, mapping, tmp_path / name)
+        (tmp_path / f"4711.{name}").write_bytes(text)
+    outcome = publish(settings, mapping, tmp_path / f"4711.{name}", name)
     assert (outcome.relationship, outcome.attributes["folder"]) == (REJECTED, "rejected")
     assert reason in outcome.attributes["reason"]
     assert str(tmp_path) not in outcome.attributes["reason"]
+    assert "4711" not in outcome.attributes["reason"]
 
 
 def test_a_file_goes_on_by_how_many_of_its_rows_are_events() -> None:
