@@ -30,7 +30,8 @@ class Outcome:
 def publish(settings: Settings, mapping: str, path: Path, name: str) -> Outcome:
     """Send the rows of ``path`` as the mapping called ``mapping`` says, and wait until the broker has acknowledged all.
 
-    It came as ``name``. A file that was sent before is not sent again; one whose sending was cut off is sent on from its last record.
+    It came as ``name``. A file that was sent before is not sent again; one whose sending was cut off is sent on from
+    its last record.
 
     Raises:
         NotAcknowledgedError, BrokerUnavailableError, AlreadyRunningError: the file is to be given again later.
