@@ -4,7 +4,7 @@ Flink needs a JVM: here DuckDB answers what DEFINE asks of payments one after an
 """
 
 import re
-from datetime import datetime, timedelta
+from datetime import timedelta
 from random import Random
 from typing import Any
 
@@ -13,9 +13,8 @@ import pytest
 
 from stream_processing.flink.job import job
 from tests.cases.arriving_payments import START, payment
-from tests.cases.naive_alerts import LENGTHS, identity, is_alert, moment
+from tests.cases.naive_alerts import LENGTHS, Event, identity, is_alert, moment
 
-Event = dict[str, Any]
 PLACES = [{"terminal_latitude": 50.0 + north, "terminal_longitude": 5.0} for north in (0.0, 0.5, 4.0)]
 
 
@@ -58,14 +57,14 @@ def matches(pattern: str, payments: list[Event]) -> bool:
     rows = dict(zip(names, map(_row, payments), strict=True))
     columns = ", ".join(f"${name} AS {name}" for name in names)
     asked = f"SELECT {defined(pattern)} FROM (SELECT {columns})"  # noqa: S608 - of this repository's own files
-    (answer,) = duckdb.execute(asked, rows).fetchone() or ()
+    ((answer,),) = duckdb.execute(asked, rows).fetchall()
     return bool(answer)
 
 
-def _row(event: Event) -> dict[str, float | str | datetime]:
+def _row(event: Event) -> dict[str, Any]:
     data = event["data"]
     place = duckdb.execute("SELECT radians($1), radians($2)", [data["terminal_latitude"], data["terminal_longitude"]])
-    north, east = place.fetchone() or ()
+    ((north, east),) = place.fetchall()
     known = {"event_time": moment(event).replace(tzinfo=None), "event_identity": identity(event)}
     return known | {"amount": data["amount"], "north": north, "east": east}
 

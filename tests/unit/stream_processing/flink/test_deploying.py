@@ -205,9 +205,7 @@ def test_nothing_of_a_stopped_job_runs(crowded: FakeCluster) -> None:
 
 
 def test_a_stop_whose_newest_attempt_was_never_handed_in_goes_on_where_an_older_one_ended(crowded: FakeCluster) -> None:
-    crowded.states.pop("x")
-    record(crowded.settings, replace(SESSIONS, attempts=("x", "y", "z")))
-    crowded.states["x"] = "RUNNING"
+    record(crowded.settings, replace(SESSIONS, attempts=("x", "never handed in")))
     assert stop(crowded.settings, JOB).restore == newest_state(crowded.settings, SESSIONS)
     assert running(crowded) == ["not ours"]
 

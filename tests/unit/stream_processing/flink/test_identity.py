@@ -59,7 +59,7 @@ def test_flink_is_asked_for_the_same_identity() -> None:
         r"U&'\\([0-9a-f]{4})((?:\\[0-9a-f]{4})*)'", lambda text: _as_duckdb(text[0]), identity_sql("$source", "$id")
     )
     for source, event_id in itertools.product(["urn:shop", "a\x1f", "\x1b\x1ep"], ["1", "\x1f", "\x1e\x1b"]):
-        (answer,) = duckdb.execute(f"SELECT {asked}", {"source": source, "id": event_id}).fetchone() or ()
+        ((answer,),) = duckdb.execute(f"SELECT {asked}", {"source": source, "id": event_id}).fetchall()
         assert answer == identity(source, event_id)
 
 
