@@ -16,7 +16,6 @@ from monitoring.profiles.table import (
     IncompatibleProfilesError,
     TableProfile,
     UnprofiledColumnError,
-    merged,
     profile_batches,
     profile_table,
 )
@@ -38,7 +37,6 @@ __all__ = [
     "UnprofiledColumnError",
     "UnreadableProfileError",
     "from_bytes",
-    "merged",
     "profile_batches",
     "profile_table",
     "to_bytes",

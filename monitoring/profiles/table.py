@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import reduce
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -110,11 +109,6 @@ def profile_batches(batches: Iterable[pa.RecordBatch], definition: TableDefiniti
 def profile_table(table: pa.Table, definition: TableDefinition) -> TableProfile:
     """The profile of a table in memory."""
     return profile_batches(table.to_batches(), definition)
-
-
-def merged(profiles: Iterable[TableProfile], definition: TableDefinition) -> TableProfile:
-    """The profile of the rows of all ``profiles``; of none it is empty."""
-    return reduce(TableProfile.merge, profiles, TableProfile.empty(definition))
 
 
 def difference(one: TableProfile, other: TableProfile) -> str:

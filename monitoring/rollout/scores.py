@@ -1,7 +1,6 @@
 """Cells of a model's scores: from what it said in its replay, and for the log to be counted by."""
 
 import logging
-from dataclasses import dataclass
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -26,14 +25,6 @@ class Expected(BaseModel):
     edges: tuple[float, ...] = ()
     classes: tuple[str, ...] = ()
     rows: tuple[float, ...] = Field(min_length=1)
-
-
-@dataclass(frozen=True)
-class Counting:
-    """What a step's scores are counted by: cells of the challenger, and of the champion; None where there are none."""
-
-    challenger: Expected | None
-    champion: Expected | None
 
 
 def expected(said: Said | None) -> Expected | None:

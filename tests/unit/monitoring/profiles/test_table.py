@@ -17,7 +17,6 @@ from monitoring.profiles import (
     TableDefinition,
     TableProfile,
     UnprofiledColumnError,
-    merged,
     profile_batches,
     profile_table,
     to_bytes,
@@ -64,9 +63,9 @@ def test_batches_of_any_size_give_one_profile() -> None:
     assert (by_row.rows, by_row.earliest, by_row.latest) == (whole.rows, whole.earliest, whole.latest)
 
 
-def test_no_partition_gives_an_empty_profile() -> None:
+def test_no_batch_gives_an_empty_profile() -> None:
     definition = TableDefinition.of_schema(ROWS.schema, "at")
-    profile = merged([], definition)
+    profile = profile_batches([], definition)
     assert (profile.rows, profile.latest, profile.columns["amount"].scale) == (0, None, 0.0)
 
 
