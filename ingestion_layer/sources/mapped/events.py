@@ -54,8 +54,11 @@ class Judge:
         of = contract(mapping.topic)
         self._check = checker(mapping.topic).message
         self._data = data_members(mapping, of)
-        self._time = in_column(_moments(mapping), mapping.declared.time.column)
-        self._ids = [in_column(_identifier(mapping, name), name) for name in mapping.declared.id]
+        timed = mapping.declared.time.column
+        self._time = in_column(_moments(mapping), timed)
+        self._ids = [
+            self._time if name == timed else in_column(_identifier(mapping, name), name) for name in mapping.declared.id
+        ]
         self._columns = {
             f"/data/{column.property.replace('.', '/')}": name for name, column in mapping.declared.columns.items()
         }
@@ -130,8 +133,6 @@ def _moments(mapping: SourceMapping) -> Convert:
 def _identifier(mapping: SourceMapping, name: str) -> Convert:
     """The cells of the id column ``name`` by their values: 7 and 7.0 name one record, in whatever file they stand."""
     said = mapping.declared
-    if name == said.time.column:
-        return _moments(mapping)
     column = said.columns.get(name, Column(property=name))
     kind = column_type(contract(mapping.topic), column.property) if name in said.columns else STRING
     assert kind is not None, name  # noqa: S101 - the mapping was checked
