@@ -46,7 +46,7 @@ def work(store: ControlStore) -> Work:
 def train_by(monkeypatch: pytest.MonkeyPatch, stage: Callable[[HeldLease], RetrainRequest]) -> None:
     """What is done in the place of a training."""
     due, _ = STAGES["train"]
-    monkeypatch.setitem(working_off.STAGES, "train", (due, lambda _work, _request, held: stage(held)))  # type: ignore[arg-type]
+    monkeypatch.setitem(working_off.STAGES, "train", (due, lambda _work, _request, held: stage(held)))
 
 
 def claimed(store: ControlStore, number: int) -> Lease:
@@ -129,8 +129,8 @@ def test_an_error_says_the_same_where_the_request_cannot_be_told(
     request(store.requests.ask(ask()))
     lease = claimed(store, 0)
 
-    def cancelled_meanwhile(held: HeldLease) -> RetrainRequest:
-        held._store.requests.cancel(lease.request_id, "ann", "no need")
+    def cancelled_meanwhile(_: HeldLease) -> RetrainRequest:
+        work.store.requests.cancel(lease.request_id, "ann", "no need")
         raise AWAY
 
     train_by(monkeypatch, cancelled_meanwhile)
