@@ -63,11 +63,12 @@ def since(changed: Sequence[date], before: Sequence[Result], weeks: int, present
 
 def by_now(before: Iterable[Result], today: date, weeks: int, present: Present) -> Due:
     """What is judged though the table has no new version: days that are over by now, and values not found elsewhere."""
-    days = {result.event_date for result in before if _is_due(result, today)}
+    days = {result.event_date for result in before if is_due(result, today)}
     return _of(days, weeks, present) if days else NOTHING
 
 
-def _is_due(result: Result, today: date) -> bool:
+def is_due(result: Result, today: date) -> bool:
+    """Whether time or another table may have ended what was said."""
     if result.outcome == Outcome.EARLY:
         return result.event_date < today
     return result.outcome == Outcome.FAILED and result.kind == ELSEWHERE

@@ -45,7 +45,15 @@ def judge_tables(spark: SparkSession, settings: Settings, names: Sequence[str], 
     Raises:
         NotAsExpectedError: one of them fails a critical expectation, now or since before.
     """
-    checked = [done for name in names if (done := _checked(spark, settings, name, now, full))]
+    return tell([done for name in names if (done := _checked(spark, settings, name, now, full))])
+
+
+def tell(checked: Sequence[Checked]) -> Done:
+    """Print what fails of each table.
+
+    Raises:
+        NotAsExpectedError: one of them fails a critical expectation.
+    """
     for done in checked:
         failed = [result for result in done.standing if result.outcome == Outcome.FAILED]
         for result in failed[-TOLD:]:

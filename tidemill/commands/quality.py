@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,6 +41,9 @@ def run(names: tuple[str, ...], use_case: str | None, full: bool) -> None:
     while a critical expectation fails on any date. The process becomes spark-submit, so that its exit status and its
     signals are the job's.
     """
+    from batch_processing.quality.run import tell
+    from batch_processing.quality.unchanged import judged_already
+    from data_lake.job import report
     from data_lake.spark import become_spark_submit
     from tidemill.config.installation import REPO
 
@@ -48,8 +51,13 @@ def run(names: tuple[str, ...], use_case: str | None, full: bool) -> None:
     if not judged:
         click.echo(strict_json.dumps({"tables": []}))
         return
+    settings = load_settings()
+    checked = None if full else judged_already(settings, judged, datetime.now(UTC))
+    if checked is not None:
+        report("data_quality", lambda _: tell(checked))
+        return
     job = REPO / "batch_processing" / "quality" / "run.py"
-    become_spark_submit(load_settings(), job, [*judged, *(["--full"] if full else [])])
+    become_spark_submit(settings, job, [*judged, *(["--full"] if full else [])])
 
 
 @command.command()

@@ -12,6 +12,7 @@ from batch_processing.quality.check import Checked, check
 from batch_processing.quality.gate import NotAsExpectedError
 from batch_processing.quality.results import results_table
 from batch_processing.quality.run import judge_tables
+from batch_processing.quality.unchanged import judged_already
 from data_lake import commits
 from data_lake.delta_tables import ensure_table
 from data_lake.expectations import suites_of
@@ -87,6 +88,8 @@ def test_the_same_versions_again_make_no_commit(judge: Check, quiet: Settings) -
     assert (again.dates, again.reason) == (0, f"{TRANSACTIONS} is still at version {first.source_version}")
     assert commits.current_version(results_table(), quiet) == version
     assert again.standing == first.standing
+    (unasked,) = judged_already(quiet, [TRANSACTIONS], NOW) or []
+    assert (unasked.dates, unasked.source_version, unasked.standing) == (0, first.source_version, first.standing)
 
 
 def test_a_critical_failure_stops_and_is_remembered_until_it_is_mended(
