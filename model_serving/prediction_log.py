@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from confluent_kafka import KafkaError, Producer
+from confluent_kafka import KafkaError, KafkaException, Producer
 
 from ingestion_layer.kafka.client import client_config
 from ingestion_layer.kafka.topics import ensure_topics
@@ -123,7 +123,11 @@ class PredictionLog:
 
     def _send(self, producer: Producer, answer: Answer) -> None:
         for key, value in self._messages(answer):
-            producer.produce(TOPIC, key=key, value=value, on_delivery=self._on_delivery)
+            try:
+                producer.produce(TOPIC, key=key, value=value, on_delivery=self._on_delivery)
+            except (BufferError, KafkaException) as error:  # one that is too large, say, ends the log of no other
+                logger.error("a prediction of %d bytes is not logged: %s", len(value), error)  # noqa: TRY400
+                self._settle(1, "dropped_undelivered")
         producer.poll(0)
 
     def _messages(self, answer: Answer) -> Iterator[tuple[bytes, bytes]]:
