@@ -125,7 +125,7 @@ class PredictionLog:
         for key, value in self._messages(answer):
             try:
                 producer.produce(TOPIC, key=key, value=value, on_delivery=self._on_delivery)
-            except (BufferError, KafkaException) as error:  # one that is too large, say, ends the log of no other
+            except (BufferError, KafkaException) as error:  # one that is too large, say, ends no thread
                 logger.error("a prediction of %d bytes is not logged: %s", len(value), error)  # noqa: TRY400
                 self._settle(1, "dropped_undelivered")
         producer.poll(0)

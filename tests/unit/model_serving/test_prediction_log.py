@@ -50,12 +50,14 @@ def test_without_a_broker_offering_goes_on_and_closing_counts_what_was_lost(sett
     assert outcome("dropped_shutdown") - before == 10
 
 
-def test_a_prediction_that_is_too_large_ends_the_log_of_no_other(settings: Settings) -> None:
+def test_a_prediction_that_the_producer_refuses_ends_the_log_of_no_other(settings: Settings) -> None:
     log = PredictionLog(settings)
     before = outcome("dropped_undelivered")
-    assert log.offer(answer(2))
+    assert log.offer(answer(3))
+    producer = Producer({"bootstrap.servers": "127.0.0.1:1", "log_level": 0, "queue.buffering.max.messages": 1})
 
-    log._send(Producer({"bootstrap.servers": "127.0.0.1:1", "message.max.bytes": 1000}), answer(2))
+    log._send(producer, answer(3))
+    producer.purge()
 
-    assert (log.waiting, log.dropped) == (0, 2)
+    assert (log.waiting, log.dropped) == (1, 2)
     assert outcome("dropped_undelivered") - before == 2
