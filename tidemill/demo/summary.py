@@ -2,15 +2,18 @@
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tidemill.config import strict_json
 from tidemill.config.errors import TerminalError
 from tidemill.config.settings import Settings
 from tidemill.demo.plan import Plan
 from tidemill.demo.steps import COMPARING
+
+if TYPE_CHECKING:
+    from tidemill.stack.status import ServiceStatus
 
 LIVE_TABLES = ("silver.transactions", "silver.clicks", "silver.predictions")
 OWN = "serving."
@@ -37,10 +40,15 @@ def summarize(plan: Plan, facts: Mapping[str, Mapping[str, Any]]) -> dict[str, A
         "rows": {table.name: table.rows for table in tables},
         "use_cases": {name: of_use_case(settings, name, facts) for name in plan.use_cases},
         "freshness_s": _freshness(settings, facts["live"]["began"]),
-        "addresses": {service.title: service.address for service in stack.services if service.address},
+        "addresses": addresses(stack.services),
         "memory_mb": round(stack.memory_bytes / 2**20),
         "seconds": {name: step["seconds"] for name, step in facts.items()},
     }
+
+
+def addresses(services: Iterable["ServiceStatus"]) -> dict[str, str]:
+    """Where to look, by title: of all that was started."""
+    return {service.title: service.address for service in services if service.address and service.state != "stopped"}
 
 
 def of_use_case(settings: Settings, name: str, facts: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

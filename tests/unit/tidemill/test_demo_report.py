@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 
 from tidemill.demo.report import print_report
+from tidemill.demo.summary import addresses
+from tidemill.stack.status import ServiceStatus
 
 
 @pytest.fixture
@@ -39,3 +41,12 @@ def test_what_was_rejected_at_the_source_is_shown_where_something_was(
     assert "rejected" not in capsys.readouterr().out
     print_report(summary | {"sent": summary["sent"] | {"rejected_rows": {"zero_price": 2}}})
     assert "zero_price 2" in capsys.readouterr().out
+
+
+def test_addresses_are_those_of_what_was_started() -> None:
+    def service(title: str, state: str, address: str) -> ServiceStatus:
+        return ServiceStatus(title.lower(), title, state, "", address, None, 0, None, 0, "")
+
+    told = [service("Redis", "ready", "127.0.0.1:6379"), service("Kafka", "external", "kafka:9092")]
+    rest = [service("NiFi", "stopped", "http://127.0.0.1:8082/nifi"), service("Flume", "ready", "")]
+    assert addresses([*told, *rest]) == {"Redis": "127.0.0.1:6379", "Kafka": "kafka:9092"}
