@@ -1,6 +1,7 @@
 """Asking a page again and again, as its server would have it: only for what is new, and not while it is tired."""
 
 import random
+import re
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +18,9 @@ TIMEOUT = httpx.Timeout(10.0, connect=5.0)
 DEADLINE_S = 60.0
 MAX_BYTES = 8 * 2**20
 """A page, and so each row of it, is smaller than what our producer lets be sent."""
+WINDOWS = {"gzip": zlib.MAX_WBITS | 16, "x-gzip": zlib.MAX_WBITS | 16, "deflate": zlib.MAX_WBITS}
+PACKED = re.compile(r"gzip|deflate|compress|br|zstd")
+"""What other codings are made of; what is none of a coding, as a charset, packs nothing."""
 TIRED = frozenset({408, 425, 429, 500, 502, 503, 504})
 """Statuses after which the same request may be answered later (RFC 9110, 15; RFC 6585, 4)."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 300.0
@@ -102,16 +106,18 @@ class Page:
                 raise PageRefusedError(f"{self.shown} sends more than {MAX_BYTES // 2**20} MiB: ask for fewer rows")
             if monotonic() > deadline:
                 raise PageUnavailableError(f"{self.shown} did not send all within {DEADLINE_S:.0f} s")
-        if packed is not None and (not packed.eof or packed.unused_data):
+        if packed is not None and (not packed.eof or packed.unused_data.strip(b"\0")):
             raise PageUnavailableError(f"{self.shown} sends a gzip that does not end where the answer ends")
         return bytes(body)
 
     def _unpacking(self, response: httpx.Response) -> Any:
         """What unpacks it, no further than it is told to; None where it is not packed."""
-        encoding = response.headers.get("content-encoding", "identity").strip().lower()
-        if encoding not in ("identity", "gzip", "x-gzip"):
+        encoding = response.headers.get("content-encoding", "").strip().lower()
+        if encoding in WINDOWS:
+            return zlib.decompressobj(WINDOWS[encoding])
+        if PACKED.search(encoding):
             raise PageRefusedError(f"{self.shown} sends {encoding[:40]!r}, and was asked for gzip at most")
-        return None if encoding == "identity" else zlib.decompressobj(zlib.MAX_WBITS | 16)
+        return None
 
     def _unpacked(self, packed: Any, part: bytes, most: int) -> bytes:
         try:

@@ -67,15 +67,18 @@ class DropFolder:
             FolderInUseError: one does.
         """
         for name in (DONE, REJECTED):
-            if (folder := self._path / name).is_symlink():
-                raise FolderError(f"{folder} is a link, and whoever drops files may have made it: make it a folder")
-            folder.mkdir(exist_ok=True)
+            self._own(name).mkdir(exist_ok=True)
         with (self._path / ".tidemill.lock").open("a") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise FolderInUseError(f"another process watches {self._path} already") from None
             yield
+
+    def _own(self, name: str) -> Path:
+        if (folder := self._path / name).is_symlink():
+            raise FolderError(f"{folder} is a link, and whoever drops files may have made it: make it a folder")
+        return folder
 
     def waiting(self) -> list[Path]:
         """The files that are whole, the oldest first. One that was written just now may still be written.
@@ -97,6 +100,8 @@ class DropFolder:
         Raises:
             NotAcknowledgedError: the broker is away; the file stays, and its progress.
         """
+        if path.is_symlink():  # meanwhile
+            return None
         try:
             source, sent = send_file(self._settings, self._mapping, path, stop)
         except UnreadableFileError as error:
@@ -110,7 +115,7 @@ class DropFolder:
         return Handled(path.name, DONE, str(moved), sent.total, counts["rows"], counts["events"], _reasons(counts))
 
     def _rejected(self, path: Path, reason: str, counts: Counter[str], rejects: Path | None = None) -> Handled:
-        free = _free(self._path / REJECTED / path.name)
+        free = _free(self._own(REJECTED) / path.name)
         told = {"file": path.name, "at": datetime.now(UTC).isoformat(), "mapping": self._mapping.name, "reason": reason}
         replace_file(free.with_name(f"{free.name}.reason.json"), json.dumps(told, indent=2).encode())
         moved = self._moved(path, REJECTED, rejects)
@@ -119,7 +124,7 @@ class DropFolder:
 
     def _moved(self, path: Path, folder: str, rejects: Path | None) -> Path:
         """The rejects are copied first: a file that has moved has them beside it, also after a kill."""
-        free = _free(self._path / folder / path.name)
+        free = _free(self._own(folder) / path.name)
         try:
             if rejects is not None:
                 shutil.copyfile(rejects, free.with_name(f"{free.name}.rejected.jsonl"))

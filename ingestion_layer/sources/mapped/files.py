@@ -7,6 +7,8 @@ from functools import cached_property
 from pathlib import Path
 from threading import Event as Signal
 
+from confluent_kafka import KafkaException
+
 from ingestion_layer.sources.mapped.chunk import Chunk
 from ingestion_layer.sources.mapped.events import Judge, Judged
 from ingestion_layer.sources.mapped.formats.choice import reader
@@ -17,14 +19,15 @@ from ingestion_layer.sources.mapped.source import MappedSource
 from ingestion_layer.sources.mapped.workers import judged_by
 from ingestion_layer.sources.progress import Progress
 from ingestion_layer.sources.replay import Sent, replay
+from tidemill.config.errors import TidemillError
 from tidemill.config.settings import Settings
 
 WORTH_PROCESSES = 100_000
 """Lines of which judging takes longer than starting a process."""
 
 
-UNFORESEEN = (ValueError, TypeError, ArithmeticError, LookupError, AttributeError, RecursionError)
-"""What reading bytes that nobody foresaw ends in; not what the machine or the broker lacks."""
+FORESEEN = (TidemillError, KafkaException, OSError, MemoryError)
+"""What is told by itself, and what the machine or the broker lacks; all else is for bytes that nobody foresaw."""
 
 
 class FileSource(MappedSource):
@@ -79,6 +82,8 @@ def send_file(settings: Settings, mapping: SourceMapping, path: Path, stop: Sign
         source = FileSource(settings, mapping, path)
         _ = source.total
         return source, replay(settings, source, again=False, on_position=lambda _: None, stop=stop)
-    except UNFORESEEN as error:
+    except FORESEEN:
+        raise
+    except Exception as error:
         traceback.print_exc()
         raise UnreadableFileError(f"{path}: it cannot be read ({type(error).__name__}: {error})") from error

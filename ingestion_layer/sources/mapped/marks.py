@@ -60,31 +60,37 @@ def below(column: str, value: Any, overlap: float) -> Any:
     return value - (Decimal(str(overlap)) if isinstance(value, Decimal) else type(value)(-(-overlap // 1)))
 
 
-def not_beyond(value: Any, now: datetime, zone: tzinfo | None) -> Any:
-    """``value``, or ``now`` in its form where that is earlier: a time to come is no place to go on from.
+def is_beyond(value: Any, now: datetime, zone: tzinfo | None) -> bool:
+    """Whether ``value`` is a time to come, which is no place to go on from.
 
     What names no offset is local time of ``zone``; without one, of the zone whose clocks are the furthest ahead.
     """
     if isinstance(value, str):
         moment = _time_of(value)
-        bound = None if moment is None else not_beyond(moment, now, zone)
-        return value if bound is None or bound == moment else _written_as(value, bound)
+        return moment is not None and is_beyond(moment, now, zone)
     if isinstance(value, datetime):
-        if value.tzinfo is not None:
-            return min(value, now.astimezone(value.tzinfo))
-        return min(value, now.astimezone(zone or FURTHEST_AHEAD).replace(tzinfo=None))
+        is_aware = value.tzinfo is not None
+        return value > (now if is_aware else now.astimezone(zone or FURTHEST_AHEAD).replace(tzinfo=None))
     if isinstance(value, date):
-        return min(value, now.astimezone(zone or FURTHEST_AHEAD).date())
-    return value
+        return value > now.astimezone(zone or FURTHEST_AHEAD).date()
+    return False
 
 
 def _below_text(column: str, text: str, overlap: float) -> str:
+    """SQLite keeps times as texts and compares them so: the new one is written as the old one is."""
     if (moment := _time_of(text)) is None:
         raise MarkError(
             f"column {column!r} has the text {text[:40]!r}, which is no time, so that `table.overlap` has no meaning: "
             "state `overlap: 0`"
         )
-    return _written_as(text, moment - timedelta(seconds=overlap))
+    earlier = moment - timedelta(seconds=overlap)
+    separator = text[10] if len(text) > 10 else "T"
+    fraction = len(text.partition(".")[2].rstrip("Z").partition("+")[0])
+    timespec = "milliseconds" if 0 < fraction <= 3 else "microseconds" if fraction else "seconds"
+    if len(text) == 10:
+        return earlier.date().isoformat()
+    written = earlier.isoformat(separator, timespec)
+    return written.replace("+00:00", "Z") if text.endswith("Z") and moment.tzinfo == UTC else written
 
 
 def _time_of(text: str) -> datetime | None:
@@ -92,14 +98,3 @@ def _time_of(text: str) -> datetime | None:
         return datetime.fromisoformat(text)
     except ValueError:
         return None
-
-
-def _written_as(text: str, moment: datetime) -> str:
-    """``moment`` as ``text`` has its time: SQLite compares times as texts."""
-    separator = text[10] if len(text) > 10 else "T"
-    fraction = len(text.partition(".")[2].rstrip("Z").partition("+")[0])
-    timespec = "milliseconds" if 0 < fraction <= 3 else "microseconds" if fraction else "seconds"
-    if len(text) == 10:
-        return moment.date().isoformat()
-    written = moment.isoformat(separator, timespec)
-    return written.replace("+00:00", "Z") if text.endswith("Z") and moment.tzinfo == UTC else written

@@ -1,6 +1,7 @@
 """A relational table as a source: each row, and each later state of it, an event once."""
 
 import hashlib
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -13,7 +14,7 @@ from ingestion_layer.sources.mapped.chunk import Chunk
 from ingestion_layer.sources.mapped.database import Database, TableReading, shown
 from ingestion_layer.sources.mapped.events import Judge, Judged
 from ingestion_layer.sources.mapped.mapping import MappingError, SourceMapping
-from ingestion_layer.sources.mapped.marks import Kept, below, kept, not_beyond, value_of
+from ingestion_layer.sources.mapped.marks import Kept, below, is_beyond, kept, value_of
 from ingestion_layer.sources.mapped.source import MappedSource
 from ingestion_layer.sources.progress import Progress
 from tidemill.config.settings import Settings
@@ -72,22 +73,20 @@ class TableSource(MappedSource):
             cells = dict(zip(self._columns, zip(*rows, strict=True), strict=True))
             first, done = done + 1, done + len(rows)
             chunk = Chunk(done, range(first, done + 1), cells)
-            self._last = self._mark(cells) or self._last  # kept only with all of the chunk acknowledged
-            beyond += self._beyond_now(cells)
+            to_come = self._to_come(cells)
+            self._last = self._mark(cells, to_come) or self._last  # kept only with all of the chunk acknowledged
+            beyond += to_come
             yield chunk, judge.judge(chunk)
         if self.said.updated is not None:
             self.counts[WITHOUT] = self._reading.count_without(self.said.updated)
             self.counts[BEYOND_NOW] = beyond
 
-    def _not_beyond(self, value: Any) -> Any:
-        return not_beyond(value, self._began, self.mapping.declared.zone_info)
-
-    def _beyond_now(self, cells: dict[str, Any]) -> int:
-        """How many rows of a chunk have an update value that is to come."""
-        values = cells[self.said.updated] if self.said.updated is not None else []
-        if not values or self._not_beyond(values[-1]) == values[-1]:  # they ascend
+    def _to_come(self, cells: dict[str, Any]) -> int:
+        """How many rows of a chunk, the last ones, have an update value that is to come."""
+        if self.said.updated is None:
             return 0
-        return sum(self._not_beyond(value) != value for value in values)
+        values, zone = cells[self.said.updated], self.mapping.declared.zone_info
+        return len(values) - bisect_left(values, True, key=lambda value: is_beyond(value, self._began, zone))
 
     def state(self) -> dict[str, Any]:
         return {**super().state(), "last": self._last}
@@ -101,14 +100,13 @@ class TableSource(MappedSource):
             last = [below(updated, last[0], self.said.overlap)]
         return self._reading.rows(self._columns, self._order, last, again=True)
 
-    def _mark(self, cells: dict[str, Any]) -> list[Kept] | None:
-        """The last row's values in the order of the reading; None where a part of them is null.
+    def _mark(self, cells: dict[str, Any], to_come: int) -> list[Kept] | None:
+        """The values of a row in the order of the reading; None where a part of them is null.
 
-        An update value is never later than this run: with one row of the year 2099 nothing would be newer any more.
+        It is the last row whose time has come: beside one of the year 2099 nothing would be newer any more.
         """
-        values = [cells[name][-1] for name in self._order]
+        come = len(cells[self._order[0]]) - to_come
+        values = [cells[name][come - 1] for name in self._order] if come else [None]
         if any(value is None for value in values):
             return None
-        if self.said.updated is not None:
-            values = [self._not_beyond(values[0])]
         return [kept(name, value) for name, value in zip(self._order, values, strict=True)]

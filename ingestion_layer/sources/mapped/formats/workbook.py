@@ -1,5 +1,7 @@
 """xlsx: one sheet, read row by row. A row's line is its number in the sheet."""
 
+import lzma
+import struct
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,8 +20,8 @@ from tidemill.config.errors import nearest
 
 # What zipfile, zlib and openpyxl raise at bytes that are damaged.
 UNREADABLE = (
-    BadZipFile, InvalidFileException, ParseError, zlib.error, EOFError, LookupError, ValueError, TypeError,
-    NotImplementedError, RuntimeError,
+    BadZipFile, InvalidFileException, ParseError, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError,
+    LookupError, ValueError, TypeError, NotImplementedError, RuntimeError,
 )  # fmt: skip
 
 

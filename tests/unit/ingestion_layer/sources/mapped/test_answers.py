@@ -2,6 +2,7 @@
 
 import gzip
 import tracemalloc
+import zlib
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
@@ -133,6 +134,25 @@ def test_a_page_may_be_packed(pages: Pages, page: Page) -> None:
     assert pages.asked[0]["accept-encoding"] == "gzip"
 
 
+@pytest.mark.parametrize(
+    ("encoding", "body"),
+    [
+        ("", b"[1]"),
+        ("utf-8", b"[1]"),
+        ("identity", b"[1]"),
+        ("deflate", zlib.compress(b"[1]")),
+        ("x-gzip", packed(b"[1]") + bytes(8)),
+    ],
+)
+def test_a_page_is_read_however_its_server_names_what_it_sends(
+    pages: Pages, page: Page, encoding: str, body: bytes
+) -> None:
+    pages.script = [answer(200, body, content_encoding=encoding)]
+    told = page.ask({})
+    assert told is not None
+    assert told.body == b"[1]"
+
+
 def test_a_page_is_not_unpacked_beyond_its_bound(pages: Pages, page: Page) -> None:
     pages.script = [answer(200, packed(bytes(200 * 2**20)), content_encoding="gzip")]
     tracemalloc.start()
@@ -143,7 +163,7 @@ def test_a_page_is_not_unpacked_beyond_its_bound(pages: Pages, page: Page) -> No
     assert peak < 40 * 2**20
 
 
-@pytest.mark.parametrize("encoding", ["gzip, gzip", "br", "deflate"])
+@pytest.mark.parametrize("encoding", ["gzip, gzip", "br", "compress", "zstd"])
 def test_a_page_that_is_packed_as_nobody_asked_is_refused(pages: Pages, page: Page, encoding: str) -> None:
     pages.script = [answer(200, packed(b"[]", 2), content_encoding=encoding)]
     with pytest.raises(PageRefusedError, match="asked for gzip at most"):

@@ -1,6 +1,7 @@
 """Which files of a drop folder are taken, and where those go that nobody can read."""
 
 import json
+import lzma
 import os
 import threading
 from pathlib import Path
@@ -96,6 +97,17 @@ def test_links_are_left(folder: DropFolder, inbox: Path, tmp_path: Path) -> None
     assert [list((inbox / name).iterdir()) for name in ("done", "rejected")] == [[], []]
 
 
+def test_a_file_that_became_a_link_meanwhile_is_left(folder: DropFolder, inbox: Path, tmp_path: Path) -> None:
+    (secret := tmp_path / "secret.toml").write_text('password = "hunter2"\n', encoding="utf-8")
+    dropped(inbox / "a.csv", b"a,b\n")
+    with folder.held():
+        (path,) = folder.waiting()
+        path.unlink()
+        path.symlink_to(secret)
+        assert folder.handle(path, threading.Event()) is None
+    assert list((inbox / "rejected").iterdir()) == []
+
+
 @pytest.mark.parametrize("name", ["done", "rejected"])
 def test_a_folder_that_is_a_link_is_refused(folder: DropFolder, inbox: Path, tmp_path: Path, name: str) -> None:
     (inbox / name).symlink_to(tmp_path)
@@ -117,7 +129,7 @@ def test_a_file_that_nobody_foresaw_keeps_no_other_waiting(
     folder: DropFolder, inbox: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def total(source: FileSource) -> int:
-        raise OverflowError(source.path.name)
+        raise lzma.LZMAError(source.path.name)
 
     monkeypatch.setattr(FileSource, "total", property(total))
     dropped(inbox / "a.csv", b"a", age_s=100)
@@ -125,6 +137,6 @@ def test_a_file_that_nobody_foresaw_keeps_no_other_waiting(
     with folder.held():
         handled = list(watch(folder, 0.1, threading.Event(), once=True))
     assert [(of.file, of.outcome, of.reason) for of in handled] == [
-        (name, "rejected", f"{name}: it cannot be read (OverflowError: {name})") for name in ("a.csv", "b.csv")
+        (name, "rejected", f"{name}: it cannot be read (LZMAError: {name})") for name in ("a.csv", "b.csv")
     ]
     assert "Traceback" in capsys.readouterr().err

@@ -2,6 +2,8 @@
 
 import csv
 import json
+import re
+import zipfile
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -247,3 +249,15 @@ def test_every_reject_can_be_written(tmp_path: Path, orders: SourceMapping) -> N
     assert len(written) == 3
     assert written[0]["row"]["quantity"] == beyond
     assert written[2]["row"]["at"].startswith("2010-12-01")
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA, 99])
+def test_a_workbook_that_says_another_compression_is_one_sentence(
+    tmp_path: Path, orders: SourceMapping, method: int
+) -> None:
+    write_xlsx(path := tmp_path / "rows.xlsx", ROWS)
+    said = method.to_bytes(2, "little")
+    content = re.sub(rb"(?s)(PK\x03\x04.{4})..", rb"\1" + said, path.read_bytes())
+    path.write_bytes(re.sub(rb"(?s)(PK\x01\x02.{6})..", rb"\1" + said, content))
+    with pytest.raises(UnreadableFileError, match="not a whole workbook"):
+        read(path, orders)
