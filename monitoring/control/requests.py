@@ -171,11 +171,12 @@ class RetrainRequests:
             return move(connection, request, State.REJECTED, at=now, actor=actor, detail=detail)
 
     def expire(self, older_than: timedelta, actor: str, use_case: str | None = None) -> Sequence[RetrainRequest]:
-        """The requests that nobody took for so long, now expired; of ``use_case`` alone where one is given."""
+        """The requests that nobody took or asked for again for so long, now expired; where given, of ``use_case``."""
         actor = checked_name("who expires", actor)
         with self._database.writing() as connection:
             now = self._database.now(connection)
-            late = (requests.c.state == State.REQUESTED) & (requests.c.requested_at <= now - older_than)
+            late = (requests.c.state == State.REQUESTED) & (requests.c.last_asked_at <= now - older_than)
+            late &= requests.c.token == 0
             if use_case is not None:
                 late &= requests.c.use_case == use_case
             rows = connection.execute(select(requests).where(late).order_by(requests.c.number).with_for_update())

@@ -31,7 +31,10 @@ GIVE_UP_AFTER = 20
 TAKEN_OVER = "taken_over_from"
 """What the control store notes when a holder was not heard of any more."""
 FAILED_FOR_NOW = "failed_for_now"
-"""What a holder leaves in the trail that keeps its lease after a failure that may pass: it was not lost."""
+"""What a holder leaves in the trail that keeps its lease while a service is away: it was not lost."""
+INTERRUPTED = "interrupted"
+"""What it leaves when it was told to end. A request that never ends within its time limit counts as one that takes its
+worker down with it."""
 NOT_THE_REQUESTS = (LeaseLostError, StateConflictError, NotAtStageError, ControlStoreRefusedError)
 """What says nothing against the request: another has it, or it cannot be written to."""
 
@@ -77,7 +80,8 @@ def do_stage(work: Work, lease: Lease, name: str) -> RetrainRequest:
             return _stage(work, lease, keeper, name)
         except BaseException as error:
             if _may_pass(error):
-                keeper.note({"stage": name, FAILED_FOR_NOW: _sentence(error)})
+                said = FAILED_FOR_NOW if isinstance(error, TransientError) else INTERRUPTED
+                keeper.note({"stage": name, said: _sentence(error)})
             raise
 
 
@@ -120,7 +124,7 @@ def _give_up_if_lost_too_often(work: Work, request: RetrainRequest) -> None:
     """A request that takes its worker down with it (out of memory, say) would do so for ever.
 
     Raises:
-        GivenUpError: so many workers were lost, without a word, since the request came to its state.
+        GivenUpError: so many workers were lost or told to end since the request came to its state.
     """
     lost, explained = 0, set()
     for transition in _since_its_state(work, request):
@@ -130,8 +134,8 @@ def _give_up_if_lost_too_often(work: Work, request: RetrainRequest) -> None:
             lost += transition.token - 1 not in explained
     if lost >= GIVE_UP_AFTER:
         raise GivenUpError(
-            f"{lost} workers were lost while the request was {request.state}, without a word: see their logs and the "
-            "machine's memory, then ask again"
+            f"{lost} workers were lost while the request was {request.state}, or told to end: see its trail, their "
+            "logs, the machine's memory and the time limit of the task, then ask again"
         )
 
 

@@ -32,6 +32,7 @@ class NaiveRequest:
     policy: str = ""
     state: str = "requested"
     asked: int = 1
+    asked_again_at: datetime | None = None
     token: int = 0
     holder: str | None = None
     claimed_at: datetime | None = None
@@ -71,6 +72,7 @@ class NaiveRequests:
                 if asked.policy not in {"", request.policy}:
                     raise RefusedError("conflict")
                 request.asked += 1
+                request.asked_again_at = now
                 if is_person:
                     request.trail.append((actor, request.state))
                 return
@@ -136,7 +138,8 @@ class NaiveRequests:
 
     def expire(self, older_than: timedelta, actor: str, now: datetime) -> None:
         for request in self.requests:
-            if request.state == "requested" and now - request.requested_at >= older_than:
+            asked_at = request.asked_again_at or request.requested_at
+            if request.state == "requested" and request.token == 0 and now - asked_at >= older_than:
                 request.move(actor, "expired", now)
 
     def _held(self, number: int, token: int) -> NaiveRequest:

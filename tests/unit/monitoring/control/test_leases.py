@@ -250,6 +250,18 @@ def test_only_what_nobody_took_expires(store: ControlStore, clock: SetClock) -> 
     assert [gone.id for gone in store.requests.expire(HOUR, "monitor_churn", "churn")] == [young.id]
 
 
+def test_what_was_asked_for_again_or_given_back_does_not_expire(store: ControlStore, clock: SetClock) -> None:
+    given_back = made(store, "given back")
+    store.requests.give_back(claimed(store).lease, "a service is away")
+    again = made(store, "again")
+    clock.jump(HOUR)
+    assert made(store, "again").id == again.id
+    assert store.requests.expire(HOUR, "monitor_churn") == []
+    clock.jump(HOUR)
+    assert [gone.id for gone in store.requests.expire(HOUR, "monitor_churn")] == [again.id]
+    assert store.requests.get(given_back.id).state is State.REQUESTED
+
+
 def test_a_clock_set_back_a_little_takes_no_lease(store: ControlStore, clock: SetClock) -> None:
     made(store)
     claimed(store)

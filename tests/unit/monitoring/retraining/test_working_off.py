@@ -64,33 +64,42 @@ def trained(held: HeldLease) -> RetrainRequest:
     return held.advance(State.CLAIMED, State.TRAINED, {})
 
 
-def notes(store: ControlStore, lease: Lease) -> Sequence[object]:
+def notes(store: ControlStore, lease: Lease, name: str) -> Sequence[object]:
     """What was left in the trail by those who kept their lease."""
-    trail = store.requests.trail(lease.request_id)
-    return [row.detail["failed_for_now"] for row in trail if "failed_for_now" in row.detail]
+    return [row.detail[name] for row in store.requests.trail(lease.request_id) if name in row.detail]
 
 
-@pytest.mark.parametrize(
-    ("failure", "said"),
-    [(AWAY, "MLflow does not answer"), (Interrupted(signal.SIGTERM), "ended by SIGTERM")],
-    ids=["a service is away", "told to end"],
-)
 def test_after_an_outage_of_a_night_the_request_is_where_it_was_and_is_trained(
-    work: Work, clock: SetClock, monkeypatch: pytest.MonkeyPatch, failure: BaseException, said: str
+    work: Work, clock: SetClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = request(work.store.requests.ask(ask()))
-    train_by(monkeypatch, failing_with(failure))
+    train_by(monkeypatch, failing_with(AWAY))
     runs = 3 * GIVE_UP_AFTER
     for number in range(runs):
         lease = claimed(work.store, number)
         for _ in range(2):
-            with pytest.raises(type(failure)):
+            with pytest.raises(MlflowUnavailableError):
                 do_stage(work, lease, "train")
         clock.jump(RUN_OF_THE_DAG)
-    assert notes(work.store, lease) == [said] * 2 * runs
+    assert notes(work.store, lease, "failed_for_now") == ["MLflow does not answer"] * 2 * runs
     assert work.store.requests.get(asked.id).state is State.CLAIMED
     train_by(monkeypatch, trained)
     assert do_stage(work, claimed(work.store, runs), "train").state is State.TRAINED
+
+
+def test_a_training_that_its_time_limit_always_ends_ends_the_request(
+    work: Work, clock: SetClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = request(work.store.requests.ask(ask()))
+    train_by(monkeypatch, failing_with(Interrupted(signal.SIGTERM)))
+    for number in range(GIVE_UP_AFTER):
+        with pytest.raises(Interrupted):
+            do_stage(work, lease := claimed(work.store, number), "train")
+        clock.jump(RUN_OF_THE_DAG)
+    assert notes(work.store, lease, "interrupted") == ["ended by SIGTERM"] * GIVE_UP_AFTER
+    with pytest.raises(GivenUpError, match="or told to end"):
+        do_stage(work, claimed(work.store, GIVE_UP_AFTER), "train")
+    assert work.store.requests.get(asked.id).state is State.FAILED
 
 
 def test_workers_that_vanish_without_a_word_are_counted_and_those_that_left_one_are_not(
