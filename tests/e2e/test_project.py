@@ -174,7 +174,8 @@ def test_no_command_warns_or_complains(project: Project) -> None:
 
 def test_the_training_went_through_airflow_and_its_model_answers(project: Project) -> None:
     said = project.shell.last("tidemill retrain request next_visits")
-    assert "promote: success" in said.stderr
+    assert " of next_visits is promoted" in said.stdout
+    assert " claimed by retrain_next_visits " in said.stderr, "by a run of the DAG, perhaps of its schedule"
     answer = json.loads(project.shell.last("curl -fs --retry").stdout)
     assert [prediction["user_id"] for prediction in answer["predictions"]] == ["U0001", "U0002"]
     assert answer["model"]["alias"] == "champion"

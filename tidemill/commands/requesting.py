@@ -1,27 +1,22 @@
 """``tidemill retrain request``: asking for a new model, and waiting for what becomes of it."""
 
-import time
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
 import click
 
 from tidemill.config import load_settings, strict_json
-from tidemill.config.errors import TerminalError, TransientError, nearest
+from tidemill.config.errors import TerminalError, nearest
 from tidemill.config.project import current_project
 from tidemill.config.user import user_name
 
 if TYPE_CHECKING:
-    from monitoring.control import Ask, ControlStore, Limits, RetrainRequest, Transition
+    from monitoring.control import Ask, Limits, RetrainRequest
 
 PERSON = "person"
 SOURCES = (PERSON, "schedule", "new_data", "drift", "performance", "consistency")
 """What asks is the key as well: while one request of a source is open, another ask joins it."""
-POLL_S = 1.0
-PATIENCE_S = 60.0
-"""So long is nothing said of a request that nobody takes."""
 
 
 class UnknownUseCaseError(TerminalError):
@@ -41,7 +36,7 @@ class NotPromotedError(TerminalError):
 @click.option("--parameters", type=click.Choice(["tune", "champions"]), help="Search, or take the champion's.")
 @click.option("--trials", type=click.IntRange(min=1), help="Trials of the search, over all candidates.")
 @click.option("--timeout", "timeout_s", type=click.FloatRange(min=1), help="Seconds the search may take.")
-@click.option("--run", "is_run", is_flag=True, help="Run the DAG that works it off at once; exit 1 if it is rejected.")
+@click.option("--run", "is_run", is_flag=True, help="Have its DAG work it off now; exit 1 if it is rejected.")
 @click.option("--wait", is_flag=True, help="Follow it to its end; exit 1 if no model is promoted.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def request(  # noqa: PLR0913, PLR0917 - what can be typed
@@ -53,6 +48,7 @@ def request(  # noqa: PLR0913, PLR0917 - what can be typed
     """
     from monitoring.control import Ask, Source, Suppressed, control_store
     from tidemill.commands.dags import run_to_end
+    from tidemill.following import Following
 
     check_use_case(use_case)
     said = {name: value for name, value in policy.items() if value is not None}
@@ -62,11 +58,11 @@ def request(  # noqa: PLR0913, PLR0917 - what can be typed
         if isinstance(asked, Suppressed):
             click.echo(_json({"request_id": None, **asdict(asked)}) if as_json else f"not asked for: {asked.detail}")
             return
+        following = Following(store, asked.id, lambda text: click.echo(text, err=True))
         if is_run:
-            run_to_end(f"retrain_{use_case}")
-            asked = store.requests.get(asked.id)
+            asked = following.until_worked_off(run_to_end)
         if wait:
-            asked = follow(store, asked.id)
+            asked = following.until_finished()
     if as_json:
         click.echo(_json({"request_id": asked.id, **asdict(asked)}))
     else:
@@ -109,30 +105,6 @@ def check_use_case(use_case: str | None) -> None:
         raise UnknownUseCaseError(f"there is no use case {use_case!r} that can be trained{nearest(use_case, known)}")
 
 
-def follow(store: "ControlStore", request_id: UUID) -> "RetrainRequest":
-    """The request when it is finished; each transition is told on stderr as it happens.
-
-    A store that is away meanwhile is asked again: what is waited for does not depend on it.
-    """
-    shown, since = 0, time.monotonic()
-    while True:
-        try:
-            followed, trail = store.requests.get(request_id), store.requests.trail(request_id)
-        except TransientError as error:
-            click.echo(f"{error}", err=True)
-            time.sleep(POLL_S)
-            continue
-        for transition in trail[shown:]:
-            click.echo(_told(transition), err=True)
-        shown = len(trail)
-        if followed.state.is_finished:
-            return followed
-        if followed.holder is None and time.monotonic() - since > PATIENCE_S:
-            click.echo(_nobody(followed), err=True)
-            since = time.monotonic()
-        time.sleep(POLL_S)
-
-
 def raise_unless_promoted(request: "RetrainRequest") -> None:
     """Raises NotPromotedError for a request that ended otherwise."""
     if not request.state.is_finished or request.state == "promoted":
@@ -151,19 +123,6 @@ def _limits(ask: "Ask") -> "Limits | None":
     from monitoring.limits import limits_of
 
     return limits_of(load_use_case(ask.use_case))
-
-
-def _told(transition: "Transition") -> str:
-    what = transition.to_state if transition.from_state is not transition.to_state else "noted"
-    detail = {name: value for name, value in transition.detail.items() if name not in {"checks", "policy"}}
-    return f"{transition.at:%F %T} {what} by {transition.actor} {_json(detail) if detail else ''}".rstrip()
-
-
-def _nobody(request: "RetrainRequest") -> str:
-    return (
-        f"nobody works on it: take the DAG retrain_{request.use_case} out of pause, "
-        f"or do it here by `tidemill retrain run {request.use_case}`"
-    )
 
 
 def _json(value: Mapping[str, Any]) -> str:

@@ -82,14 +82,15 @@ def _retraining(plan: Plan, use_case: str) -> Callable[[Say], Mapping[str, Any]]
 
     def run(say: Say) -> Mapping[str, Any]:
         from monitoring.control import control_store
+        from tidemill.following import Following
 
         log = plan.logs / f"request_{use_case}.log"
         line = ["retrain", "request", use_case, "--reason", "the demo", *search]
         asked = run_json(plan.settings, line, log, say)
-        facts = _dag(plan, f"retrain_{use_case}")(say)
         with control_store(plan.settings) as store:
-            request = store.requests.get(UUID(asked["request_id"]))
-        return {**facts, "state": request.state.value, "progress": dict(request.progress)}
+            following = Following(store, UUID(asked["request_id"]), say)
+            request = following.until_worked_off(lambda dag_id: _dag(plan, dag_id)(say))
+        return {"state": request.state.value, "progress": dict(request.progress)}
 
     return run
 

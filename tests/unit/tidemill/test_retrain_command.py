@@ -10,8 +10,22 @@ from uuid import UUID
 import pytest
 from click.testing import CliRunner, Result
 
-from monitoring.control import Ask, ControlStore, Lease, LeaseLostError, Limits, Source, State, StateConflictError
+from monitoring.control import (
+    Ask,
+    ControlStore,
+    ControlStoreAwayError,
+    Lease,
+    LeaseLostError,
+    Limits,
+    RetrainRequest,
+    Source,
+    State,
+    StateConflictError,
+)
+from monitoring.control.requests import RetrainRequests
+from monitoring.retraining.order import TO_WORK_OFF
 from tests.cases.control_stores import NO_LIMITS, SetClock, ask, request
+from tidemill.airflow_api import AirflowUnavailableError
 from tidemill.cli import cli
 from tidemill.commands import dags
 from tidemill.config.errors import TidemillError
@@ -153,21 +167,80 @@ def test_the_schedule_asks_within_the_limits_of_model_yaml(store: ControlStore) 
     assert told("request", "churn", "--reason", "prices changed")["state"] == "requested"
 
 
+def end(store: ControlStore, holder: str, state: State) -> UUID:
+    """What a run of the DAG does that claims as ``holder``: the oldest request is worked off."""
+    lease = request(store.requests.claim(holder, HOUR, states=TO_WORK_OFF)).lease
+    store.requests.advance(lease, State.CLAIMED, State.TRAINED, {})
+    store.requests.advance(lease, State.TRAINED, State.GATED, {})
+    reasons = {"reasons": ["floor of roc_auc: 0.5"]} if state is State.REJECTED else {}
+    store.requests.advance(lease, State.GATED, state, reasons)
+    return lease.request_id
+
+
 def test_its_dag_is_run_at_once_and_the_end_is_told(store: ControlStore, monkeypatch: pytest.MonkeyPatch) -> None:
     ran = []
 
     def rejected(dag_id: str) -> None:
         ran.append(dag_id)
-        lease = request(store.requests.claim("airflow", HOUR)).lease
-        store.requests.advance(lease, State.CLAIMED, State.TRAINED, {})
-        store.requests.advance(lease, State.TRAINED, State.GATED, {})
-        store.requests.advance(lease, State.GATED, State.REJECTED, {"reasons": ["floor of roc_auc: 0.5"]})
+        end(store, "airflow", State.REJECTED)
 
     monkeypatch.setattr(dags, "run_to_end", rejected)
     done = retrain("request", "churn", "--reason", "prices changed", "--run")
     assert ran == ["retrain_churn"]
     assert "of churn is rejected" in done.stdout
     assert str(done.exception).endswith("is rejected: floor of roc_auc: 0.5")
+
+
+def test_its_dag_is_run_until_this_request_was_worked_off(store: ControlStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An older one is open, and a run takes the oldest."""
+    older = request(store.requests.ask(ask(key="older"), NO_LIMITS))
+    ended: list[UUID] = []
+    monkeypatch.setattr(dags, "run_to_end", lambda _: ended.append(end(store, "airflow", State.PROMOTED)))
+    made = told("request", "churn", "--reason", "prices changed", "--run")
+    assert made["state"] == "promoted"
+    assert ended == [older.id, UUID(made["id"])]
+
+
+def test_what_a_run_of_the_schedule_took_is_followed_and_told(
+    store: ControlStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run that was asked for begins when that one has ended, finds nothing left, and is skipped."""
+    monkeypatch.setattr(dags, "run_to_end", lambda _: end(store, "retrain_churn scheduled", State.PROMOTED))
+    done = retrain("request", "churn", "--reason", "prices changed", "--by", "ann", "--run")
+    assert done.exit_code == 0
+    assert [line.split(maxsplit=2)[2] for line in done.stderr.splitlines()] == [
+        'requested by ann {"reason": "prices changed"}',
+        *(f"{what} by retrain_churn scheduled" for what in ("claimed", "trained", "gated", "promoted")),
+    ]
+
+
+def test_what_is_held_already_needs_no_other_run(store: ControlStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dags, "run_to_end", lambda dag_id: pytest.fail(f"{dag_id} was run"))
+    made = told("request", "churn", "--reason", "prices changed")
+    lease = request(store.requests.claim("retrain_churn scheduled", HOUR)).lease
+    threading.Timer(1.5, store.requests.advance, (lease, State.CLAIMED, State.FAILED, {"error": "no rows"})).start()
+    done = retrain("request", "churn", "--reason", "still", "--run")
+    assert str(done.exception) == f"request {made['id']} of churn is failed: no rows"
+
+
+def test_a_store_that_is_away_is_asked_again_and_airflow_is_not(
+    store: ControlStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    get, away = RetrainRequests.get, [ControlStoreAwayError("no answer")]
+
+    def flaky(requests: RetrainRequests, request_id: UUID) -> RetrainRequest:
+        if away:
+            raise away.pop()
+        return get(requests, request_id)
+
+    def gone(dag_id: str) -> None:
+        raise AirflowUnavailableError(f"no answer about {dag_id}")
+
+    monkeypatch.setattr(RetrainRequests, "get", flaky)
+    monkeypatch.setattr(dags, "run_to_end", gone)
+    done = retrain("request", "churn", "--reason", "prices changed", "--by", "ann", "--run")
+    assert done.stderr.splitlines()[0] == "no answer"
+    assert isinstance(done.exception, AirflowUnavailableError)
 
 
 def test_one_that_waits_is_shown_until_it_is_claimed(store: ControlStore) -> None:
