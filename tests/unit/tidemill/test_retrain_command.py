@@ -25,6 +25,7 @@ from monitoring.control import (
 from monitoring.control.requests import RetrainRequests
 from monitoring.retraining.order import TO_WORK_OFF
 from tests.cases.control_stores import NO_LIMITS, SetClock, ask, request
+from tidemill import following
 from tidemill.airflow_api import AirflowUnavailableError
 from tidemill.cli import cli
 from tidemill.commands import dags
@@ -38,6 +39,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ControlStore:
     """What the commands read and write."""
     monkeypatch.setenv("TIDEMILL_HOME", str(tmp_path))
     monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr(following, "POLL_S", 0.05)
     return ControlStore(f"sqlite:///{tmp_path}/control.db")
 
 
@@ -218,7 +220,7 @@ def test_what_is_held_already_needs_no_other_run(store: ControlStore, monkeypatc
     monkeypatch.setattr(dags, "run_to_end", lambda dag_id: pytest.fail(f"{dag_id} was run"))
     made = told("request", "churn", "--reason", "prices changed")
     lease = request(store.requests.claim("retrain_churn scheduled", HOUR)).lease
-    threading.Timer(1.5, store.requests.advance, (lease, State.CLAIMED, State.FAILED, {"error": "no rows"})).start()
+    threading.Timer(0.3, store.requests.advance, (lease, State.CLAIMED, State.FAILED, {"error": "no rows"})).start()
     done = retrain("request", "churn", "--reason", "still", "--run")
     assert str(done.exception) == f"request {made['id']} of churn is failed: no rows"
 
@@ -278,7 +280,7 @@ def test_a_request_is_followed_to_its_end(store: ControlStore) -> None:
     made = told("request", "churn", "--reason", "prices changed", "--by", "ann")
     told("cancel", made["id"], "--reason", "wrong data", "--by", "bob")
     other = told("request", "churn", "--reason", "prices changed", "--by", "ann")
-    threading.Timer(1.5, store.requests.cancel, (UUID(other["id"]), "bob", "not today")).start()
+    threading.Timer(0.3, store.requests.cancel, (UUID(other["id"]), "bob", "not today")).start()
     done = retrain("request", "churn", "--reason", "still", "--by", "ann", "--wait")
     assert [line.split(maxsplit=2)[2] for line in done.stderr.splitlines()] == [
         'requested by ann {"reason": "prices changed"}',
