@@ -16,11 +16,11 @@ from ml_modeling.registry.aliases import CHALLENGER
 from model_serving import metrics
 from model_serving.batching import Batcher
 from model_serving.breaker import CircuitBreaker
-from model_serving.champion import ChampionHolder, cache_folder
+from model_serving.champion import ChampionHolder, cache_folder, is_for_good
 from model_serving.loaded import LoadedModel, make_ready
 from model_serving.traffic import named
 from monitoring.control import ModelRef
-from tidemill.config.errors import TerminalError, TidemillError
+from tidemill.config.errors import TerminalError
 from tidemill.config.settings import Settings
 
 REFRESH_S = 1.0
@@ -115,7 +115,7 @@ class ChallengerHolder:
             return
         try:
             loaded = self._load(ref)
-        except (OSError, TidemillError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, the champion answers, and readers are told
             self._failed(ref, error)
             return
         self._take(ref, loaded)
@@ -156,10 +156,10 @@ class ChallengerHolder:
         model = loaded.model
         metrics.model.labels(self._use_case, model.name, model.version, model.alias).set(is_there)
 
-    def _failed(self, ref: ModelRef, error: OSError | TidemillError) -> None:
+    def _failed(self, ref: ModelRef, error: Exception) -> None:
         """Keep a reason in mind that lies in the model itself: the same files would be refused again."""
         metrics.reloads.labels(self._use_case, "failed").inc()
-        is_its_own = isinstance(error, TerminalError)
+        is_its_own = is_for_good(error)
         trouble = Trouble(ref, f"{named(ref)} cannot answer: {error}", is_its_own)
         if is_its_own and not isinstance(error, (MlflowRequestError, OtherModelError)):
             self._refused[ref] = trouble

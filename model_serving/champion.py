@@ -23,7 +23,7 @@ from model_serving.asked import Asked
 from model_serving.breaker import CircuitBreaker
 from model_serving.loaded import LoadedModel, make_ready
 from model_serving.schemas import DegradedReason
-from tidemill.config.errors import TerminalError, TidemillError
+from tidemill.config.errors import TransientError
 from tidemill.config.settings import Settings
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class ChampionHolder:
         began = time.monotonic()
         try:
             version = alias_version(self._settings, self.use_case, CHAMPION)
-        except TidemillError as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, the model in use stays, and readers are told
             self._note_registry(str(error))
             if self.champion is None:
                 self._take_from_disk()
@@ -99,7 +99,7 @@ class ChampionHolder:
             return
         try:
             champion = self._made_ready(self._cache.load(self._settings, version))
-        except (OSError, TidemillError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, the model in use stays, and readers are told
             self._failed(wanted, error)
             return
         metrics.reloads.labels(self.use_case, "loaded").inc()
@@ -118,20 +118,20 @@ class ChampionHolder:
                 continue
             try:
                 champion = replace(self._made_ready(self._cache.read(model)), is_cached=True)
-            except (OSError, TidemillError) as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, the next copy may be usable
                 self._failed(model, error)
                 continue
             logger.warning("%s is taken from disk", model, extra={"use_case": self.use_case})
             self._take(champion)
             return
 
-    def _failed(self, model: Registered, error: OSError | TidemillError) -> None:
+    def _failed(self, model: Registered, error: Exception) -> None:
         """Keep a reason in mind that lies in the model itself: the same files would be refused again."""
         metrics.reloads.labels(self.use_case, "failed").inc()
         reason = model.named(error)
-        if isinstance(error, TerminalError):
+        if is_for_good(error):
             reason = f"{reason}. {way_out(self.use_case)}"
-        if isinstance(error, TerminalError) and not isinstance(error, MlflowRequestError):
+        if is_for_good(error) and not isinstance(error, MlflowRequestError):
             self._refused[model.identity] = reason
         self._note_load_error(reason)
 
@@ -156,6 +156,11 @@ class ChampionHolder:
         except OSError as error:
             logger.warning("a start without the registry will not find this champion: %s", error, extra=extra)
         champion.reasons.prepare()
+
+
+def is_for_good(error: Exception) -> bool:
+    """Whether a model that could not be loaded for ``error`` would fail again: no disk and no server was away."""
+    return not isinstance(error, (OSError, TransientError))
 
 
 def cache_folder(settings: Settings) -> Path:

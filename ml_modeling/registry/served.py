@@ -1,15 +1,13 @@
 """A model as the server uses it: the fitted pipeline and what is needed to turn features into a decision."""
 
 import tempfile
-import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from zipfile import BadZipFile
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, TypeAdapter
-from yaml import YAMLError
 
 from ml_modeling.candidates.own_estimators import trusted_types
 from ml_modeling.registry.connection import MlflowRequestError, connect, mlflow_errors
@@ -33,19 +31,6 @@ TRUSTED_TYPES = (
     "xgboost.core.Booster",
     "xgboost.sklearn.XGBClassifier",
     "xgboost.sklearn.XGBRegressor",
-)
-# What reading damaged YAML, zip, JSON and arrays raises.
-READ_ERRORS = (
-    AttributeError,
-    BadZipFile,
-    EOFError,
-    ImportError,
-    LookupError,
-    OSError,
-    TypeError,
-    ValueError,
-    YAMLError,
-    zlib.error,
 )
 
 
@@ -193,25 +178,29 @@ def read_model(folder: Path, what: str) -> tuple[Serving, Any]:
     """The spec and the fitted pipeline of a downloaded model folder; ``what`` names the model in errors.
 
     Raises:
-        UnreadableModelError: files are missing or damaged, or hold a type that is not trusted.
+        UnreadableModelError: files are missing or damaged, hold a type that is not trusted, or need what fails here.
     """
     import skops.io
 
     try:
         description = yaml.safe_load(_file(folder, "MLmodel").read_text(encoding="utf-8"))
-        metadata = description.get("metadata") or {}
-        if METADATA_KEY not in metadata:
-            raise ValueError(f"no metadata {METADATA_KEY!r} in its MLmodel, so `tidemill models train` did not make it")
-        spec = STORED.validate_python(metadata[METADATA_KEY])
+        spec = STORED.validate_python(_metadata(description))
         stored = _file(folder, description["flavors"]["sklearn"]["pickled_model"])
         own = trusted_types(spec.use_case, lambda: skops.io.get_untrusted_types(file=stored))
         pipeline = skops.io.load(stored, trusted=[*TRUSTED_TYPES, *own])
         final = final_step(pipeline)
-    except READ_ERRORS as error:
+    except Exception as error:  # damaged bytes, the libraries that read them and a user's own code raise anything
         raise UnreadableModelError(f"{what} is none this project can serve: {error}") from error
     if hasattr(final, "n_jobs"):
         final.set_params(n_jobs=1)  # starting threads costs more than scoring a request's rows
     return spec, pipeline
+
+
+def _metadata(description: Mapping[str, Any]) -> Any:
+    metadata = description.get("metadata") or {}
+    if METADATA_KEY not in metadata:
+        raise ValueError(f"no metadata {METADATA_KEY!r} in its MLmodel, so `tidemill models train` did not make it")
+    return metadata[METADATA_KEY]
 
 
 def _file(folder: Path, name: str) -> Path:

@@ -40,6 +40,7 @@ class Registry:
     is_away: bool = False
     downloads: list[str] = field(default_factory=list)
     versions: dict[str, SimpleNamespace] = field(default_factory=dict)
+    is_broken: bool = False
 
     def put(self, model_id: str, number: str = "1", features: Sequence[str] = ("a", "b"), *, ours: bool = True) -> None:
         """Log the model unless it is there, and make it the champion under ``number``."""
@@ -58,6 +59,8 @@ class Registry:
         )
 
     def alias_version(self, *_: object) -> SimpleNamespace | None:
+        if self.is_broken:
+            raise RuntimeError("MLflow's client is broken")
         if self.is_away:
             raise MlflowUnavailableError("MLflow does not answer")
         return self.alias

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ml_modeling.registry import cache
+from ml_modeling.registry import ServedModel, cache
 from model_serving import challenger, champion, loaded
 from model_serving.breaker import CircuitBreaker
 from model_serving.challenger import ChallengerHolder
@@ -145,6 +145,23 @@ def test_a_model_that_cannot_be_used_is_downloaded_once_and_told_once(
     assert (loaded_as(holder), holder.has_failed(ref)) == (None, True)
     assert registry.downloads.count("m-bad") == 1
     assert caplog.text.count("shoe_size") == 1
+
+
+def test_a_model_at_which_loading_breaks_in_an_unforeseen_way_has_failed_and_is_told_once(
+    start: Start, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    holder = start(Named(NEW))
+
+    def breaks(_: ServedModel) -> None:
+        raise RuntimeError("no CUDA")
+
+    monkeypatch.setattr(loaded, "warm", breaks)
+    for _ in range(3):
+        holder.refresh()
+
+    assert (loaded_as(holder), holder.has_failed(NEW)) == (None, True)
+    assert "no CUDA" in (holder.trouble(NEW) or "")
+    assert caplog.text.count("no CUDA") == 1
 
 
 def test_a_registry_that_is_away_is_no_failure_of_the_challenger_and_is_asked_again(

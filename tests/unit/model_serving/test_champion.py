@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from feature_store.definitions import Task
-from ml_modeling.registry import cache
+from ml_modeling.registry import ServedModel, cache
 from model_serving import champion, loaded
 from model_serving.breaker import CircuitBreaker
 from model_serving.champion import ChampionHolder
@@ -122,6 +122,55 @@ def test_a_server_started_under_an_unusable_champion_answers_with_the_last_that_
     registry.put("m-good", "1")
     holder.refresh()
     assert (holder.champion.is_cached, holder.load_error) == (False, None)
+
+
+def test_a_champion_at_which_loading_breaks_in_an_unforeseen_way_is_refused_and_the_last_that_served_answers(
+    registry: Registry, settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    registry.put("m-good", "1")
+    started(settings)
+    registry.put("m-bad", "2")
+
+    def breaks_at_bad(model: ServedModel) -> None:
+        if model.identity.model_id == "m-bad":
+            raise RuntimeError("no CUDA")
+
+    monkeypatch.setattr(loaded, "warm", breaks_at_bad)
+    holder = started(settings)
+    for _ in range(3):
+        holder.refresh()
+
+    assert answering(holder) == ("1", "m-good")
+    assert holder.load_error is not None
+    assert "version 2 of 'churn' (model m-bad of run run-m-bad): no CUDA" in holder.load_error
+    assert caplog.text.count("no CUDA") == 1
+
+
+def test_a_copy_at_which_loading_breaks_in_an_unforeseen_way_is_passed_over(
+    registry: Registry, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry.put("m-1", "1")
+    started(settings)
+    registry.is_away = True
+
+    def breaks(_: ServedModel) -> None:
+        raise RuntimeError("no CUDA")
+
+    monkeypatch.setattr(loaded, "warm", breaks)
+    holder = started(settings)
+
+    assert answering(holder) is None
+    assert "no CUDA" in (holder.load_error or "")
+
+
+def test_a_registry_that_fails_in_an_unforeseen_way_is_away(registry: Registry, settings: Settings) -> None:
+    registry.put("m-1")
+    started(settings)
+    registry.is_broken = True
+    holder = started(settings)
+
+    assert answering(holder) == ("1", "m-1")
+    assert holder.registry_error == "MLflow's client is broken"
 
 
 @pytest.mark.parametrize("ours", [False, True], ids=["logged by hand", "of unknown features"])

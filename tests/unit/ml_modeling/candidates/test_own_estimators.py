@@ -135,6 +135,21 @@ def test_a_class_that_the_use_case_does_not_name_is_refused(tmp_path, installed)
         read_model(tmp_path, "version 1")
 
 
+@pytest.mark.parametrize(
+    "error",
+    [NameError("no name 'Shear'"), SyntaxError("invalid syntax"), RuntimeError("no CUDA")],
+    ids=str,
+)
+def test_a_model_whose_own_estimators_cannot_be_imported_is_unreadable_and_says_why(tmp_path, monkeypatch, error):
+    def fails(_):
+        raise error
+
+    stored(tmp_path, Share)
+    monkeypatch.setattr(own, "_module", fails)
+    with pytest.raises(UnreadableModelError, match=f"version 1 is none this project can serve: {error}"):
+        read_model(tmp_path, "version 1")
+
+
 def test_a_class_of_another_library_is_read_when_the_use_case_names_it(tmp_path, installed):
     installed(ESTIMATORS={"own": Share}, TRUSTED_TYPES=(f"{Share.__module__}.Share",))
     stored(tmp_path, Share)
