@@ -21,6 +21,7 @@ from tidemill.web.periodic import Periodic
 THREADS = 1
 MAX_BATCH_ROWS = 256
 PROBE_S = 1.0
+SCORE_STOP_S = 2.0
 STOP_S = 5.0
 
 
@@ -71,8 +72,8 @@ class Server:
             periodic.start()
 
     def stop(self) -> None:
-        """Requests have ended: let the log send what it has, and end the threads."""
-        self.batcher.stop()
+        """Requests have ended: let the log send what it has, and end the threads; one that hangs is left behind."""
+        self.batcher.stop(SCORE_STOP_S)
         self.shadow.stop()
         self.reasons.stop()
         self.challengers_reasons.stop()
