@@ -41,6 +41,7 @@ class PredictionLog:
         self._dropped = 0
         self._stopping = threading.Event()
         self._deadline = math.inf
+        self._is_dead = False
         self._thread = threading.Thread(target=self._run, name="prediction-log", daemon=True)
         self.error: str | None = None
 
@@ -81,14 +82,27 @@ class PredictionLog:
     def _run(self) -> None:
         if not self._await_topic():
             return
-        producer = Producer(self._producer_config(), logger=logging.getLogger("librdkafka"))
+        producer = self._made()
         while not self._is_over():
+            if self._is_dead:
+                producer = self._in_place_of(producer)
             try:
                 answer = self._answers.get(timeout=POLL_S)
             except queue.Empty:
                 producer.poll(0)
                 continue
             self._send(producer, answer)
+
+    def _made(self) -> Producer:
+        return Producer(self._producer_config(), logger=logging.getLogger("librdkafka"))
+
+    def _in_place_of(self, dead: Producer) -> Producer:
+        """Another producer: after a fatal error one sends nothing any more. What it held is dropped and counted."""
+        dead.purge()
+        dead.flush(1.0)
+        self._is_dead = False
+        self._stopping.wait(RETRY_S)
+        return self._made()
 
     def _is_over(self) -> bool:
         return self._stopping.is_set() and (not self._waiting or time.monotonic() >= self._deadline)
@@ -117,7 +131,7 @@ class PredictionLog:
                 "compression.type": "lz4",
                 "queue.buffering.max.messages": self.capacity,
                 "message.timeout.ms": 0,  # what waits is bounded by its number, not by its age
-                "error_cb": lambda error: self._note_broker(str(error)),
+                "error_cb": self._on_error,
             },
         )
 
@@ -138,6 +152,12 @@ class PredictionLog:
                 self._settle(1, "dropped_invalid")
             else:
                 yield message
+
+    def _on_error(self, error: KafkaError) -> None:
+        self._note_broker(str(error))
+        if error.fatal():
+            logger.error("the producer cannot go on, another takes its place: %s", error)
+            self._is_dead = True
 
     def _on_delivery(self, error: KafkaError | None, message: object) -> None:
         if error is None:

@@ -1,11 +1,14 @@
 """The log without a broker: nothing listens on the port of these settings."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import KafkaError, KafkaException, Producer
 from prometheus_client import REGISTRY
 
+from model_serving import prediction_log
 from model_serving.prediction_log import PredictionLog
 from tests.unit.model_serving.answers import answer
 from tidemill.config import Settings, load_settings
@@ -61,3 +64,58 @@ def test_a_prediction_that_the_producer_refuses_ends_the_log_of_no_other(setting
 
     assert (log.waiting, log.dropped) == (1, 2)
     assert outcome("dropped_undelivered") - before == 2
+
+
+class MortalProducer:
+    """A producer as librdkafka's is; the first that is made has a fatal error when it holds a message."""
+
+    def __init__(self, made: list["MortalProducer"], on_error: Callable[[KafkaError], None]) -> None:
+        made.append(self)
+        self.is_mortal = len(made) == 1
+        self.on_error = on_error
+        self.held: list[Callable[[KafkaError | None, object], None]] = []
+
+    def produce(self, _topic: str, on_delivery: Callable[[KafkaError | None, object], None], **_: bytes) -> None:
+        if self.is_mortal and self.held:
+            raise KafkaException(KafkaError(KafkaError._FATAL))
+        self.held.append(on_delivery)
+
+    def poll(self, _: float) -> None:
+        if self.is_mortal and self.held:
+            self.on_error(KafkaError(KafkaError._FATAL, "out of order sequence", fatal=True))
+        elif not self.is_mortal:
+            self._report(None)
+
+    def purge(self) -> None:
+        self.is_purged = True
+
+    def flush(self, _: float) -> None:
+        self._report(KafkaError(KafkaError._PURGE_QUEUE))
+
+    def _report(self, error: KafkaError | None) -> None:
+        while self.held:
+            self.held.pop()(error, None)
+
+
+def test_after_a_fatal_error_another_producer_sends_what_comes_and_what_the_dead_one_held_is_counted(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[MortalProducer] = []
+
+    def producer(config: dict[str, Any], **_: object) -> MortalProducer:
+        return MortalProducer(made, config["error_cb"])
+
+    monkeypatch.setattr(prediction_log, "Producer", producer)
+    monkeypatch.setattr(prediction_log, "ensure_topics", lambda _: None)
+    monkeypatch.setattr(prediction_log, "RETRY_S", 0.0)
+    log = PredictionLog(settings)
+    sent, lost = outcome("sent"), outcome("dropped_undelivered")
+
+    assert log.offer(answer(2))
+    assert log.offer(answer(3))
+    log.start()
+    log.close(10)
+
+    assert (len(made), made[0].is_purged) == (2, True)
+    assert (outcome("sent") - sent, outcome("dropped_undelivered") - lost) == (3, 2)
+    assert (log.waiting, log.error) == (0, None)
