@@ -19,7 +19,7 @@ class Entity:
 
 @dataclass(frozen=True)
 class Product:
-    """A column that the table does not have: the product of two number columns that it has."""
+    """A column that the table does not have: the product of two number columns that it has, each as a float64."""
 
     name: str
     left: str

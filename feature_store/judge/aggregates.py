@@ -78,7 +78,8 @@ def _value(group: FeatureGroup, of: str) -> str:
     """A column of the source, or the product that it is; null where it is a number that does not count."""
     for product in group.source.computed:
         if product.name == of:
-            return f"judge_value(CAST({column(product.left)} * {column(product.right)} AS DOUBLE))"
+            left, right = (f"CAST({column(part)} AS DOUBLE)" for part in (product.left, product.right))
+            return f"judge_value({left} * {right})"
     return f"judge_value({column(of)})"
 
 

@@ -62,5 +62,5 @@ def source_column(rows: DataFrame, source: Source, name: str) -> Column:
     """The column called ``name`` of the ``rows`` of a source; one that is computed or a decimal is a float64."""
     for product in source.computed:
         if product.name == name:
-            return (F.col(product.left) * F.col(product.right)).cast("double")
+            return F.col(product.left).cast("double") * F.col(product.right).cast("double")
     return F.col(name).cast("double") if isinstance(rows.schema[name].dataType, DecimalType) else F.col(name)

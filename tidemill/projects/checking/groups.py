@@ -92,7 +92,7 @@ class _Group:
             for part in (product.left, product.right):
                 if part not in self.types:
                     yield self._missing(f"computed {product.name}", part)
-                elif not self.types[part].startswith(NUMBERS):
+                elif self.types[part] == "BOOLEAN" or not self.types[part].startswith(NUMBERS):
                     why = f"computed {product.name}: {part!r} is {self.types[part]}, and a product is of numbers"
                     yield self.place.problem(why, part)
 

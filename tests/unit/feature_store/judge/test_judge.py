@@ -23,6 +23,8 @@ from feature_store.definitions import (
     FeatureGroup,
     Filter,
     Input,
+    Product,
+    column,
     count,
 )
 from feature_store.definitions.filters import ORDERED, Comparison
@@ -186,6 +188,13 @@ def test_decimals_are_compared_as_the_float64_they_are_read_as(connection: duckd
             expected = sum(passes(event, condition) for event in read)
             found = judged(connection, group, history, [(0, 100)], {"c:item": pa.decimal128(18, 4)})
             assert found["payments__count_all"] == [expected], condition
+
+
+def test_a_product_of_whole_numbers_is_of_float64(connection: duckdb.DuckDBPyConnection) -> None:
+    source = replace(GROUP.source, computed=(Product("worth", "item", "item"),))
+    group = replace(GROUP, source=source, filters=(), windows=(LIFETIME,), aggregations=(column("worth").max(),))
+    history = [Happened(0, 1, 1, {"amount": 1.0, "kind": "", "item": 2**62}, 0)]
+    assert judged(connection, group, history, [(0, 100)])["payments__worth_max_all"] == [2.0**124]
 
 
 def test_a_small_spread_around_a_large_mean_is_judged(connection: duckdb.DuckDBPyConnection) -> None:

@@ -95,6 +95,15 @@ def test_what_is_wrong_is_said_with_its_place(  # noqa: PLR0917 - a case and its
     assert message in said, said
 
 
+def test_a_product_is_of_numbers_and_a_boolean_is_none(run: Run, project: Path) -> None:
+    edit(project / CONTRACT, '"seconds": {', '"bounced": {"type": ["boolean", "null"]},\n    "seconds": {')
+    edit(project / FEATURES, "    LIFETIME,", "    LIFETIME,\n    Product,")
+    computed = 'computed=(Product("lost", "seconds", "bounced"),)'
+    edit(project / FEATURES, '"silver/visits"', f'"silver/visits", {computed}')
+    said = problems(run)
+    assert any("computed lost: 'bounced' is BOOLEAN, and a product is of numbers" in line for line in said), said
+
+
 OUTCOME = """
 from feature_store.definitions import Absence, Classes, Number, Outcome, Own, Source, YesNo, column, days
 from use_cases.next_visits.features import EVENTS, USER
