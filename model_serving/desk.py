@@ -69,8 +69,13 @@ class Desk:
         """The answer and the reasons of the model whose the entity is, of the champion where that one has none.
 
         Raises:
-            TimeoutError, UnexplainableModelError: as :meth:`model_serving.reasons.ReasonDesk.reasons`, of the champion.
+            TimeoutError: they did not come in the champion's time, which is that of both.
+            UnexplainableModelError: the champion has no reasons.
         """
+        async with asyncio.timeout(self._reasons[Arm.CHAMPION].timeout_s):
+            return await self._explained(champion, instance)
+
+    async def _explained(self, champion: LoadedModel, instance: Instance) -> Explained:
         challenger = self._asked_about(instance)
         if challenger is not None:
             try:

@@ -39,7 +39,8 @@ class Server:
         self.batcher = Batcher(THREADS, MAX_BATCH_ROWS)
         self.shadow = Shadow(self.log, settings.serving.shadow_queue)
         self.reasons = ReasonDesk(settings.serving.explain_timeout_s)
-        self.challengers_reasons = ReasonDesk(settings.serving.explain_timeout_s)
+        # Half of the time: the champion has the rest, when they do not come.
+        self.challengers_reasons = ReasonDesk(settings.serving.explain_timeout_s / 2)
         reasons = {Arm.CHAMPION: self.reasons, Arm.CHALLENGER: self.challengers_reasons}
         self.desks = {
             name: Desk(asked, self.arms[name], self.batcher, reasons, settings.serving.challenger_timeout_s)
