@@ -1,10 +1,23 @@
 """What the server is asked and what it answers."""
 
+from collections.abc import Collection
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Literal
+from itertools import islice
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+MAX_UNKNOWN = 20
+"""So many fields of an object that nobody knows are looked at: each is an error of its own."""
+
+
+def with_few_unknown(given: Any, known: Collection[str]) -> Any:
+    """An object with the fields that are ``known``, and of countless others a few: enough to refuse it by name."""
+    if not isinstance(given, dict) or len(given) <= len(known) + MAX_UNKNOWN:
+        return given
+    unknown = islice((name for name in given if name not in known), MAX_UNKNOWN)
+    return {name: given[name] for name in (*known, *unknown) if name in given}
 
 
 class DegradedReason(StrEnum):
@@ -49,6 +62,11 @@ ANSWERING = Literal["champion", "challenger"]
 
 class Body(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _few_unknown(cls, given: Any) -> Any:
+        return with_few_unknown(given, cls.model_fields)
 
 
 class ModelIdentity(Body):

@@ -11,7 +11,7 @@ from typing_extensions import TypedDict
 from feature_store import catalog
 from feature_store.definitions import FeatureService, Task
 from model_serving.asked import Asked, Instance
-from model_serving.schemas import ANSWERING, Body, DegradedReason, ModelIdentity, Reason
+from model_serving.schemas import ANSWERING, Body, DegradedReason, ModelIdentity, Reason, with_few_unknown
 from tidemill.contracts import contracts
 from tidemill.contracts.example import example_value
 
@@ -89,9 +89,10 @@ def _instance(name: str, asked: Asked, example: Instance) -> Any:
     """A mapping, not a model: what was checked is handed on as it is."""
     ids = {key: Annotated[Id, Field(examples=[example[key]])] for key in asked.keys}
     numbers = {name: Annotated[Number, Field(examples=[example[name]])] for name in asked.inputs}
-    made = TypedDict(name, {**ids, **numbers})  # type: ignore[misc]
+    known = {**ids, **numbers}
+    made = TypedDict(name, known)  # type: ignore[misc]
     made.__pydantic_config__ = FORBID  # type: ignore[attr-defined]
-    return made
+    return Annotated[made, BeforeValidator(lambda given: with_few_unknown(given, known))]
 
 
 def _answered(asked: Asked) -> dict[str, Any]:

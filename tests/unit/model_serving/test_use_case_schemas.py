@@ -86,6 +86,33 @@ def test_every_field_of_every_instance_is_checked(fraud: UseCaseSchemas, wrong: 
     assert place(fraud, {"instances": [PAYMENT, wrong]}) == ("instances", 1, field)
 
 
+MANY = {f"x{number}": 1 for number in range(1_000)}
+
+
+@pytest.mark.parametrize(
+    ("document", "expected"),
+    [
+        pytest.param({"instances": [PAYMENT | MANY]}, ("instances", 0, "x0"), id="of an instance"),
+        pytest.param({"instances": [MANY | PAYMENT]}, ("instances", 0, "x0"), id="before its own fields"),
+        pytest.param({"instances": [PAYMENT]} | MANY, ("x0",), id="of the body"),
+    ],
+)
+def test_of_countless_unknown_fields_a_few_are_named(
+    fraud: UseCaseSchemas, document: object, expected: tuple[str | int, ...]
+) -> None:
+    with pytest.raises(ValidationError) as raised:
+        fraud.predict_request.model_validate(document)
+    assert raised.value.errors()[0]["loc"] == expected
+    assert {error["type"] for error in raised.value.errors()} == {"extra_forbidden"}
+    assert raised.value.error_count() == 20
+
+
+def test_of_countless_unknown_fields_beside_a_missing_one_both_are_named(fraud: UseCaseSchemas) -> None:
+    with pytest.raises(ValidationError) as raised:
+        fraud.explain_request.model_validate({"instance": without("amount") | MANY})
+    assert {error["type"] for error in raised.value.errors()} == {"missing", "extra_forbidden"}
+
+
 @pytest.mark.parametrize("customer_id", ["1", "x" * 256, "Zoë", "客户", " "])
 def test_any_text_of_1_to_256_characters_is_an_id(churn: UseCaseSchemas, customer_id: str) -> None:
     request: Any = churn.predict_request.model_validate({"instances": [{"customer_id": customer_id}]})
