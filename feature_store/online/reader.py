@@ -8,10 +8,13 @@ from datetime import UTC, datetime
 import numpy as np
 
 from feature_store import catalog
+from feature_store.columns.events import Mask
 from feature_store.online.connection import OnlineStoreUnavailableError
+from feature_store.online.deadline import within
 from feature_store.online.merging import Belief, merge_service, optional
 from feature_store.states import Applied, StateReader, bucket_of
 from feature_store.states.heard import heard_of
+from feature_store.states.reader import States
 from feature_store.tiles import Status
 from tidemill.config.errors import TerminalError
 from tidemill.config.settings import Settings
@@ -63,8 +66,8 @@ class OnlineReader:
         self.names = self.service.names
         self.keys = self.service.keys
         self.inputs = tuple(one.name for one in self.service.inputs)
-        timeout_s = timeout_s or settings.serving.feature_timeout_s
-        self._states = StateReader(settings, self.service.groups, timeout_s, tries=1)
+        self._timeout_s = timeout_s or settings.serving.feature_timeout_s
+        self._states = StateReader(settings, self.service.groups, self._timeout_s, tries=1)
         self._keys = {group.name: group.entity.key for group in self.service.groups}
         self._heard = {group.name: heard_of(settings, group) for group in self.service.groups}
         # So that no request waits for code to be loaded or compiled.
@@ -77,7 +80,8 @@ class OnlineReader:
             OnlineStoreUnavailableError: no proper answer in time.
         """
         heard = self._positions()
-        applied = self._states.applied()
+        with within(self._timeout_s):
+            applied = self._states.applied()
         found = {name: self._standing(name, one, heard[name]) for name, one in applied.items()}
         return {name: status for name, status in found.items() if status is not Status.OK}
 
@@ -93,12 +97,14 @@ class OnlineReader:
         self._check(requests)
         ids = {key: [str(request[key]) for request in requests] for key in self.keys}
         heard = self._positions()
-        read = self._states.read(ids)
+        with within(self._timeout_s):
+            read = self._states.read(ids)
+            missing = self._missing(ids, read.states)
         # After the reads, so that no state is newer than the time it is asked about.
         at = now if now is not None else time.time_ns() // 1000
         inputs = {name: np.array([request[name] for request in requests], dtype=np.float64) for name in self.inputs}
         beliefs = {
-            name: self._belief(name, read.applied[name], heard[name], ids[key], read.states[name])
+            name: self._belief(name, read.applied[name], heard[name], ids[key], missing[name])
             for name, key in self._keys.items()
         }
         answer = merge_service(self.service, read.states, inputs, np.full(len(requests), at), beliefs)
@@ -132,25 +138,27 @@ class OnlineReader:
         self._heard[name].hear(applied)
         return Status.REBUILDING if applied.rebuilding else Status.OK
 
+    def _missing(self, ids: Mapping[str, Sequence[str]], states: States) -> dict[str, Mask | None]:
+        """By group: which requests have no state though the store knows of one; None where each has its state."""
+        missing: dict[str, Mask | None] = dict.fromkeys(states)
+        absent = {name: [n for n, state in enumerate(found) if state is None] for name, found in states.items()}
+        known = self._states.are_known({name: [ids[self._keys[name]][n] for n in of] for name, of in absent.items()})
+        for name, of in absent.items():
+            if of:
+                missing[name] = mask = np.zeros(len(states[name]), dtype=np.bool_)
+                mask[of] = known[name]
+        return missing
+
     def _belief(
-        self,
-        name: str,
-        applied: Applied | None,
-        heard: tuple[int, int],
-        ids: Sequence[str],
-        states: Sequence[bytes | None],
+        self, name: str, applied: Applied | None, heard: tuple[int, int], ids: Sequence[str], missing: Mask | None
     ) -> Belief:
         standing = self._standing(name, applied, heard)
         if applied is None or standing is Status.LOST:
             return Belief(0, is_lost=True)
-        rebuilding, missing = None, None
+        rebuilding = None
         if applied.rebuilding:
             buckets = set(applied.rebuilding)
             rebuilding = np.array([bucket_of(one) in buckets for one in ids])
-        absent = [number for number, state in enumerate(states) if state is None]
-        if absent:
-            missing = np.zeros(len(ids), dtype=np.bool_)
-            missing[absent] = self._states.are_known(name, [ids[number] for number in absent])
         return Belief(applied.epoch, is_anew=applied.is_anew, rebuilding=rebuilding, missing=missing)
 
     def _check(self, requests: Sequence[Request]) -> None:

@@ -10,6 +10,7 @@ from redis.exceptions import RedisError
 
 from feature_store.definitions import FeatureGroup
 from feature_store.online.connection import connect, connection_string, unavailable
+from feature_store.online.deadline import BoundedConnection
 from feature_store.states.applied import Applied
 from feature_store.states.keys import applied_key, entity_key, known_key, state_field
 from feature_store.states.known import bucket_of
@@ -31,6 +32,7 @@ class StateReader:
 
     def __init__(self, settings: Settings, groups: Sequence[FeatureGroup], timeout_s: float, tries: int) -> None:
         self._settings, self._redis = settings, connect(connection_string(settings, timeout_s), tries)[1]
+        self._redis.connection_pool.connection_class = BoundedConnection
         self._groups = {group.name: group for group in groups}
         self._applied_keys = [applied_key(group) for group in groups]
         self._parsed: dict[str, tuple[bytes, Applied | None]] = {}
@@ -76,19 +78,21 @@ class StateReader:
             raise unavailable(self._settings, error) from error
         return self._notes(noted)
 
-    def are_known(self, name: str, ids: Sequence[str]) -> list[bool]:
-        """Whether the store knows that there is a state of each of ``ids`` in group ``name``.
+    def are_known(self, ids: Mapping[str, Sequence[str]]) -> Mapping[str, list[bool]]:
+        """Whether the store knows that there is a state of each of the ``ids``, which are by group: in one exchange.
 
         Raises:
             OnlineStoreUnavailableError: no proper answer in time.
         """
         pipeline = self._redis.pipeline(transaction=False)
-        for one in ids:
-            pipeline.hexists(known_key(self._groups[name], bucket_of(one)), one)
+        for name, entities in ids.items():
+            for entity in entities:
+                pipeline.hexists(known_key(self._groups[name], bucket_of(entity)), entity)
         try:
-            return [bool(found) for found in pipeline.execute()]
+            found = iter(pipeline.execute())
         except RedisError as error:
             raise unavailable(self._settings, error) from error
+        return {name: [bool(next(found)) for _ in entities] for name, entities in ids.items()}
 
     def _notes(self, noted: Sequence[bytes | None]) -> dict[str, Applied | None]:
         """Parsed once for as long as a note stays the same."""

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any
@@ -312,7 +313,7 @@ def fold_two_hours_ahead(patched: pytest.MonkeyPatch) -> None:
 
 FAULTS = {
     "a lost key is accepted": returns(applying, "stands", True),
-    "what is known of a lost state is not asked for": returns(StateReader, "are_known", False),
+    "what is known of a lost state is not asked for": returns(StateReader, "are_known", defaultdict(bool)),
     "a roll-back is accepted": returns(StateKeeper, "wrong", []),
     "a reader forgets what it heard": returns(heard.Heard, "hear", None),
     "an epoch is ignored": planted("PUT", "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end", ""),
