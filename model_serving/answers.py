@@ -18,20 +18,15 @@ class UnusableModelError(TerminalError):
     """A registered model that cannot score, or whose scores are no probabilities."""
 
 
-def answers(model: ServedModel, matrix: NDArray[np.float64]) -> list[Fields]:
-    """The answer of each row of ``matrix`` (n, features)."""
-    return _rows(answer(model.spec, model.pipeline, matrix), len(matrix))
-
-
-def checked_answers(model: ServedModel, matrix: NDArray[np.float64]) -> list[Fields]:
-    """As :func:`answers`.
+def answers(model: ServedModel, matrix: NDArray[np.float64]) -> list[Fields | None]:
+    """The answer of each row of ``matrix`` (n, features); None for one without probabilities, or a finite number.
 
     Raises:
-        UnusableModelError: they are no probabilities, or no numbers.
+        UnusableModelError: there are more answers or fewer than rows, or than classes.
     """
     columns = answer(model.spec, model.pipeline, matrix)
-    _check_columns(columns, len(matrix))
-    return _rows(columns, len(matrix))
+    is_answered = _is_answered(columns, len(matrix)).tolist()
+    return [fields if there else None for fields, there in zip(_rows(columns, len(matrix)), is_answered, strict=True)]
 
 
 def cold_answer(model: ServedModel) -> Fields:
@@ -50,27 +45,33 @@ def warm(model: ServedModel) -> None:
         found = answer(model.spec, model.pipeline, matrix)
     except Exception as error:
         raise UnusableModelError(f"it cannot score {len(matrix)} rows: {error}") from error
-    _check_columns(found, len(matrix))
+    if not _is_answered(found, len(matrix)).all():
+        raise _unusable(found, len(matrix))
 
 
-def _check_columns(found: Scores | ClassScores | Values, rows: int) -> None:
-    match found:
-        case Values():
-            _check(found.values, (rows,), np.isfinite(found.values), "numbers")
-        case ClassScores():
-            _check(found.scores, (rows, len(found.classes)), _is_probability(found.scores), "probabilities")
-        case Scores():
-            _check(found.scores, (rows,), _is_probability(found.scores), "probabilities")
+def _is_answered(found: Scores | ClassScores | Values, rows: int) -> NDArray[np.bool_]:
+    """For which rows (n,) there are probabilities, or finite numbers."""
+    numbers = _numbers(found)
+    if numbers.shape != _shape(found, rows):
+        raise _unusable(found, rows)
+    if not isinstance(found, Values):
+        return np.asarray(((numbers >= 0) & (numbers <= 1)).reshape(rows, -1).all(axis=1))
+    ends = [end for end in (found.low, found.high) if end is not None]
+    return np.asarray(np.isfinite([numbers, *ends]).all(axis=0))
 
 
-def _is_probability(scores: NDArray[np.float64]) -> NDArray[np.bool_]:
-    return np.asarray((scores >= 0) & (scores <= 1))
+def _unusable(found: Scores | ClassScores | Values, rows: int) -> UnusableModelError:
+    wanted = " x ".join(map(str, _shape(found, rows)))
+    kind = "numbers" if isinstance(found, Values) else "probabilities"
+    return UnusableModelError(f"it scores {_numbers(found).ravel()[:SHOWN].tolist()}, which are not {wanted} {kind}")
 
 
-def _check(scores: NDArray[np.float64], shape: tuple[int, ...], is_right: NDArray[np.bool_], kind: str) -> None:
-    if scores.shape != shape or not is_right.all():
-        wanted = " x ".join(map(str, shape))
-        raise UnusableModelError(f"it scores {scores.ravel()[:SHOWN].tolist()}, which are not {wanted} {kind}")
+def _numbers(found: Scores | ClassScores | Values) -> NDArray[np.float64]:
+    return found.values if isinstance(found, Values) else found.scores
+
+
+def _shape(found: Scores | ClassScores | Values, rows: int) -> tuple[int, ...]:
+    return (rows, len(found.classes)) if isinstance(found, ClassScores) else (rows,)
 
 
 def _rows(columns: Scores | ClassScores | Values, rows: int) -> list[Fields]:

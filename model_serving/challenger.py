@@ -133,8 +133,7 @@ class ChallengerHolder:
                 f"({ref.model_id} of run {ref.run_id}): start a rollout of the version that is meant"
             )
         model: ServedModel = replace(self._cache.load(self._settings, version), alias=CHALLENGER)
-        ready = make_ready(self._settings, self._champion.asked, self._breaker, model, self._champion.champion)
-        return replace(ready, is_trusted=False)
+        return make_ready(self._settings, self._champion.asked, self._breaker, model, self._champion.champion)
 
     def _take(self, ref: ModelRef, loaded: LoadedModel) -> None:
         batcher = Batcher(1, MAX_BATCH_ROWS)

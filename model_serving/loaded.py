@@ -17,8 +17,7 @@ from tidemill.config.settings import Settings
 class LoadedModel:
     """A model that has scored, with the features it takes, its answer for a cold start, and what gives its reasons.
 
-    ``is_cached``: from disk, not confirmed by the registry. ``is_trusted``: its answers are sent as they are; those of
-    another are looked at first.
+    ``is_cached``: from disk, not confirmed by the registry.
     """
 
     model: ServedModel
@@ -27,7 +26,6 @@ class LoadedModel:
     reasons: ReasonGiver
     loaded_at: datetime
     is_cached: bool = False
-    is_trusted: bool = True
 
 
 def make_ready(

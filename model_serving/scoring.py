@@ -7,16 +7,27 @@ from datetime import datetime
 from feature_store.online.reader import FeatureRow
 from feature_store.tiles import Status
 from ml_modeling.registry import ServedModel
+from ml_modeling.registry.served import RegressionServing
 from model_serving import metrics
-from model_serving.answers import Fields, answers, checked_answers
+from model_serving.answers import Fields, answers
 from model_serving.asked import Asked, Instance
 from model_serving.features import FeaturesUnavailableError, feature_matrix
 from model_serving.loaded import LoadedModel
 from model_serving.schemas import Arm, DegradedReason
+from tidemill.config.errors import TerminalError
 
 UNREADABLE = frozenset((Status.UNREADABLE, Status.OTHER_FINGERPRINT))
 _features_seconds = metrics.stage_seconds.labels("features")
 _score_seconds = metrics.stage_seconds.labels("score")
+
+
+class UnanswerableError(TerminalError):
+    """A model says what is no probability, or no finite number, of ``instances``."""
+
+    def __init__(self, model: ServedModel, instances: Sequence[Instance]) -> None:
+        kind = "finite number" if isinstance(model.spec, RegressionServing) else "probability"
+        super().__init__(f"what version {model.version} of {model.name!r} answers is no {kind}")
+        self.instances = instances
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +87,7 @@ def score(
     Who has no features, unknown or unreadable, gets the model's answer for a cold start.
 
     Raises:
-        UnusableModelError: the model is not trusted, and answered with something else than its task has.
+        UnanswerableError: the model has no answer of its task for some of them.
     """
     with _features_seconds.time():
         rows = _rows(loaded, instances)
@@ -92,7 +103,11 @@ def score_rows(
 ) -> tuple[Scored, ...]:
     """As :func:`score`, of features that were read already; None where they could not be."""
     reasons = [DegradedReason.FEATURE_STORE_UNAVAILABLE if row is None else _reason(row) for row in rows]
-    known = [row for row, reason in zip(rows, reasons, strict=True) if row is not None and reason is None]
+    known = [
+        (instance, row)
+        for instance, row, reason in zip(instances, rows, reasons, strict=True)
+        if row is not None and reason is None
+    ]
     found = iter(_known_answers(loaded, known))
     return tuple(
         Scored(instance, next(found), row, (*standing, *_stale(row)))
@@ -129,8 +144,10 @@ def _stale(row: FeatureRow | None) -> tuple[DegradedReason, ...]:
     return (DegradedReason.STALE_FEATURES,) if row and Status.STALE in row.status.values() else ()
 
 
-def _known_answers(loaded: LoadedModel, rows: Sequence[FeatureRow]) -> list[Fields]:
-    if not rows:
+def _known_answers(loaded: LoadedModel, known: Sequence[tuple[Instance, FeatureRow]]) -> list[Fields]:
+    if not known:
         return []
-    answer = answers if loaded.is_trusted else checked_answers
-    return answer(loaded.model, feature_matrix(rows))
+    found = answers(loaded.model, feature_matrix([row for _, row in known]))
+    if unanswered := [instance for (instance, _), fields in zip(known, found, strict=True) if fields is None]:
+        raise UnanswerableError(loaded.model, unanswered)
+    return [fields for fields in found if fields is not None]

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
 import orjson
@@ -13,15 +13,17 @@ from starlette.responses import Response
 from ml_modeling.evaluation.columns import UnexplainableModelError
 from ml_modeling.registry import ServedModel
 from model_serving import metrics, openapi
+from model_serving.asked import Instance
 from model_serving.desk import Explained
 from model_serving.json_body import JsonRoute
 from model_serving.lookup import arrived_at, champion_of, holder_of, server_of
-from model_serving.problems import ProblemError, request_id_of
+from model_serving.problems import MAX_FIELDS, ProblemError, request_id_of
 from model_serving.reasons import largest
 from model_serving.schemas import Arm
-from model_serving.scoring import Answer, Scored
+from model_serving.scoring import Answer, Scored, UnanswerableError
 from model_serving.server import Server
 from model_serving.use_case_schemas import UseCaseSchemas
+from tidemill.web.problems import FieldProblem
 
 Endpoint = Callable[..., Awaitable[Response]]
 JSON = "application/json"
@@ -76,7 +78,10 @@ def _predict(server: Server, schemas: UseCaseSchemas) -> Endpoint:
         always comes: `degraded` tells what it had to do without.
         """
         champion = champion_of(server, holder)
-        answer, turn = await desk.answer(champion, body.instances, request_id_of(request), arrived_at(request))
+        try:
+            answer, turn = await desk.answer(champion, body.instances, request_id_of(request), arrived_at(request))
+        except UnanswerableError as error:
+            raise _unanswered(error, [f"/instances/{place}" for place in _places(error, body.instances)]) from error
         server.log.offer(answer)
         _count(answer)
         later = None if turn.shadow is None else BackgroundTask(server.shadow.follow, answer, turn.shadow)
@@ -101,6 +106,8 @@ def _explain(server: Server, schemas: UseCaseSchemas) -> Endpoint:
         except UnexplainableModelError as error:
             version = f"version {champion.model.version} of {desk.asked.use_case!r}"
             raise ProblemError(400, f"{version} cannot be explained: {error}") from None
+        except UnanswerableError as error:
+            raise _unanswered(error, ["/instance"]) from error
         except TimeoutError:
             limit = server.reasons.timeout_s
             detail = f"no reasons within {limit} s: others are before it, or the model is slow to explain"
@@ -109,6 +116,16 @@ def _explain(server: Server, schemas: UseCaseSchemas) -> Endpoint:
 
     explain.__annotations__["body"] = schemas.explain_request
     return explain
+
+
+def _places(error: UnanswerableError, instances: Sequence[Instance]) -> list[int]:
+    unanswered = {id(instance) for instance in error.instances}
+    return [place for place, instance in enumerate(instances) if id(instance) in unanswered]
+
+
+def _unanswered(error: UnanswerableError, pointers: Sequence[str]) -> ProblemError:
+    errors = [FieldProblem(field=pointer, message=str(error)) for pointer in pointers[:MAX_FIELDS]]
+    return ProblemError(422, f"{pointers[0]}: {error}", errors=errors)
 
 
 def _count(answer: Answer) -> None:

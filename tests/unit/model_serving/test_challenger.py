@@ -103,14 +103,6 @@ def test_it_reads_its_features_with_the_champion_where_both_take_the_same(start:
     assert [source is holder._champion.champion.source for source in sources] == [True, False]
 
 
-def test_what_it_answers_is_not_trusted(start: Start) -> None:
-    holder = start(Named(NEW))
-    holder.refresh()
-
-    assert holder.current is not None
-    assert not holder.current.loaded.is_trusted
-
-
 @pytest.mark.parametrize(
     "changed",
     [{"run_id": "run-other"}, {"model_id": "m-other"}, {"digest": "00ff"}],

@@ -100,7 +100,7 @@ class Serving:
         """Load a model, or one of a classifier, as the challenger of CHALLENGER's identity."""
         model = made if isinstance(made, ServedModel) else served_model(classifier=made)
         model = replace(model, version=CHALLENGER.version, identity=identity_of(CHALLENGER), alias="challenger")
-        loaded = replace(champion(rows or self.rows, model), is_trusted=False)
+        loaded = champion(rows or self.rows, model)
         batcher = Batcher(1, 256)
         batcher.start()
         challenger = Challenger(CHALLENGER, loaded, batcher, CircuitBreaker(TIMEOUTS))
@@ -262,7 +262,7 @@ def test_while_the_challenger_is_being_loaded_the_champion_answers_and_nothing_h
 def test_a_challenger_that_became_the_champion_answers_as_the_champion(serving: Serving) -> None:
     challenger = serving.challenge(Complement())
     serving.follow(SHARE)
-    serving.app.state.server.holders["churn"].champion = replace(challenger.loaded, is_trusted=True)
+    serving.app.state.server.holders["churn"].champion = challenger.loaded
 
     assert {(arm, version) for _, _, arm, version in answered(serving.predict(*CUSTOMERS))} == {("champion", "8")}
     assert "challenger/churn" not in serving.app.state.server.readiness().dependencies

@@ -278,6 +278,48 @@ def test_a_model_that_cannot_be_explained_is_400_and_still_predicts(asking: Aski
     assert asking.predict(PAYMENT)[0]["degraded"] == []
 
 
+HUGE = PAYMENT | {"amount": 1.7e308}
+
+
+@by_task(BINARY, MULTICLASS, REGRESSION)
+@pytest.mark.parametrize("says", [float("nan"), float("inf"), 1e308], ids=["nan", "inf", "an end is beyond a double"])
+def test_an_answer_that_is_not_finite_is_422_and_names_the_instance(asking: Asking, says: float) -> None:
+    class SaysOfHuge:
+        """What it says of a payment that is as large as numbers get; of others what its task asks for."""
+
+        def predict(self, matrix: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+            return np.where(matrix[:, 0] > 1e300, says, 0.5)
+
+        def predict_proba(self, matrix: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+            positive = self.predict(matrix)
+            return np.column_stack([1 - positive, positive, 0 * positive])
+
+    spec = asking.model.spec
+    if isinstance(spec, RegressionServing):
+        spec = spec.model_copy(update={"interval": ValueInterval(coverage=0.9, below=-2.0, above=1.7e308)})
+    asking.take(replace(asking.model, spec=spec, pipeline=SaysOfHuge()))
+    response = asking.post("/predict/fraud", {"instances": [PAYMENT, HUGE, PAYMENT, HUGE]})
+
+    kind = "finite number" if isinstance(spec, RegressionServing) else "probability"
+    assert response.status_code == 422
+    assert response.json()["errors"] == [
+        {"field": f"/instances/{place}", "message": f"what version 3 of 'fraud' answers is no {kind}"}
+        for place in (1, 3)
+    ]
+    assert asking.logged == []
+    assert [row["degraded"] for row in asking.predict(PAYMENT, PAYMENT)] == [[], []]
+
+
+@by_task(REGRESSION)
+def test_an_explanation_of_an_answer_that_is_not_finite_is_422_and_names_the_instance(asking: Asking) -> None:
+    x = np.array([[0.0, 1.0], [1.0, 0.0], [2.0, 1.0]])
+    asking.take(replace(asking.model, pipeline=make_pipeline(SimpleImputer(), Ridge(alpha=0.001)).fit(x, 3 * x[:, 0])))
+    response = asking.post("/explain/fraud", {"instance": HUGE})
+
+    assert response.status_code == 422
+    assert response.json()["detail"] == "/instance: what version 3 of 'fraud' answers is no finite number"
+
+
 def test_reasons_that_take_too_long_are_503_and_when_to_come_back(asking: Asking) -> None:
     asking.rows.gate.clear()
     desk = asking.app.state.server.reasons
