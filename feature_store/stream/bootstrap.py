@@ -18,7 +18,7 @@ from feature_store.catalog import state_view_name
 from feature_store.definitions import LIFETIME, FeatureGroup
 from feature_store.definitions.windows import micros, tail
 from feature_store.lake.silver import silver_events
-from feature_store.lake.spans import TIME
+from feature_store.lake.spans import ENTITY, TIME
 from feature_store.states import StateStore
 from feature_store.stream.applying import COMMIT, Anew, Counts, Upon, apply_to_states, state_bucket
 from feature_store.stream.keeping import LakeGoneError, StateKeeper
@@ -125,7 +125,8 @@ def make_anew(  # noqa: PLR0913, PLR0917 - events, whose, and what of
 ) -> Counts:
     """Make states of ``events``, which are all that silver has of their entities at ``version``; counts what was done.
 
-    What no window reaches from now on is left out.
+    What no window reaches from now on is left out, but for one event of an entity that has nothing else: it counts
+    nowhere, and says that the entity is known, as a state does that was kept all the time.
     """
     reached = _reached(events, group, anew.at)
     number = reached.count()
@@ -140,4 +141,6 @@ def _reached(events: DataFrame, group: FeatureGroup, now: int) -> DataFrame:
     longest = max(feature.window for feature in group.features)
     if longest == LIFETIME:
         return events
-    return events.where(F.col(TIME) >= int(tail(now - micros(MARGIN), longest)))
+    is_reached = F.col(TIME) >= int(tail(now - micros(MARGIN), longest))
+    latest = events.groupBy(ENTITY).agg(F.max_by(F.struct("*"), TIME).alias("latest")).select("latest.*")
+    return events.where(is_reached).union(latest.where(~is_reached))
