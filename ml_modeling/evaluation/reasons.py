@@ -55,8 +55,14 @@ class Reasoner:
         self._check(background)
 
     def reasons(self, row: Floats) -> Reasons:
-        """Of one row (features,); nan is a missing value."""
+        """Of one row (features,); nan is a missing value.
+
+        Raises:
+            UnexplainableModelError: what its features added is beyond the numbers that a double holds.
+        """
         contributions, bases = self._explain(row[np.newaxis, :])
+        if not np.isfinite(np.abs(contributions).sum()):
+            raise UnexplainableModelError("what the features of this row added is no finite number")
         number, explained = self._of(row, len(bases))
         return Reasons(
             self._space, explained, float(bases[number]), tuple(float(value) for value in contributions[:, number])
@@ -171,10 +177,14 @@ def _xgboost(model: Any) -> Explain:
     booster = model.get_booster()
     last = getattr(model, "best_iteration", None)
     trees = (0, 0) if last is None else (0, last + 1)
+    largest = np.finfo(np.float32).max  # trees split below it, and a matrix refuses what is beyond
 
     def explain(matrix: Floats) -> Contributions:
         rows = xgboost.DMatrix(
-            matrix, feature_types=model.feature_types, enable_categorical=bool(model.enable_categorical), nthread=1
+            np.clip(matrix, -largest, largest),
+            feature_types=model.feature_types,
+            enable_categorical=bool(model.enable_categorical),
+            nthread=1,
         )
         values = booster.predict(rows, pred_contribs=True, iteration_range=trees, validate_features=False)
         return _split(np.asarray(values, dtype=np.float64), matrix.shape[1])

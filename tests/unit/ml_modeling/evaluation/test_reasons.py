@@ -92,6 +92,26 @@ def test_reasons_add_up_to_the_score_in_the_space_they_name(candidate: str) -> N
         assert found.output == pytest.approx(found.base + sum(found.contributions))
 
 
+@pytest.mark.parametrize("candidate", TREES)
+@pytest.mark.parametrize("huge", [1e39, 1.7e308, -1.7e308])
+def test_a_number_beyond_a_single_is_on_its_side_of_every_split(candidate: str, huge: float) -> None:
+    pipeline, x = binary(candidate)
+    reasoner = Reasoner(BINARY, pipeline, x[:50])
+    large = 1e6 if huge > 0 else -1e6
+
+    found, expected = (reasoner.reasons(np.array([value, *x[0, 1:]])) for value in (huge, large))
+    assert found.contributions == pytest.approx(expected.contributions)
+
+
+def test_what_adds_no_finite_number_has_no_reasons() -> None:
+    x = rows(missing=False)
+    pipeline = make_pipeline(SimpleImputer(), Ridge(alpha=0.001)).fit(x, 1e100 * x[:, 0])
+    reasoner = Reasoner(REGRESSION, pipeline, x[:50])
+
+    with pytest.raises(UnexplainableModelError, match="no finite number"):
+        reasoner.reasons(np.array([1e300, 0.0, 0.0, 0.0]))
+
+
 def test_a_linear_model_gives_the_values_of_the_library_with_marks_of_missing_values_added_to_their_feature() -> None:
     pipeline, x = binary("logistic_regression")
     before, background = pipeline[:-1], x[:50]
