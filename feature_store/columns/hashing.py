@@ -18,7 +18,7 @@ def stable_hash(column: Column) -> NDArray[np.uint64]:
     values = column.values
     if values.dtype.kind == "f":
         values = values.astype(np.float64) + 0.0  # -0.0 becomes 0.0
-    elif values.dtype.kind in "iub":
+    elif values.dtype.kind in "iubM":
         values = values.astype(np.int64)
     else:
         values = np.where(column.valid, values, "").astype(object)

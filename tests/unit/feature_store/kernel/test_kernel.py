@@ -2,15 +2,18 @@
 
 import math
 from dataclasses import replace
+from datetime import UTC, date, datetime
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from feature_store.columns.arrow import column_of
 from feature_store.columns.events import Column, EventColumnsError, Events
-from feature_store.definitions import FeatureGroup, FeatureService, Filter
+from feature_store.definitions import LIFETIME, FeatureGroup, FeatureService, Filter, column
 from feature_store.kernel import compute, timeline
 from tests.cases.window_histories import (
     GROUP,
@@ -74,6 +77,24 @@ def test_a_feature_of_numbers_refuses_a_column_of_texts() -> None:
     texts = replace(events, columns={**events.columns, "amount": events.columns["kind"]})
     with pytest.raises(EventColumnsError, match="a column of object where a feature needs numbers"):
         compute(replace(GROUP, filters=()), texts, as_queries([(0, 0)]))
+
+
+@pytest.mark.parametrize(
+    ("kind", "seen"),
+    [
+        (pa.timestamp("us", "UTC"), (datetime(2024, 5, 1, 8, tzinfo=UTC), datetime(2024, 5, 1, 9, tzinfo=UTC))),
+        (pa.date32(), (date(2024, 5, 1), date(2024, 5, 2))),
+        (pa.bool_(), (True, False)),
+    ],
+    ids=str,
+)
+def test_values_that_are_neither_texts_nor_numbers_can_be_counted(kind: pa.DataType, seen: tuple[Any, Any]) -> None:
+    values = pa.array([seen[0], None, seen[1], seen[0]], kind)
+    rows = np.arange(len(values))
+    columns = {"seen": column_of(pa.chunked_array([values]))}
+    group = replace(GROUP, filters=(), windows=(LIFETIME,), aggregations=(column("seen").count_distinct(),))
+    events = Events(np.zeros_like(rows), rows, rows.astype(np.uint64), columns)
+    assert list(compute(group, events, as_queries([(0, 10)]))["payments__seen_count_distinct_all"]) == [2.0]
 
 
 def test_what_is_no_measurement_counts_as_null() -> None:
