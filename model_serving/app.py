@@ -8,7 +8,7 @@ from importlib.metadata import version
 from fastapi import FastAPI
 
 from model_serving import api_page, metrics, openapi, problems, routes
-from model_serving.limits import BodyLimit
+from model_serving.limits import BODY_TIMEOUT_S, BodyLimit
 from model_serving.observe import Observe
 from model_serving.schemas import DegradedReason
 from model_serving.server import Server
@@ -61,7 +61,7 @@ def create_app(settings: Settings) -> FastAPI:
         app.include_router(router)
     api_page.install(app)
     openapi.describe(app, schemas)
-    app.add_middleware(BodyLimit, max_bytes=settings.serving.max_body_bytes)
+    app.add_middleware(BodyLimit, max_bytes=settings.serving.max_body_bytes, timeout_s=BODY_TIMEOUT_S)
     app.add_middleware(Observe)
     return app
 

@@ -90,6 +90,7 @@ def _no_model(use_case: str) -> Responses:
 
 def _of_a_body(field: FieldProblem) -> Responses:
     return {
+        **_error(408, "Body too slow", "the body did not arrive within 30 s"),
         **_error(413, "Body too large", "the body is larger than 1000000 bytes"),
         **_error(415, "Not JSON, or compressed", "the body must have Content-Type: application/json"),
         **_error(422, "Malformed body", f"{field.field}: {field.message}", field),

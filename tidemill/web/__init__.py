@@ -1,1 +1,1 @@
-"""What every HTTP server of the platform does the same way: bounds on a header, problem details, logs, request ids."""
+"""What every HTTP server of the platform does the same way: bounds on a request, problem details, logs, request ids."""

@@ -191,6 +191,22 @@ def test_a_body_above_the_limit_is_413(app: FastAPI, is_chunked: bool, size: int
     check_problem(response, status)
 
 
+def test_a_body_that_does_not_arrive_is_408_and_the_connection_is_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("model_serving.app.BODY_TIMEOUT_S", 0.1)
+
+    async def never_ending() -> AsyncIterator[bytes]:
+        yield VALID[:10]
+        await asyncio.sleep(60)
+
+    response = predict(create_app(load_settings({"TIDEMILL_HOME": str(tmp_path)})), never_ending())
+
+    check_problem(response, 408)
+    assert response.headers["connection"] == "close"
+    assert response.json()["detail"] == "the body did not arrive within 0.1 s"
+
+
 def test_a_crash_is_500_without_a_trace(app: FastAPI, monkeypatch: pytest.MonkeyPatch) -> None:
     def crash() -> None:
         raise ArithmeticError("inner secret")
