@@ -26,6 +26,7 @@ from ml_modeling.candidates.own_estimators import FILE as ESTIMATORS_FILE
 from ml_modeling.candidates.own_estimators import own_estimators
 from ml_modeling.candidates.pipelines import Recipe
 from ml_modeling.fairness.declared import check_fairness
+from ml_modeling.registry.served import MAX_DECISION
 from ml_modeling.specification import (
     Cutoffs,
     FeatureBaseline,
@@ -174,8 +175,18 @@ def _question(module: ModuleType, service: FeatureService) -> Question:
     question = catalog.question_of(module)
     for source, columns in question.reads:
         _check_columns(where, source, columns)
+    _check_classes(where, question)
     _check_asked(where, question, service)
     return question
+
+
+def _check_classes(where: str, question: Question) -> None:
+    classes = question.answer.names if isinstance(question.answer, Classes) else ()
+    for name in classes:
+        if len(name) > MAX_DECISION:
+            raise SpecificationError(
+                f"{where}: Classes.names: {name!r} has {len(name)} characters, and a decision at most {MAX_DECISION}"
+            )
 
 
 def _check_asked(where: str, question: Question, service: FeatureService) -> None:

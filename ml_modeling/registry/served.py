@@ -18,6 +18,7 @@ from tidemill.config.settings import Settings
 
 METADATA_KEY = "tidemill"
 NO_DECISION = "none"  # where there has to be a text; no model has a decision of this name
+MAX_DECISION = 64  # characters, in the contract of a prediction
 # skops refuses to build any other type: a model file cannot run code when it is read.
 TRUSTED_TYPES = (
     "collections.OrderedDict",

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from ml_modeling.registry.served import NO_DECISION
+from ml_modeling.registry.served import MAX_DECISION, NO_DECISION
 from ml_modeling.specification.fairness import BinaryFairness
 from ml_modeling.specification.model import ModelSpec
 from ml_modeling.specification.parts import (
@@ -21,6 +21,7 @@ from ml_modeling.specification.parts import (
 
 Metric = Literal["roc_auc", "average_precision", "f1", "accuracy", "brier"]
 Ranking = Literal["roc_auc", "average_precision"]
+Decision = Annotated[str, Field(min_length=1, max_length=MAX_DECISION)]
 BY_THRESHOLD = "threshold"
 
 
@@ -76,7 +77,7 @@ class BinaryGates(Gates):
 
 class BinarySpec(ModelSpec):
     search: BinarySearch
-    decisions: tuple[str, str]
+    decisions: tuple[Decision, Decision]
     class_weights: ClassWeights | None = None
     leakage: Leakage
     baseline: Baseline

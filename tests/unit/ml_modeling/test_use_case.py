@@ -6,12 +6,13 @@ from types import ModuleType
 import pytest
 
 from feature_store import catalog
-from feature_store.definitions import Absence, Entity, Outcome, Own, Product, Source, YesNo, column, days
+from feature_store.definitions import Absence, Classes, Entity, Outcome, Own, Product, Source, YesNo, column, days
 from ml_modeling import use_case
 from ml_modeling.evaluation.wording import asked, proven_on
 from ml_modeling.specification import Columns, Scoring, SpecificationError
 from ml_modeling.use_case import load_use_case, use_case_names
 from tidemill.config.errors import TerminalError
+from tidemill.contracts import contract
 
 CUSTOMER = Entity("customer", "customer_id")
 
@@ -79,6 +80,21 @@ def test_a_question_brings_what_the_features_are_asked_with(label, service, mess
     module.LABEL = label
     with pytest.raises(SpecificationError, match=message):
         use_case._question(module, catalog.service(service))
+
+
+def test_a_class_that_no_prediction_can_be_logged_with_is_named_with_its_file():
+    longest = contract("serving.prediction.v1").schema["properties"]["decision"]["maxLength"]
+    module = ModuleType("use_cases.shop.labels")
+
+    def asks(name):
+        module.LABEL = Own(CUSTOMER, (Source("silver/transactions"),), lambda rows: rows, Classes(("a", "b", name)))
+        return use_case._question(module, catalog.service("churn"))
+
+    assert asks("x" * longest).answer.names[-1] == "x" * longest
+    with pytest.raises(
+        SpecificationError, match=r"shop/labels\.py: Classes\.names: 'x+' has 65 characters, .* most 64"
+    ):
+        asks("x" * (longest + 1))
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,8 @@ def changed(tmp_path):
         ("gates.champion.margin", 2, "gates.champion.margin = 2: Input should be less than or equal to 1"),
         ("bootstrap.replicates", "many", "bootstrap.replicates = 'many': Input should be a valid integer"),
         ("decisions", ["yes"], "decisions.1 is missing"),
+        ("decisions", ["stays", ""], "decisions.1 = '': String should have at least 1 character"),
+        ("decisions", ["stays", "x" * 65], f"decisions.1 = '{'x' * 65}': String should have at most 64 characters"),
         ("decisions", ["none", "churns"], "two different names, neither of them none or threshold"),
         ("cold_start.decision", "churn", "decision 'churn' is none of none, threshold, stays, churns"),
         ("cold_start.score", 2, "cold_start.score"),
