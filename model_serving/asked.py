@@ -14,6 +14,7 @@ ANSWERED = frozenset(
     {"score", "decision", "scores", "value", "interval", "features_as_of", "degraded", "arm", "version"}
 )
 REASONED = frozenset({"space", "explained", "base", "output", "reasons", "rest"})
+MAX_NAME = 64  # characters, in the contract of a prediction
 
 
 class UnaskableError(TerminalError):
@@ -43,8 +44,10 @@ def asked_of(use_case: str) -> Asked:
 
     Raises:
         FeatureCatalogError: it has no feature service, or no question.
-        UnaskableError: it has no entity, or one whose key is a field of every answer.
+        UnaskableError: it has no entity, or one whose key is a field of every answer; or its name is too long to log.
     """
+    if len(use_case) > MAX_NAME:
+        raise UnaskableError(f"{use_case!r} has {len(use_case)} characters, and a use case's name at most {MAX_NAME}")
     service = catalog.service(use_case)
     keys, inputs = service.keys, tuple(given.name for given in service.inputs)
     if not keys:

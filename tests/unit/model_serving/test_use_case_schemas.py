@@ -7,10 +7,13 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from feature_store.catalog import FeatureCatalogError
 from feature_store.definitions import Derived, Entity, FeatureGroup, FeatureService, Input, Source, Task, count, days
 from model_serving import asked as asked_module
 from model_serving.asked import Asked, UnaskableError, asked_of
+from model_serving.prediction_events import TOPIC
 from model_serving.use_case_schemas import UseCaseSchemas, schemas_of
+from tidemill.contracts import contract
 
 MAX = 3
 PAYMENT = {"customer_id": "c", "terminal_id": "t", "amount": 12.5}
@@ -170,6 +173,14 @@ def test_an_answer_has_the_fields_of_its_task(task: Task) -> None:
     }
     assert fields == expected[task] | of_all
     assert "amount" not in schema["$defs"]["ChurnPrediction"]["properties"]
+
+
+def test_a_name_that_no_prediction_can_be_logged_with_stops_the_start() -> None:
+    longest = contract(TOPIC).schema["properties"]["use_case"]["maxLength"]
+    with pytest.raises(UnaskableError, match="has 65 characters, and a use case's name at most 64"):
+        asked_of("x" * (longest + 1))
+    with pytest.raises(FeatureCatalogError):
+        asked_of("x" * longest)
 
 
 def service(*features: Any) -> FeatureService:
