@@ -32,16 +32,21 @@ def table_rows(spark: SparkSession, settings: Settings, name: str, version: int 
 
 
 def event_columns(rows: DataFrame, group: FeatureGroup, *kept: Column) -> DataFrame:
-    """Silver's ``rows`` that have an entity, under the names that :func:`as_events` reads, and the columns ``kept``."""
+    """Silver's ``rows`` that have an entity and a time, as :func:`as_events` names them, and the columns ``kept``."""
     source = group.source
-    return rows.where(F.col(group.entity_column).isNotNull()).select(
+    return rows.where(F.col(group.entity_column).isNotNull() & F.col(source.event_time).isNotNull()).select(
         F.col(group.entity_column).cast("string").alias(ENTITY),
         F.unix_micros(source.event_time).alias(TIME),
-        F.unix_micros(source.known_time).alias(KNOWN),
+        known_time(source).alias(KNOWN),
         F.xxhash64(*source.tie_breaker).alias(TIE),
         *(source_column(rows, source, name).alias(name) for name in group.columns),
         *kept,
     )
+
+
+def known_time(source: Source) -> Column:
+    """When an event became known, in microseconds: where the source does not say, when it happened."""
+    return F.unix_micros(F.coalesce(source.known_time, source.event_time))
 
 
 def as_events(rows: pa.Table, group: FeatureGroup, entity: Ints) -> Events:

@@ -16,7 +16,7 @@ from pyspark.sql import functions as F  # noqa: N812
 
 from feature_store.definitions import LIFETIME, FeatureService
 from feature_store.definitions.windows import micros, tail
-from feature_store.lake.silver import KNOWN, TIE, source_column, table_rows
+from feature_store.lake.silver import KNOWN, TIE, known_time, source_column, table_rows
 from feature_store.lake.spans import ENTITY, TIME
 from feature_store.offline.partition import READING, Groups, OfBatches, features_at, read_as, readings
 from feature_store.offline.spine import EVENT_TIMESTAMP, SpineError
@@ -106,7 +106,7 @@ def _events(tables: Mapping[str, DataFrame], groups: Groups, number: int, at: da
     rows, happened = tables[source.table], F.col(source.event_time)
     names = sorted({name for group in groups for name in group.columns})
     numbers = {READING: F.lit(number), TIME: F.unix_micros(happened), TIE: F.xxhash64(*source.tie_breaker)}
-    numbers |= {KNOWN: F.unix_micros(source.known_time)} if as_known else {}
+    numbers |= {KNOWN: known_time(source)} if as_known else {}
     columns = [
         F.col(entity).cast("string").alias(ENTITY),
         *(column.alias(name) for name, column in numbers.items()),

@@ -102,9 +102,9 @@ class _Group:
         for field, name in (*fields, *(("tie_breaker", part) for part in source.tie_breaker)):
             if name not in self.types:
                 yield self._missing(field, name)
-        if self.types.get(source.event_time, TIME) != TIME:
-            why = f"event_time: {source.event_time!r} is {self.types[source.event_time]}, and a time is a date-time"
-            yield self.place.problem(why, source.event_time)
+        for field, name in (("event_time", source.event_time), ("known_time", source.known_time)):
+            if self.types.get(name, TIME) != TIME:
+                yield self.place.problem(f"{field}: {name!r} is {self.types[name]}, and a time is a date-time", name)
         if self.types.get(key, KEYS[0]) not in KEYS:
             yield self.place.problem(
                 f"entity: {key!r} is {self.types[key]}, and a key is a text or a whole number", key

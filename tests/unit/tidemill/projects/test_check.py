@@ -67,6 +67,8 @@ def test_features_are_held_against_the_contract(run: Run, project: Path) -> None
     ("file", "old", "new", "message"),
     [
         (FEATURES, '"silver/visits"', '"silver/visit"', r"no contract has the table 'silver/visit'; did you mean"),
+        (FEATURES, '"silver/visits"', '"silver/visits", event_time="page"', "event_time: 'page' is STRING, and a time"),
+        (FEATURES, '"silver/visits"', '"silver/visits", known_time="page"', "known_time: 'page' is STRING, and a time"),
         (FEATURES, '"user_id"', '"seconds"', "entity: 'seconds' is DOUBLE, and a key is a text or a whole number"),
         (FEATURES, "days(28)),\n    agg", "minutes(1)),\n    agg", "features.py:22: NameError: name 'minutes'"),
         (
