@@ -23,6 +23,8 @@ SYMBOLS = {
 LATEST_FIRST = "time::HUGEINT * 18446744073709551616 + tie"
 """By time, then by the hash of what identifies an event."""
 ORDERED = frozenset((Function.FIRST, Function.LAST, Function.LAST_K))
+ESTIMATED = frozenset((Function.COUNT_DISTINCT, Function.QUANTILE))
+"""What a state may hold estimates of."""
 
 
 def tail_of(window: timedelta, at: str = "asked_at") -> str:
@@ -39,12 +41,12 @@ def tail_of(window: timedelta, at: str = "asked_at") -> str:
 
 
 def reach(group: FeatureGroup) -> str:
-    """A condition true for the events that some window covers, or an apply that made a sketch some window reads."""
+    """A condition true for the events that some window covers, or an apply that made an estimate some window reads."""
     longest = max(feature.window for feature in group.features)
     if longest == LIFETIME:
         return "time < asked_at"
-    ranked = [feature.window for feature in group.features if feature.function is Function.QUANTILE]
-    tails = [tail_of(longest), *(tail_of(window, tail_of(window)) for window in sorted({*ranked}))]
+    estimated = [feature.window for feature in group.features if feature.function in ESTIMATED]
+    tails = [tail_of(longest), *(tail_of(window, tail_of(window)) for window in sorted({*estimated}))]
     return f"time < asked_at AND time >= least({', '.join(tails)})"
 
 
@@ -54,7 +56,7 @@ def passes(group: FeatureGroup) -> str:
 
 
 def _passes(group: FeatureGroup, condition: Filter) -> str:
-    of = _value(group, condition.column)
+    of = value_of(group, condition.column)
     if condition.comparison is Comparison.IS_NULL:
         return f"{of} IS NULL"
     if condition.comparison is Comparison.IS_NOT_NULL:
@@ -74,7 +76,7 @@ def _compared(of: str, symbol: str, operand: Scalar) -> str:
     return f"coalesce(TRY_CAST({of} AS HUGEINT) {symbol} CAST('{int(operand)}' AS HUGEINT), {as_double})"
 
 
-def _value(group: FeatureGroup, of: str) -> str:
+def value_of(group: FeatureGroup, of: str) -> str:
     """A column of the source, or the product that it is; null where it is a number that does not count."""
     for product in group.source.computed:
         if product.name == of:
@@ -85,7 +87,7 @@ def _value(group: FeatureGroup, of: str) -> str:
 
 def number(feature: Feature) -> str:
     """The value of the feature's column as float64."""
-    return f"CAST({_value(feature.group, feature.column or '')} AS DOUBLE)"
+    return f"CAST({value_of(feature.group, feature.column or '')} AS DOUBLE)"
 
 
 def columns_read(group: FeatureGroup) -> set[str]:
@@ -105,7 +107,7 @@ def covered(feature: Feature, also: str = "TRUE") -> str:
 
 
 def _present(feature: Feature) -> str:
-    return "TRUE" if feature.column is None else f"{_value(feature.group, feature.column)} IS NOT NULL"
+    return "TRUE" if feature.column is None else f"{value_of(feature.group, feature.column)} IS NOT NULL"
 
 
 def _count(feature: Feature) -> str:
@@ -113,12 +115,12 @@ def _count(feature: Feature) -> str:
 
 
 def _count_category(feature: Feature) -> str:
-    same = f"{_value(feature.group, feature.column or '')} = {literals([feature.argument or ''])}"
+    same = f"{value_of(feature.group, feature.column or '')} = {literals([feature.argument or ''])}"
     return f"CAST(count(*) {covered(feature, same)} AS DOUBLE)"
 
 
 def _count_distinct(feature: Feature) -> str:
-    return f"CAST(count(DISTINCT {_value(feature.group, feature.column or '')}) {covered(feature)} AS DOUBLE)"
+    return f"CAST(count(DISTINCT {value_of(feature.group, feature.column or '')}) {covered(feature)} AS DOUBLE)"
 
 
 def _time_since_last(feature: Feature) -> str:

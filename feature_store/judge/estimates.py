@@ -1,14 +1,15 @@
 """Between which values an answer lies where a state no longer holds every value, but estimates."""
 
 from feature_store.definitions import LIFETIME, Feature, Function
-from feature_store.judge.aggregates import aggregate, number, quantile, share, tail_of
+from feature_store.judge.aggregates import ESTIMATED, aggregate, number, quantile, share, tail_of, value_of
 from feature_store.judge.spelling import name
 
-ESTIMATED = frozenset((Function.COUNT_DISTINCT, Function.QUANTILE))
 EXACT_DISTINCT = 256
 EXACT_VALUES = 512
 DISTINCT_ERROR = 5 * 0.023
 """Five standard errors of HyperLogLog, as a share of the count."""
+DISTINCT_SLACK = 2
+"""Beside it: of a few values two may share a register, which is no small share of them."""
 RANK_ERROR = 260
 """Five standard errors of a KLL sketch, in ten-thousandths of the values: its 99 of 100 are within 1.33 %."""
 
@@ -34,8 +35,9 @@ def high_name(of: str) -> str:
 def _bounds(feature: Feature) -> tuple[str, str]:
     exact = aggregate(feature)
     if feature.function is Function.COUNT_DISTINCT:
-        is_estimate = f"{aggregate(_longest(feature))} > {EXACT_DISTINCT}"
-        low, high = f"{exact} * (1 - {DISTINCT_ERROR})", f"{exact} * (1 + {DISTINCT_ERROR})"
+        is_estimate = _may_be_reduced(feature)
+        low = f"greatest({exact} * (1 - {DISTINCT_ERROR}) - {DISTINCT_SLACK}, least({exact}, 1))"
+        high = f"{exact} * (1 + {DISTINCT_ERROR}) + {DISTINCT_SLACK}"
     else:
         is_estimate = _may_be_sketched(feature)
         low, high = quantile(feature, share(feature) - RANK_ERROR), quantile(feature, share(feature) + RANK_ERROR)
@@ -49,6 +51,18 @@ def _longest(feature: Feature) -> Feature:
     """Of the features that read the same of a state, the one of the longest window: what the state holds is for it."""
     same = (one for one in feature.group.features if (one.function, one.column) == (feature.function, feature.column))
     return max(same, key=lambda one: one.window)
+
+
+def _may_be_reduced(feature: Feature) -> str:
+    """Whether some apply may have found too many values, one of the window among them, in the longest window before it.
+
+    A state reduces all values when they are too many, and goes on exactly with what comes then. What such an apply
+    found lies in the longest window before the window's tail, or after it.
+    """
+    longest = _longest(feature).window
+    since = "TRUE" if longest == LIFETIME else f"time >= {tail_of(longest, tail_of(feature.window))}"
+    values = f"count(DISTINCT {value_of(feature.group, feature.column or '')})"
+    return f"{values} FILTER (WHERE time IS NOT NULL AND {since}) > {EXACT_DISTINCT}"
 
 
 def _may_be_sketched(feature: Feature) -> str:

@@ -5,7 +5,8 @@ from itertools import product
 
 from feature_store.definitions import Derived, Expression, Feature, Input
 from feature_store.definitions.expressions import Clock, Constant, Now, Operation, Operator
-from feature_store.judge.estimates import ESTIMATED, high_name, low_name
+from feature_store.judge.aggregates import ESTIMATED
+from feature_store.judge.estimates import high_name, low_name
 from feature_store.judge.spelling import literal, name
 
 MOMENT = "make_timestamp(asked_at)"

@@ -1,7 +1,7 @@
 """How many distinct values each entity has in each window, as of a time.
 
-A state has each value once, with the time it was seen last, in the order of the values; or, beyond ``MOST_EXACT`` of
-them, what HyperLogLog keeps of them (``distinct.py``, with the sources).
+A state has each value once, with the time it was seen last, in the order of the values; before them, what HyperLogLog
+keeps of the values of a time when there were more than ``MOST_EXACT`` (``distinct.py``, with the sources).
 """
 
 from typing import NamedTuple
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from feature_store.columns.double_double import Floats
 from feature_store.columns.events import Ints, Mask
 from feature_store.tiles.compiled import EventColumns, compiled
-from feature_store.tiles.distinct import RANKS, REGISTERS
+from feature_store.tiles.distinct import RANK_BITS, RANKS, REGISTERS, REST
 from feature_store.tiles.layout import Layout
 
 ESTIMATE_TERMS = 60
@@ -34,9 +34,7 @@ def hash_readings(layout: Layout) -> Ints:
 
 
 @compiled
-def distinct_counts(  # noqa: PLR0913, PLR0917 - columns
-    readings: Ints, seen: Seen, events: EventColumns, reduced_hash: NDArray[np.uint64], times: Ints, tails: Ints
-) -> Floats:
+def distinct_counts(readings: Ints, seen: Seen, events: EventColumns, times: Ints, tails: Ints) -> Floats:
     """Shape (slots, entities, windows); ``tails`` has shape (entities, windows), ``readings`` those of the slots."""
     slots, entities = len(readings), len(times)
     counts = np.zeros((slots, entities, tails.shape[1]))
@@ -51,35 +49,43 @@ def distinct_counts(  # noqa: PLR0913, PLR0917 - columns
             found, begin = counts[slot, entity], end
             while end < len(seen.owner) and seen.owner[end] == entity and seen.slot[end] == slot:
                 end += 1
+            exact = begin
+            while exact < end and seen.reduced[exact]:
+                exact += 1
             present = past[events.present[:, readings[slot]][past]]
-            if begin < end and seen.reduced[begin]:
-                _estimate_all(found, slot, seen, begin, end, events, present, reduced_hash, tails[entity])
-            else:
-                _count_seen(found, seen, begin, end, tails[entity])
-                _count_events(found, slot, seen, begin, end, events, present, tails[entity])
+            _count_seen(found, seen, exact, end, tails[entity])
+            _count_events(found, slot, seen, exact, end, events, present, tails[entity])
+            if begin < exact:
+                _estimate_crowds(found, slot, seen, begin, exact, end, events, present, tails[entity])
     return counts
 
 
 @compiled
-def _estimate_all(  # noqa: PLR0913, PLR0917 - columns
+def _estimate_crowds(  # noqa: PLR0913, PLR0917 - columns
     counts: Floats,
     slot: int,
     seen: Seen,
     begin: int,
+    exact: int,
     end: int,
     events: EventColumns,
     present: Ints,
-    reduced_hash: NDArray[np.uint64],
     tails: Ints,
 ) -> None:
+    """Put an estimate in place of the count of each window that has a reduced value, which lie before ``exact``."""
     for window in range(len(tails)):
         registers = np.zeros(REGISTERS, dtype=np.uint8)
-        for row in range(begin, end):
+        for row in range(begin, exact):
             if seen.last[row] >= tails[window]:
                 _offer(registers, seen.key[row])
+        if not registers.any():
+            continue
+        for row in range(exact, end):
+            if seen.last[row] >= tails[window]:
+                _offer(registers, _reduced(seen.key[row]))
         for row in present:
             if events.time[row] >= tails[window]:
-                _offer(registers, reduced_hash[row, slot])
+                _offer(registers, _reduced(events.hash[row, slot]))
         counts[window] = _estimate(registers)
 
 
@@ -114,7 +120,16 @@ def _count_events(  # noqa: PLR0913, PLR0917 - columns
 
 
 @compiled
-def _offer(registers: NDArray[np.uint8], reduced: int) -> None:
+def _reduced(value: np.uint64) -> np.uint64:
+    """:func:`feature_store.tiles.distinct.reduce_hash` of one value."""
+    rest, rank = value & REST, 1
+    while rank <= RANK_BITS and rest >> np.uint64(RANK_BITS - rank) == 0:
+        rank += 1
+    return (value >> np.uint64(RANK_BITS)) * np.uint64(RANKS) + np.uint64(rank)
+
+
+@compiled
+def _offer(registers: NDArray[np.uint8], reduced: np.uint64) -> None:
     register, rank = reduced // np.uint64(RANKS), reduced % np.uint64(RANKS)
     registers[register] = max(registers[register], rank)
 

@@ -2,9 +2,10 @@
 
 All windows end at the time of the request, so a value is in a window if it was seen last since the window's tail.
 
-Beyond ``MOST_EXACT`` values of an entity, a value is reduced to what HyperLogLog keeps of it: the register it belongs
-to and the rank it offers it. A register's value over a window is then the highest rank seen since the tail, and a rank
-that is neither higher nor later than another can go.
+Beyond ``MOST_EXACT`` values of an entity, all that there are then are reduced to what HyperLogLog keeps of them: the
+register a value belongs to and the rank it offers it. A register's value over a window is the highest rank seen since
+the tail, and a rank that is neither higher nor later than another can go. What is seen from then on is kept as it is
+again, so a window that begins after the crowd is counted exactly.
 
 Sources: Flajolet et al., "HyperLogLog", 2007; Chabchoub, Hébrail, "Sliding HyperLogLog", 2010, for ranks with times;
 Ertl, "New cardinality estimation algorithms for HyperLogLog sketches", 2017, algorithm 6, for the estimate.
@@ -13,7 +14,7 @@ Ertl, "New cardinality estimation algorithms for HyperLogLog sketches", 2017, al
 import numpy as np
 from numpy.typing import NDArray
 
-from feature_store.columns.events import Ints
+from feature_store.columns.events import Ints, Mask
 from feature_store.tiles.layout import Layout
 from feature_store.tiles.table import Rows, Table
 
@@ -39,12 +40,16 @@ def distinct_rows(layout: Layout, owner: Ints, events: Rows) -> Table:
 
 
 def keep_distinct(layout: Layout, table: Table, since: Ints) -> Table:
-    """Each value once, none that no window reaches; reduced where there are too many. ``since``: (entities, slots)."""
+    """Each value once, none that no window reaches; reduced where there are too many. ``since``: (entities, slots).
+
+    What is reduced comes first.
+    """
     table = table.take(table.rows["last"] >= since[table.owner, table.rows["slot"]])
     table = _each_once(layout, table)
-    set_of = _set_of(layout, table)
-    sizes = np.bincount(set_of, minlength=1)
-    return _each_once(layout, _reduce(layout, table, sizes[set_of] > MOST_EXACT))
+    set_of, is_exact = _set_of(layout, table), ~table.rows["reduced"]
+    sizes = np.bincount(set_of[is_exact], minlength=set_of.max(initial=0) + 1)
+    too_many = is_exact & (sizes[set_of] > MOST_EXACT)
+    return _each_once(layout, _reduce(table, too_many)) if too_many.any() else table
 
 
 def reduce_hash(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
@@ -54,16 +59,7 @@ def reduce_hash(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
     return (values >> np.uint64(RANK_BITS)) * np.uint64(RANKS) + rank.astype(np.uint64)
 
 
-def _reduce(layout: Layout, table: Table, too_many: NDArray[np.bool_]) -> Table:
-    """Reduce whole sets: those ``too_many`` says, and those of which a part is reduced already."""
-    set_of = _set_of(layout, table)
-    if not len(set_of):
-        return table
-    of_set = np.zeros(int(set_of.max()) + 1, dtype=np.bool_)
-    np.logical_or.at(of_set, set_of, too_many | table.rows["reduced"])
-    chosen = of_set[set_of] & ~table.rows["reduced"]
-    if not chosen.any():
-        return table
+def _reduce(table: Table, chosen: Mask) -> Table:
     rows = table.rows.copy()
     rows["key"][chosen] = reduce_hash(rows["key"][chosen])
     rows["reduced"][chosen] = True
@@ -76,9 +72,10 @@ def _each_once(layout: Layout, table: Table) -> Table:
     key = np.where(rows["reduced"], rows["key"] // np.uint64(RANKS), rows["key"])
     rank = np.where(rows["reduced"], rows["key"] % np.uint64(RANKS), 0).astype(np.int64)
     set_of = _set_of(layout, table)
-    order = np.lexsort((-rank, -rows["last"], key, set_of))
+    kind = 2 * set_of + ~rows["reduced"]
+    order = np.lexsort((-rank, -rows["last"], key, kind))
     changes = np.ones(len(order), dtype=np.bool_)
-    changes[1:] = (key[order][1:] != key[order][:-1]) | (set_of[order][1:] != set_of[order][:-1])
+    changes[1:] = (key[order][1:] != key[order][:-1]) | (kind[order][1:] != kind[order][:-1])
     climbing = np.cumsum(changes) * RANKS + rank[order]
     highest = np.maximum.accumulate(climbing)
     higher = np.ones(len(order), dtype=np.bool_)

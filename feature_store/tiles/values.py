@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from feature_store.columns.double_double import Floats, sum_of_squared_deviations
 from feature_store.columns.events import Ints
@@ -13,7 +12,6 @@ from feature_store.definitions import Feature, Function
 from feature_store.definitions.windows import EVER
 from feature_store.tiles.cardinality import Seen, distinct_counts, hash_readings
 from feature_store.tiles.compiled import EventColumns, compiled
-from feature_store.tiles.distinct import reduce_hash
 from feature_store.tiles.latest import Kept, LatestSlots, Recent, latest_events
 from feature_store.tiles.layout import COUNTED, LATEST, SUMMED, Layout
 from feature_store.tiles.table import Table
@@ -98,23 +96,21 @@ class Loops(NamedTuple):
 
 
 class Held(NamedTuple):
-    """What states hold; ``reduced`` are the hashes of the events as HyperLogLog keeps them, where a state is so."""
+    """What states hold."""
 
     tiles: TileColumns
     events: EventColumns
     recent: Recent
     seen: Seen
-    reduced: NDArray[np.uint64]
 
     @classmethod
     def of(cls, tables: Mapping[str, Table]) -> "Held":
-        events, recent, seen = EventColumns.of(tables["events"]), tables["recent"], tables["distinct"]
+        recent, seen = tables["recent"], tables["distinct"]
         return cls(
             TileColumns.of(tables["tiles"]),
-            events,
+            EventColumns.of(tables["events"]),
             Recent(recent.owner, **recent.columns),
             Seen(seen.owner, **seen.columns),
-            reduce_hash(events.hash) if len(events.owner) and seen.columns["reduced"].any() else events.hash,
         )
 
 
@@ -139,7 +135,7 @@ def _values(loops: Loops, held: Held, times: Ints) -> tuple[Floats, Floats]:
     tails = window_tails(loops.slots, times)
     totals = window_totals(loops.slots, held.tiles, held.events, times, tails)
     kept = latest_events(loops.latest, held.recent, held.events, times)
-    counts = distinct_counts(loops.hashed, held.seen, held.events, held.reduced, times, tails)
+    counts = distinct_counts(loops.hashed, held.seen, held.events, times, tails)
     reads = loops.reads
     values = np.empty((len(reads.function), len(times)))
     for number in range(len(values)):

@@ -26,17 +26,23 @@ from feature_store.definitions import (
     Product,
     column,
     count,
+    days,
 )
 from feature_store.definitions.filters import ORDERED, Comparison
 from feature_store.judge import expressions
 from feature_store.judge.hashing import xxh64
 from feature_store.judge.values import group_features, workspace
 from feature_store.kernel import compute
+from feature_store.tiles import Layout, apply
+from feature_store.tiles.merge import Plan, merge
 from tests.cases.naive_windows import Happened, passes
 from tests.cases.window_histories import (
+    DAY,
     GROUP,
+    HOUR,
     RICH,
     UNFILTERED,
+    as_columns,
     as_queries,
     assert_agrees,
     histories,
@@ -195,6 +201,31 @@ def test_a_product_of_whole_numbers_is_of_float64(connection: duckdb.DuckDBPyCon
     group = replace(GROUP, source=source, filters=(), windows=(LIFETIME,), aggregations=(column("worth").max(),))
     history = [Happened(0, 1, 1, {"amount": 1.0, "kind": "", "item": 2**62}, 0)]
     assert judged(connection, group, history, [(0, 100)])["payments__worth_max_all"] == [2.0**124]
+
+
+ITEMS = replace(GROUP, filters=(), windows=(days(30), days(90)), aggregations=(column("item").count_distinct(),))
+
+
+def test_what_states_count_after_a_crowd_is_demanded_exactly_when_no_window_before_it_had_one(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    times = [*range(300), *(day * DAY for day in range(1, 200))]
+    history = [
+        Happened(0, at, number, {"amount": 1.0, "kind": "", "item": number}, at) for number, at in enumerate(times)
+    ]
+    asked, counted, layout = (1, 29, 31, 89, 91, 119, 121, 179, 181, 199), [], Layout.of(ITEMS)
+    state: list[bytes | None] = [None]
+    for day in range(200):
+        if day in asked:
+            counted.append(merge(Plan.of(layout), state, np.array([day * DAY])).features)
+        arrived = as_columns([event for event in history if event.time // DAY == day])
+        state = [*apply(layout, state, arrived, np.full(len(arrived), day), day * DAY + HOUR)]
+    judged(connection, ITEMS, history, [(0, day * DAY) for day in asked])
+    for window, days_of_estimates in (("30d", 119), ("90d", 179)):
+        name = f"payments__item_count_distinct_{window}"
+        bounds = connection.table("g").order("event_id").project(f'"low:{name}", "high:{name}"').fetchall()
+        assert [low == high for low, high in bounds] == [day > days_of_estimates for day in asked]
+        assert all(low <= found[name][0] <= high for (low, high), found in zip(bounds, counted, strict=True))
 
 
 def test_a_small_spread_around_a_large_mean_is_judged(connection: duckdb.DuckDBPyConnection) -> None:

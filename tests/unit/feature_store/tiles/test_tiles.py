@@ -125,6 +125,32 @@ def test_many_distinct_values_are_estimated_within_the_published_error() -> None
         assert abs(found - expected) <= 3 * 1.04 / math.sqrt(2048) * expected
 
 
+CROWD = FeatureGroup(
+    "crowd", GROUP.entity, GROUP.source, (column("item").count_distinct(),), windows=(days(30), days(90))
+)
+
+
+def crowd(later: int) -> tuple[NDArray[np.int64], Column]:
+    """Times and values of 300 items within a day, and of a new one on each of the ``later`` days up to day 999."""
+    times = np.concatenate([np.arange(300) * MINUTE, np.arange(1, later + 1) * DAY]) + (999 - later) * DAY
+    return times, Column(np.arange(len(times)), np.ones(len(times), dtype=np.bool_))
+
+
+@pytest.mark.parametrize(("later", "in_90_days"), [(90, 90), (400, 90), (89, 389), (31, 331)])
+def test_distinct_values_after_a_crowd_are_counted_exactly(later: int, in_90_days: int) -> None:
+    merged = merged_in_batches(Layout.of(CROWD), *crowd(later), "item")
+    assert merged["crowd__item_count_distinct_30d"] == 30
+    is_exact = in_90_days == 90
+    assert merged["crowd__item_count_distinct_90d"] == pytest.approx(in_90_days, rel=0 if is_exact else 3 * 0.023)
+
+
+def test_a_crowd_is_estimated_as_the_same_number_whatever_the_batches() -> None:
+    in_batches, at_once = (merged_in_batches(Layout.of(CROWD), *crowd(60), "item", batches) for batches in (11, 1))
+    name = "crowd__item_count_distinct_90d"
+    assert in_batches[name] == at_once[name]
+    assert in_batches[name] != 360
+
+
 def test_quantiles_of_many_values_have_a_rank_within_the_published_error() -> None:
     group = FeatureGroup(
         "deep", GROUP.entity, GROUP.source, (amount.quantiles(0.1, 0.5, 0.99),), windows=(days(1), days(30), LIFETIME)
@@ -142,11 +168,13 @@ def test_quantiles_of_many_values_have_a_rank_within_the_published_error() -> No
             assert abs(rank - share) <= 0.0165 + 1 / len(seen)
 
 
-def merged_in_batches(layout: Layout, times: NDArray[np.int64], column: Column, name: str) -> dict[str, float]:
-    """The features of one entity whose events were applied in eleven commits, a day after the last one."""
+def merged_in_batches(
+    layout: Layout, times: NDArray[np.int64], column: Column, name: str, batches: int = 11
+) -> dict[str, float]:
+    """The features on day 1,000 of one entity whose events were applied in so many commits."""
     state: States = [None]
     order = np.argsort(times, kind="stable")
-    for version, chosen in enumerate(np.array_split(order, 11)):
+    for version, chosen in enumerate(np.array_split(order, batches)):
         ties = chosen.astype(np.uint64)
         events = Events(np.zeros(len(chosen), dtype=np.int64), times[chosen], ties, {name: column.take(chosen)})
         state = [*apply(layout, state, events, np.full(len(chosen), version), int(times[chosen[-1]]) + 2 * MINUTE)]
