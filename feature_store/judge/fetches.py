@@ -1,12 +1,14 @@
 """What the model server logged of the features it answered with, in DuckDB."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from urllib.parse import unquote
 
 import duckdb
 import pyarrow as pa
+from deltalake import DeltaTable
 
 from data_lake.delta_rs import open_table
-from data_lake.log import data_files, file_system
+from data_lake.log import file_system
 from data_lake.tables import silver
 from feature_store.definitions import FeatureService
 from feature_store.judge.files import batches
@@ -29,6 +31,7 @@ SAID_SO = ("states_rebuilding", "state_lost", "clock_behind")
 """An answer with one of these reasons has no values, and claims none."""
 EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 MICROSECOND = timedelta(microseconds=1)
+LOGGED_WITHIN = timedelta(days=1)
 
 
 def load_fetches(
@@ -45,12 +48,19 @@ def load_fetches(
     rows = _rows(service, (begin - EPOCH) // MICROSECOND, (end - EPOCH) // MICROSECOND)
     connection.register("batch", schema.empty_table())
     connection.execute(f"CREATE TABLE fetches AS {rows}")
-    for file in data_files(delta, files, delta.version()):
-        for batch in batches(files, file.path, schema):
+    for path in _paths(delta, begin, end):
+        for batch in batches(files, path, schema):
             connection.register("batch", batch)
             connection.execute(f"INSERT INTO fetches {rows}")
     connection.unregister("batch")
     return int(connection.execute("SELECT count(*) FROM fetches").fetchall()[0][0])
+
+
+def _paths(delta: DeltaTable, begin: datetime, end: datetime) -> list[str]:
+    """The files of the months of this time: an answer is logged at most ``LOGGED_WITHIN`` from its features' time."""
+    first, last = (f"{at.astimezone(UTC):%Y-%m}" for at in (begin - LOGGED_WITHIN, end + LOGGED_WITHIN))
+    added = pa.table(delta.get_add_actions(flatten=True)).select(["path", "partition.event_month"]).to_pylist()
+    return [unquote(file["path"]) for file in added if first <= file["partition.event_month"] <= last]
 
 
 def _rows(service: FeatureService, begin: int, end: int) -> str:
