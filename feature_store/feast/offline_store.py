@@ -4,7 +4,6 @@ A packed state has no history for Feast to join, and needs none: what it is merg
 """
 
 from collections.abc import Sequence
-from functools import reduce
 from typing import Any
 
 import pandas as pd
@@ -20,6 +19,7 @@ from pyspark.sql import functions as F  # noqa: N812
 from data_lake.spark import session
 from feature_store import catalog
 from feature_store.catalog import REQUEST_TIME
+from feature_store.definitions import Derived, Feature, FeatureService
 from feature_store.offline.spine import quoted
 from feature_store.offline.training import EVENT_TIMESTAMP, SpineError, training_frame
 from tidemill.config.settings import Settings
@@ -47,32 +47,40 @@ class SilverOfflineStore(SparkOfflineStore):  # type: ignore[misc]
         """The rows of ``entity_df`` with the features asked for, each as of its ``event_timestamp``.
 
         Raises:
-            SpineError: no rows are given, something else than a service's features is asked for, or a row's
-                ``request_time`` is not its ``event_timestamp``.
+            SpineError: no rows are given, something else than a service's features is asked for, two services call
+                different features by one name, or a row's ``request_time`` is not its ``event_timestamp``.
         """
         settings = config.offline_store.settings
         spark = session("feast", settings)
-        asked = _services(feature_refs)
+        merged = _merged(feature_refs)
+        asked = _together(merged)
         spine = _timed(_spine(spark, entity_df))
-        frame = reduce(lambda rows, name: training_frame(rows, catalog.service(name), settings), asked, spine)
-        merged = [
-            (view, name) for view, name in (ref.split(":") for ref in feature_refs) if view.endswith(catalog.MERGED)
-        ]
         features = [F.col(name).alias(f"{view}__{name}" if full_feature_names else name) for view, name in merged]
-        rows = frame.select(*map(quoted, spine.columns), *features)
+        rows = training_frame(spine, asked, settings).select(*map(quoted, spine.columns), *features)
         view = offline_utils.get_temp_entity_table_name()
         rows.createOrReplaceTempView(view)
         return SparkRetrievalJob(spark, f"SELECT * FROM {view}", full_feature_names, config, on_demand_feature_views=[])  # noqa: S608
 
 
-def _services(feature_refs: Sequence[str]) -> list[str]:
-    """The services whose merged features are asked for; Feast names the states that these are made of beside them."""
-    views = dict.fromkeys(ref.split(":")[0] for ref in feature_refs)
-    names = [view.removesuffix(catalog.MERGED) for view in views if view.endswith(catalog.MERGED)]
-    if not names:
-        known = ", ".join(catalog.services())
-        raise SpineError(f"{', '.join(views)}: a packed state has no history; ask for a feature service ({known})")
-    return names
+def _merged(feature_refs: Sequence[str]) -> list[tuple[str, str]]:
+    """View and name of each feature asked for; Feast names the states that these are made of beside them."""
+    views = [(view, name) for view, _, name in (ref.partition(":") for ref in feature_refs)]
+    merged = [(view, name) for view, name in views if view.endswith(catalog.MERGED)]
+    if not merged:
+        asked, known = ", ".join(dict(views)), ", ".join(catalog.services())
+        raise SpineError(f"{asked}: a packed state has no history; ask for a feature service ({known})")
+    return merged
+
+
+def _together(merged: Sequence[tuple[str, str]]) -> FeatureService:
+    """The features of all services asked for as one service, so that what they share is computed once."""
+    features: dict[str, Feature | Derived] = {}
+    for view, name in merged:
+        service = catalog.service(view.removesuffix(catalog.MERGED))
+        feature = next(feature for feature in service.features if feature.name == name)
+        if features.setdefault(name, feature) != feature:
+            raise SpineError(f"{view}: another service calls another feature {name}: ask each by itself")
+    return FeatureService("asked", tuple(features.values()))
 
 
 def _spine(spark: SparkSession, entity_df: pd.DataFrame | DataFrame | str | None) -> DataFrame:
