@@ -116,13 +116,19 @@ class FeatureGroup:
         read = {one.column for one in self.filters} | {one.column for one in self.aggregations if one.column}
         return tuple(sorted(read))
 
+    @property
+    def _whose(self) -> list[str]:
+        """The entity as the source calls it and, where that is something else, as the online store does."""
+        key = [self.entity.key] if self.entity.key != self.entity_column else []
+        return [self.entity.name, self.entity_column, *key]
+
     @cached_property
     def fingerprint(self) -> str:
         """A hash of what the group means: equal for definitions that differ only in order, docs or formatting."""
         return fingerprint(
             {
                 "group": self.name,
-                "entity": [self.entity.name, self.entity_column],
+                "entity": self._whose,
                 "source": [
                     self.source.table,
                     self.source.event_time,

@@ -142,6 +142,12 @@ def test_the_fingerprint_changes_with_the_meaning(other: FeatureGroup) -> None:
     assert other.fingerprint != group(count(), amount.sum()).fingerprint
 
 
+def test_the_fingerprint_changes_with_the_key_that_states_are_found_by() -> None:
+    source = replace(PAYMENTS, entity_column="payer")
+    one, other = (group(source=source, entity=Entity("customer", key)) for key in ("customer_id", "client_id"))
+    assert one.fingerprint != other.fingerprint
+
+
 def test_a_service_knows_its_groups_and_inputs() -> None:
     payments = group(amount.mean(), amount.std())
     visits = group(count(), name="visits")
