@@ -148,8 +148,14 @@ def _spell_function(function: Function, argument: Scalar | None) -> str:
     if function is Function.QUANTILE:
         return f"p{float(argument or 0) * 100:.10g}".replace(".", "_")
     if function is Function.COUNT_CATEGORY:
-        return f"count_{re.sub('[^a-z0-9]+', '_', str(argument).lower()).strip('_')}"
+        return f"count_{_spell_category(str(argument))}"
     return function.value
+
+
+def _spell_category(category: str) -> str:
+    """Its letters and digits of ASCII; of one that has none, the code point of each character."""
+    words = re.sub("[^a-z0-9]+", "_", category.lower()).strip("_")
+    return words or "_".join(f"u{ord(character):x}" for character in category)
 
 
 def _check_types(where: str, values: object, kind: type) -> None:

@@ -62,6 +62,11 @@ def group(*aggregations: Aggregation, **fields: Any) -> FeatureGroup:
             ["payments__kind_count_card_7d", "payments__kind_count_bank_transfer_7d"],
             id="categories",
         ),
+        pytest.param(
+            kind.count_categories("現金", "カ", "!"),
+            ["payments__kind_count_u73fe_u91d1_7d", "payments__kind_count_u30ab_7d", "payments__kind_count_u21_7d"],
+            id="categories without letters of ASCII",
+        ),
         pytest.param(time_since_last(), ["payments__time_since_last_7d"], id="time since last"),
         pytest.param(kind.count_distinct(), ["payments__kind_count_distinct_7d"], id="distinct"),
     ],
