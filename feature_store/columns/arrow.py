@@ -12,8 +12,10 @@ from feature_store.columns.hashing import SAMPLE
 
 
 def column_of(values: pa.ChunkedArray) -> Column:
-    """``values`` and which of them are there."""
+    """``values`` and which of them are there; of lists and maps only that, which is all that features read of them."""
     valid = pc.is_valid(values).to_numpy()
+    if pa.types.is_nested(values.type):
+        return Column(np.full(len(values), "", dtype=object), valid)
     if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
         return Column(_texts(pc.fill_null(values, "")), valid)
     if pa.types.is_boolean(values.type):

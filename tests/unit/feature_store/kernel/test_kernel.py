@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from feature_store.columns.arrow import column_of
 from feature_store.columns.events import Column, EventColumnsError, Events
-from feature_store.definitions import LIFETIME, FeatureGroup, FeatureService, Filter, column
+from feature_store.definitions import LIFETIME, FeatureGroup, FeatureService, Filter, column, count
 from feature_store.kernel import compute, timeline
 from tests.cases.window_histories import (
     GROUP,
@@ -95,6 +95,24 @@ def test_values_that_are_neither_texts_nor_numbers_can_be_counted(kind: pa.DataT
     group = replace(GROUP, filters=(), windows=(LIFETIME,), aggregations=(column("seen").count_distinct(),))
     events = Events(np.zeros_like(rows), rows, rows.astype(np.uint64), columns)
     assert list(compute(group, events, as_queries([(0, 10)]))["payments__seen_count_distinct_all"]) == [2.0]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pa.array([["a"], None, []], pa.list_(pa.string())),
+        pa.array([[("a", 1.0)], None, []], pa.map_("string", "double")),
+    ],
+    ids=["lists", "maps"],
+)
+def test_of_lists_and_maps_it_counts_whether_they_are_there(values: pa.Array) -> None:
+    rows, tags = np.arange(len(values)), column("tags")
+    events = Events(np.zeros_like(rows), rows, rows.astype(np.uint64), {"tags": column_of(pa.chunked_array([values]))})
+    group = replace(GROUP, windows=(LIFETIME,), aggregations=(tags.count(), tags.time_since_last()), filters=())
+    found = compute(group, events, as_queries([(0, 10)]))
+    assert [values.tolist() for values in found.values()] == [[2.0], [8e-6]]
+    without = compute(replace(group, filters=(tags.is_null(),), aggregations=(count(),)), events, as_queries([(0, 10)]))
+    assert list(without["payments__count_all"]) == [1.0]
 
 
 def test_what_is_no_measurement_counts_as_null() -> None:
