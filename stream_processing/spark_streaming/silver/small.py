@@ -1,10 +1,12 @@
 """A little news into silver and quarantine, without a Spark job: each is an append of one file by delta-rs.
 
 It is for a batch's first time alone, and for rows that are surely new: what silver may have, is looked for among the
-files of the batch's own days. A commit holds only upon the very version that was looked at. All else needs the MERGE of
-:mod:`insert`: a batch that is run again, a conflict, an event that only all of silver can tell of, another writer.
+files of the batch's own days, and that quarantine has none of its messages is looked up. A commit holds only upon the
+very version that was looked at. All else needs the MERGE of :mod:`insert`: a batch that is run again, a conflict, an
+event that only all of silver can tell of, another writer.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -57,9 +59,10 @@ class SmallWrites:
             NeedsSparkError: nothing may be repeated here; what was written does not harm a MERGE.
         """
         accepted = pc.is_null(parsed[REASON])
-        valid, rejected = parsed.filter(accepted), parsed.filter(pc.invert(accepted))
-        if len(rejected):
+        valid, refused = parsed.filter(accepted), as_quarantine(parsed.filter(pc.invert(accepted)))
+        if len(refused):
             self._quarantine.require_own()
+            self._require_news(refused)
         if len(valid):
             identities = self.known.refreshed(spark)
             hashes = hashes_of(valid)
@@ -67,8 +70,21 @@ class SmallWrites:
             if len(news):
                 self._silver.append(news)
             self.known.add(hashes)
-        if len(rejected):
-            self._quarantine.append(as_quarantine(rejected))
+        if len(refused):
+            self._quarantine.append(refused)
+
+    def _require_news(self, refused: pa.Table) -> None:
+        """Quarantine has none of ``refused``: what is noted of how far silver has come may be lost, or lag."""
+        days, offsets = pc.unique(refused["ingest_date"]), pc.min_max(refused["offset"])
+        near = (
+            ds.field("ingest_date").isin(days)
+            & (ds.field("offset") >= offsets["min"])
+            & (ds.field("offset") <= offsets["max"])
+        )
+        keys = self._quarantine.table.keys
+        there, told = _rows(self._quarantine.delta, keys, near), refused.select(keys)
+        if {tuple(row.values()) for row in there.to_pylist()} & {tuple(row.values()) for row in told.to_pylist()}:
+            raise NeedsSparkError("a message that quarantine has already")
 
     def _news(self, valid: pa.Table, hashes: Hashes, maybe: Any) -> pa.Table:
         """The events of ``valid`` that silver does not have, each once: the first by lineage."""
@@ -100,10 +116,7 @@ class SmallWrites:
             & (ds.field("event_date") <= days["max"])
             & ds.field("event_id").isin(pc.unique(suspects["event_id"]))
         )
-        try:
-            rows = dataset(self._silver.delta).to_table(columns=list(NEAR), filter=wanted).to_pylist()
-        except UnreadableTableError as error:
-            raise NeedsSparkError(str(error)) from error
+        rows = _rows(self._silver.delta, NEAR, wanted).to_pylist()
         return {(row["source"], row["event_id"]): (row[DIGEST], row["event_time"]) for row in rows}
 
 
@@ -154,6 +167,13 @@ def as_quarantine(rejected: pa.Table) -> pa.Table:
     message = {name: f"{MESSAGE}{name}" for name in ("topic", "key", "value", "headers", "ingest_date")}
     taken = lineage | message
     return pa.table({name: rejected[column] for name, column in taken.items()})
+
+
+def _rows(delta: DeltaTable, columns: Sequence[str], where: pc.Expression) -> pa.Table:
+    try:
+        return dataset(delta).to_table(columns=list(columns), filter=where)
+    except UnreadableTableError as error:
+        raise NeedsSparkError(str(error)) from error
 
 
 def _differs(told: tuple[Any, ...], kept: tuple[Any, ...]) -> bool:

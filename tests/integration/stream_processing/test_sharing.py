@@ -1,5 +1,6 @@
 """What is shared by all topics while all is well, and what one in trouble does by itself."""
 
+import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -211,3 +212,25 @@ def test_a_batch_that_failed_after_its_writes_is_not_taken_for_the_first_time_ag
         eventually(lambda: again.own is None, "it did not come back")
         broker.send(TOPIC, b"worse")
         held(lake, TOPIC)
+
+
+@pytest.mark.parametrize("is_lost", [True, False], ids=["lost", "lagging"])
+def test_a_message_comes_into_quarantine_once_whatever_is_noted_of_how_far_silver_has_come(
+    spark: SparkSession, lake: Settings, broker: OwnBroker, is_lost: bool
+) -> None:
+    with shared(spark, lake) as (bronze, silver):
+        for half in (bronze, silver):
+            half.start(TOPIC)
+        broker.send(TOPIC, encode(transaction("good")), b"bad")
+        held(lake, TOPIC)
+    shutil.rmtree(checkpoint(lake, f"silver/{TOPIC}"))
+    if not is_lost:
+        write_taken(lake, TOPIC, Taken(table_id(tables.bronze(TOPIC), lake), 0))
+    with shared(spark, lake) as (bronze, silver):
+        for half in (bronze, silver):
+            half.start(TOPIC)
+        broker.send(TOPIC, b"worse")
+        held(lake, TOPIC)
+    quarantine = DeltaTable(tables.quarantine(TOPIC).path(lake)).to_pyarrow_table()
+    assert sorted(quarantine["value"].to_pylist()) == [b"bad", b"worse"]
+    assert DeltaTable(tables.silver(TOPIC).path(lake)).to_pyarrow_table().num_rows == 1
