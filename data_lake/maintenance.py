@@ -41,7 +41,11 @@ class Upkeep:
 
 
 def maintain(table: Table, delta: DeltaTable, vacuum_hours: int, today: date | None = None) -> Upkeep:
-    """Bring ``delta`` in order; files of versions older than ``vacuum_hours`` are removed.
+    """Bring ``delta`` in order; files that no version of the last ``vacuum_hours`` has are removed.
+
+    So is what a writer that was killed left behind: folders are listed, since a checkpoint forgets files that were
+    removed longer ago than the table's ``delta.deletedFileRetentionDuration``, a week. Beyond that, a file's age is the
+    time since it was written. Files of the change feed stay.
 
     Raises:
         RetentionError: ``table`` has a retention but is not partitioned by ``ingest_date``.
@@ -50,7 +54,7 @@ def maintain(table: Table, delta: DeltaTable, vacuum_hours: int, today: date | N
     source(delta)
     expired = _expire(table, delta, today or datetime.now(UTC).date())
     merged, written = _compact(table, delta)
-    removed = delta.vacuum(retention_hours=vacuum_hours, dry_run=False)
+    removed = delta.vacuum(retention_hours=vacuum_hours, dry_run=False, full=True)
     delta.create_checkpoint()
     delta.cleanup_metadata()
     return Upkeep(table.name, expired, merged, written, len(removed))

@@ -1,7 +1,9 @@
+import os
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
+import orjson
 import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
@@ -51,3 +53,49 @@ def test_files_younger_than_the_limit_are_not_removed(quarantine: DeltaTable) ->
     before = set(Path(quarantine.table_uri.removeprefix("file://")).rglob("*.parquet"))
     maintain(tables.quarantine("shop.click.v1"), quarantine, vacuum_hours=168)
     assert before <= set(Path(quarantine.table_uri.removeprefix("file://")).rglob("*.parquet"))
+
+
+def age(table: DeltaTable, days: int) -> None:
+    """All that was written so far was written, and removed, so many days earlier."""
+    folder, seconds = Path(table.table_uri.removeprefix("file://")), days * 86_400
+    times = {"add": "modificationTime", "remove": "deletionTimestamp", "commitInfo": "timestamp"}
+    for log in (folder / "_delta_log").glob("*.json"):
+        actions = [orjson.loads(line) for line in log.read_bytes().splitlines()]
+        for action in actions:
+            for kind, time in times.items():
+                if kind in action:
+                    action[kind][time] -= seconds * 1000
+        log.write_bytes(b"\n".join(map(orjson.dumps, actions)))
+    for file in [*folder.rglob("*.parquet"), *folder.rglob("*.json")]:
+        written = file.stat().st_mtime - seconds
+        os.utime(file, (written, written))
+
+
+def test_files_that_no_version_has_had_for_long_go_and_no_other(settings: Settings) -> None:
+    declared, day = tables.quarantine("shop.click.v1"), [DAYS[0]]
+    path = Path(declared.path(settings))
+
+    def write(offset: int) -> None:
+        rows = pa.table({"offset": [offset], "ingest_date": day})
+        write_deltalake(path, rows, mode="append", partition_by=["ingest_date"])
+
+    for offset in range(3):
+        write(offset)
+    long_removed = set(path.rglob("*.parquet"))
+    DeltaTable(path).optimize.compact()
+    orphan = next(iter(long_removed)).with_name("part-killed.parquet")
+    orphan.write_bytes(b"what a killed writer left")
+    age(DeltaTable(path), days=10)
+    write(3)
+    DeltaTable(path).create_checkpoint()  # it has no word of files that were removed so long ago
+    just_removed = set(path.glob("ingest_date=*/*.parquet")) - long_removed - {orphan}
+    young = orphan.with_name("part-being-written.parquet")
+    young.write_bytes(b"what a writer has not committed yet")
+
+    done = maintain(declared, DeltaTable(path), vacuum_hours=168)
+
+    assert (done.files_merged, done.files_removed) == (2, 4)
+    left = set(path.glob("ingest_date=*/*.parquet"))
+    assert not left & {*long_removed, orphan}
+    assert {*just_removed, young} <= left
+    assert offsets(DeltaTable(path)) == [0, 1, 2, 3]
