@@ -5,11 +5,11 @@ when a merge of files came first; a merge of files that loses is left for the ne
 """
 
 import logging
+from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from deltalake import DeltaTable
 from deltalake.exceptions import CommitFailedError
 
@@ -19,9 +19,10 @@ from tidemill.config.errors import TerminalError
 
 INGEST_DATE = "ingest_date"
 TARGET_BYTES = 128 * 1024 * 1024
-SMALL_BYTES = 16 * 1024 * 1024
+TIERS_BYTES = (32 * 1024, 800 * 1024, 20_000 * 1024)
+"""What files of each tier are merged to: 25 times the tier before."""
 MANY = 50
-"""So many small files of a partition are merged while the stream writes."""
+"""So many files of one tier of a partition are merged while the stream writes."""
 logger = logging.getLogger(__name__)
 
 
@@ -53,7 +54,7 @@ def maintain(table: Table, delta: DeltaTable, vacuum_hours: int, today: date | N
     """
     source(delta)
     expired = _expire(table, delta, today or datetime.now(UTC).date())
-    merged, written = _compact(table, delta)
+    merged, written = _compact(table, delta, TARGET_BYTES)
     removed = delta.vacuum(retention_hours=vacuum_hours, dry_run=False, full=True)
     delta.create_checkpoint()
     delta.cleanup_metadata()
@@ -62,7 +63,12 @@ def maintain(table: Table, delta: DeltaTable, vacuum_hours: int, today: date | N
 
 @dataclass
 class SmallFiles:
-    """Merges the small files of a table that is written bit by bit, when many have gathered.
+    """Merges the small files of a table that is written bit by bit, when many of one tier have gathered.
+
+    A file is of the first tier whose target it has less than half of; one of at least half the last target is left
+    alone. Files that are merged to a target have about as many bytes as it, or more. So for each byte written, a tier
+    rewrites that byte and at most about two more, of smaller files and of one that the target leaves room in: some nine
+    bytes in all three tiers, however large the partition is.
 
     To be told of each commit by its one writer, which then goes on upon the merged table.
     """
@@ -72,22 +78,23 @@ class SmallFiles:
     """The first commit takes a look too: a process before this one may have left many."""
 
     def committed(self, delta: DeltaTable) -> None:
-        """Merge those of each partition that has :data:`MANY`."""
+        """Merge those of each partition and tier that has :data:`MANY`."""
         self._commits += 1
         if self._commits < MANY:
             return
         self._commits = 0
         if self.table.partition_by and not needs_engine(delta):
-            for value in _crowded(delta, self.table.partition_by[0]):
-                _compact(self.table, delta, [(self.table.partition_by[0], "=", value)])
+            for value, target in _crowded(delta, self.table.partition_by[0]):
+                _compact(self.table, delta, target, [(self.table.partition_by[0], "=", value)])
 
 
-def _crowded(delta: DeltaTable, partition: str) -> list[str]:
-    """The values of ``partition`` with many small files."""
+def _crowded(delta: DeltaTable, partition: str) -> list[tuple[str, int]]:
+    """The values of ``partition`` with many files of a tier, and the target of that tier; the smallest come first."""
     actions = pa.table(delta.get_add_actions(flatten=True))
-    small = actions.filter(pc.less(actions["size_bytes"], SMALL_BYTES))
-    counts = pc.value_counts(small[f"partition.{partition}"])
-    return [str(one["values"]) for one in counts.to_pylist() if one["counts"] >= MANY]
+    sizes = zip(actions[f"partition.{partition}"].to_pylist(), actions["size_bytes"].to_pylist(), strict=True)
+    tiers = Counter((str(value), next((at for at in TIERS_BYTES if 2 * size < at), 0)) for value, size in sizes)
+    crowded = [tier for tier, files in tiers.items() if files >= MANY and tier[1]]
+    return sorted(crowded, key=lambda tier: tier[1])
 
 
 def _expire(table: Table, delta: DeltaTable, today: date) -> int:
@@ -101,15 +108,17 @@ def _expire(table: Table, delta: DeltaTable, today: date) -> int:
     return int(deleted.get("num_deleted_rows") or 0)
 
 
-def _compact(table: Table, delta: DeltaTable, partitions: list[tuple[str, str, str]] | None = None) -> tuple[int, int]:
-    """Merge small files; how many, and into how many."""
+def _compact(
+    table: Table, delta: DeltaTable, target_bytes: int, partitions: list[tuple[str, str, str]] | None = None
+) -> tuple[int, int]:
+    """Merge files smaller than ``target_bytes``; how many, and into how many."""
     if needs_engine(delta):
         logger.warning(
             "%s: delta-rs does not merge its small files, Spark does: OPTIMIZE delta.`%s`", table.name, delta.table_uri
         )
         return 0, 0
     try:
-        metrics = delta.optimize.compact(partition_filters=partitions, target_size=TARGET_BYTES)
+        metrics = delta.optimize.compact(partition_filters=partitions, target_size=target_bytes)
     except CommitFailedError as error:
         logger.warning("%s: another commit came first, its small files wait for the next run: %s", table.name, error)
         return 0, 0

@@ -1,4 +1,5 @@
 import os
+import random
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -8,8 +9,8 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
-from data_lake import tables
-from data_lake.maintenance import RetentionError, maintain
+from data_lake import maintenance, tables
+from data_lake.maintenance import RetentionError, SmallFiles, maintain
 from tidemill.config import Settings
 
 DAYS = [date(2024, 5, day) for day in (1, 2, 3, 4)]
@@ -99,3 +100,29 @@ def test_files_that_no_version_has_had_for_long_go_and_no_other(settings: Settin
     assert not left & {*long_removed, orphan}
     assert {*just_removed, young} <= left
     assert offsets(DeltaTable(path)) == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("size", [30, 3_000], ids=["tiny", "small"])
+def test_a_byte_is_rewritten_a_few_times_however_many_commits_come(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    monkeypatch.setattr(maintenance, "MANY", 10)
+    monkeypatch.setattr(maintenance, "TIERS_BYTES", (8_000, 40_000, 200_000))
+    declared, rng = tables.quarantine("shop.click.v1"), random.Random(1)
+    path = declared.path(settings)
+    small, delta = SmallFiles(declared), None
+    for _ in range(300):
+        rows = pa.table({"value": [rng.randbytes(size)], "ingest_date": [DAYS[0]]})
+        write_deltalake(delta or path, rows, mode="append", partition_by=["ingest_date"])
+        delta = delta or DeltaTable(path)
+        small.committed(delta)
+    assert delta is not None
+    merged = {file for commit in delta.history() if commit["operation"] == "OPTIMIZE" for file in [commit["version"]]}
+    written = {"OPTIMIZE": 0, "WRITE": 0}
+    for log in Path(path, "_delta_log").glob("*.json"):
+        kind = "OPTIMIZE" if int(log.stem) in merged else "WRITE"
+        actions = [orjson.loads(line) for line in log.read_bytes().splitlines()]
+        written[kind] += sum(action["add"]["size"] for action in actions if "add" in action)
+    assert 0 < written["OPTIMIZE"] <= 9 * written["WRITE"]
+    assert len(delta.file_uris()) < 50
+    assert DeltaTable(path).to_pyarrow_table().num_rows == 300
