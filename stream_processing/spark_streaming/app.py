@@ -25,7 +25,9 @@ from stream_processing.spark_streaming.queries.ending import NotedEnding
 from stream_processing.spark_streaming.queries.heap import HeapGauges
 from stream_processing.spark_streaming.queries.lag import shares
 from stream_processing.spark_streaming.queries.progress import ProgressGauges, StateCollector
+from stream_processing.spark_streaming.queries.query import BRONZE, SILVER
 from stream_processing.spark_streaming.queries.restarts import QueryRunner
+from stream_processing.spark_streaming.queries.shared_thread import SharedThread
 from stream_processing.spark_streaming.queries.shutdown import held_shutdown
 from stream_processing.spark_streaming.queries.silent_lag import SilentLag
 from stream_processing.spark_streaming.queries.states import QueryStates
@@ -63,7 +65,7 @@ def run(settings: Settings, stop: threading.Event) -> None:
     where it is missing, that query alone waits.
 
     Raises:
-        TidemillError: what no query can do without is missing: the settings, the contracts, Spark.
+        TidemillError: what no query can do without is missing: the settings, the contracts, Spark, a shared thread.
     """
     spark = session("tidemill-stream", settings, CONF)
     states = QueryStates()
@@ -81,7 +83,7 @@ def run(settings: Settings, stop: threading.Event) -> None:
         looking_after.start()
         for work in (watch.run, silent.run, HeapGauges(spark, registry).run):
             threading.Thread(target=work, args=(stop,), daemon=True).start()
-        shared = [threading.Thread(target=work.run, daemon=True) for work in (bronze, silver)]
+        shared = [SharedThread(BRONZE, bronze.run, stop), SharedThread(SILVER, silver.run, stop)]
         for thread in shared:
             thread.start()
         diagnosis = Diagnosis(settings)

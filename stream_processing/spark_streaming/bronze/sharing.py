@@ -62,6 +62,7 @@ class SharedBronze:
     _changed: threading.Condition = field(default_factory=threading.Condition, init=False, repr=False)
     _places: threading.Semaphore = field(init=False, repr=False)
     _failures: int = field(default=0, init=False)
+    _are_runs_removed: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
         self._places = threading.Semaphore(PREPARED_AT_ONCE)
@@ -82,7 +83,6 @@ class SharedBronze:
 
     def run(self) -> None:
         """Until ``stop`` is set; a batch that runs then is finished."""
-        remove(self.spark, checkpoint(self.settings, RUNS))
         query: StreamingQuery | None = None
         while not self.stop.is_set():
             try:
@@ -132,11 +132,18 @@ class SharedBronze:
     def _start(self) -> StreamingQuery | None:
         bronze = {topic: part.bronze for topic, part in self._parts.items()}
         try:
+            self._remove_runs()
             query = self._landing(BRONZE, bronze, shared=True).start()
         except Exception as error:  # noqa: BLE001 - whatever it is, who keeps the topics is told
             self._fail_all(error)
             return None
         return query
+
+    def _remove_runs(self) -> None:
+        """The checkpoints of runs before this application, before its first one."""
+        if not self._are_runs_removed:
+            remove(self.spark, checkpoint(self.settings, RUNS))
+            self._are_runs_removed = True
 
     def _landing(self, name: str, bronze: dict[str, BronzeTable], *, shared: bool = False) -> Landing:
         fail, flood = (self._fail, self._flooded.add) if shared else (None, None)
