@@ -5,7 +5,6 @@ import threading
 import time
 from typing import Any
 
-from py4j.protocol import Py4JError  # type: ignore[import-untyped]
 from pyspark.sql import SparkSession
 
 from data_lake.topic_starts import starts
@@ -17,7 +16,6 @@ from stream_processing.spark_streaming.queries.progress import ProgressGauges
 from stream_processing.spark_streaming.queries.query import BRONZE, SILVER
 from stream_processing.spark_streaming.queries.states import QueryStates, State
 from stream_processing.spark_streaming.silver.taken import read_taken
-from tidemill.config.errors import TidemillError
 from tidemill.config.settings import Settings
 
 EVERY_S = 10.0
@@ -49,7 +47,7 @@ class SilentLag:
         """Set the gauge of query ``name``; where the source cannot be asked, it keeps its value."""
         try:
             rows = rows_behind(name, self._read(name), self._settings)
-        except (TidemillError, Py4JError, OSError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, the next look and the other queries go on
             logger.info("%s: how far it is behind is unknown: %s", name, str(error).split("\n")[0])
             return
         if rows is not None:
