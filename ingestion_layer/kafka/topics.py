@@ -1,5 +1,6 @@
 """The topics: one a contract, created with what the lake relies on."""
 
+import logging
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -23,6 +24,7 @@ from tidemill.contracts.registry import contracts
 TIMEOUT_S = 15.0
 LED_S = 60.0
 """The controller has made the topics: a broker on a busy machine comes to hear of them, if late."""
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,26 @@ def topic_config(settings: Settings) -> dict[str, str]:
     }
 
 
+def create_topics(settings: Settings, names: Collection[str]) -> tuple[str, ...]:
+    """Create those of ``names`` that are missing, as :func:`ensure_topics` does; the names it made.
+
+    One that is there is left as it is: its retention may be somebody's decision, and what is removed by another one is
+    gone. In what it differs from what the lake relies on is a warning.
+    """
+    made, others = _made(settings, AdminClient(client_config(settings)), names)
+    relied_on = topic_config(settings)
+    for state in others:
+        differing = {key: value for key, value in state.config.items() if value != relied_on[key]}
+        if differing:
+            logger.warning(
+                "topic %s has %s where the lake relies on %s: `tidemill topics create` sets that",
+                state.name,
+                ", ".join(f"{key}={value}" for key, value in differing.items()),
+                ", ".join(f"{key}={relied_on[key]}" for key in differing),
+            )
+    return made
+
+
 def ensure_topics(settings: Settings, names: Collection[str] | None = None) -> tuple[str, ...]:
     """Create the topics that are missing and set the configuration of those that differ; the names it changed.
 
@@ -58,14 +80,9 @@ def ensure_topics(settings: Settings, names: Collection[str] | None = None) -> t
         BrokerRefusedError: the broker refused.
     """
     admin = AdminClient(client_config(settings))
-    states = _asked_states(settings, admin, list(contracts()) if names is None else names)
-    missing = [state.name for state in states if not state.partitions]
-    made = _create(settings, admin, missing)
-    _wait_until_led(settings, admin, missing)
-    # What another process made at the same moment may be of another number of partitions and another configuration.
-    others = _asked_states(settings, admin, [name for name in missing if name not in made])
-    wanted = topic_config(settings)
-    differing = [state.name for state in (*states, *others) if state.partitions and dict(state.config) != wanted]
+    made, others = _made(settings, admin, list(contracts()) if names is None else names)
+    relied_on = topic_config(settings)
+    differing = [state.name for state in others if dict(state.config) != relied_on]
     _configure(settings, admin, differing)
     return (*made, *differing)
 
@@ -73,6 +90,17 @@ def ensure_topics(settings: Settings, names: Collection[str] | None = None) -> t
 def topic_states(settings: Settings) -> tuple[TopicState, ...]:
     """Every contract's topic as the broker has it, in the order of the contracts."""
     return _asked_states(settings, AdminClient(client_config(settings)), list(contracts()))
+
+
+def _made(settings: Settings, admin: AdminClient, names: Collection[str]) -> tuple[tuple[str, ...], list[TopicState]]:
+    """The topics of ``names`` that it made, since they were missing, and those that it did not."""
+    states = _asked_states(settings, admin, names)
+    missing = [state.name for state in states if not state.partitions]
+    made = _create(settings, admin, missing)
+    _wait_until_led(settings, admin, missing)
+    # What another process made at the same moment may be of another number of partitions and another configuration.
+    others = _asked_states(settings, admin, [name for name in missing if name not in made])
+    return tuple(made), [state for state in (*states, *others) if state.partitions]
 
 
 def _asked_states(settings: Settings, admin: AdminClient, names: Collection[str]) -> tuple[TopicState, ...]:

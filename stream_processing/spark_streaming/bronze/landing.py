@@ -16,7 +16,7 @@ from data_lake.delta_rs import location
 from data_lake.delta_tables import ensure_table
 from data_lake.hadoop_files import read_text
 from data_lake.topic_starts import resume
-from ingestion_layer.kafka.topics import ensure_topics
+from ingestion_layer.kafka.topics import create_topics
 from stream_processing.spark_streaming.bronze.commit import BronzeTable
 from stream_processing.spark_streaming.bronze.files import TOPIC, WRITTEN, FileWriter, Target
 from stream_processing.spark_streaming.queries.query import checkpoint, start_at
@@ -33,14 +33,14 @@ Fail = Callable[[str, Exception | None], None]
 def prepare(spark: SparkSession, settings: Settings, topic: str) -> BronzeTable:
     """The bronze table of ``topic``, where it goes on; topic and table are made or checked first.
 
-    Which topic the broker has is compared with the record.
+    A topic that is there is never altered. Which topic the broker has is compared with the record.
 
     Raises:
         OtherTopicError: the broker's topic is not the one that bronze has read.
         OffsetsGoneError: the broker removed messages before they were read.
         TableMismatchError: the table is not as it was declared.
     """
-    ensure_topics(settings, [topic])
+    create_topics(settings, [topic])
     ensure_table(spark, tables.bronze(topic), settings)
     begun, offsets = resume(settings, topic)
     return BronzeTable(settings, begun, dict(offsets))

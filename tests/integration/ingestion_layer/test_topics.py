@@ -5,7 +5,7 @@ from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, Resourc
 
 from ingestion_layer.kafka import topics
 from ingestion_layer.kafka.client import BrokerRefusedError, BrokerUnavailableError
-from ingestion_layer.kafka.topics import ensure_topics, topic_states
+from ingestion_layer.kafka.topics import create_topics, ensure_topics, topic_states
 from tidemill.config import Settings
 from tidemill.contracts import contracts
 from tidemill.stack.machine.ports import free_ports
@@ -57,6 +57,23 @@ def test_a_topic_that_another_process_made_at_the_same_moment_keeps_its_partitio
         assert described(kafka, topic)["message.timestamp.type"] == "LogAppendTime"
         assert len(asking.list_topics(timeout=10).topics[topic].partitions) == settings.kafka.partitions + 1
         assert ensure_topics(settings, [topic]) == ()
+    finally:
+        asking.delete_topics([topic])[topic].result()
+
+
+def test_a_topic_of_somebody_else_is_left_as_it_is_and_what_differs_is_told(
+    settings: Settings, kafka: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    topic, asking = "tests.of_somebody_else", AdminClient({"bootstrap.servers": kafka})
+    own = {"cleanup.policy": "compact", "retention.ms": "86400000", "message.timestamp.type": "LogAppendTime"}
+    asking.create_topics([NewTopic(topic, 1, 1, config=own)])[topic].result()
+    try:
+        assert create_topics(settings, [topic]) == ()
+        config = described(kafka, topic)
+        assert {key: config[key] for key in own} == own
+        (warning,) = caplog.messages
+        assert f"topic {topic} has retention.ms=86400000, cleanup.policy=compact" in warning
+        assert "retention.ms=-1, cleanup.policy=delete: `tidemill topics create`" in warning
     finally:
         asking.delete_topics([topic])[topic].result()
 
