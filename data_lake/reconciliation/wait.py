@@ -96,7 +96,8 @@ def goal(settings: Settings, topic: str) -> Goal:
 def position(settings: Settings, goal: Goal) -> Position:
     """Where the topic of ``goal`` stands now, from the tables."""
     history = starts(settings, goal.topic)
-    bronze = last_offsets(settings, goal.topic, history[-1].generation if history else FIRST_GENERATION)
+    generation = history[-1].generation if history else FIRST_GENERATION
+    bronze = last_offsets(settings, goal.topic, generation, goal.last.keys())
     of_topic = (tables.bronze(goal.topic), tables.silver(goal.topic), tables.quarantine(goal.topic))
     return Position(goal, goal.read(bronze), tuple(_version(settings, table) for table in of_topic))
 

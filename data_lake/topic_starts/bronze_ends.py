@@ -1,6 +1,6 @@
 """Where bronze ends in each partition, found in the newest files: their statistics say which."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import PurePosixPath
@@ -40,15 +40,23 @@ class Extent:
     rows: int
 
 
-def last_messages(settings: Settings, topic: str, generation: int) -> dict[int, LastMessage]:
-    """The last message of each partition that bronze has of ``generation``, by partition."""
-    found = _newest_files(settings, topic, generation)
+def last_messages(
+    settings: Settings, topic: str, generation: int, partitions: Collection[int] | None = None
+) -> dict[int, LastMessage]:
+    """The last message of each partition that bronze has of ``generation``, by partition.
+
+    ``partitions`` are those that can have messages (None: any): one that has none is looked for in every file.
+    """
+    found = _newest_files(settings, topic, generation, partitions)
     return {partition: file.message(generation, partition, last) for partition, (last, file) in sorted(found.items())}
 
 
-def last_offsets(settings: Settings, topic: str, generation: int) -> dict[int, int]:
-    """The offset of the last message of each partition that bronze has of ``generation``."""
-    return {partition: last for partition, (last, _) in _newest_files(settings, topic, generation).items()}
+def last_offsets(
+    settings: Settings, topic: str, generation: int, partitions: Collection[int] | None = None
+) -> dict[int, int]:
+    """The offset of the last message of each partition that bronze has of ``generation``, as :func:`last_messages`."""
+    found = _newest_files(settings, topic, generation, partitions)
+    return {partition: last for partition, (last, _) in found.items()}
 
 
 def extents(settings: Settings, topic: str, generation: int) -> dict[int, Extent]:
@@ -75,11 +83,12 @@ class _File:
     partitions: range | None
     max_offset: int
 
-    def may_be_later(self, found: Mapping[int, tuple[int, "_File"]]) -> bool:
-        """Whether a message here may be later than the one found of its partition."""
+    def may_be_later(self, found: Mapping[int, tuple[int, "_File"]], among: Collection[int] | None) -> bool:
+        """Whether a message here, of a partition ``among`` these, may be later than the one found of its partition."""
         if self.partitions is None:
             return True
-        return any(partition not in found or self.max_offset > found[partition][0] for partition in self.partitions)
+        partitions = self.partitions if among is None else [number for number in among if number in self.partitions]
+        return any(partition not in found or self.max_offset > found[partition][0] for partition in partitions)
 
     def positions(self, generation: int) -> pa.Table:
         """Partition and offset of each message of ``generation``."""
@@ -100,15 +109,19 @@ class _File:
         return self.fragment.to_table(schema=self.schema, columns=columns, filter=rows)
 
 
-def _newest_files(settings: Settings, topic: str, generation: int) -> dict[int, tuple[int, _File]]:
-    """The last offset of each partition, and the file that has it.
+def _newest_files(
+    settings: Settings, topic: str, generation: int, among: Collection[int] | None
+) -> dict[int, tuple[int, _File]]:
+    """The last offset of each partition ``among`` these (None: any), and the file that has it.
 
-    Files are opened from the highest offset down, until no other can hold a later message of any partition.
+    Files are opened from the highest offset down, until no other can hold a later message of any of them.
     """
     found: dict[int, tuple[int, _File]] = {}
     for file in _newest_first(settings, topic, generation):
-        if file.may_be_later(found):
+        if file.may_be_later(found, among):
             for partition, last in file.last_offsets(generation).items():
+                if among is not None and partition not in among:
+                    continue
                 if partition not in found or last > found[partition][0]:
                     found[partition] = (last, file)
     return found

@@ -140,14 +140,11 @@ def situation(settings: Settings, topic: str) -> Situation:
     start = history[-1] if history else None
     generation = start.generation if start else FIRST_GENERATION
     offsets = topic_offsets(settings, topic)
-    return Situation(
-        topic,
-        start,
-        topic_identity(settings, topic),
-        offsets,
-        last_messages(settings, topic, generation),
-        positions(settings, topic, start, offsets),
-    )
+    noted = positions(settings, topic, start, offsets)
+    # What the broker never had a message of, and bronze has no position of: nobody has to look for its last message.
+    partitions = [partition for partition, of in offsets.items() if of.end or partition in noted] if noted else None
+    last = last_messages(settings, topic, generation, partitions)
+    return Situation(topic, start, topic_identity(settings, topic), offsets, last, noted)
 
 
 def _difference(settings: Settings, now: Situation) -> str | None:

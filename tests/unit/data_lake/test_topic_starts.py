@@ -15,7 +15,8 @@ from data_lake.delta_rs import location, open_table
 from data_lake.maintenance import maintain
 from data_lake.own_tables import TOPIC_STARTS
 from data_lake.sql import connect
-from data_lake.topic_starts.bronze_ends import extents, last_messages
+from data_lake.topic_starts import bronze_ends
+from data_lake.topic_starts.bronze_ends import extents, last_messages, last_offsets
 from data_lake.topic_starts.checkpoint import read_checkpoint
 from data_lake.topic_starts.loss import Range, lost_ranges
 from data_lake.topic_starts.record import TopicStart, append, starts
@@ -107,8 +108,29 @@ def test_bronze_ends_where_a_look_at_every_row_says(settings: Settings, seed: in
         assert {partition: of.offset for partition, of in last.items()} == {p: max(of) for p, of in offsets.items()}
         assert all(of.value == f"{generation}/{p}/{of.offset}".encode() for p, of in last.items())
         assert all(of.broker_time == AT + timedelta(seconds=of.offset) for of in last.values())
+        some = rng.sample(range(4), 2)
+        assert last_offsets(settings, TOPIC, generation, some) == {p: max(of) for p, of in offsets.items() if p in some}
         counted = {p: (of.first, of.last, of.rows) for p, of in extents(settings, TOPIC, generation).items()}
         assert counted == {p: (min(of), max(of), len(of)) for p, of in offsets.items()}
+
+
+def test_for_a_partition_that_can_have_no_message_no_file_is_opened(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for first in range(0, 200, 10):
+        some = [message(1, partition, first + number) for partition in (0, 2) for number in range(10)]
+        table = pa.Table.from_pylist(some, schema=BRONZE)
+        path = tables.bronze(TOPIC).path(settings)
+        write_deltalake(path, table, mode="append", partition_by=["ingest_date"], configuration=STATISTICS)
+    opened, read = [], bronze_ends._File.positions
+
+    def positions(file: bronze_ends._File, generation: int) -> pa.Table:
+        opened.append(file)
+        return read(file, generation)
+
+    monkeypatch.setattr(bronze_ends._File, "positions", positions)
+    assert last_offsets(settings, TOPIC, 1, (0, 2)) == {0: 199, 2: 199}
+    assert len(opened) == 1
 
 
 def test_a_checkpoint_is_where_its_last_finished_batch_ended(settings: Settings) -> None:
