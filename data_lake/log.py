@@ -16,7 +16,7 @@ from deltalake.fs import DeltaStorageHandler
 from pyarrow.fs import PyFileSystem
 
 from data_lake.arrow import UnreadableTableError
-from data_lake.delta_rs import location
+from data_lake.delta_rs import location, open_table
 from data_lake.table import Table
 from tidemill.config.errors import TerminalError
 from tidemill.config.settings import Settings
@@ -108,14 +108,19 @@ def added_since(table: Table, settings: Settings, version: int, limit_bytes: int
     return Added(version, tuple(paths), size, rows)
 
 
-def added_rows(table: Table, settings: Settings, version: int) -> int:
-    """How many rows the commits after ``version`` added, as their writers say; what they rewrote is not counted."""
-    files, rows = file_system(table, settings), 0
+def added_rows(table: Table, settings: Settings, version: int) -> int | None:
+    """How many rows the commits after ``version`` added, as their writers say; what they rewrote is not counted.
+
+    None when the next one is gone from the log: nobody can say.
+    """
+    files, rows, first = file_system(table, settings), 0, version
     while (actions := _read(files, version + 1)) is not None:
         version += 1
         added = sum(_rows(action["add"]) for action in actions if "add" in action and _is_news(action["add"]))
         if not _commit(version, actions).has_removals:
             rows += added
+    if version == first and _content(files, first) is None and open_table(table, settings).version() > first:
+        return None
     return rows
 
 

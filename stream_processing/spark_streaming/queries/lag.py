@@ -58,7 +58,8 @@ def _shares_of_bronze(
 def rows_behind(name: str, read: dict[str, Any], settings: Settings) -> int | None:
     """The same from what the source has now, for query ``name`` that has ``read`` up to there and reports nothing.
 
-    None for features before their first batch: where they began to read is not in their checkpoint.
+    None for features before their first batch: where they began to read is not in their checkpoint. None also where
+    what the query reads next is gone from the log of its source.
     """
     layer, subject = name.split("/", 1)
     if layer == BRONZE:
@@ -80,8 +81,8 @@ def offsets_behind(end: Mapping[str, Any], latest: Mapping[str, Any]) -> int:
     return behind
 
 
-def rows_since(table: Table, settings: Settings, end: Mapping[str, Any]) -> int:
-    """Rows that were added to ``table`` from the version on that Delta's source reads next."""
+def rows_since(table: Table, settings: Settings, end: Mapping[str, Any]) -> int | None:
+    """Rows that were added to ``table`` from the version on that Delta's source reads next, as :func:`added_rows`."""
     return added_rows(table, settings, int(end.get("reservoirVersion", 0)) - 1)
 
 

@@ -124,9 +124,9 @@ class ProgressGauges(StreamingQueryListener):
             self._up.labels(name).set(0)
             self._lag.labels(name).set(math.nan)
 
-    def set_lag(self, name: str, rows: int) -> None:
-        """For a query that does not report."""
-        self._lag.labels(name).set(rows)
+    def set_lag(self, name: str, rows: int | None) -> None:
+        """For a query that does not report; None where nobody can say."""
+        self._lag.labels(name).set(math.nan if rows is None else rows)
 
     def took(self, name: str, batch_id: int, rows: int, seconds: float) -> None:
         """Set the gauges of one query to a batch that was no streaming query's, and left nothing behind."""

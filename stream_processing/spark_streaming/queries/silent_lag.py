@@ -50,8 +50,7 @@ class SilentLag:
         except Exception as error:  # noqa: BLE001 - whatever it is, the next look and the other queries go on
             logger.info("%s: how far it is behind is unknown: %s", name, str(error).split("\n")[0])
             return
-        if rows is not None:
-            self._gauges.set_lag(name, rows)
+        self._gauges.set_lag(name, rows)
 
     def _read(self, name: str) -> dict[str, Any]:
         """Up to where query ``name`` has read."""

@@ -73,6 +73,18 @@ def test_rows_since_counts_what_was_added_and_not_what_was_merely_rewritten(sett
     assert rows_since(TABLE, settings, {}) == 13
 
 
+def test_how_far_a_query_is_behind_whose_next_commit_was_cleaned_away_nobody_can_say(settings: Settings) -> None:
+    path = TABLE.path(settings)
+    for _ in range(4):
+        write_deltalake(path, pa.table({"n": [1]}), mode="append")
+    table = DeltaTable(path)
+    table.create_checkpoint()
+    for version in range(3):  # as cleanup after the log's retention
+        (Path(path) / "_delta_log" / f"{version:020}.json").unlink()
+    counted = [rows_since(TABLE, settings, {"reservoirVersion": version}) for version in range(5)]
+    assert counted == [None, None, None, 1, 0]
+
+
 def test_files_without_statistics_count_nothing(settings: Settings) -> None:
     path = TABLE.path(settings)
     write_deltalake(path, pa.table({"n": [1]}))

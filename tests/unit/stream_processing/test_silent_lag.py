@@ -1,5 +1,6 @@
 """How far queries that say nothing are behind, measured without Spark."""
 
+import math
 from types import SimpleNamespace
 from typing import Any
 
@@ -36,3 +37,14 @@ def test_a_table_that_cannot_be_opened_leaves_the_lag_and_the_thread_as_they_wer
     spark: Any = SimpleNamespace()
     SilentLag(spark, settings, QueryStates(), gauges).measure(QUERY)
     assert registry.get_sample_value("tidemill_stream_lag_rows", {"query": QUERY}) == 7
+
+
+def test_a_lag_that_nobody_can_say_is_no_number(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    registry = CollectorRegistry()
+    gauges = ProgressGauges(registry, lambda _: {})
+    gauges.set_lag(QUERY, 7)
+    monkeypatch.setattr(silent_lag, "rows_behind", lambda *_: None)
+    monkeypatch.setattr(SilentLag, "_read", lambda *_: {})
+    spark: Any = SimpleNamespace()
+    SilentLag(spark, settings, QueryStates(), gauges).measure(QUERY)
+    assert math.isnan(registry.get_sample_value("tidemill_stream_lag_rows", {"query": QUERY}) or 0)
