@@ -30,6 +30,10 @@ class RetentionError(TerminalError):
     """A retention that the table's layout cannot carry out."""
 
 
+class UpkeepError(TerminalError):
+    """Tables that could not be brought in order, each with why; all others were."""
+
+
 @dataclass(frozen=True)
 class Upkeep:
     """What was done to one table."""

@@ -86,27 +86,32 @@ def sql(query: str, form: str | None) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def maintain(names: tuple[str, ...], vacuum_hours: int, as_json: bool) -> None:
     """Delete what retention no longer keeps, merge small files and remove unused ones; safe while the stream runs."""
-    from data_lake.arrow import UnreadableTableError
-    from data_lake.delta_rs import existing_tables
+    from deltalake.exceptions import DeltaError
+
+    from data_lake.delta_rs import MissingTableError, open_table
+    from data_lake.maintenance import UpkeepError
     from data_lake.maintenance import maintain as maintain_table
     from data_lake.tables import table as declared
+    from data_lake.tables import tables
+    from tidemill.config.errors import TidemillError
 
     settings = load_settings()
-    wanted = {declared(name).name for name in names}
     done, refused = [], []
-    for table, delta in existing_tables(settings):
-        if not wanted or table.name in wanted:
+    for table in [declared(name) for name in names] or tables().values():
+        try:
+            delta = open_table(table, settings)
             click.echo(f"{table.name} ...", err=True)
-            try:
-                done.append(maintain_table(table, delta, vacuum_hours).__dict__)
-            except UnreadableTableError as error:
-                refused.append(str(error))
+            done.append(maintain_table(table, delta, vacuum_hours).__dict__)
+        except MissingTableError:
+            continue
+        except (TidemillError, DeltaError, OSError) as error:
+            refused.append(f"{table.name}: {error}")
     if as_json:
         click.echo(strict_json.dumps(done, indent=2))
     else:
         _print_table(["name", "rows_expired", "files_merged", "files_written", "files_removed"], done)
     if refused:
-        raise UnreadableTableError("\n".join(refused))
+        raise UpkeepError("\n".join(refused))
 
 
 @command.command()

@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from deltalake import DeltaTable
+from deltalake.exceptions import CommitFailedError
 
-from data_lake import tables
+from data_lake import maintenance, tables
+from data_lake.table import Table
 from tidemill.commands.lake import command
 from tidemill.config import Settings
 from tidemill.config.errors import TidemillError
@@ -228,3 +230,21 @@ def test_maintain_goes_on_behind_a_table_that_it_cannot_read_and_says_so_at_the_
     answer = CliRunner().invoke(command, ["maintain", "--json"])
     assert [done["name"] for done in json.loads(answer.stdout)] == ["quarantine/shop.click.v1"]
     assert "DROP FEATURE typeWidening" in str(answer.exception)
+
+
+@pytest.mark.parametrize("error", [CommitFailedError("another came first"), OSError("no room")], ids=["commit", "disk"])
+def test_maintain_goes_on_behind_a_table_whose_upkeep_fails(
+    lake: Settings, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    upkeep = maintenance.maintain
+
+    def fail(table: Table, *rest: Any) -> Any:
+        if table.name == "silver/transactions":
+            raise error
+        return upkeep(table, *rest)
+
+    monkeypatch.setattr(maintenance, "maintain", fail)
+    answer = CliRunner().invoke(command, ["maintain", "--json"])
+    assert [done["name"] for done in json.loads(answer.stdout)] == ["quarantine/shop.click.v1"]
+    assert isinstance(answer.exception, TidemillError)
+    assert str(answer.exception) == f"silver/transactions: {error}"
