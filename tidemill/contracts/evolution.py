@@ -45,7 +45,7 @@ def _compare_ranges(old: Mapping[str, Any], new: Mapping[str, Any], where: str) 
     for key in LOWER_BOUNDS:
         if key in new and new[key] > old.get(key, float("-inf")):
             yield f"{where}: {key} is tighter"
-    if "enum" in new and not set(old.get("enum", [object()])) <= set(new["enum"]):
+    if "enum" in new and not all(value in new["enum"] for value in old.get("enum", [object()])):
         yield f"{where}: enum lost values"
     if "enum" in old and "enum" not in new:
         yield f"{where}: enum was dropped"

@@ -94,6 +94,12 @@ def test_a_breaking_change_is_named(path: str, value: Any) -> None:
     assert breaking_changes(published("shop.transaction.v1"), edited(path, value))
 
 
+def test_values_that_are_lists_are_compared() -> None:
+    old, more = {"enum": [["a"], ["b", 1]]}, {"enum": [["b", 1], ["c"], ["a"]]}
+    assert breaking_changes(old, more) == []
+    assert breaking_changes(more, old) == ["/: enum lost values"]
+
+
 def test_a_change_inside_a_map_is_seen() -> None:
     old = published("serving.prediction.v1")
     new = copy.deepcopy(old)
