@@ -13,7 +13,7 @@ import pyarrow as pa
 from deltalake import DeltaTable
 from deltalake.exceptions import CommitFailedError
 
-from data_lake.arrow import needs_engine, source
+from data_lake.arrow import has_deletion_vectors, needs_engine, source
 from data_lake.table import Table
 from tidemill.config.errors import TerminalError
 
@@ -50,7 +50,8 @@ def maintain(table: Table, delta: DeltaTable, vacuum_hours: int, today: date | N
 
     So is what a writer that was killed left behind: folders are listed, since a checkpoint forgets files that were
     removed longer ago than the table's ``delta.deletedFileRetentionDuration``, a week. Beyond that, a file's age is the
-    time since it was written. Files of the change feed stay.
+    time since it was written, as it is of files of the change feed. A list would take deletion vectors for files of no
+    version: of a table that has them only what the log remembers goes.
 
     Raises:
         RetentionError: ``table`` has a retention but is not partitioned by ``ingest_date``.
@@ -59,7 +60,8 @@ def maintain(table: Table, delta: DeltaTable, vacuum_hours: int, today: date | N
     source(delta)
     expired = _expire(table, delta, today or datetime.now(UTC).date())
     merged, written = _compact(table, delta, TARGET_BYTES)
-    removed = delta.vacuum(retention_hours=vacuum_hours, dry_run=False, full=True)
+    is_listed = not has_deletion_vectors(delta)
+    removed = delta.vacuum(retention_hours=vacuum_hours, dry_run=False, full=is_listed)
     delta.create_checkpoint()
     delta.cleanup_metadata()
     return Upkeep(table.name, expired, merged, written, len(removed))

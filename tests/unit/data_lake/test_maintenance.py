@@ -102,6 +102,18 @@ def test_files_that_no_version_has_had_for_long_go_and_no_other(settings: Settin
     assert offsets(DeltaTable(path)) == [0, 1, 2, 3]
 
 
+def test_deletion_vectors_are_not_taken_for_files_of_no_version(quarantine: DeltaTable) -> None:
+    path = Path(quarantine.table_uri.removeprefix("file://"))
+    protocol = {"minReaderVersion": 3, "minWriterVersion": 7}
+    protocol |= {name: ["deletionVectors"] for name in ("readerFeatures", "writerFeatures")}
+    (path / "_delta_log" / f"{len(DAYS):020}.json").write_bytes(orjson.dumps({"protocol": protocol}))
+    vector = path / "deletion_vector_61d16c75-6994-46b7-a15b-8b538852e50e.bin"
+    vector.write_bytes(b"which rows are deleted")
+    os.utime(vector, (0, 0))
+    maintain(tables.quarantine("shop.click.v1"), DeltaTable(path), vacuum_hours=168)
+    assert vector.exists()
+
+
 @pytest.mark.parametrize("size", [30, 3_000], ids=["tiny", "small"])
 def test_a_byte_is_rewritten_a_few_times_however_many_commits_come(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, size: int
