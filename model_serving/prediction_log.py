@@ -11,7 +11,7 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException, Producer
 
 from ingestion_layer.kafka.client import client_config
-from ingestion_layer.kafka.topics import ensure_topics
+from ingestion_layer.kafka.topics import create_topics
 from model_serving import metrics
 from model_serving.prediction_events import TOPIC, prediction_events
 from model_serving.scoring import Answer
@@ -111,7 +111,7 @@ class PredictionLog:
         """Wait until the topic exists as its contract wants it, not as the broker would create it; False at the end."""
         while not self._stopping.is_set():
             try:
-                ensure_topics(self._settings)
+                create_topics(self._settings)
             except TidemillError as error:
                 self._note_broker(str(error))
                 self._stopping.wait(RETRY_S)

@@ -7,7 +7,7 @@ from confluent_kafka.admin import AdminClient
 
 from ingestion_layer.http import metrics
 from ingestion_layer.kafka.client import client_config
-from ingestion_layer.kafka.topics import ensure_topics
+from ingestion_layer.kafka.topics import create_topics
 from tidemill.config.errors import TidemillError
 from tidemill.config.settings import Settings
 
@@ -29,7 +29,7 @@ class BrokerWatch:
         """Ask, and the first time make the topics as their contracts want them, not as a broker would."""
         try:
             if not self.has_topics:
-                ensure_topics(self._settings)
+                create_topics(self._settings)
                 self.has_topics = True
             self._ask()
         except TidemillError as error:

@@ -46,13 +46,13 @@ def topic_config(settings: Settings) -> dict[str, str]:
     }
 
 
-def create_topics(settings: Settings, names: Collection[str]) -> tuple[str, ...]:
+def create_topics(settings: Settings, names: Collection[str] | None = None) -> tuple[str, ...]:
     """Create those of ``names`` that are missing, as :func:`ensure_topics` does; the names it made.
 
     One that is there is left as it is: its retention may be somebody's decision, and what is removed by another one is
     gone. In what it differs from what the lake relies on is a warning.
     """
-    made, others = _made(settings, AdminClient(client_config(settings)), names)
+    made, others = _made(settings, AdminClient(client_config(settings)), _wanted(names))
     relied_on = topic_config(settings)
     for state in others:
         differing = {key: value for key, value in state.config.items() if value != relied_on[key]}
@@ -80,7 +80,7 @@ def ensure_topics(settings: Settings, names: Collection[str] | None = None) -> t
         BrokerRefusedError: the broker refused.
     """
     admin = AdminClient(client_config(settings))
-    made, others = _made(settings, admin, list(contracts()) if names is None else names)
+    made, others = _made(settings, admin, _wanted(names))
     relied_on = topic_config(settings)
     differing = [state.name for state in others if dict(state.config) != relied_on]
     _configure(settings, admin, differing)
@@ -90,6 +90,10 @@ def ensure_topics(settings: Settings, names: Collection[str] | None = None) -> t
 def topic_states(settings: Settings) -> tuple[TopicState, ...]:
     """Every contract's topic as the broker has it, in the order of the contracts."""
     return _asked_states(settings, AdminClient(client_config(settings)), list(contracts()))
+
+
+def _wanted(names: Collection[str] | None) -> Collection[str]:
+    return list(contracts()) if names is None else names
 
 
 def _made(settings: Settings, admin: AdminClient, names: Collection[str]) -> tuple[tuple[str, ...], list[TopicState]]:

@@ -31,12 +31,12 @@ def deploy(job: str, start_from: str | None, as_json: bool) -> None:
     One that runs is stopped with a savepoint, from which the changed one goes on; one that was stopped goes on where it
     was; a new one begins with the first message of its topics. If it does not run as it is now, what ran is put back.
     """
-    from ingestion_layer.kafka.topics import ensure_topics
+    from ingestion_layer.kafka.topics import create_topics
     from stream_processing.flink.deploying import deploy as deploy_job
     from stream_processing.flink.job import job as declared_job
 
     settings, declared = load_settings(), declared_job(job)
-    ensure_topics(settings, [*(contract.topic for contract in declared.reads.values()), declared.writes.topic])
+    create_topics(settings, [*(contract.topic for contract in declared.reads.values()), declared.writes.topic])
     deployed = deploy_job(settings, declared, start_from)
     restored = f", from {deployed.restored}" if deployed.restored else ""
     _print(

@@ -112,7 +112,7 @@ def watch(mapping: str, folder: Path, every: float, once: bool, as_json: bool) -
     that begin with a point or end with .part, .tmp, .filepart or .crdownload are left. A run that was killed goes on in
     the middle of its file.
     """
-    from ingestion_layer.kafka.topics import ensure_topics
+    from ingestion_layer.kafka.topics import create_topics
     from ingestion_layer.sources.mapped.dropped import DropFolder, document
     from ingestion_layer.sources.mapped.dropped import watch as handle_files
     from ingestion_layer.sources.mapped.mapping import mapping_called
@@ -120,7 +120,7 @@ def watch(mapping: str, folder: Path, every: float, once: bool, as_json: bool) -
     settings = load_settings()
     dropped = DropFolder(settings, mapping_called(mapping), folder)
     with noted_signals() as stop, dropped.held():
-        ensure_topics(settings)
+        create_topics(settings)
         for handled in handle_files(dropped, every, stop, once=once):
             why = f": {handled.reason}" if handled.reason else ""
             counts = f"{handled.produced:,} of {handled.rows:,} rows"
@@ -143,7 +143,7 @@ def poll(mapping: str, url: str, every: float, once: bool, as_json: bool) -> Non
     It is asked by ETag and Last-Modified for what is new only. After a failure the pauses grow, at random, and are
     never shorter than a Retry-After. TIDEMILL_SECRET_POLL_TOKEN is sent as a bearer token.
     """
-    from ingestion_layer.kafka.topics import ensure_topics
+    from ingestion_layer.kafka.topics import create_topics
     from ingestion_layer.sources.mapped.answers import Page
     from ingestion_layer.sources.mapped.mapping import mapping_called
     from ingestion_layer.sources.mapped.polled import PolledSource
@@ -153,7 +153,7 @@ def poll(mapping: str, url: str, every: float, once: bool, as_json: bool) -> Non
     settings, checked = load_settings(), mapping_called(mapping)
     page = Page(url, os.environ.get("TIDEMILL_SECRET_POLL_TOKEN"))
     with noted_signals() as stop, closing(page):
-        ensure_topics(settings)
+        create_topics(settings)
         with PolledSource(settings, checked, page).held() as source:
             looks = [look_once(source, ATTEMPTS, stop)] if once else look_again(source, every, stop)
             for told in looks:

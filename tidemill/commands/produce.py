@@ -178,14 +178,14 @@ def _history(
 
 
 def _live(settings: Settings, faults: str | None, rate: float, seconds: float, stop: Event) -> dict[str, Any]:
-    from ingestion_layer.kafka.topics import ensure_topics
+    from ingestion_layer.kafka.topics import create_topics
     from ingestion_layer.sources.simulator.current import current_shop
     from ingestion_layer.sources.simulator.faults import Faults
     from ingestion_layer.sources.simulator.live import Pace, send_live
     from ingestion_layer.sources.simulator.truth import Truth
 
     current = current_shop(settings)
-    ensure_topics(settings)
+    create_topics(settings)
     pace = Pace(rate, seconds, stop)
     with _bar("live", "messages", pace.total) as advance:
         parsed = Faults.parse(faults or current.faults)
@@ -278,10 +278,10 @@ def _day(value: datetime | None) -> date | None:
 
 
 def _replay(settings: Settings, source: "Source", again: bool, stop: Event) -> "Sent":
-    from ingestion_layer.kafka.topics import ensure_topics
+    from ingestion_layer.kafka.topics import create_topics
     from ingestion_layer.sources.replay import replay
 
-    ensure_topics(settings)
+    create_topics(settings)
     with _bar(source.name, source.unit, source.total) as advance:
 
         def show(position: int) -> None:

@@ -106,7 +106,7 @@ def test_after_a_fatal_error_another_producer_sends_what_comes_and_what_the_dead
         return MortalProducer(made, config["error_cb"])
 
     monkeypatch.setattr(prediction_log, "Producer", producer)
-    monkeypatch.setattr(prediction_log, "ensure_topics", lambda _: None)
+    monkeypatch.setattr(prediction_log, "create_topics", lambda _: None)
     monkeypatch.setattr(prediction_log, "RETRY_S", 0.0)
     log = PredictionLog(settings)
     sent, lost = outcome("sent"), outcome("dropped_undelivered")

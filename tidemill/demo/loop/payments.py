@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ingestion_layer.kafka.topics import ensure_topics
+from ingestion_layer.kafka.topics import create_topics
 from ingestion_layer.sources.card_simulator.history import CardSource
 from ingestion_layer.sources.card_simulator.ledger import Ledger
 from ingestion_layer.sources.replay import Sent, replay
@@ -36,7 +36,7 @@ def send_history(plan: LoopPlan, on_day: Callable[[int], None]) -> Sent:
         if position >= HISTORY_DAYS:
             stop.set()
 
-    ensure_topics(plan.settings)
+    create_topics(plan.settings)
     return replay(plan.settings, CardSource(plan.settings, plan.cards), again=False, on_position=day, stop=stop)
 
 

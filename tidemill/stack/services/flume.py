@@ -7,7 +7,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from ingestion_layer.kafka.topics import ensure_topics
+from ingestion_layer.kafka.topics import create_topics
 from tidemill.config.errors import TerminalError
 from tidemill.config.installation import IS_CLONE
 from tidemill.config.settings import Settings
@@ -102,7 +102,7 @@ def launch(settings: Settings) -> Launch:
 
 def setup(settings: Settings, _run: Run) -> None:
     """Makes the topics: to one that is not there no line could go."""
-    ensure_topics(settings, list(settings.flume.files))
+    create_topics(settings, list(settings.flume.files))
 
 
 def agent_properties(settings: Settings) -> str:

@@ -5,7 +5,7 @@ import shutil
 from functools import partial
 from pathlib import Path
 
-from ingestion_layer.kafka.topics import ensure_topics
+from ingestion_layer.kafka.topics import create_topics
 from ingestion_layer.nifi.installing import FlowInvalidError, install, installed
 from ingestion_layer.nifi.rest import NifiAwayError, NifiRefusedError
 from tidemill.config.environment import settings_environment
@@ -84,7 +84,7 @@ def setup(settings: Settings, _run: Run) -> None:
     shutil.rmtree(folder_of(settings) / "work" / "python", ignore_errors=True)
     Path(settings.expand(settings.nifi.inbox)).mkdir(parents=True, exist_ok=True)
     folder_of(settings).mkdir(exist_ok=True)
-    ensure_topics(settings)
+    create_topics(settings)
 
 
 def complete(settings: Settings) -> None:
