@@ -9,7 +9,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -26,13 +25,7 @@ from tidemill.airflow_client import AirflowClient
 from tidemill.config.project import current_project
 from tidemill.config.sections import Schedules
 from tidemill.config.settings import REPO, Settings, load_settings
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
+from tidemill.stack.machine.ports import free_ports
 
 USE_CASES = [path.parent.name for path in (REPO / "use_cases").glob("*/model.yaml")]
 
@@ -49,14 +42,15 @@ def _project_with_the_dag_of_the_docs(home: Path) -> Path:
 
 
 def _temporary_settings(home: Path) -> Settings:
+    page, metrics = free_ports(2)
     variables = {
         "TIDEMILL_HOME": str(home),
         "TIDEMILL_PROJECT": str(_project_with_the_dag_of_the_docs(home)),
         "TIDEMILL_PLATFORM_ENVIRONMENT": str(home / "platform"),
-        "TIDEMILL_AIRFLOW__URL": f"http://127.0.0.1:{_free_port()}",
+        "TIDEMILL_AIRFLOW__URL": f"http://127.0.0.1:{page}",
         "TIDEMILL_AIRFLOW__RETRY_DELAY_S": "1",
         "TIDEMILL_SERVING__USE_CASES": '["churn"]',
-        "TIDEMILL_STREAM__METRICS_ADDRESS": f"127.0.0.1:{_free_port()}",
+        "TIDEMILL_STREAM__METRICS_ADDRESS": f"127.0.0.1:{metrics}",
     }
     yearly = {
         f"TIDEMILL_AIRFLOW__SCHEDULES__{dag.upper()}": "0 0 1 1 *"

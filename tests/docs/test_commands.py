@@ -8,11 +8,14 @@ import os
 import re
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from itertools import takewhile
 from pathlib import Path
 
 import pytest
+
+from tidemill.config.errors import TransientError
 
 REPO = Path(__file__).resolve().parents[2]
 PAGES = [REPO / "README.md", *sorted((REPO / "docs").glob("*.md"))]
@@ -21,6 +24,8 @@ COMMENT = re.compile(r"\s+#.*$")
 HERE_DOCUMENT = re.compile(r"<<'(\w+)'$")
 OPTIONAL = ("kcat",)
 """Programs that not every machine has: what needs one that is missing is skipped."""
+TRIES, PAUSE_S = 3, 10
+"""What ends by saying that trying again may help is tried again: Airflow may be writing the same table."""
 
 
 def _commands() -> Iterator[tuple[str, str]]:
@@ -57,8 +62,17 @@ def _missing(command: str) -> str | None:
 def test_a_command_of_the_docs_works_as_written(page: str, command: str) -> None:
     if missing := _missing(command):
         pytest.skip(f"no {missing} here: `make bootstrap` installs it")
+    for _ in range(TRIES):
+        done = _run(command)
+        if done.returncode != TransientError.exit_status:
+            break
+        time.sleep(PAUSE_S)
+    assert done.returncode == 0, f"{page}: {command}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
+
+
+def _run(command: str) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {"PATH": f"{REPO / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}"}
-    done = subprocess.run(
+    return subprocess.run(
         ["bash", "-euo", "pipefail", "-c", command],
         cwd=REPO,
         env=environment,
@@ -67,7 +81,6 @@ def test_a_command_of_the_docs_works_as_written(page: str, command: str) -> None
         timeout=600,
         check=False,
     )
-    assert done.returncode == 0, f"{page}: {command}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
 
 
 def test_the_pages_show_commands() -> None:

@@ -16,6 +16,7 @@ from tidemill.config import load_settings
 from tidemill.config.errors import TidemillError
 
 TODAY = datetime.now(UTC).date()
+"""That of the command may be a day later: what it counts back to is a day away from the rows."""
 
 
 def measured(day: date, metric: str, value: float | None, **changed: Any) -> dict[str, Any]:
@@ -50,8 +51,8 @@ def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         measured(TODAY, "roc_auc", None),
         measured(TODAY, "brier", 0.125),
         measured(TODAY, "brier", 0.5, use_case="fraud"),
-        measured(TODAY - timedelta(days=6), "brier", 0.25, model_run_id="", model_id=""),
-        measured(TODAY - timedelta(days=7), "brier", 0.75),
+        measured(TODAY - timedelta(days=5), "brier", 0.25, model_run_id="", model_id=""),
+        measured(TODAY - timedelta(days=8), "brier", 0.75),
     ]
     append_rows(settings, declared, rows)
 
@@ -65,7 +66,7 @@ def test_it_prints_the_days_asked_for_of_one_use_case() -> None:
     found = json.loads(performance("churn", "--days", "7", "--json").stdout)
     told = [(row["event_date"], row["metric"], row["value"]) for row in found]
     assert told == [
-        ((TODAY - timedelta(days=6)).isoformat(), "brier", 0.25),
+        ((TODAY - timedelta(days=5)).isoformat(), "brier", 0.25),
         (TODAY.isoformat(), "brier", 0.125),
         (TODAY.isoformat(), "roc_auc", None),
     ]

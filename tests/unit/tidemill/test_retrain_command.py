@@ -2,6 +2,7 @@
 
 import json
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from monitoring.control import (
 from monitoring.control.requests import RetrainRequests
 from monitoring.retraining.order import TO_WORK_OFF
 from tests.cases.control_stores import NO_LIMITS, SetClock, ask, request
+from tests.cases.waiting import eventually
 from tidemill import following
 from tidemill.airflow_api import AirflowUnavailableError
 from tidemill.cli import cli
@@ -32,6 +34,7 @@ from tidemill.commands import dags
 from tidemill.config.errors import TidemillError
 
 HOUR = timedelta(hours=1)
+NO_ROWS = {"error": "no rows"}
 
 
 @pytest.fixture
@@ -169,6 +172,16 @@ def test_the_schedule_asks_within_the_limits_of_model_yaml(store: ControlStore) 
     assert told("request", "churn", "--reason", "prices changed")["state"] == "requested"
 
 
+def when_asked_again(store: ControlStore, request_id: str, act: Callable[[], object]) -> None:
+    """``act`` meanwhile, as soon as the command that is run next has asked."""
+
+    def wait() -> None:
+        eventually(lambda: store.requests.get(UUID(request_id)).asked == 2, "the second ask")
+        act()
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
 def end(store: ControlStore, holder: str, state: State) -> UUID:
     """What a run of the DAG does that claims as ``holder``: the oldest request is worked off."""
     lease = request(store.requests.claim(holder, HOUR, states=TO_WORK_OFF)).lease
@@ -220,7 +233,7 @@ def test_what_is_held_already_needs_no_other_run(store: ControlStore, monkeypatc
     monkeypatch.setattr(dags, "run_to_end", lambda dag_id: pytest.fail(f"{dag_id} was run"))
     made = told("request", "churn", "--reason", "prices changed")
     lease = request(store.requests.claim("retrain_churn scheduled", HOUR)).lease
-    threading.Timer(0.3, store.requests.advance, (lease, State.CLAIMED, State.FAILED, {"error": "no rows"})).start()
+    when_asked_again(store, made["id"], lambda: store.requests.advance(lease, State.CLAIMED, State.FAILED, NO_ROWS))
     done = retrain("request", "churn", "--reason", "still", "--run")
     assert str(done.exception) == f"request {made['id']} of churn is failed: no rows"
 
@@ -280,7 +293,7 @@ def test_a_request_is_followed_to_its_end(store: ControlStore) -> None:
     made = told("request", "churn", "--reason", "prices changed", "--by", "ann")
     told("cancel", made["id"], "--reason", "wrong data", "--by", "bob")
     other = told("request", "churn", "--reason", "prices changed", "--by", "ann")
-    threading.Timer(0.3, store.requests.cancel, (UUID(other["id"]), "bob", "not today")).start()
+    when_asked_again(store, other["id"], lambda: store.requests.cancel(UUID(other["id"]), "bob", "not today"))
     done = retrain("request", "churn", "--reason", "still", "--by", "ann", "--wait")
     assert [line.split(maxsplit=2)[2] for line in done.stderr.splitlines()] == [
         'requested by ann {"reason": "prices changed"}',

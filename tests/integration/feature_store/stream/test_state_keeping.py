@@ -180,7 +180,7 @@ def test_states_whose_events_lay_ahead_are_made_anew_when_their_time_has_come(
 ) -> None:
     for name in ("MOST_PENDING", "MOST_AHEAD"):
         monkeypatch.setattr(sys.modules[apply.__module__], name, 2)
-    soon = now() + SECOND
+    soon = now() + 5 * SECOND
     kept.arrive([("c0", soon + number) for number in range(5)])
     kept.apply()
     assert [row.status["purchases"] for row in kept.read(["c0"], soon + HOUR)] == [Status.REBUILDING]

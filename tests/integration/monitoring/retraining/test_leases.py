@@ -13,6 +13,7 @@ from monitoring.control import RetrainRequest, State
 from monitoring.retraining.order import TO_WORK_OFF
 from monitoring.retraining.working_off import work_off
 from monitoring.rollout.running import End, last_over
+from tests.cases.control_stores import locked
 from tests.integration.monitoring.retraining.conftest import LEASE_S, Loop, Start, Worker
 from tests.integration.monitoring.retraining.test_killed import TAKEN_OVER, WAY
 
@@ -20,8 +21,13 @@ pytestmark = pytest.mark.loop
 
 
 def taken_over(loop: Loop, frozen: Worker) -> RetrainRequest:
-    """The request, claimed by this test as soon as the lease of a worker that stands still has run out."""
-    os.kill(frozen.process.pid, signal.SIGSTOP)
+    """The request, claimed by this test as soon as the lease of a worker that stands still has run out.
+
+    It is not stopped while it renews its lease: it would keep the store locked.
+    """
+    with locked(loop.settings.home / "control.db"):
+        os.kill(frozen.process.pid, signal.SIGSTOP)
+        os.waitpid(frozen.process.pid, os.WUNTRACED)
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         duration = timedelta(seconds=LEASE_S)

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -232,13 +233,19 @@ def test_the_log_of_a_service_can_be_read_and_followed(stack: Stack) -> None:
     assert "Ready to accept connections" in stack.run("logs", "redis", "-n", "1000").stdout
     command = [str(Path(sys.executable).parent / "tidemill"), "logs", "redis", "-f", "-n", "0"]
     reader = subprocess.Popen(command, env=os.environ | stack.variables, stdout=subprocess.PIPE, text=True)
+    read = threading.Event()
+
+    def write_until_read() -> None:
+        while not read.wait(0.5):
+            with stack.folders.log("redis").open("a") as log:
+                log.write("written while following\n")
+
+    threading.Thread(target=write_until_read, daemon=True).start()
     try:
-        time.sleep(3)
-        with stack.folders.log("redis").open("a") as log:
-            log.write("written while following\n")
         assert reader.stdout is not None
         assert reader.stdout.readline() == "written while following\n"
     finally:
+        read.set()
         reader.terminate()
         reader.communicate()
 

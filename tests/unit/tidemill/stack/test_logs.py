@@ -31,18 +31,21 @@ def test_bytes_that_are_no_text_are_shown_all_the_same(tmp_path: Path) -> None:
 def test_following_goes_on_in_the_file_that_replaces_a_rotated_one(tmp_path: Path) -> None:
     path = tmp_path / "a.log"
     path.write_text("old\n")
-    lines = follow(path, pause_s=0.01)
-    seen: list[str] = []
+    lines, seen = follow(path, pause_s=0.01), threading.Event()
 
     def write(text: str) -> None:
         with path.open("a", encoding="utf-8") as file:
             file.write(text)
 
-    timer = threading.Timer(0.2, write, ["first é\n"])
-    timer.start()
-    seen.append(next(lines))
-    timer.join()
+    def write_until_seen() -> None:
+        while not seen.wait(0.05):
+            write("first é\n")
+
+    writer = threading.Thread(target=write_until_seen)
+    writer.start()
+    first = next(lines)
+    seen.set()
+    writer.join()
     path.rename(tmp_path / "a.log.1")
     write("second\n")
-    seen.append(next(lines))
-    assert seen == ["first é\n", "second\n"]
+    assert (first, next(line for line in lines if line != first)) == ("first é\n", "second\n")
