@@ -12,13 +12,12 @@ from tidemill.config import load_settings
 def command(services: tuple[str, ...], is_purged: bool, yes: bool) -> None:
     """Stop SERVICES, or the whole stack."""
     from tidemill.stack.down import check_purgeable, down, purge
-    from tidemill.stack.folders import Folders
 
     settings = load_settings()
     if is_purged and services:
         raise click.UsageError("--purge removes everything: it takes no services")
     if is_purged and settings.home.exists():
-        check_purgeable(Folders.of(settings))
+        check_purgeable(settings)
         if not yes:
             click.confirm(f"Remove {settings.home} with all data in it?", abort=True, err=True)
     stopped = down(settings, services, lambda name: click.echo(f"stopping {name}", err=True))

@@ -56,17 +56,24 @@ def purge(settings: Settings) -> None:
     folders = Folders.of(settings)
     if not folders.home.exists():
         return
-    check_purgeable(folders)
+    check_purgeable(settings)
     shutil.rmtree(folders.home)
 
 
-def check_purgeable(folders: Folders) -> None:
+def check_purgeable(settings: Settings) -> None:
+    """Raises PurgeRefusedError when the home folder is not the stack's, or holds what is not."""
+    folders = Folders.of(settings)
     home = folders.home.resolve()
-    for inside in (REPO, own_home() or REPO, Path.cwd()):
+    for inside in (REPO, own_home() or REPO, Path.cwd(), settings.project or REPO):
         if inside.resolve().is_relative_to(home):
             raise PurgeRefusedError(f"{home} holds {inside}: not removing it; remove what you want gone by hand")
     if not folders.marker.exists():
         raise PurgeRefusedError(f"{home} was not made by `tidemill up`: not removing it; remove it by hand")
+    if foreign := folders.foreign():
+        raise PurgeRefusedError(
+            f"{home} holds {', '.join(foreign)}, which is not the stack's: not removing it; move that away, or remove "
+            "what you want gone by hand"
+        )
 
 
 def _stop_services(

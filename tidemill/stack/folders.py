@@ -9,6 +9,27 @@ from tidemill.config.settings import Settings
 # 108 bytes with the final zero on Linux, 104 on macOS; supervisord binds to the name plus a dot and its pid first.
 MAX_SOCKET_BYTES = 92
 SHORT = Path("/tmp")  # noqa: S108 - the folder in it is the owner's alone
+OWN = frozenset(
+    (
+        *(".tidemill-home", "airflow", "checkpoints", "control.db", "control.db-journal", "control.db-shm"),
+        *(
+            "control.db-wal",
+            "demo",
+            "demo-loop",
+            "events",
+            "feast",
+            "flink",
+            "flume",
+            "inbox",
+            "kafka",
+            "lake",
+            "locks",
+        ),
+        *("logs", "metrics", "mlflow", "nifi", "ports.json", "progress", "quality", "quarantine", "redis", "rejected"),
+        *("run", "scoring", "secrets", "serving", "spark", "staging", "summary.json", "tmp", "truth"),
+    )
+)
+"""What the platform makes in a home folder, by name."""
 
 
 @dataclass(frozen=True)
@@ -63,12 +84,20 @@ class Folders:
     def log(self, service: str) -> Path:
         return self.logs / f"{service}.log"
 
+    def foreign(self) -> list[str]:
+        """What lies in the home folder and is not the platform's."""
+        return sorted({path.name for path in self.home.iterdir()} - OWN)
+
     def create(self) -> None:
-        """Makes the folders; what is in ``run`` may hold secrets, so it is the owner's alone."""
+        """Makes the folders; what is in ``run`` may hold secrets, so it is the owner's alone.
+
+        A folder with anything of others in it is used, and not marked as the stack's.
+        """
         self.logs.mkdir(parents=True, exist_ok=True)
         self.run.mkdir(exist_ok=True, mode=0o700)
         self.socket.parent.mkdir(exist_ok=True, mode=0o700)
-        self.marker.touch()
+        if not self.foreign():
+            self.marker.touch()
 
     def remove_socket(self) -> None:
         """Removes the socket, and the folder made for it outside the home."""

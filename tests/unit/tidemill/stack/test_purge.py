@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -5,7 +6,7 @@ import pytest
 from tidemill.config import Settings, load_settings
 from tidemill.config.settings import REPO
 from tidemill.stack.down import PurgeRefusedError, down, purge
-from tidemill.stack.folders import Folders
+from tidemill.stack.folders import OWN, Folders
 
 
 def test_a_home_the_stack_made_is_removed(settings: Settings) -> None:
@@ -27,6 +28,42 @@ def test_a_folder_the_stack_did_not_make_is_kept(settings: Settings) -> None:
 def test_a_folder_that_holds_more_than_the_stack_is_kept(inside: Path) -> None:
     with pytest.raises(PurgeRefusedError, match="not removing it"):
         purge(load_settings({"TIDEMILL_HOME": str(inside.parent)}))
+
+
+def test_a_folder_that_had_files_of_others_when_it_became_a_home_is_kept(settings: Settings) -> None:
+    (settings.home / "thesis").mkdir(parents=True)
+    Folders.of(settings).create()
+    with pytest.raises(PurgeRefusedError, match="not made by"):
+        purge(settings)
+    assert (settings.home / "thesis").exists()
+
+
+def test_what_others_put_into_a_home_later_is_kept(settings: Settings) -> None:
+    Folders.of(settings).create()
+    (settings.home / "thesis").mkdir()
+    with pytest.raises(PurgeRefusedError, match="holds thesis, which is not the stack's"):
+        purge(settings)
+    assert (settings.home / "thesis").exists()
+
+
+def test_a_home_in_which_the_project_lies_is_kept(tmp_path: Path) -> None:
+    project = tmp_path / "lake" / "shop"
+    project.mkdir(parents=True)
+    (project / "tidemill.toml").write_text('home = "../.."\n')
+    settings = load_settings({"TIDEMILL_PROJECT": str(project)})
+    Folders.of(settings).create()
+    with pytest.raises(PurgeRefusedError, match=r"holds .*shop: not removing it"):
+        purge(settings)
+    assert project.exists()
+
+
+def test_all_that_the_page_of_operations_lists_is_the_stacks_own() -> None:
+    page = (REPO / "docs" / "operations.md").read_text(encoding="utf-8")
+    table = page.partition("| folder | holds |\n")[2].partition("\n\n")[0]
+    cells = [line.split(" | ")[0] for line in table.splitlines()[1:]]
+    listed = {name.rstrip("/") for cell in cells for name in re.findall(r"`([^`]+)`", cell)}
+    assert {"lake", "ports.json"} <= listed
+    assert listed <= OWN
 
 
 def test_stopping_what_never_ran_stops_nothing(settings: Settings) -> None:
