@@ -20,8 +20,11 @@ def command(services: tuple[str, ...], is_purged: bool, yes: bool) -> None:
         check_purgeable(settings)
         if not yes:
             click.confirm(f"Remove {settings.home} with all data in it?", abort=True, err=True)
-    stopped = down(settings, services, lambda name: click.echo(f"stopping {name}", err=True))
+
+    def report(name: str) -> None:
+        click.echo(f"stopping {name}", err=True)
+
+    stopped = purge(settings, report) if is_purged else down(settings, services, report)
     click.echo(f"stopped {', '.join(stopped)}" if stopped else "nothing was running", err=True)
     if is_purged:
-        purge(settings)
         click.echo(f"removed {settings.home}", err=True)

@@ -1,5 +1,6 @@
 """Stopping services, and removing the home folder."""
 
+import os
 import shutil
 import time
 from collections.abc import Callable, Iterable
@@ -41,23 +42,30 @@ def down(settings: Settings, names: Iterable[str] = (), report: Callable[[str], 
     if not folders.run.is_dir():
         return []
     with locked(folders):
-        stopped = _stop_services(folders, services, asked or set(services), report)
-        if not asked:
-            _stop_supervisor(folders)
-    return stopped
+        return _stop(folders, services, asked, report)
 
 
-def purge(settings: Settings) -> None:
-    """Remove the home folder with everything in it; the stack must be down.
+def purge(settings: Settings, report: Callable[[str], None] = lambda _: None) -> list[str]:
+    """Stop everything and remove the home folder with all in it; returns the names of the services that ran.
+
+    Removing may take long, so the folder is moved aside before the lock is let go: whoever starts a stack meanwhile
+    starts a new one.
 
     Raises:
         PurgeRefusedError: it is not a home folder the stack made, or something else lives in it.
+        StackLockedError, StopFailedError
     """
     folders = Folders.of(settings)
     if not folders.home.exists():
-        return
+        return []
     check_purgeable(settings)
-    shutil.rmtree(folders.home)
+    folders.run.mkdir(exist_ok=True, mode=0o700)
+    aside = folders.home.with_name(f"{folders.home.name}.removed-{os.getpid()}")
+    with locked(folders):
+        stopped = _stop(folders, catalog(settings), set(), report)
+        folders.home.rename(aside)
+    shutil.rmtree(aside)
+    return stopped
 
 
 def check_purgeable(settings: Settings) -> None:
@@ -74,6 +82,13 @@ def check_purgeable(settings: Settings) -> None:
             f"{home} holds {', '.join(foreign)}, which is not the stack's: not removing it; move that away, or remove "
             "what you want gone by hand"
         )
+
+
+def _stop(folders: Folders, services: dict[str, Service], asked: set[str], report: Callable[[str], None]) -> list[str]:
+    stopped = _stop_services(folders, services, asked or set(services), report)
+    if not asked:
+        _stop_supervisor(folders)
+    return stopped
 
 
 def _stop_services(

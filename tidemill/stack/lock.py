@@ -18,9 +18,10 @@ def locked(folders: Folders) -> Iterator[None]:
     """The stack's lock, which the kernel releases when its holder dies.
 
     Raises:
-        StackLockedError: another process holds it.
+        StackLockedError: another process holds it, or has just removed the home folder.
     """
-    with (folders.run / "lock").open("a+", encoding="utf-8") as file:
+    path = folders.run / "lock"
+    with path.open("a+", encoding="utf-8") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -29,6 +30,8 @@ def locked(folders: Folders) -> Iterator[None]:
             raise StackLockedError(
                 f"process {holder} is starting or stopping the stack in {folders.home}: wait until it is done"
             ) from error
+        if not path.exists() or not os.path.samestat(path.stat(), os.fstat(file.fileno())):
+            raise StackLockedError(f"{folders.home} has just been removed by `tidemill down --purge`: try again")
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()

@@ -1,4 +1,6 @@
+import fcntl
 import os
+from typing import IO
 
 import pytest
 
@@ -20,3 +22,18 @@ def test_the_lock_is_free_again_afterwards(settings: Settings) -> None:
     for _ in range(2):
         with locked(folders):
             pass
+
+
+def test_the_lock_of_a_home_that_was_removed_meanwhile_is_none(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folders, take = Folders.of(settings), fcntl.flock
+
+    def take_late(file: IO[str], how: int) -> None:
+        settings.home.rename(settings.home.with_name("removed"))
+        take(file, how)
+
+    folders.create()
+    monkeypatch.setattr(fcntl, "flock", take_late)
+    with pytest.raises(StackLockedError, match="has just been removed"), locked(folders):
+        pass

@@ -1,4 +1,5 @@
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ from tidemill.config import Settings, load_settings
 from tidemill.config.settings import REPO
 from tidemill.stack.down import PurgeRefusedError, down, purge
 from tidemill.stack.folders import OWN, Folders
+from tidemill.stack.lock import StackLockedError, locked
 
 
 def test_a_home_the_stack_made_is_removed(settings: Settings) -> None:
@@ -14,6 +16,35 @@ def test_a_home_the_stack_made_is_removed(settings: Settings) -> None:
     (settings.home / "lake").mkdir()
     purge(settings)
     assert not settings.home.exists()
+
+
+def test_nothing_is_removed_while_another_command_changes_the_stack(settings: Settings) -> None:
+    folders = Folders.of(settings)
+    folders.create()
+    with locked(folders), pytest.raises(StackLockedError):
+        purge(settings)
+    assert folders.marker.exists()
+
+
+def test_a_stack_that_is_started_while_the_old_home_is_removed_is_a_new_one(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folders, removed = Folders.of(settings), []
+
+    def start_and_remove(folder: Path) -> None:
+        removed.append(folder)
+        folders.create()
+        with locked(folders):
+            rmtree(folder)
+
+    rmtree = shutil.rmtree
+    folders.create()
+    (settings.home / "lake").mkdir()
+    monkeypatch.setattr("tidemill.stack.down.shutil.rmtree", start_and_remove)
+    purge(settings)
+    assert folders.marker.exists()
+    assert not (settings.home / "lake").exists()
+    assert not removed[0].exists()
 
 
 def test_a_folder_the_stack_did_not_make_is_kept(settings: Settings) -> None:
