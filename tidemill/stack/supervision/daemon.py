@@ -31,12 +31,11 @@ def ensure_supervisor(services: Sequence[Service], settings: Settings) -> Superv
     folders = Folders.of(settings)
     supervisor = Supervisor(folders)
     config = render_config(services, folders)
-    is_same = folders.supervisor_config.exists() and folders.supervisor_config.read_text(encoding="utf-8") == config
     folders.supervisor_config.write_text(config, encoding="utf-8")
     if not supervisor.is_alive():
         end_leftovers(folders)
         _start(supervisor, settings)
-    elif not is_same:
+    else:  # also with the text of before: a reload that was interrupted left it so
         supervisor.reload()
     return supervisor
 
