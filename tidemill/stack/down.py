@@ -15,8 +15,7 @@ from tidemill.stack.lock import locked
 from tidemill.stack.service import Service
 from tidemill.stack.supervision.daemon import end_leftovers, has_processes, leftovers
 from tidemill.stack.supervision.processes import wait_gone
-from tidemill.stack.supervision.supervisor import Supervisor
-from tidemill.stack.up import ALIVE
+from tidemill.stack.supervision.supervisor import ALIVE, Supervisor
 
 POLL_S = 0.2
 SUPERVISOR_STOP_S = 30.0

@@ -19,12 +19,10 @@ from tidemill.stack.supervision.daemon import ensure_supervisor, service_record
 from tidemill.stack.supervision.launch import record_path
 from tidemill.stack.supervision.processes import Record
 from tidemill.stack.supervision.running import StartFailedError, runner
-from tidemill.stack.supervision.supervisor import Supervisor
+from tidemill.stack.supervision.supervisor import ALIVE, RUNNING, Supervisor
 from tidemill.stack.supervision.temporary import sweep
 
 POLL_S = 1.0
-RUNNING = {"STARTING", "RUNNING"}
-ALIVE = RUNNING | {"BACKOFF", "STOPPING"}
 # Ending once while starting may be bad luck, such as a port in TIME_WAIT; ending twice is a reason to stop trying.
 MAX_STARTS = 2
 

@@ -5,6 +5,7 @@ import shlex
 import sys
 from collections.abc import Sequence
 
+from tidemill.stack.catalog import waves
 from tidemill.stack.folders import Folders
 from tidemill.stack.service import Service
 
@@ -48,8 +49,9 @@ stdout_logfile_backups=3
 
 
 def render_config(services: Sequence[Service], folders: Folders) -> str:
-    """The text of supervisord's configuration; the services in the order in which they start.
+    """The text of supervisord's configuration.
 
+    A service's part depends on itself and on those it needs: one that is new changes no other, which would be stopped.
     The logs are relative to the home folder, where it must run: it expands a ``%`` in the services' twice, and one in
     the name of the temporary folder, where it would have its own, too.
     """
@@ -61,14 +63,15 @@ def render_config(services: Sequence[Service], folders: Folders) -> str:
         log=_literal(folders.log("supervisor")),
         user=user,
     )
-    for position, service in enumerate(services, start=1):
+    level_of = {service.name: level for level, wave in enumerate(waves(services), start=1) for service in wave}
+    for service in services:
         command = shlex.join(
             [sys.executable, "-m", "tidemill.stack.supervision.launch", str(folders.launch_file(service.name))]
         )
         text += PROGRAM.format(
             name=service.name,
             command=_literal(command),
-            priority=position,
+            priority=level_of[service.name],
             stop_timeout=service.stop_timeout_s,
             log=folders.log(service.name).relative_to(folders.home),
         )

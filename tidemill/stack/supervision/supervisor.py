@@ -13,6 +13,8 @@ from tidemill.stack.supervision.unix_rpc import call
 # supervisor.xmlrpc.Faults
 ALREADY_STARTED = 60
 NOT_RUNNING = 70
+RUNNING = {"STARTING", "RUNNING"}
+ALIVE = RUNNING | {"BACKOFF", "STOPPING"}
 
 
 class SupervisorError(TerminalError):
@@ -70,13 +72,22 @@ class Supervisor:
         self._call("stopProcess", name, False, unless=NOT_RUNNING)
 
     def reload(self) -> None:
-        """Read the configuration file again and replace the programs it changed."""
+        """Read the configuration file again and replace the programs it changed; what ran of them is started again."""
+        ran = {name for name, program in self.programs().items() if program.state in RUNNING | {"BACKOFF"}}
         ((added, changed, removed),) = self._call("reloadConfig")
-        for name in (*changed, *removed):
-            self._call("stopProcessGroup", name)
-            self._call("removeProcessGroup", name)
-        for name in (*added, *changed):
+        for name in removed:
+            self._remove(name)
+        for name in changed:
+            self._remove(name)
             self._call("addProcessGroup", name)
+            if name in ran:
+                self.start(name)
+        for name in added:
+            self._call("addProcessGroup", name)
+
+    def _remove(self, name: str) -> None:
+        self._call("stopProcessGroup", name)
+        self._call("removeProcessGroup", name)
 
     def shutdown(self) -> None:
         self._call("shutdown")

@@ -62,6 +62,12 @@ def test_services_stop_before_those_they_need(parsed: tuple[Settings, Any]) -> N
         assert all(programs[name].priority < programs[service.name].priority for name in service.after)
 
 
+def test_a_service_that_is_new_changes_no_other(settings: Settings) -> None:
+    services, folders = list(catalog(settings).values()), Folders.of(settings)
+    without = [service for service in services if service.name != "model-server"]
+    assert set(render_config(without, folders).split("\n\n")) < set(render_config(services, folders).split("\n\n"))
+
+
 def test_the_socket_fits_where_the_home_is_deep(parsed: tuple[Settings, Any]) -> None:
     settings, options = parsed
     (server,) = options.server_configs

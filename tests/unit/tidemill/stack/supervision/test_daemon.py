@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -9,7 +10,7 @@ from tidemill.config import Settings
 from tidemill.stack.folders import Folders
 from tidemill.stack.service import Launch, Service
 from tidemill.stack.supervision.daemon import end_leftovers, ensure_supervisor
-from tidemill.stack.supervision.supervisor import Supervisor
+from tidemill.stack.supervision.supervisor import RUNNING, Supervisor
 
 
 def sleeper(name: str) -> Service:
@@ -27,6 +28,19 @@ def folders(settings: Settings) -> Iterator[Folders]:
         Supervisor(folders).shutdown()
     end_leftovers(folders)
     folders.remove_socket()
+
+
+@pytest.mark.usefixtures("folders")
+def test_what_ran_before_its_configuration_changed_runs_afterwards(settings: Settings) -> None:
+    services = [sleeper("first"), sleeper("second")]
+    supervisor = ensure_supervisor(services, settings)
+    supervisor.start("first")
+    before = supervisor.program("first").pid
+    ensure_supervisor([replace(service, stop_timeout_s=7) for service in services], settings)
+    programs = supervisor.programs()
+    assert programs["first"].state in RUNNING
+    assert programs["first"].pid != before
+    assert programs["second"].state == "STOPPED"
 
 
 @pytest.mark.usefixtures("folders")
