@@ -92,7 +92,7 @@ class Settings(Section):
 
 
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
-    """The settings of this process; relative ``home`` is made absolute.
+    """The settings of this process; ``home`` is made absolute, one spelling for each folder.
 
     Raises:
         ConfigError: unknown profile or key, or a value of the wrong type or range.
@@ -182,11 +182,15 @@ def _validated(values: Mapping[str, Any], origin: Mapping[str, str], project: Pr
 
 def _absolute(home: Path, place: str) -> Path:
     try:
-        return home.expanduser().absolute()
+        home = home.expanduser()
     except RuntimeError as error:
         raise ConfigError(
             f"home = {str(home)!r} in {place}: whose home folder ~ is cannot be told; give the whole path"
         ) from error
+    try:
+        return home.resolve()
+    except (OSError, RuntimeError, ValueError) as error:
+        raise ConfigError(f"home = {str(home)!r} in {place}: {error}") from error
 
 
 def _explain(error: ValidationError, origin: Mapping[str, str], elsewhere: str) -> str:

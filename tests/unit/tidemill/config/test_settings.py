@@ -46,6 +46,18 @@ def test_home_is_absolute_and_goes_into_the_paths_under_it(tmp_path: Path, monke
     assert settings.checkpoints == f"{tmp_path}/here/checkpoints"
 
 
+def test_a_home_has_one_spelling(tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "link").symlink_to("disk")
+    for spelling in (tmp_path / "disk", tmp_path / "link", tmp_path / "disk" / ".." / "link"):
+        assert load_settings({"TIDEMILL_HOME": str(spelling)}).home == tmp_path / "disk"
+
+
+def test_a_home_that_no_folder_can_be_called_is_refused() -> None:
+    with pytest.raises(ConfigError, match="TIDEMILL_HOME: embedded null"):
+        load_settings({"TIDEMILL_HOME": "a\0b"})
+
+
 @pytest.mark.parametrize(
     ("environ", "parts"),
     [
