@@ -13,8 +13,8 @@ from tidemill.stack.catalog import catalog, named, waves
 from tidemill.stack.folders import Folders
 from tidemill.stack.lock import locked
 from tidemill.stack.service import Service
-from tidemill.stack.supervision.daemon import end_leftovers, has_processes, leftovers
-from tidemill.stack.supervision.processes import wait_gone
+from tidemill.stack.supervision.daemon import end_leftovers, has_processes, leftovers, service_processes
+from tidemill.stack.supervision.processes import Record, end, wait_gone
 from tidemill.stack.supervision.supervisor import ALIVE, Supervisor
 
 POLL_S = 0.2
@@ -94,6 +94,8 @@ def _stop_services(
     folders: Folders, services: dict[str, Service], names: set[str], report: Callable[[str], None]
 ) -> list[str]:
     supervisor, stopped = Supervisor(folders), []
+    if not supervisor.is_alive():
+        return _end_orphans(folders, services, names, report)
     for wave in reversed(waves(services.values())):
         programs = supervisor.programs()
         going = [each for each in wave if each.name in names and each.name in programs]
@@ -104,6 +106,27 @@ def _stop_services(
         wait_stopped(folders, going)
         stopped += [service.name for service in going]
     return stopped
+
+
+def _end_orphans(
+    folders: Folders, services: dict[str, Service], names: set[str], report: Callable[[str], None]
+) -> list[str]:
+    """End those of the named services that run although supervisord is gone."""
+    daemon = Record.read(folders.supervisor_record)
+    if daemon and daemon.process() and names != set(services):
+        raise StopFailedError(
+            f"supervisord (process {daemon.pid}) does not answer, and would start again what is stopped: try again, or "
+            "stop everything with `tidemill down`"
+        )
+    ended = []
+    for wave in reversed(waves(services.values())):
+        going = [service for service in wave if service.name in names and has_processes(folders, service.name)]
+        for service in going:
+            report(service.name)
+            end(service_processes(folders, service.name), service.stop_timeout_s)
+        wait_stopped(folders, going)
+        ended += [service.name for service in going]
+    return ended
 
 
 def wait_stopped(folders: Folders, services: list[Service]) -> None:

@@ -93,6 +93,12 @@ def service_record(folders: Folders, name: str) -> Record | None:
     return Record.read(record_path(folders.launch_file(name)))
 
 
+def service_processes(folders: Folders, name: str) -> list[psutil.Process]:
+    """What runs of the service ``name``, each verified by its start time, its group or its inherited marker."""
+    record = service_record(folders, name)
+    return list({*marked(str(folders.launch_file(name))), *(group(record) if record else [])})
+
+
 def has_processes(folders: Folders, name: str) -> bool:
     """Whether anything is left of the service ``name``: its process, or one of its process group."""
     record = service_record(folders, name)
