@@ -62,7 +62,12 @@ def purge(settings: Settings, report: Callable[[str], None] = lambda _: None) ->
     aside = folders.home.with_name(f"{folders.home.name}.removed-{os.getpid()}")
     with locked(folders):
         stopped = _stop(folders, catalog(settings), set(), report)
-        folders.home.rename(aside)
+        try:
+            folders.home.rename(aside)
+        except OSError as error:  # such as of a folder that something is mounted on
+            raise PurgeRefusedError(
+                f"{folders.home} cannot be moved aside ({error}): the stack is down, remove what is in it by hand"
+            ) from error
     shutil.rmtree(aside)
     return stopped
 

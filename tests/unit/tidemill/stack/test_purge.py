@@ -77,6 +77,18 @@ def test_what_others_put_into_a_home_later_is_kept(settings: Settings) -> None:
     assert (settings.home / "thesis").exists()
 
 
+def test_a_home_that_something_is_mounted_on_is_kept(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    Folders.of(settings).create()
+
+    def is_busy(*_: object) -> None:
+        raise OSError(16, "Device or resource busy")
+
+    monkeypatch.setattr(Path, "rename", is_busy)
+    with pytest.raises(PurgeRefusedError, match=r"cannot be moved aside .* busy.*: the stack is down, remove what"):
+        purge(settings)
+    assert settings.home.exists()
+
+
 def test_a_home_in_which_the_project_lies_is_kept(tmp_path: Path) -> None:
     project = tmp_path / "lake" / "shop"
     project.mkdir(parents=True)
