@@ -1,12 +1,17 @@
 """Writing a gold table: some dates or all, with the note of what they were made from, in one commit."""
 
-from pyspark.sql import DataFrame, Observation
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pyspark.sql import DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
 from data_lake.commits import CONFLICTS
 from data_lake.table import Table
 from tidemill.config.errors import TransientError
 from tidemill.config.settings import Settings
+
+SKIPS_EMPTY = "spark.databricks.delta.skipRecordingEmptyCommits"
 
 
 class ConcurrentRunError(TransientError):
@@ -15,6 +20,8 @@ class ConcurrentRunError(TransientError):
 
 def replace(settings: Settings, table: Table, rows: DataFrame, where: str | None, note: str) -> int:
     """Replace the rows for which the SQL condition ``where`` holds (None: every row). Returns how many were written.
+
+    The note is kept also where that changes no row.
 
     Raises:
         AnalysisException: a new row lies outside ``where``; nothing is written.
@@ -26,7 +33,18 @@ def replace(settings: Settings, table: Table, rows: DataFrame, where: str | None
     if where is not None:
         writer = writer.option("replaceWhere", where)
     try:
-        writer.save(table.path(settings))
+        with recording_empty_commits(rows.sparkSession):
+            writer.save(table.path(settings))
     except CONFLICTS as error:
         raise ConcurrentRunError(f"{table.name} was changed by another run; run this again: {error}") from error
     return int(written.get["rows"])
+
+
+@contextmanager
+def recording_empty_commits(spark: SparkSession) -> Iterator[None]:
+    """Delta leaves out a commit that changes nothing, and its note with it; here it does not."""
+    spark.conf.set(SKIPS_EMPTY, "false")
+    try:
+        yield
+    finally:
+        spark.conf.unset(SKIPS_EMPTY)

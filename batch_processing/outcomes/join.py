@@ -12,7 +12,7 @@ from pyspark.errors.exceptions.captured import CapturedException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
-from batch_processing.gold_table import ConcurrentRunError
+from batch_processing.gold_table import ConcurrentRunError, recording_empty_commits
 from batch_processing.incremental import in_dates
 from batch_processing.outcomes.affected import Changes, affected, all_of_it
 from batch_processing.outcomes.judged import judged
@@ -30,7 +30,6 @@ from tidemill.config.settings import Settings
 
 LOGGER = logging.getLogger(__name__)
 METADATA = "spark.databricks.delta.commitInfo.userMetadata"
-SKIPS_EMPTY = "spark.databricks.delta.skipRecordingEmptyCommits"
 IS_GONE, STANDS = "is_gone", "stands"
 
 
@@ -146,11 +145,10 @@ def _values(target: Table) -> dict[str, str | Column]:
 
 @contextmanager
 def _noting(spark: SparkSession, metadata: str) -> Iterator[None]:
-    """The next commit's metadata: a merge takes none of its own, and leaves no commit where it changes nothing."""
-    for name, value in ((METADATA, metadata), (SKIPS_EMPTY, "false")):
-        spark.conf.set(name, value)
+    """The next commit's metadata: a merge takes none of its own."""
+    spark.conf.set(METADATA, metadata)
     try:
-        yield
+        with recording_empty_commits(spark):
+            yield
     finally:
-        for name in (METADATA, SKIPS_EMPTY):
-            spark.conf.unset(name)
+        spark.conf.unset(METADATA)

@@ -70,6 +70,22 @@ def test_a_table_that_the_job_of_before_wrote_goes_on_from_its_note(
     ]
 
 
+def test_days_without_a_row_are_made_once(spark: SparkSession, lake: Settings, append: AppendLines) -> None:
+    """Delta leaves out a commit that changes no row, and the note with it: each run read all of silver anew."""
+    usual = gold_table("customer_daily")
+    large = replace(usual, query=usual.query.replace("WHERE customer_id", "WHERE quantity > 1000 AND customer_id"))
+    assert large.query != usual.query
+
+    def done() -> tuple[int, int | None]:
+        outcome = daily.refresh(spark, lake, large, full=False)
+        return outcome.rows, outcome.dates
+
+    append([line("2011-01-03", "a")])
+    assert [done(), done()] == [(0, None), (0, 0)]
+    append([line("2011-01-05", "b")])
+    assert [done(), done()] == [(0, 1), (0, 0)]
+
+
 OWN = """
 description: how long each page was looked at a day
 source: app.visit.v1
