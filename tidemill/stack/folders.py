@@ -10,24 +10,11 @@ from tidemill.config.settings import Settings
 MAX_SOCKET_BYTES = 92
 SHORT = Path("/tmp")  # noqa: S108 - the folder in it is the owner's alone
 OWN = frozenset(
-    (
-        *(".tidemill-home", "airflow", "checkpoints", "control.db", "control.db-journal", "control.db-shm"),
-        *(
-            "control.db-wal",
-            "demo",
-            "demo-loop",
-            "events",
-            "feast",
-            "flink",
-            "flume",
-            "inbox",
-            "kafka",
-            "lake",
-            "locks",
-        ),
-        *("logs", "metrics", "mlflow", "nifi", "ports.json", "progress", "quality", "quarantine", "redis", "rejected"),
-        *("run", "scoring", "secrets", "serving", "spark", "staging", "summary.json", "tmp", "truth"),
-    )
+    """
+    .tidemill-home airflow checkpoints control.db control.db-journal control.db-shm control.db-wal demo demo-loop events
+    feast flink flume inbox kafka lake locks logs metrics mlflow nifi ports.json progress quality quarantine redis
+    rejected run scoring secrets serving spark staging summary.json tmp truth
+    """.split()  # noqa: SIM905 - a line each otherwise
 )
 """What the platform makes in a home folder, by name."""
 
