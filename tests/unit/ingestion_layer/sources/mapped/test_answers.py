@@ -122,7 +122,7 @@ def test_pauses_double_have_a_limit_and_are_never_shorter_than_asked() -> None:
 
 def packed(body: bytes, times: int = 1) -> bytes:
     for _ in range(times):
-        body = gzip.compress(body)
+        body = gzip.compress(body, mtime=0)
     return body
 
 
@@ -143,6 +143,7 @@ def test_a_page_may_be_packed(pages: Pages, page: Page) -> None:
         ("deflate", zlib.compress(b"[1]")),
         ("x-gzip", packed(b"[1]") + bytes(8)),
     ],
+    ids=["none", "charset", "identity", "deflate", "x-gzip"],
 )
 def test_a_page_is_read_however_its_server_names_what_it_sends(
     pages: Pages, page: Page, encoding: str, body: bytes
@@ -170,7 +171,11 @@ def test_a_page_that_is_packed_as_nobody_asked_is_refused(pages: Pages, page: Pa
         page.ask({})
 
 
-@pytest.mark.parametrize("body", [packed(b"[1, 2]")[:-3], packed(b"[1]") + packed(b"[2]"), b"[1, 2]"])
+@pytest.mark.parametrize(
+    "body",
+    [packed(b"[1, 2]")[:-3], packed(b"[1]") + packed(b"[2]"), b"[1, 2]"],
+    ids=["cut off", "two members", "not packed"],
+)
 def test_a_page_whose_gzip_is_damaged_is_asked_for_again(pages: Pages, page: Page, body: bytes) -> None:
     pages.script = [answer(200, body, content_encoding="gzip")]
     with pytest.raises(PageUnavailableError, match="gzip"):
