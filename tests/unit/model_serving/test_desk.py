@@ -137,13 +137,14 @@ class Serving:
 
 
 @pytest.fixture
-def serving(tmp_path: Path) -> Iterator[Serving]:
+def serving(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Serving]:
+    """A server; its parameter is for how many seconds it waits for a challenger."""
     app = create_app(
         load_settings(
             {
                 "TIDEMILL_HOME": str(tmp_path),
                 "TIDEMILL_SERVING__USE_CASES": '["churn"]',
-                "TIDEMILL_SERVING__CHALLENGER_TIMEOUT_S": "0.5",
+                "TIDEMILL_SERVING__CHALLENGER_TIMEOUT_S": getattr(request, "param", "60"),
             }
         )
     )
@@ -229,6 +230,7 @@ def test_where_the_challenger_fails_the_champion_answers_and_the_log_says_so(
     assert failed == THEIRS
 
 
+@pytest.mark.parametrize("serving", ["0.5"], indirect=True)
 def test_a_challenger_that_hangs_is_waited_for_a_few_times_and_then_set_aside(serving: Serving) -> None:
     hangs = Hangs()
     challenger = serving.challenge(hangs)
