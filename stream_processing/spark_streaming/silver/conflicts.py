@@ -6,6 +6,7 @@ takes for known, or what the batch has twice, is looked for in silver, first amo
 and only what is not there among all of them.
 """
 
+import logging
 import uuid
 from dataclasses import dataclass, field
 from datetime import date
@@ -22,6 +23,7 @@ from data_lake import commits, tables
 from data_lake.delta_rs import open_table, rows
 from data_lake.tables import NO_DIGEST
 from stream_processing.spark_streaming.silver.identity_filter import (
+    BYTES_AN_EVENT,
     HASH,
     Hashes,
     IdentityFilter,
@@ -38,6 +40,11 @@ TOLD = (DIGEST, "event_time", *LINEAGE)
 SENTENCE = "/id: partition %d offset %d of generation %d has this source and id at %s"
 INGEST_DATE = f"{MESSAGE}ingest_date"
 USER_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
+FULL = (
+    "%s has %d events, more than stream.identity_filter_mb = %d is for: as they become more, more of the new ones are"
+    " looked for in all of it; set %d or more, and start the stream again"
+)
+logger = logging.getLogger(__name__)
 
 
 @dataclass
@@ -53,6 +60,7 @@ class SilverIdentities:
     version: int = -1
     filter: IdentityFilter | None = None
     _events: int = 0
+    _is_told: bool = False
 
     @cached_property
     def delta(self) -> DeltaTable:
@@ -67,6 +75,7 @@ class SilverIdentities:
         if self.filter is None or is_old or self._has_outgrown(self.filter):
             self._events = rows(self.delta)
             self.filter = self._made(spark)
+        self._tell_if_full(self.filter)
         self.version = int(self.delta.version())
         return self.filter
 
@@ -82,6 +91,14 @@ class SilverIdentities:
 
     def _has_outgrown(self, made: IdentityFilter) -> bool:
         return self._events > made.room and made.slices.size < self._most
+
+    def _tell_if_full(self, made: IdentityFilter) -> None:
+        """Once: silver has more events than the largest filter that is allowed is for, and which would have room."""
+        if self._events <= made.room or self._is_told:
+            return
+        self._is_told = True
+        allowed_mb, fits_mb = self._most // 2**20, 2 * BYTES_AN_EVENT * self._events // 2**20 + 1
+        logger.warning(FULL, tables.silver(self.topic).name, self._events, allowed_mb, fits_mb)
 
     def _made(self, spark: SparkSession) -> IdentityFilter:
         size = fitting(self._events, self._most)

@@ -3,13 +3,15 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import numpy as np
 import orjson
 import pytest
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, SparkSession
 
 from data_lake import tables
 from stream_processing.spark_streaming.silver.batch import batch_writer
 from stream_processing.spark_streaming.silver.conflicts import SilverIdentities
+from stream_processing.spark_streaming.silver.identity_filter import IdentityFilter
 from tests.cases.lake import append_rows
 from tests.integration.stream_processing.conftest import TOPIC, Rows, encode, transaction
 from tidemill.config import Settings
@@ -112,3 +114,22 @@ def test_what_another_hand_put_into_silver_is_known_too(
     write(messages([encode(of("urn:a", "2013-03-03T00:00:00Z"))]), 1)
     assert [offset for offset, _ in conflicts(rows)] == [1]
     assert len(rows(SILVER)) == 2
+
+
+def test_a_filter_that_is_full_is_told_of_once_with_the_size_that_has_room(
+    spark: SparkSession, lake: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    """At 4 bytes an event 1 MB is for 262,144; 262,145 twice are 2,097,160 bytes, which 3 MB have."""
+    stream = lake.stream.model_copy(update={"identity_filter_mb": 1})
+    known = SilverIdentities(TOPIC, lake.model_copy(update={"stream": stream}))
+    known.refreshed(spark)
+    known.filter = IdentityFilter.empty(2**20)
+    known.add(np.arange(262_144))
+    known.refreshed(spark)
+    assert not caplog.messages
+    known.add(np.arange(1))
+    for _ in range(2):
+        assert known.refreshed(spark).room == 262_144
+    (told,) = caplog.messages
+    assert "silver/transactions has 262145 events, more than stream.identity_filter_mb = 1 is for" in told
+    assert "set 3 or more" in told
