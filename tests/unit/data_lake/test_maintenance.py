@@ -1,8 +1,10 @@
 import os
 import random
+import shutil
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pyarrow as pa
@@ -112,6 +114,27 @@ def test_deletion_vectors_are_not_taken_for_files_of_no_version(quarantine: Delt
     os.utime(vector, (0, 0))
     maintain(tables.quarantine("shop.click.v1"), DeltaTable(path), vacuum_hours=168)
     assert vector.exists()
+
+
+def test_a_checkpoint_is_of_the_log_as_it_lies_also_when_another_took_the_version_of_the_merge(
+    quarantine: DeltaTable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What two processes can do to each other where Hadoop's client has no atomic "create if absent"."""
+    path, other = Path(quarantine.table_uri.removeprefix("file://")), tmp_path / "other"
+    write_deltalake(path, pa.table({"offset": [4], "ingest_date": [DAYS[0]]}), mode="append")
+    shutil.copytree(path, other)
+    write_deltalake(other, pa.table({"offset": [5], "ingest_date": [DAYS[0]]}), mode="append")
+    merge = maintenance._compact
+
+    def merged_in_vain(*arguments: Any) -> tuple[int, int]:
+        done = merge(*arguments)
+        shutil.copytree(other, path, dirs_exist_ok=True)
+        return done
+
+    monkeypatch.setattr(maintenance, "_compact", merged_in_vain)
+    assert maintain(tables.quarantine("shop.click.v1"), DeltaTable(path), vacuum_hours=168).files_merged == 2
+    assert list(path.glob("_delta_log/*5.checkpoint.parquet"))
+    assert offsets(quarantine) == [0, 1, 2, 3, 4, 5]
 
 
 @pytest.mark.parametrize("size", [30, 3_000], ids=["tiny", "small"])
