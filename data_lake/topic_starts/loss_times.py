@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from data_lake.tables import FIRST_GENERATION
-from data_lake.topic_starts.bronze_ends import last_messages
+from data_lake.topic_starts.bronze_ends import LastMessage, last_messages
 from data_lake.topic_starts.loss import Range
 from data_lake.topic_starts.record import starts
 from ingestion_layer.kafka.offsets import topic_offsets
@@ -28,8 +28,7 @@ class TimedLoss:
 
 def timed(settings: Settings, topic: str, lost: tuple[Range, ...]) -> tuple[TimedLoss, ...]:
     """``lost`` with the times that are known: of bronze's last message and of the broker's first."""
-    history = starts(settings, topic)
-    last = last_messages(settings, topic, history[-1].generation if history else FIRST_GENERATION)
+    last = _last_read(settings, topic, lost)
     offsets = topic_offsets(settings, topic)
     with range_reader(settings, topic) as reader:
         return tuple(
@@ -40,6 +39,15 @@ def timed(settings: Settings, topic: str, lost: tuple[Range, ...]) -> tuple[Time
             )
             for of in lost
         )
+
+
+def _last_read(settings: Settings, topic: str, lost: tuple[Range, ...]) -> dict[int, LastMessage]:
+    """Bronze's last messages of the partitions of ``lost``, but those of which nothing had been read."""
+    history = starts(settings, topic)
+    generation = history[-1].generation if history else FIRST_GENERATION
+    begun = next((start.offsets for start in history if start.generation == generation), {})
+    read = [of.partition for of in lost if of.first > begun.get(of.partition, 0)]
+    return last_messages(settings, topic, generation, read)
 
 
 def _first_time(reader: RangeReader, partition: int, low: int, end: int) -> datetime | None:

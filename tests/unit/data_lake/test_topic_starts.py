@@ -2,8 +2,11 @@
 
 import json
 import random
+from contextlib import nullcontext
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pyarrow as pa
 import pytest
@@ -15,7 +18,7 @@ from data_lake.delta_rs import location, open_table
 from data_lake.maintenance import maintain
 from data_lake.own_tables import TOPIC_STARTS
 from data_lake.sql import connect
-from data_lake.topic_starts import bronze_ends
+from data_lake.topic_starts import bronze_ends, loss_times
 from data_lake.topic_starts.bronze_ends import extents, last_messages, last_offsets
 from data_lake.topic_starts.checkpoint import read_checkpoint
 from data_lake.topic_starts.loss import Range, lost_ranges
@@ -114,9 +117,9 @@ def test_bronze_ends_where_a_look_at_every_row_says(settings: Settings, seed: in
         assert counted == {p: (min(of), max(of), len(of)) for p, of in offsets.items()}
 
 
-def test_for_a_partition_that_can_have_no_message_no_file_is_opened(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def opened(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> list[bronze_ends._File]:
+    """Which files of bronze were read, of 20 that each have 10 messages of partition 0 and of 2, and none of 1."""
     for first in range(0, 200, 10):
         some = [message(1, partition, first + number) for partition in (0, 2) for number in range(10)]
         table = pa.Table.from_pylist(some, schema=BRONZE)
@@ -129,7 +132,30 @@ def test_for_a_partition_that_can_have_no_message_no_file_is_opened(
         return read(file, generation)
 
     monkeypatch.setattr(bronze_ends._File, "positions", positions)
+    return opened
+
+
+def test_for_a_partition_that_can_have_no_message_no_file_is_opened(
+    settings: Settings, opened: list[bronze_ends._File]
+) -> None:
     assert last_offsets(settings, TOPIC, 1, (0, 2)) == {0: 199, 2: 199}
+    assert len(opened) == 1
+
+
+def test_when_lost_messages_were_sent_is_looked_for_in_the_newest_files(
+    settings: Settings, opened: list[bronze_ends._File], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The broker, which has nothing left here, is played."""
+    append(settings, replace(start(), offsets={0: 0, 1: 3, 2: 0}))
+    lost = (Range(0, 200, 204), Range(1, 3, 9))
+    monkeypatch.setattr(loss_times, "topic_offsets", lambda *_: {0: Offsets(205, 205, 205), 1: Offsets(10, 10, 10)})
+    reader = SimpleNamespace(messages=lambda *_: iter(()))
+    monkeypatch.setattr(loss_times, "range_reader", lambda *_: nullcontext(reader))
+    found = loss_times.timed(settings, TOPIC, lost)
+    assert [(loss.lost, loss.after, loss.before) for loss in found] == [
+        (lost[0], AT + timedelta(seconds=199), None),
+        (lost[1], None, None),
+    ]
     assert len(opened) == 1
 
 
