@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from feature_store.columns.events import Column, Events
-from feature_store.definitions import FeatureGroup
+from feature_store.definitions import FeatureGroup, Source
 from feature_store.judge.hashing import identity_hash
 from feature_store.judge.naive import Happened
 from tidemill.config.errors import TerminalError
@@ -81,6 +81,12 @@ def row(of: Contract, number: int, happened: Mapping[str, Any]) -> Row:
     return Row(of, read.time, micros(known), envelope | {"ingested_at": micros(known)} | values, data)
 
 
+def events_of(source: Source, given: Sequence[Row]) -> list[Row]:
+    """The rows of ``source``; one without an event time is no event."""
+    rows = [row for row in given if f"silver/{row.contract.table}" == source.table]
+    return [row for row in rows if row.values[source.event_time] is not None]
+
+
 def micros(at: datetime) -> int:
     """Microseconds since 1970 of an aware time."""
     return (at - EPOCH) // MICROSECOND
@@ -101,9 +107,8 @@ class History:
 
     @classmethod
     def of(cls, group: FeatureGroup, given: Sequence[Row], *asked: str) -> "History":
-        """Of the events of the group's source that have an entity; ``asked`` are entities that may have no event."""
-        of_source = [row for row in given if f"silver/{row.contract.table}" == group.source.table]
-        kept = [row for row in of_source if row.values.get(group.entity_column) is not None]
+        """Of those of the group's source with an entity and a time; ``asked`` are entities that may have no event."""
+        kept = [row for row in events_of(group.source, given) if row.values.get(group.entity_column) is not None]
         keys = (str(row.values[group.entity_column]) for row in kept)
         return cls(group, kept, list(dict.fromkeys((*asked, *keys))))
 
@@ -116,7 +121,7 @@ class History:
                 row.values[source.event_time],
                 identity_hash([row.values[part] for part in source.tie_breaker]),
                 {name: self._value(row, name) for name in self.group.columns},
-                row.values[source.known_time],
+                _known(row, source),
             )
             for row in self.rows
         ]
@@ -155,3 +160,9 @@ class History:
     def _types(self) -> Mapping[str, str]:
         tables = {f"silver/{of.table}": of for of in contracts().values()}
         return {column.name: column.sql_type for column in data_columns(tables[self.group.source.table])}
+
+
+def _known(row: Row, source: Source) -> int:
+    """When the platform learnt of an event: where the source does not say, when it happened."""
+    known = row.values[source.known_time]
+    return int(row.values[source.event_time] if known is None else known)

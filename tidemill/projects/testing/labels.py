@@ -8,7 +8,7 @@ from feature_store.definitions import Absence, Classes, FutureAggregate, Number,
 from feature_store.judge.questions import Labelled, naive_cutoffs, naive_outcome
 from tidemill.config.errors import TerminalError, nearest
 from tidemill.contracts.columns import data_columns
-from tidemill.projects.testing.given import EPOCH, Row
+from tidemill.projects.testing.given import EPOCH, Row, events_of
 
 TIMES = ("TIMESTAMP",)
 ENVELOPE_TIMES = ("event_time", "ingested_at")
@@ -67,7 +67,7 @@ def _of_event(question: Outcome, rows: Sequence[Row], who: str, at: datetime) ->
 
 def _of(source: Source, rows: Sequence[Row]) -> list[dict[str, Any]]:
     """The rows of a source, with times as times."""
-    return [_timed(row) for row in rows if f"silver/{row.contract.table}" == source.table]
+    return [_timed(row) for row in events_of(source, rows)]
 
 
 def _timed(row: Row) -> dict[str, Any]:

@@ -97,6 +97,35 @@ def test_what_is_wrong_with_a_case_is_said_with_its_line(run: Run, project: Path
         assert part in said, said
 
 
+def test_an_event_without_an_event_time_is_none_and_one_without_a_known_time_was_known_since(
+    run: Run, project: Path
+) -> None:
+    times = '"seen_at": {"type": ["string", "null"], "format": "date-time"}'
+    for file in ("contracts/app.visit.v1.json", "contracts/published/app.visit.v1.json"):
+        edit(project / file, '"properties": {', f'"properties": {{{times}, {times.replace("seen", "told")}, ')
+    edit(project / FEATURES, '"silver/visits"', '"silver/visits", event_time="seen_at", known_time="told_at"')
+    data = "{user_id: u1, page: home, platform: web, seconds: 5"
+    (project / CASES).write_text(
+        f"""
+- name: two of three have a time
+  use_case: next_visits
+  events:
+    app.visit.v1:
+      - {{time: 2026-03-01T10:00:00Z, data: {data}, seen_at: 2026-03-16T10:00:00Z}}}}
+      - {{time: 2026-03-17T10:00:00Z, data: {data}}}}}
+      - {{time: 2026-03-18T10:00:00Z, data: {data}, seen_at: 2026-03-21T10:00:00Z, told_at: 2026-03-22T10:00:00Z}}}}
+  at: 2026-03-20T00:00:00Z
+  entity: {{user_id: u1}}
+  features: {{visits__count_7d: 1, visits__count_28d: 1, visits__time_since_last_all: 309600}}
+  label: 1
+""",
+        encoding="utf-8",
+    )
+    done = run("test")
+    assert "cases: 1, 0 failed" in done.stdout, done.stdout + done.stderr
+    assert done.returncode == 0
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
