@@ -104,6 +104,7 @@ def test_an_event_without_an_event_time_is_none_and_one_without_a_known_time_was
     for file in ("contracts/app.visit.v1.json", "contracts/published/app.visit.v1.json"):
         edit(project / file, '"properties": {', f'"properties": {{{times}, {times.replace("seen", "told")}, ')
     edit(project / FEATURES, '"silver/visits"', '"silver/visits", event_time="seen_at", known_time="told_at"')
+    (project / "tests" / "test_visits.py").unlink()
     data = "{user_id: u1, page: home, platform: web, seconds: 5"
     (project / CASES).write_text(
         f"""
@@ -111,9 +112,9 @@ def test_an_event_without_an_event_time_is_none_and_one_without_a_known_time_was
   use_case: next_visits
   events:
     app.visit.v1:
-      - {{time: 2026-03-01T10:00:00Z, data: {data}, seen_at: 2026-03-16T10:00:00Z}}}}
+      - {{time: 2026-03-01T10:00:00Z, data: {data}, seen_at: '2026-03-16T10:00:00Z'}}}}
       - {{time: 2026-03-17T10:00:00Z, data: {data}}}}}
-      - {{time: 2026-03-18T10:00:00Z, data: {data}, seen_at: 2026-03-21T10:00:00Z, told_at: 2026-03-22T10:00:00Z}}}}
+      - {{time: 2026-03-18T10:00:00Z, data: {data}, seen_at: '2026-03-21T10:00:00Z', told_at: '2026-03-22T10:00:00Z'}}}}
   at: 2026-03-20T00:00:00Z
   entity: {{user_id: u1}}
   features: {{visits__count_7d: 1, visits__count_28d: 1, visits__time_since_last_all: 309600}}
