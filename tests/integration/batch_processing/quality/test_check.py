@@ -9,7 +9,7 @@ from delta.tables import DeltaTable
 from pyspark.sql import SparkSession
 
 from batch_processing.quality.check import Checked, check
-from batch_processing.quality.gate import NotAsExpectedError
+from batch_processing.quality.gate import NotAsExpectedError, critical_failures
 from batch_processing.quality.results import results_table
 from batch_processing.quality.run import judge_tables
 from batch_processing.quality.unchanged import judged_already
@@ -104,6 +104,21 @@ def test_a_critical_failure_stops_and_is_remembered_until_it_is_mended(
     append(quiet_day(LAST))
     (judged,) = judge_tables(spark, quiet, [TRANSACTIONS], NOW, full=False).tables
     assert (judged.dates, judged.critical, judged.warnings) == (1, 0, 0)
+
+
+def test_a_table_without_rows_is_judged_and_stops_nothing(
+    spark: SparkSession, lake: Settings, append: AppendLines
+) -> None:
+    ensure_table(spark, table(TRANSACTIONS), lake)
+    (first,) = judge_tables(spark, lake, [TRANSACTIONS], NOW, full=False).tables
+    assert (first.dates, first.critical, first.warnings) == (None, 0, 0)
+    assert critical_failures(lake, suites_of(TRANSACTIONS)) == []
+    version = commits.current_version(results_table(), lake)
+    (again,) = judge_tables(spark, lake, [TRANSACTIONS], NOW, full=False).tables
+    assert (again.dates, commits.current_version(results_table(), lake)) == (0, version)
+    append(quiet_day(LAST))
+    (with_rows,) = judge_tables(spark, lake, [TRANSACTIONS], NOW, full=False).tables
+    assert (with_rows.dates, with_rows.critical) == (1, 0)
 
 
 def test_a_warning_stops_nothing(spark: SparkSession, quiet: Settings, append: AppendLines) -> None:
