@@ -123,6 +123,18 @@ def test_a_scheduled_run_waits_for_a_commit_in_the_triggerer_and_goes_on_when_it
     assert json.loads(handled_commits(api, "lakehouse_gold"))["silver/transactions"]["version"] == 1
 
 
+def test_upkeep_is_run_for_all_tables_and_one_that_could_not_be_kept_up_fails_it(
+    platform: PlatformDouble, client: AirflowClient
+) -> None:
+    complaint = "tidemill: silver/clicks: its log cannot be read"
+    platform.answer({"lake maintain": [{"stdout": ["name"]}, {"exit": 1, "stderr": [complaint]}]})
+    run(client, "lakehouse_maintenance").raise_for_failure()
+    with pytest.raises(DagRunFailedError, match="task maintain failed") as raised:
+        run(client, "lakehouse_maintenance").raise_for_failure()
+    assert complaint in str(raised.value)
+    assert platform.command_lines() == ["lake maintain", "lake maintain"]
+
+
 def test_consistency_compares_each_use_case_and_returns_what_it_found(
     platform: PlatformDouble, client: AirflowClient
 ) -> None:

@@ -123,6 +123,7 @@ class Schedules(Section):
     """When each DAG runs: cron expressions, in UTC."""
 
     lakehouse_gold: Cron = Field("*/15 * * * *", description="gold tables and data quality are brought up to silver")
+    lakehouse_maintenance: Cron = Field("40 2 * * *", description="the lake's tables are kept up")
     feature_consistency: Cron = Field("30 4 * * *", description="served features are compared with the lake's")
     prediction_outcomes: Cron = Field("20 * * * *", description="what came true is joined to logged predictions")
     stream_keepalive: Cron = Field("*/5 * * * *", description="a stream that stands still is started anew")
