@@ -61,12 +61,13 @@ class Tables:
         return replace(self, begin=begin, end=end)
 
     def rows(self, source: Source) -> DataFrame:
-        """The rows of a source's table."""
+        """The events of a source's table: its rows that have an event time."""
         reader = self.spark.read.format("delta").option("versionAsOf", self.versions[source.table])
-        rows = reader.load(table(source.table).path(self.settings))
+        at = F.col(source.event_time)
+        events = reader.load(table(source.table).path(self.settings)).where(at.isNotNull())
         if self.begin is not None:
-            rows = rows.where(F.col(source.event_time) >= F.lit(self.begin))
-        return rows if self.end is None else rows.where(F.col(source.event_time) < F.lit(self.end))
+            events = events.where(at >= F.lit(self.begin))
+        return events if self.end is None else events.where(at < F.lit(self.end))
 
     def days(self, source: Source) -> dict[date, int]:
         """How many events each day has.

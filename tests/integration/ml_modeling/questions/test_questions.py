@@ -11,6 +11,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
+from data_lake import commits
 from data_lake.delta_tables import ensure_table
 from data_lake.tables import table
 from feature_store.definitions import (
@@ -33,11 +34,11 @@ from ml_modeling.frames.frame import read_split_frame
 from ml_modeling.frames.splits import Part
 from ml_modeling.questions import MATURED, QuestionError, Tables
 from ml_modeling.questions.cutoffs import labelled_at_cutoffs
-from ml_modeling.questions.events import labelled_events
+from ml_modeling.questions.events import labelled_events, verdicts
 from ml_modeling.use_case import load_use_case
 from tests.cases.lake import append_rows
 from tests.cases.naive_questions import midnight, naive_cutoffs, naive_outcome, naive_part
-from tests.cases.silver_rows import payment, verdict
+from tests.cases.silver_rows import payment, row, verdict
 from tests.cases.transactions import Line, silver_row
 from tidemill.config import Settings
 from use_cases.churn.features import SERVICE as CHURN_FEATURES
@@ -188,6 +189,25 @@ def test_each_part_has_the_labels_that_were_known_before_the_next_began(
         assert found == naive_part(expected, period.begin, period.end, known_by), part
         if part in bounds:
             assert found.keys() < naive_part(at_once, period.begin, period.end, known_by).keys()
+
+
+def test_what_has_no_event_time_yet_is_not_the_first_of_its_key(
+    spark: SparkSession, lake: Settings, append: Callable[..., None]
+) -> None:
+    planned, first, later = (datetime(2026, 3, day, tzinfo=UTC) for day in (1, 8, 9))
+    append(
+        "silver/promotions",
+        [
+            row(name, planned, promotion_id="SPRING-12", discount_percent=percent, starts_at=planned, ends_at=ends)
+            for name, percent, ends in [("a", Decimal(10), None), ("b", Decimal(30), later), ("c", Decimal(20), first)]
+        ],
+    )
+    ended = Source("silver/promotions", event_time="ends_at")
+    question = replace(FRAUD.question, of=ended, key="promotion_id", label="discount_percent", answer=Number())
+    tables = Tables(spark, lake, {"silver/promotions": commits.current_version(table("silver/promotions"), lake)})
+
+    (said,) = verdicts(tables, question).collect()
+    assert (said[KEY], said[LABEL], said[MATURED].replace(tzinfo=UTC)) == ("SPRING-12", 20.0, first)
 
 
 def ready(payments: DataFrame, verdicts: DataFrame) -> DataFrame:
