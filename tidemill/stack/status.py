@@ -150,7 +150,7 @@ def _state(program: Program | None, service: Service, record: Record | None) -> 
         return state, (program.spawn_error or f"exit status {program.exit_status}") if state == "failed" else ""
     if record is None:
         return "starting", "its process has just been started or has just ended"
-    reason = _unready_reason(service, record.create_time)
+    reason = _unready_reason(service, record.since())
     if not reason:
         trouble = _trouble(service)
         return ("degraded", trouble) if trouble else ("ready", "")

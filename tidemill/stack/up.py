@@ -191,7 +191,7 @@ class _Start:
             record = service_record(self._folders, service.name)
             self._check_running(service, record, reason)
             try:
-                service.probe(record.create_time if record else time.time())
+                service.probe(record.since() if record else time.time())
                 service.complete()
             except NotReadyError as error:
                 reason = str(error)

@@ -47,7 +47,7 @@ def records(folders: Folders) -> list[Record]:
 
 
 def leftovers(folders: Folders) -> list[psutil.Process]:
-    """The living processes of the stack, each verified by its start time or its inherited marker."""
+    """The living processes of the stack, each verified by its start or its inherited marker."""
     found = set(marked(f"{folders.run}{os.sep}"))
     for record in records(folders):
         process = record.process()
@@ -79,7 +79,7 @@ def _start(supervisor: Supervisor, settings: Settings) -> None:
             stderr=output,
             start_new_session=True,
         )
-    Record(process.pid, psutil.Process(process.pid).create_time()).write(folders.supervisor_record)
+    Record.of(process.pid).write(folders.supervisor_record)
     deadline = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline and process.poll() is None:
         if supervisor.is_alive():
@@ -94,7 +94,7 @@ def service_record(folders: Folders, name: str) -> Record | None:
 
 
 def service_processes(folders: Folders, name: str) -> list[psutil.Process]:
-    """What runs of the service ``name``, each verified by its start time, its group or its inherited marker."""
+    """What runs of the service ``name``, each verified by its start, its group or its inherited marker."""
     record = service_record(folders, name)
     return list({*marked(str(folders.launch_file(name))), *(group(record) if record else [])})
 

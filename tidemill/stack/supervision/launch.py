@@ -9,8 +9,6 @@ import os
 import sys
 from pathlib import Path
 
-import psutil
-
 from tidemill.stack.supervision.processes import MARKER, Record, end, group, marked
 from tidemill.stack.supervision.temporary import TEMPORARY, make_empty
 
@@ -27,9 +25,8 @@ def main(launch_file: Path) -> None:
     previous = Record.read(record_path(launch_file))
     leftover = marked(str(launch_file)) + (group(previous) if previous else [])
     end(leftover, GRACE_S)
-    itself = psutil.Process()
     starts = previous.starts + 1 if previous else 1
-    Record(itself.pid, itself.create_time(), starts).write(record_path(launch_file))
+    Record.of(os.getpid(), starts).write(record_path(launch_file))
     launch = json.loads(launch_file.read_text(encoding="utf-8"))
     environment = os.environ | launch["environment"] | {MARKER: str(launch_file)}
     if temporary := launch["environment"].get(TEMPORARY):

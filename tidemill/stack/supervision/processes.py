@@ -1,4 +1,4 @@
-"""Processes of the stack: recorded by pid and start time, recognised, measured and ended."""
+"""Processes of the stack: recorded by pid and start, recognised, measured and ended."""
 
 import json
 import os
@@ -16,18 +16,27 @@ MARKER = "SUPERVISED_FROM"
 """Variable every process of the stack inherits; its value is the path of the launch file it was started from."""
 
 POLL_S = 0.1
+PROC = Path("/proc")
 
 
 @dataclass(frozen=True)
 class Record:
     """A process as it was when it was started: a pid alone may have been given to another since.
 
-    ``starts`` counts the times the service was started without being asked to, plus one.
+    ``create_time`` is its start in seconds since the epoch, by the clock as it was then: the system tells another when
+    the clock was set since. ``start`` is the same for ever, see :func:`start_of`; a record of an earlier version has
+    none. ``starts`` counts the times the service was started without being asked to, plus one.
     """
 
     pid: int
     create_time: float
     starts: int = 1
+    start: str = ""
+
+    @classmethod
+    def of(cls, pid: int, starts: int = 1) -> "Record":
+        """That of the process ``pid``, which runs."""
+        return cls(pid, psutil.Process(pid).create_time(), starts, start_of(pid))
 
     def write(self, path: Path) -> None:
         replace_file(path, json.dumps(asdict(self)).encode())
@@ -44,10 +53,40 @@ class Record:
         """The very process recorded, None when it is gone."""
         try:
             process = psutil.Process(self.pid)
-            is_same = abs(process.create_time() - self.create_time) < 0.01
+            is_same = self._is_that_of(process)
         except psutil.NoSuchProcess:
             return None
         return process if is_same and is_alive(process) else None
+
+    def since(self) -> float:
+        """Its start in seconds since the epoch, for comparing with what it wrote since.
+
+        By the clock as it was then or as it is now, the earlier: one that is set back writes times before the start.
+        """
+        process = self.process()
+        try:
+            return min(self.create_time, process.create_time()) if process else self.create_time
+        except psutil.NoSuchProcess:
+            return self.create_time
+
+    def _is_that_of(self, process: psutil.Process) -> bool:
+        if self.start:
+            return self.start == start_of(process.pid)
+        return bool(abs(process.create_time() - self.create_time) < 0.01)
+
+
+def start_of(pid: int) -> str:
+    """Which boot the process ``pid`` was started in, and how many clock ticks after it: no clock that is set moves it.
+
+    Empty where there is no such process, or the system does not tell (macOS).
+    """
+    try:
+        boot = (PROC / "sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        stat = (PROC / str(pid) / "stat").read_bytes()
+    except OSError:
+        return ""
+    ticks = stat.rpartition(b")")[2].split()[19]  # field 22 in proc(5); the second, in brackets, may hold spaces
+    return f"{boot} {int(ticks)}"
 
 
 def is_alive(process: psutil.Process) -> bool:

@@ -30,7 +30,7 @@ def test_a_service_is_stopped_when_the_last_of_its_processes_is_gone(settings: S
     folders = Folders.of(settings)
     folders.create()
     leader = subprocess.Popen([sys.executable, "-c", LEADER], stdout=subprocess.PIPE, start_new_session=True)
-    record = Record(leader.pid, psutil.Process(leader.pid).create_time())
+    record = Record.of(leader.pid)
     record.write(record_path(folders.launch_file("redis")))
     out, _ = leader.communicate()
     child = psutil.Process(int(out))

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
-import psutil
 import pytest
 from click.testing import CliRunner
 from prometheus_client import CollectorRegistry, generate_latest
@@ -113,7 +112,7 @@ def test_a_new_generation_is_refused_while_the_query_of_the_old_one_may_still_co
 def test_a_process_of_the_stack_that_serves_no_metrics_yet_is_refused(
     stopped: Settings, process: subprocess.Popen[bytes]
 ) -> None:
-    record = Record(process.pid, psutil.Process(process.pid).create_time())
+    record = Record.of(process.pid)
     record.write(record_path(Folders.of(stopped).launch_file("stream")))
     with pytest.raises(StreamRunsError, match="`tidemill down stream`"):
         require_stream_stopped(stopped)
