@@ -100,7 +100,7 @@ def _enter() -> None:
 
 
 def main() -> None:
-    """Run the command line; an expected error is one sentence on stderr and a non-zero exit status.
+    """Run the command line; an expected error, or a file that cannot be used, is one sentence on stderr and a status.
 
     Ended by SIGINT or SIGTERM, the exit status is 128 and the signal's number.
     """
@@ -110,3 +110,21 @@ def main() -> None:
     except TidemillError as error:
         click.echo(f"tidemill: {error}", err=True)
         sys.exit(error.exit_status)
+    except OSError as error:
+        if not isinstance(error.filename, str):  # not of a file
+            raise
+        click.echo(f"tidemill: {error.filename}: {error.strerror}{_advice(Path(error.filename))}", err=True)
+        sys.exit(1)
+
+
+def _advice(file: Path) -> str:
+    """What to do about a ``file`` that cannot be used, where it is one of the home folder."""
+    from tidemill.config.settings import load_with_origin
+
+    try:
+        home = load_with_origin(choose_ports=False)[0].home
+    except (TidemillError, OSError):  # it is not known then that the file is in it
+        return ""
+    if not file.is_relative_to(home):
+        return ""
+    return f"; the home folder {home} must be one that you may write to: mend that, or name another in TIDEMILL_HOME"
