@@ -12,8 +12,13 @@ from tidemill.config.installation import CACHE_VARIABLE
 ENV_PREFIX = "TIDEMILL_"
 SECRET_PREFIX = f"{ENV_PREFIX}SECRET_"
 HIDDEN = "********"
-_SECRET_KEY = re.compile(r"passw|secret|token|jaas|credential|(access|account|private)[._]?key", re.IGNORECASE)
+_SECRET_KEY = re.compile(
+    r"passw|secret|token|jaas|credential|(access|account|private|api)[._]?key|key[._]pem|[._]key$", re.IGNORECASE
+)
 _URL_PASSWORD = re.compile(r"(?<=://)([^:/@\s]*):[^@\s]+@")
+_QUERY_SECRET = re.compile(
+    r"([?&;](?:[^=&;#\s]*(?:passw|pwd|secret|token|credential|key)[^=&;#\s]*|sig|signature)=)[^&;#\s]+", re.IGNORECASE
+)
 
 
 def environment_values(environ: Mapping[str, str], model: type[BaseModel]) -> tuple[dict[str, Any], dict[str, str]]:
@@ -79,10 +84,12 @@ def _leaves(values: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]
 
 
 def shown(key: str, value: Any) -> Any:
-    """``value`` as it may be printed: hidden where the name of ``key`` or a URL's user part says that it is a secret.
+    """``value`` as it may be printed: hidden where the name of ``key``, or a URL's user or query, tells of a secret.
 
     The tables that are passed on to other clients (``kafka.client``, ``spark.conf``, ...) may hold any option.
     """
     if value and _SECRET_KEY.search(key):
         return HIDDEN
-    return _URL_PASSWORD.sub(rf"\1:{HIDDEN}@", value) if isinstance(value, str) else value
+    if isinstance(value, str):
+        return _QUERY_SECRET.sub(rf"\1{HIDDEN}", _URL_PASSWORD.sub(rf"\1:{HIDDEN}@", value))
+    return value

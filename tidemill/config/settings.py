@@ -4,18 +4,21 @@ Later wins: the defaults below, ``tidemill/config/<profile>.toml``, the project'
 ``TIDEMILL_<SECTION>__<KEY>`` in the environment.
 """
 
+import json
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from pydantic import Field, ValidationError
+from pydantic_core import ErrorDetails
 
 from tidemill.config import installation, ports
 from tidemill.config.errors import ConfigError, nearest
 from tidemill.config.installation import REPO
-from tidemill.config.origin import ENV_PREFIX, environment_values, flatten, merge, shown
+from tidemill.config.origin import ENV_PREFIX, HIDDEN, environment_values, flatten, merge, shown
 from tidemill.config.project import Project, find_project, read_project
 from tidemill.config.sections import (
     Airflow,
@@ -41,6 +44,9 @@ __all__ = ["REPO", "ConfigError", "Settings", "load_settings", "load_with_origin
 
 PROFILES = Path(__file__).resolve().parent
 PATHS = ("home", "platform_environment", "spark.jars", "airflow.environment", "flink.environment", "nifi.java_home")
+NO_TABLE = ("dict_type", "model_type")
+"""What pydantic calls a value that is no table and should be."""
+_TABLE = re.compile(r"\s*\{\s*[\"']")
 UNION_MEMBERS = ("constrained-int", "int", "literal['auto']")
 """What pydantic adds to the place of an error in a value that may be one of several types."""
 
@@ -200,14 +206,33 @@ def _explain(error: ValidationError, origin: Mapping[str, str], elsewhere: str) 
         place = origin.get(key) or next((o for k, o in origin.items() if k.startswith(f"{key}.")), elsewhere)
         if place.startswith("tidemill/config/"):
             place = str(PROFILES / Path(place).name)
-        value = repr(shown(key, _short(problem["input"])))
         advice = (
             nearest(str(problem["loc"][-1]), _known(problem["loc"])) if problem["type"] == "extra_forbidden" else ""
         )
-        line = f"{key} = {value} in {place}: {problem['msg'].removeprefix('Value error, ')}{advice}"
+        value, why = _given(key, problem), problem["msg"].removeprefix("Value error, ")
+        line = f"{key} = {value} in {place}: {why}{_no_json(problem, place)}{advice}"
         if line not in lines:
             lines.append(line)
     return "; ".join(lines)
+
+
+def _given(key: str, problem: ErrorDetails) -> str:
+    """The wrong value as it may be printed: nothing of a table, which may hold secrets, or of what should be one."""
+    value = problem["input"]
+    is_table = isinstance(value, Mapping) or (isinstance(value, str) and _TABLE.match(value))
+    return repr(HIDDEN if is_table or problem["type"] in NO_TABLE else _short(shown(key, value)))
+
+
+def _no_json(problem: ErrorDetails, place: str) -> str:
+    """Where a variable's text stops being the JSON of the list or table that it should be."""
+    text = problem["input"]
+    if problem["type"] not in {*NO_TABLE, "list_type"} or not isinstance(text, str) or not place.startswith("env"):
+        return ""
+    try:
+        json.loads(text)
+    except json.JSONDecodeError as error:
+        return f"; it is no JSON: {error}"
+    return ""
 
 
 def _known(loc: tuple[int | str, ...]) -> list[str]:

@@ -87,6 +87,32 @@ def test_help_lists_every_command_without_importing_it() -> None:
             "postgresql+psycopg://me:********@db/tidemill",
         ),
         ("CONTROL__PASSWORD", "x", "control.password", "*" * 8),
+        (
+            "CONTROL__URL",
+            "postgresql+psycopg://me@db/tidemill?password=x&sslmode=require",
+            "control.url",
+            "postgresql+psycopg://me@db/tidemill?password=********&sslmode=require",
+        ),
+        (
+            "NIFI__PAGES",
+            '{"orders": "https://shop.example/orders?page=1&api_token=x&sig=y#top"}',
+            "nifi.pages.orders",
+            "https://shop.example/orders?page=1&api_token=********&sig=********#top",
+        ),
+        ("KAFKA__CLIENT", '{"ssl.key.pem": "x"}', "kafka.client.ssl.key.pem", "*" * 8),
+        ("KAFKA__CLIENT", '{"ssl.key.location": "/k.pem"}', "kafka.client.ssl.key.location", "/k.pem"),
+        (
+            "STREAM__KAFKA_OPTIONS",
+            '{"kafka.ssl.keystore.key": "x"}',
+            "stream.kafka_options.kafka.ssl.keystore.key",
+            "*" * 8,
+        ),
+        (
+            "LAKE__STORAGE_OPTIONS",
+            '{"AZURE_STORAGE_SAS_KEY": "x"}',
+            "lake.storage_options.AZURE_STORAGE_SAS_KEY",
+            "*" * 8,
+        ),
         ("KAFKA__CLIENT", '{"sasl.username": "me"}', "kafka.client.sasl.username", "me"),
     ],
 )

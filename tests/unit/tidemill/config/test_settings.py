@@ -93,10 +93,32 @@ def test_a_bad_profile_file_is_named(
     assert all(part in str(error.value) for part in parts)
 
 
-def test_a_bad_password_is_not_printed() -> None:
+@pytest.mark.parametrize(
+    ("variable", "text"),
+    [
+        pytest.param("REDIS__PASSWORD__X", "hunter2", id="a table for a password"),
+        pytest.param("KAFKA__CLIENT", '{"sasl.password": "hunter2",}', id="a comma too many"),
+        pytest.param("KAFKA__CLIENT", "sasl.password=hunter2", id="no JSON at all"),
+        pytest.param("KAFKA__CLIENT", '["sasl.password=hunter2"]', id="a list for a table"),
+        pytest.param("KAFKA__CLIENT", '{"x": {"sasl.password": "hunter2"}}', id="a table in the table"),
+        pytest.param("KAFKA__CLINT", '{"sasl.password": "hunter2"}', id="a key that is not there"),
+        pytest.param("REDIS", '{"port": 1, "password": "hunter2"', id="a section that does not end"),
+        pytest.param("CONTROL__URL", "mysql://u:hunter2@db/x", id="in a URL"),
+        pytest.param("CONTROL__URL", f"mysql://u:hunter2{'x' * 200}@db/x", id="in a long URL"),
+        pytest.param("CONTROL__URL", "mysql://u@db/x?password=hunter2", id="in the query of a URL"),
+    ],
+)
+def test_a_bad_password_is_not_printed(variable: str, text: str) -> None:
     with pytest.raises(ConfigError) as error:
-        load_settings({"TIDEMILL_REDIS__PASSWORD__X": "hunter2"})
+        load_settings({f"TIDEMILL_{variable}": text})
     assert "hunter2" not in str(error.value)
+    assert f"TIDEMILL_{variable}" in str(error.value)
+
+
+def test_a_variable_that_is_no_json_says_where() -> None:
+    with pytest.raises(ConfigError) as error:
+        load_settings({"TIDEMILL_KAFKA__CLIENT": '{"sasl.mechanism" "PLAIN"}'})
+    assert "it is no JSON: Expecting ':' delimiter: line 1 column 19 (char 18)" in str(error.value)
 
 
 @pytest.mark.parametrize(
