@@ -64,7 +64,9 @@ def test_kafka_finds_its_topics_after_a_second_start(home: Settings) -> None:
         assert "things" in admin.list_topics(timeout=10).topics
 
 
-def test_redis_keeps_its_file_in_the_home(home: Settings) -> None:
+@pytest.mark.parametrize("name", [NAME, 'my "1st" home', "a\\b", "it's #1 ;home"])
+def test_redis_keeps_its_file_in_the_home(tmp_path: Path, name: str) -> None:
+    home = settings_on_free_ports(tmp_path / name)
     with running(redis.services(home)[0], home):
         assert list((home.home / "redis").rglob("*.aof"))
 

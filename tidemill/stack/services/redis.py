@@ -46,7 +46,7 @@ def configuration(settings: Settings) -> str:
     text = CONFIGURATION.format(
         host=settings.redis.host,
         port=settings.redis.port,
-        folder=settings.home / "redis",
+        folder=_escaped(str(settings.home / "redis")),
         max_memory=settings.redis.max_memory_mb,
     )
     if settings.redis.password:

@@ -1,9 +1,11 @@
 """supervisord's configuration."""
 
 import os
+import re
 import shlex
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from tidemill.stack.catalog import waves
 from tidemill.stack.folders import Folders
@@ -17,7 +19,6 @@ chmod=0700
 [supervisord]
 nodaemon=true
 silent=true
-directory={home}
 pidfile={pid}
 childlogdir=logs
 logfile={log}
@@ -52,31 +53,34 @@ def render_config(services: Sequence[Service], folders: Folders) -> str:
     """The text of supervisord's configuration.
 
     A service's part depends on itself and on those it needs: one that is new changes no other, which would be stopped.
-    The logs are relative to the home folder, where it must run: it expands a ``%`` in the services' twice, and one in
-    the name of the temporary folder, where it would have its own, too.
+    Paths are relative to the home folder, where it must run: it takes what stands after a blank and ``#`` or ``;`` for
+    a comment, expands a ``%`` in the logs' twice, and one in the name of the temporary folder, where it would have its
+    own, too.
     """
     user = "user=root\n" if os.getuid() == 0 else ""
     text = DAEMON.format(
-        socket=_literal(folders.socket),
-        home=_literal(folders.home),
-        pid=_literal(folders.supervisor_pid),
-        log=_literal(folders.log("supervisor")),
+        socket=_from_home(folders.socket, folders),
+        pid=_from_home(folders.supervisor_pid, folders),
+        log=_from_home(folders.log("supervisor"), folders),
         user=user,
     )
     level_of = {service.name: level for level, wave in enumerate(waves(services), start=1) for service in wave}
     for service in services:
-        command = shlex.join(
-            [sys.executable, "-m", "tidemill.stack.supervision.launch", str(folders.launch_file(service.name))]
-        )
+        launch = [sys.executable, "-m", "tidemill.stack.supervision.launch", str(folders.launch_file(service.name))]
         text += PROGRAM.format(
             name=service.name,
-            command=_literal(command),
+            command=_command(launch),
             priority=level_of[service.name],
             stop_timeout=service.stop_timeout_s,
-            log=folders.log(service.name).relative_to(folders.home),
+            log=_from_home(folders.log(service.name), folders),
         )
     return text
 
 
-def _literal(value: object) -> str:
-    return str(value).replace("%", "%%")
+def _from_home(path: Path, folders: Folders) -> Path:
+    return path.relative_to(folders.home) if path.is_relative_to(folders.home) else path
+
+
+def _command(words: Sequence[str]) -> str:
+    """The command line: no blank stands before a ``#`` or ``;`` in it, as each is in quotes of its own."""
+    return re.sub("[#;]", r"""'"\g<0>"'""", shlex.join(words)).replace("%", "%%")

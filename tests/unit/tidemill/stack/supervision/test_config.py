@@ -1,6 +1,7 @@
 """The rendered configuration is read back by supervisord's own parser."""
 
 import shlex
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from tidemill.stack.folders import MAX_SOCKET_BYTES, Folders
 from tidemill.stack.supervision.config import render_config
 
 
-@pytest.fixture(params=["home", "a home with 100% blanks", "long/" * 30])
+@pytest.fixture(params=["home", "a home with 100% blanks", 'my #1 ;home; it\'s "mine" #', "long/" * 30])
 def parsed(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Settings, Any]:
     settings = load_settings({"TIDEMILL_HOME": str(tmp_path / request.param)})
     folders = Folders.of(settings)
@@ -41,7 +42,20 @@ def test_supervisord_reads_the_paths_as_they_are(parsed: tuple[Settings, Any]) -
     for name, program in _programs(options).items():
         assert shlex.split(program.command)[-1] == str(settings.home / "run" / f"{name}.json")
         assert str(Path(program.stdout_logfile).absolute()) == str(settings.home / "logs" / f"{name}.log")
+    assert options.logfile == str(settings.home / "logs" / "supervisor.log")
     assert options.pidfile == str(settings.home / "run" / "supervisord.pid")
+
+
+def test_supervisord_reads_a_python_in_such_a_folder(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    python = "/srv/clone #2; 50% 'tried'/bin/python"
+    monkeypatch.setattr(sys, "executable", python)
+    folders = Folders.of(settings)
+    folders.create()
+    folders.supervisor_config.write_text(render_config(list(catalog(settings).values()), folders), encoding="utf-8")
+    monkeypatch.chdir(settings.home)
+    options: Any = ServerOptions()
+    options.realize(["-c", str(folders.supervisor_config), "-n"])
+    assert {shlex.split(program.command)[0] for program in _programs(options).values()} == {python}
 
 
 def test_every_service_is_restarted_and_stopped_with_its_children(parsed: tuple[Settings, Any]) -> None:
