@@ -81,11 +81,13 @@ class StreamApp:
 class Progress:
     """What the files of silver's work say: whether it is in a batch of all topics or in one of its own, and versions.
 
-    ``taken`` is the version of bronze up to which silver has come.
+    ``taken`` is the version of bronze up to which silver has come together with other topics, ``taken_alone`` that up
+    to which a query of its own has.
     """
 
     is_in_a_batch: bool
     taken: int
+    taken_alone: int
     silver_version: int
 
     @classmethod
@@ -93,18 +95,32 @@ class Progress:
         folder = Path(settings.checkpoints) / "silver"
         log = Path(tables.silver(TOPIC).path(settings)) / "_delta_log"
         versions = [int(path.stem) for path in log.glob("*.json")]
-        own = _last(folder / TOPIC / "offsets") > _last(folder / TOPIC / "commits")
+        own = folder / TOPIC / "offsets"
+        finished = _last(folder / TOPIC / "commits")
         note = folder / TOPIC / "taken"
         taken = json.loads(note.read_text(encoding="utf-8")) if note.exists() else {"is_begun": False, "version": -1}
-        return cls(own or taken["is_begun"], taken["version"], max(versions, default=-1))
+        is_in_a_batch = taken["is_begun"] or _last(own) > finished
+        return cls(is_in_a_batch, taken["version"], _taken_alone(own / f"{finished}"), max(versions, default=-1))
 
     def has_moved(self, before: "Progress") -> bool:
         """Whether a batch has begun since."""
         return self.is_in_a_batch or self.taken > before.taken
 
+    @property
+    def is_together(self) -> bool:
+        """Whether the topic is among all, with nothing begun."""
+        return not self.is_in_a_batch and self.taken >= self.taken_alone
+
 
 def _last(folder: Path) -> int:
     return max((int(path.name) for path in folder.glob("*") if path.name.isdigit()), default=-1)
+
+
+def _taken_alone(offset: Path) -> int:
+    """What Spark noted of a batch: below its version and the batch's settings, the version of bronze to read next."""
+    if not offset.exists():
+        return -1
+    return int(json.loads(offset.read_text(encoding="utf-8").splitlines()[2])["reservoirVersion"]) - 1
 
 
 def produce(settings: Settings, values: Iterable[bytes | None]) -> None:

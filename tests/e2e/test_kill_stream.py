@@ -221,6 +221,7 @@ def test_the_broker_killed_and_restarted_each_event_is_in_the_lake_once(
 
 
 def test_sigterm_ends_between_two_batches(stream: StreamApp, stream_settings: Settings) -> None:
+    stream.wait_for(lambda: Progress.read(stream_settings).is_together, "the topic among all")
     produce(stream_settings, chunk())
     assert_each_event_once(stream)  # the first batches of a process are slow: longer than an end may wait
     before = Progress.read(stream_settings)

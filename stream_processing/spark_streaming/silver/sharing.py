@@ -267,13 +267,17 @@ class SharedSilver:
     # A topic by itself.
 
     def _leave(self, member: Member, known: SilverIdentities, taken: Taken) -> None:
-        """Give the topic a query of its own, from where the rounds have come."""
-        self._topics.pop(member.topic, None)
-        folder = checkpoint(self.settings, f"{SILVER}/{member.topic}")
+        """Give the topic a query of its own, from where silver has come."""
+        topic = member.topic
+        self._topics.pop(topic, None)
+        write_taken(self.settings, topic, taken)
+        folder = checkpoint(self.settings, f"{SILVER}/{topic}")
         for name in names(self.spark, folder):
             if name != NOTE:
                 remove(self.spark, f"{folder}/{name}")
-        self._run_own(member, known, taken.version + 1 if taken.version >= 0 else None)
+        # Delta begins at no version that is still to come: without news the last one is read once more.
+        last = commits.current_version(tables.bronze(topic), self.settings)
+        self._run_own(member, known, min(taken.version + 1, last) if taken.version >= 0 else None)
 
     def _run_own(self, member: Member, known: SilverIdentities, first: int | None) -> None:
         try:
@@ -329,4 +333,4 @@ class SharedSilver:
                 f"bronze was made anew since this query began to read it; {start_over(self.settings, name)}"
             )
         own = -1 if offset.get("isStartingVersion") else int(offset.get("reservoirVersion", 0)) - 1
-        return replace(noted, version=max(noted.version, own))
+        return Taken(table_id, max(noted.version, own), noted.is_begun and own <= noted.version)

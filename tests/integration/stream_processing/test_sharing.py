@@ -12,11 +12,13 @@ from pyspark.sql import SparkSession
 
 from data_lake import tables
 from data_lake.commits import table_id
+from data_lake.delta_tables import ensure_table
 from data_lake.reconciliation import wait_until_it_holds
 from data_lake.table import Table
 from stream_processing.spark_streaming.bronze import landing
 from stream_processing.spark_streaming.bronze.sharing import SharedBronze
 from stream_processing.spark_streaming.queries.query import checkpoint
+from stream_processing.spark_streaming.queries.restarts import works
 from stream_processing.spark_streaming.queries.states import QueryStates
 from stream_processing.spark_streaming.silver import sharing
 from stream_processing.spark_streaming.silver.sharing import SharedSilver
@@ -136,6 +138,40 @@ def test_a_process_that_died_in_a_round_leaves_its_topics_to_queries_of_their_ow
         eventually(lambda: suspect.own is None, "it did not come back")
     version = DeltaTable(tables.bronze(TOPIC).path(lake)).version()
     assert read_taken(lake, TOPIC) == Taken(table_id(tables.bronze(TOPIC), lake), version)
+
+
+def test_a_query_of_its_own_that_has_read_all_of_bronze_is_gone_on_from(
+    spark: SparkSession, lake: Settings, broker: OwnBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sharing, "BACK_S", PATIENCE_S)
+    ensure_table(spark, tables.bronze(TOPIC), lake)
+    write_taken(lake, TOPIC, Taken(table_id(tables.bronze(TOPIC), lake), -1, is_begun=True))
+    for name in ("of its own", "of a round"):
+        with shared(spark, lake) as (bronze, silver):
+            member = silver.start(TOPIC)
+            assert (member.own is not None) is (name == "of its own")
+            bronze.start(TOPIC)
+            broker.send(TOPIC, encode(transaction(name)), name.encode())
+            held(lake, TOPIC)
+            assert member.isActive
+    quarantine = DeltaTable(tables.quarantine(TOPIC).path(lake)).to_pyarrow_table()
+    assert sorted(quarantine["value"].to_pylist()) == [b"of a round", b"of its own"]
+
+
+def test_a_table_that_only_spark_reads_has_a_query_of_its_own_though_nothing_is_new(
+    spark: SparkSession, lake: Settings, broker: OwnBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sharing, "needs_engine", lambda _: True)
+    for name in ("first", "second"):
+        with shared(spark, lake) as (bronze, silver):
+            bronze.start(TOPIC)
+            member = silver.start(TOPIC)
+            eventually(lambda query=member.own: works(query) or not query.isActive, "it does not wait for news")
+            assert member.own.isActive, member.own.exception()
+            broker.send(TOPIC, encode(transaction(name)), name.encode())
+            held(lake, TOPIC)
+    quarantine = DeltaTable(tables.quarantine(TOPIC).path(lake)).to_pyarrow_table()
+    assert sorted(quarantine["value"].to_pylist()) == [b"first", b"second"]
 
 
 def test_a_round_that_takes_too_long_is_cut_off(
