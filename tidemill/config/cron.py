@@ -71,6 +71,9 @@ def checked(expression: str) -> str:
         presets = ", ".join(PRESETS)
         raise ValueError(f"must be a cron expression of five fields, such as '30 4 * * *', or one of {presets}")
     days, months = [of.values(text) for of, text in zip(_FIELDS, texts, strict=True)][2:4]
-    if texts[4] == "*" and all(min(days) > LONGEST[month - 1] for month in months):
+    weekdays = texts[4].split(",")
+    if "#" in texts[4] and (texts[2] != "*" or not all("#" in part for part in weekdays)):
+        raise ValueError("a day such as '1#2' goes with others of that form alone: write '*' as day of the month")
+    if "*" in weekdays and all(min(days) > LONGEST[month - 1] for month in months):
         raise ValueError("no month of these has such a day")
     return expression
