@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from tidemill.config.errors import ConfigError
 from tidemill.config.files import write_once
 from tidemill.config.origin import SECRET_PREFIX
 from tidemill.config.settings import Settings
@@ -15,14 +16,21 @@ NAMES = ("airflow_password", "airflow_jwt", "airflow_fernet", "airflow_api", "ni
 
 
 def secret(settings: Settings, name: str) -> SecretStr:
-    """The secret ``name``; creates it when neither the environment nor the home folder has it."""
+    """The secret ``name``; creates it when neither the environment nor the home folder has it.
+
+    Raises:
+        ConfigError: its file is empty.
+    """
     from_env = os.environ.get(f"{SECRET_PREFIX}{name.upper()}")
     if from_env:
         return SecretStr(from_env)
     path = secret_path(settings, name)
     if not path.exists():
         _create(path)
-    return SecretStr(path.read_text(encoding="utf-8").strip())
+    text = path.read_text(encoding="utf-8").strip()
+    if not text:
+        raise ConfigError(f"the secret in {path} is empty: write one into it, or remove the file and one is made")
+    return SecretStr(text)
 
 
 def secret_path(settings: Settings, name: str) -> Path:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tidemill.config.errors import ConfigError
 from tidemill.config.secrets import secret, secret_path
 from tidemill.config.settings import Settings
 
@@ -28,3 +29,13 @@ def test_the_environment_wins_and_nothing_is_written(tmp_path: Path, monkeypatch
 def test_two_secrets_differ(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path)
     assert secret(settings, "airflow_password") != secret(settings, "airflow_jwt")
+
+
+@pytest.mark.parametrize("text", ["", "\n"], ids=["no byte", "an empty line"])
+def test_an_empty_secret_is_no_password(tmp_path: Path, text: str) -> None:
+    settings = Settings(home=tmp_path)
+    path = secret_path(settings, "airflow_password")
+    path.parent.mkdir()
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=rf"the secret in {path} is empty: .*remove the file"):
+        secret(settings, "airflow_password")
