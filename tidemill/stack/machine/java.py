@@ -12,6 +12,7 @@ from tidemill.config.installation import INSTALL
 from tidemill.stack.service import MissingPrerequisiteError
 
 SUPPORTED = (17, 21)
+TIMEOUT_S = 30.0
 NEWEST_NEEDED = 21
 """By NiFi: at least this version."""
 PLACES = ("/usr/lib/jvm/*", "/opt/java/*", "/opt/jdk*", "/Library/Java/JavaVirtualMachines/*/Contents/Home")
@@ -46,9 +47,12 @@ def checked_java() -> str:
 
 
 def java_major(binary: str) -> int | None:
-    """The major version of a ``java`` program, None when it does not say."""
-    output = subprocess.run([binary, "-version"], capture_output=True, text=True, check=False, timeout=30).stderr
-    match = re.search(r'version "(\d+)', output)
+    """The major version of a ``java`` program, None when it does not say or cannot be run."""
+    try:
+        done = subprocess.run([binary, "-version"], capture_output=True, check=False, timeout=TIMEOUT_S)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    match = re.search(rb'version "(\d+)', done.stderr)
     return int(match.group(1)) if match else None
 
 

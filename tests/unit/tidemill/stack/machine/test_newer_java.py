@@ -1,5 +1,6 @@
 """Which Java NiFi gets: one of version 21 or newer, beside the one of Kafka and Spark."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,37 @@ def test_another_that_is_installed_is_found(tmp_path: Path) -> None:
 def test_where_there_is_none_what_is_there_is_told_and_what_to_install(tmp_path: Path) -> None:
     with pytest.raises(MissingPrerequisiteError, match=r"needs Java 21 or newer \(.*java-17.* is Java 17\): install"):
         java.newer_java(None)
+
+
+def a_text(program: Path) -> None:
+    program.write_text("no program")
+    program.chmod(0o755)
+
+
+def not_to_be_run(program: Path) -> None:
+    program.touch(mode=0o644)
+
+
+def endless(program: Path) -> None:
+    program.write_text("#!/bin/sh\nexec sleep 60\n")
+    program.chmod(0o755)
+
+
+def of_another_script(program: Path) -> None:
+    program.write_bytes(b"#!/bin/sh\necho \xff >&2\n")
+    program.chmod(0o755)
+
+
+@pytest.mark.parametrize("make", [a_text, not_to_be_run, endless, of_another_script])
+def test_one_that_does_not_run_is_of_an_unknown_version(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: Callable[[Path], None]
+) -> None:
+    monkeypatch.setattr(java, "TIMEOUT_S", 0.5)
+    broken = tmp_path / "jvm" / "zulu" / "bin" / "java"
+    broken.parent.mkdir(parents=True)
+    make(broken)
+    with pytest.raises(MissingPrerequisiteError, match=f"{broken} is Java of an unknown version"):
+        java.newer_java(broken.parent.parent)
 
 
 def test_the_one_of_the_settings_is_the_only_one_looked_at(tmp_path: Path) -> None:
