@@ -41,6 +41,8 @@ def _archive(settings: Settings, archive: Path) -> None:
     from data_lake.spark import LOGGING_OPTION, spark_environment, submit_command
 
     log, partial = archive.with_suffix(".log"), archive.with_suffix(f".{os.getpid()}")
+    for abandoned in archive.parent.glob(f"{archive.stem}.[0-9]*"):  # of one that was killed: the lock is ours
+        abandoned.unlink()
     archive.unlink(missing_ok=True)
     with tempfile.TemporaryDirectory() as home, log.open("wb") as output:
         options = f"{LOGGING_OPTION} -XX:TieredStopAtLevel=1 '-XX:ArchiveClassesAtExit={partial}' {QUIETLY}"

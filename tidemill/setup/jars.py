@@ -56,8 +56,9 @@ def _fetch(pom: Path, folder: Path) -> None:
     maven = shutil.which("mvn")
     if maven is None:
         raise MissingPrerequisiteError("no mvn on PATH: install Maven (Debian and Ubuntu: apt-get install maven)")
+    for abandoned in folder.parent.glob(f".{folder.name}.[0-9]*"):  # of one that was killed: the lock is ours
+        shutil.rmtree(abandoned, ignore_errors=True)
     partial = folder.with_name(f".{folder.name}.{os.getpid()}")
-    shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     options = [f"-DoutputDirectory={partial}", "-DincludeScope=runtime"]
     command = [maven, "--quiet", "--batch-mode", "-Dstyle.color=never", "--file", str(pom), PLUGIN, *options]

@@ -13,7 +13,7 @@ import pytest
 from tidemill.config import Settings, installation, load_settings
 from tidemill.config.errors import ConfigError
 from tidemill.config.installation import POMS, REPO, cache_folder
-from tidemill.setup import environments, jars, packages
+from tidemill.setup import classes, environments, jars, packages
 from tidemill.setup.lock import SetupFailedError
 
 MAVEN = """#!/bin/sh
@@ -93,6 +93,27 @@ def test_what_could_not_be_fetched_is_not_there_and_is_said(settings: Settings, 
         jars.fetch_jars(settings, lambda _: None)
     left = [path.name for path in settings.spark.jars.parent.iterdir() if path.is_dir()]
     assert left == []
+
+
+def test_what_one_that_was_killed_left_is_removed(settings: Settings, maven: Path) -> None:
+    folder = settings.spark.jars.parent
+    (folder / ".spark.4711").mkdir(parents=True)
+    (folder / ".spark.4711" / "a.jar").write_text("half", encoding="utf-8")
+    (folder / ".spark.lock").touch()
+    jars.fetch_jars(settings, lambda _: None)
+    assert {path.name for path in folder.iterdir()} == {".spark.lock", "kafka", "spark"}
+
+
+def test_an_archive_of_classes_that_one_left_who_was_killed_is_removed(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = settings.spark.jars.parent
+    folder.mkdir(parents=True)
+    (folder / "spark.4711").write_text("half", encoding="utf-8")
+    monkeypatch.setattr("data_lake.spark.submit_command", lambda *_: ["false"])
+    with pytest.raises(SetupFailedError):
+        classes.archive_classes(settings, lambda _: None)
+    assert {path.name for path in folder.iterdir()} == {".spark.jsa.lock", "spark.log"}
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"a.jar": "4"}', '{"b.jar": 4}', "null"])
