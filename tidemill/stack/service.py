@@ -29,7 +29,7 @@ class Endpoint:
         return self.host in {"127.0.0.1", "localhost", "::1"}
 
     def __str__(self) -> str:
-        return f"{self.host}:{self.port}"
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Which ports are free, and who holds one that is not."""
 
+import errno
 import fcntl
 import os
 import random
@@ -21,7 +22,7 @@ _held: list[IO[bytes]] = []
 
 
 class PortInUseError(TerminalError):
-    """Something that is not this stack listens where a service should."""
+    """A service could not listen where it should, most often as something that is not this stack does."""
 
 
 def free_ports(count: int) -> list[int]:
@@ -55,22 +56,33 @@ def _reserve(port: int) -> bool:
 def check_free(service: str, endpoints: Iterable[Endpoint]) -> None:
     """Raises PortInUseError when ``service`` could not listen on one of its ``endpoints``."""
     for endpoint in endpoints:
-        if not is_free(endpoint):
-            variable = f"TIDEMILL_{endpoint.setting.upper().replace('.', '__')}"
+        error = _error_of_listening(endpoint)
+        if error is None:
+            continue
+        variable = f"TIDEMILL_{endpoint.setting.upper().replace('.', '__')}"
+        if error.errno == errno.EADDRINUSE:
             raise PortInUseError(
                 f"{service} cannot start: {endpoint} is already in use{_by(endpoint)}; "
                 f"stop that process, or choose another port with {variable}"
             )
+        raise PortInUseError(
+            f"{service} cannot start: it could not listen on {endpoint}: {error.strerror}; "
+            f"choose another address with {variable}"
+        )
 
 
 def is_free(endpoint: Endpoint) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
+    return _error_of_listening(endpoint) is None
+
+
+def _error_of_listening(endpoint: Endpoint) -> OSError | None:
+    try:
+        with socket.socket(socket.AF_INET6 if ":" in endpoint.host else socket.AF_INET) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((endpoint.host, endpoint.port))
-        except OSError:
-            return False
-        return True
+    except OSError as error:
+        return error
+    return None
 
 
 def _by(endpoint: Endpoint) -> str:

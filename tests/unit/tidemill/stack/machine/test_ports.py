@@ -51,3 +51,30 @@ def test_a_port_that_was_just_closed_is_free() -> None:
         with socket.create_connection(address), server.accept()[0]:
             pass
     check_free("any", [Endpoint(address[0], address[1], "any.port")])
+
+
+@pytest.fixture
+def ipv6() -> None:
+    """This machine has the loopback address of IPv6."""
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        pytest.skip("no IPv6 here")
+
+
+@pytest.mark.usefixtures("ipv6")
+def test_an_address_of_ipv6_is_free_until_something_listens_on_it() -> None:
+    with socket.create_server(("::1", 0), family=socket.AF_INET6) as server:
+        taken = Endpoint("::1", server.getsockname()[1], "redis.port")
+        with pytest.raises(PortInUseError, match=rf"\[::1\]:{taken.port} is already in use by process {os.getpid()} "):
+            check_free("redis", [taken])
+    check_free("redis", [taken])
+
+
+def test_an_address_that_is_not_this_machines_is_not_said_to_be_in_use() -> None:
+    with pytest.raises(PortInUseError) as caught:
+        check_free("redis", [Endpoint("192.0.2.1", 6379, "redis.port")])
+    assert str(caught.value) == (
+        "redis cannot start: it could not listen on 192.0.2.1:6379: Cannot assign requested address; "
+        "choose another address with TIDEMILL_REDIS__PORT"
+    )
