@@ -25,7 +25,7 @@ def example(contract: Contract, time: datetime) -> bytes:
 def example_value(schema: Mapping[str, Any]) -> Any:
     """The first of the ``examples`` of a property, or the smallest value that it may have."""
     for keyword in ("examples", "enum"):
-        if keyword in schema:
+        if schema.get(keyword):
             return schema[keyword][0]
     if "const" in schema:
         return schema["const"]

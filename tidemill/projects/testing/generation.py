@@ -67,9 +67,9 @@ class Generator:
         """A value that ``schema`` allows, but for what no generator can know, such as a pattern."""
         if "const" in schema:
             return schema["const"]
-        if "enum" in schema:
+        if schema.get("enum"):
             return self.random.choice(schema["enum"])
-        if "examples" in schema and ("pattern" in schema or self.random.random() < 0.3):
+        if schema.get("examples") and ("pattern" in schema or self.random.random() < 0.3):
             return self.random.choice(schema["examples"])
         declared = schema.get("type", "string")
         kinds = [declared] if isinstance(declared, str) else list(declared)

@@ -1,7 +1,7 @@
 """Every declared group on generated events of its own contract: all who compute it agree, and it can have values."""
 
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from random import Random
@@ -58,13 +58,15 @@ def _findings(group: FeatureGroup, seed: int) -> list[Finding]:
 
 
 def _keys(group: FeatureGroup, contract: Contract) -> Sequence[Any]:
+    """A few entities that the contract allows; none where nobody can think of any, as of a pattern without examples."""
     schema = contract.schema["properties"].get(group.entity_column, {})
+    for named in ("enum", "examples"):
+        if keys := [key for key in _allowed(schema, schema.get(named, [])) if key is not None]:
+            return keys[:3]
     declared = schema.get("type", "string")
-    if "enum" in schema:
-        return tuple(schema["enum"][:3])
     is_whole = declared == "integer" or (isinstance(declared, list) and "integer" in declared)
     low = schema.get("minimum", 1) if is_whole else schema.get("minLength", 1)
-    return (low, low + 1, low + 2) if is_whole else tuple(key * low for key in TEXT_KEYS)
+    return _allowed(schema, [low, low + 1, low + 2] if is_whole else [key * low for key in TEXT_KEYS])
 
 
 def _hints(group: FeatureGroup, contract: Contract) -> dict[str, list[Any]]:
@@ -81,14 +83,15 @@ def _hints(group: FeatureGroup, contract: Contract) -> dict[str, list[Any]]:
         if aggregation.function.value == "count_category" and aggregation.column:
             hints.setdefault(aggregation.column, []).extend(aggregation.arguments)
     properties = contract.schema["properties"]
-    return {name: _allowed(contract, name, values) for name, values in hints.items() if name in properties}
+    return {name: _allowed(properties[name], values) for name, values in hints.items() if name in properties}
 
 
-def _allowed(contract: Contract, name: str, values: list[Any]) -> list[Any]:
+def _allowed(schema: Mapping[str, Any], values: Sequence[Any]) -> list[Any]:
+    """Those of ``values`` that a property takes, each once."""
     from tidemill.contracts.rules import validator
 
-    schema = validator(contract.schema["properties"][name])
-    return [value for value in dict.fromkeys(values) if schema.is_valid(value)]
+    allowed = validator(schema)
+    return list(dict.fromkeys(value for value in values if allowed.is_valid(value)))
 
 
 def _impossible(

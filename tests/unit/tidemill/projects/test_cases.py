@@ -151,6 +151,27 @@ def test_what_can_never_be_is_shown_by_the_smallest_event(
     assert ("referrer" in example) is False or "referrer" in new
 
 
+@pytest.mark.parametrize(
+    ("declared", "failure"),
+    [
+        ('"type": "string", "pattern": "^u[0-9]+$", "examples": ["u1", "u22"]', ""),
+        ('"type": "string", "format": "uuid", "examples": []', ""),
+        ('"type": "integer", "minimum": 4, "multipleOf": 3, "maximum": 6', ""),
+        ('"type": "string", "pattern": "^u[0-9]+$", "examples": ["v1"]', "no event could be made from it"),
+    ],
+    ids=lambda value: value or "passes",
+)
+def test_keys_of_generated_events_are_such_as_the_contract_takes(
+    declared: str, failure: str, run: Run, project: Path
+) -> None:
+    edit(project / "contracts" / "app.visit.v1.json", '"type": "string", "minLength": 1, "maxLength": 64', declared)
+    for file in ("contracts/published/app.visit.v1.json", CASES, "tests/test_visits.py"):
+        (project / file).unlink()
+    done = run("test")
+    assert failure in done.stdout, done.stdout + done.stderr
+    assert done.returncode == bool(failure), done.stdout + done.stderr
+
+
 def test_a_failing_pytest_fails_the_run(run: Run, project: Path) -> None:
     edit(project / "tests" / "test_visits.py", "== 20.0", "== 21.0")
     done = run("test")
