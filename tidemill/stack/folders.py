@@ -1,9 +1,12 @@
 """Where the stack keeps its own files inside the home folder."""
 
 import hashlib
+import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
+from tidemill.config.errors import TerminalError
 from tidemill.config.settings import Settings
 
 # 108 bytes with the final zero on Linux, 104 on macOS; supervisord binds to the name plus a dot and its pid first.
@@ -17,6 +20,10 @@ OWN = frozenset(
     """.split()  # noqa: SIM905 - a line each otherwise
 )
 """What the platform makes in a home folder, by name."""
+
+
+class SocketFolderError(TerminalError):
+    """The folder of supervisord's socket is another user's, or open to others."""
 
 
 @dataclass(frozen=True)
@@ -82,9 +89,25 @@ class Folders:
         """
         self.logs.mkdir(parents=True, exist_ok=True)
         self.run.mkdir(exist_ok=True, mode=0o700)
-        self.socket.parent.mkdir(exist_ok=True, mode=0o700)
         if not self.foreign():
             self.marker.touch()
+
+    def create_socket_folder(self) -> None:
+        """Makes the folder of the socket where that is outside the home.
+
+        Raises:
+            SocketFolderError: it is not the owner's alone, so that another may answer there.
+        """
+        folder = self.socket.parent
+        if folder == self.run:
+            return
+        folder.mkdir(exist_ok=True, mode=0o700)
+        there = folder.lstat()
+        if not stat.S_ISDIR(there.st_mode) or there.st_uid != os.getuid() or there.st_mode & 0o077:
+            raise SocketFolderError(
+                f"{folder}, where supervisord's socket would be, is not a folder of yours alone: remove it, or have it "
+                "removed, or use a home folder with a shorter path"
+            )
 
     def remove_socket(self) -> None:
         """Removes the socket, and the folder made for it outside the home."""

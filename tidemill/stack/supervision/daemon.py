@@ -27,8 +27,12 @@ def ensure_supervisor(services: Sequence[Service], settings: Settings) -> Superv
     """The supervisord of the home folder, with the configuration of ``services``.
 
     When it is gone, what it left running is ended first: a second broker on the same files would damage them.
+
+    Raises:
+        SocketFolderError, SupervisorError
     """
     folders = Folders.of(settings)
+    folders.create_socket_folder()
     supervisor = Supervisor(folders)
     config = render_config(services, folders)
     folders.supervisor_config.write_text(config, encoding="utf-8")
