@@ -133,7 +133,7 @@ def _service_status(folders: Folders, programs: Mapping[str, Program], service: 
         address=service.address,
         pid=process.pid if process else None,
         memory_bytes=_tree_memory(process),
-        uptime_s=time.time() - record.create_time if record and process else None,
+        uptime_s=record.age_s() if record and process else None,
         restarts=record.starts - 1 if record and process else 0,
         log=str(folders.log(service.name)),
     )
@@ -154,7 +154,7 @@ def _state(program: Program | None, service: Service, record: Record | None) -> 
     if not reason:
         trouble = _trouble(service)
         return ("degraded", trouble) if trouble else ("ready", "")
-    is_new = time.time() - record.create_time < service.ready_timeout_s
+    is_new = record.age_s() < service.ready_timeout_s
     return ("starting" if is_new else "unready"), reason
 
 

@@ -63,9 +63,16 @@ class Record:
 
         By the clock as it was then or as it is now, the earlier: one that is set back writes times before the start.
         """
+        return min(self.create_time, self._create_time_by_todays_clock())
+
+    def age_s(self) -> float:
+        """For how long it has run, whatever the clock was set to since."""
+        return time.time() - self._create_time_by_todays_clock()
+
+    def _create_time_by_todays_clock(self) -> float:
         process = self.process()
         try:
-            return min(self.create_time, process.create_time()) if process else self.create_time
+            return process.create_time() if process else self.create_time
         except psutil.NoSuchProcess:
             return self.create_time
 

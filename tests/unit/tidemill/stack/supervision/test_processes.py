@@ -67,6 +67,16 @@ def test_what_a_process_wrote_since_its_start_is_no_older_than_it(
         assert record.since() == pytest.approx(record.create_time + moved_s, abs=1)
 
 
+@pytest.mark.parametrize("step_s", [7200, -7200], ids=["forward", "back"])
+def test_a_process_is_as_old_as_it_is_after_a_step_of_the_clock(monkeypatch: pytest.MonkeyPatch, step_s: int) -> None:
+    with python(SLEEP) as process:
+        record = Record.of(process.pid)
+        now = time.time() + 100
+        set_clock(monkeypatch, step_s)
+        monkeypatch.setattr(processes.time, "time", lambda: now + step_s)
+        assert record.age_s() == pytest.approx(100, abs=60)
+
+
 @pytest.mark.parametrize("step_s", [0, 7200])
 def test_a_record_does_not_find_another_process_with_its_pid(monkeypatch: pytest.MonkeyPatch, step_s: int) -> None:
     with python("") as before:
