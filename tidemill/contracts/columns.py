@@ -64,7 +64,7 @@ def data_columns(contract: "Contract") -> tuple[Column, ...]:
     """The columns of ``data``, in the order of the schema."""
     required, properties = set(contract.schema["required"]), contract.schema["properties"]
     return tuple(
-        Column(name, kind.sql, name not in required or "null" in _types(properties[name]))
+        Column(name, kind.sql, name not in required or "null" in types(properties[name]))
         for name, kind in data_types(contract).items()
     )
 
@@ -90,7 +90,7 @@ def column_type(where: str, schema: Any) -> ColumnType:
     Raises:
         ContractError: there is none.
     """
-    kinds = [kind for kind in _types(schema) if kind != "null"]
+    kinds = [kind for kind in types(schema) if kind != "null"]
     if len(kinds) != 1:
         raise ContractError(f"{where} must have exactly one type beside null, has {kinds}")
     kind = kinds[0]
@@ -117,6 +117,7 @@ def _decimal_type(where: str, declared: Any) -> DecimalType:
     )
 
 
-def _types(schema: Any) -> list[str]:
+def types(schema: Any) -> list[str]:
+    """The types that a property may have; none where its schema names none."""
     declared = schema.get("type", []) if isinstance(schema, Mapping) else []
     return [declared] if isinstance(declared, str) else list(declared)

@@ -56,8 +56,10 @@ def _compare_properties(old: Mapping[str, Any], new: Mapping[str, Any], path: st
     for name in before:
         if name not in after:
             yield f"{path}/{name}: was removed"
-        else:
+        elif isinstance(before[name], Mapping) and isinstance(after[name], Mapping):
             yield from _compare(before[name], after[name], f"{path}/{name}")
+        elif before[name] != after[name]:
+            yield f"{path}/{name}: changed"
     became_required = set(new.get("required", [])) - set(old.get("required", []))
     became_optional = set(old.get("required", [])) - set(new.get("required", []))
     yield from (f"{path}/{name}: became required" for name in sorted(became_required))

@@ -16,7 +16,7 @@ from tidemill.config.errors import TerminalError
 from tidemill.config.project import SCHEMAS, current_project
 from tidemill.contracts.columns import data_types
 from tidemill.contracts.errors import ContractError
-from tidemill.contracts.rules import check_schema
+from tidemill.contracts.rules import check_keywords, check_schema
 
 NAMES = {str: "a text", list: "a list", dict: "an object"}
 ENVELOPE_FILE = SCHEMAS / "cloudevent.json"
@@ -120,11 +120,12 @@ def read_schema(path: Path) -> dict[str, Any]:
     """The schema in the file ``path``, which says what a contract must say.
 
     Raises:
-        ContractError: it is no JSON, lacks a keyword, or is called otherwise than its topic.
+        ContractError: it is no JSON, lacks a keyword, has one whose value cannot be that of a JSON Schema, or is
+            called otherwise than its topic.
     """
     try:
         schema: Any = json.loads(path.read_text(encoding="utf-8"), parse_float=_exact_float)
-    except ValueError as error:
+    except (ValueError, OSError, RecursionError) as error:
         raise ContractError(f"{path.name} cannot be read: {error}") from error
     wanted = {"$id": str, "x-topic": str, "x-table": str, "x-key": list, "properties": dict, "required": list}
     missing = [key for key in wanted if not isinstance(schema, dict) or key not in schema]
@@ -136,6 +137,7 @@ def read_schema(path: Path) -> dict[str, Any]:
     if path.stem != schema["x-topic"]:
         raise ContractError(f"{path.name}: x-topic is {schema['x-topic']!r}; the file is named after the topic")
     read: dict[str, Any] = schema
+    check_keywords(path.name, read)
     return read
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import jsonschema_rs
 
+from tidemill.contracts.columns import types
 from tidemill.contracts.errors import ContractError
 
 SILVER_COLUMNS = frozenset(
@@ -15,6 +16,7 @@ SILVER_COLUMNS = frozenset(
 
 COLUMN_NAME = re.compile(r"[\w-]+")
 MAX_UNIQUE_ITEMS = 1_000
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
 # A reference may lead back to itself: with alternatives at each step, the time doubles with each level of a message.
 # What is unevaluated is found by evaluating everything again at each level.
 UNBOUNDED = ("$ref", "$dynamicRef", "$recursiveRef", "unevaluatedItems", "unevaluatedProperties")
@@ -28,6 +30,20 @@ def check_schema(where: str, schema: Mapping[str, Any]) -> None:
     """
     for problem in problems(where, schema):
         raise ContractError(problem)
+
+
+def check_keywords(where: str, schema: Mapping[str, Any]) -> None:
+    """Refuse what JSON Schema does not take as the value of its keyword, such as ``"type": 5``: nobody can read on.
+
+    Raises:
+        ContractError: there is one, or the schema is nested too deeply.
+    """
+    try:
+        jsonschema_rs.meta.validate({**schema, "$schema": DIALECT})
+    except jsonschema_rs.ValidationError as error:
+        raise ContractError(_refused(where, error)) from error
+    except ValueError as error:
+        raise ContractError(f"{where}: is no valid JSON Schema: {error}") from error
 
 
 def problems(where: str, schema: Mapping[str, Any]) -> Iterator[str]:
@@ -71,10 +87,9 @@ def _of_key(where: str, schema: Mapping[str, Any]) -> Iterator[str]:
     if not schema["x-key"]:
         yield f"{where}: x-key is empty: name the property that says what an event is about"
     for name in schema["x-key"]:
-        field = schema["properties"].get(name)
-        if field is None:
+        if not isinstance(name, str) or name not in schema["properties"]:
             yield f"{where}: x-key names {name!r}, which is no property"
-        elif field.get("type") in ("array", "object"):
+        elif not {"array", "object"}.isdisjoint(types(schema["properties"][name])):
             yield f"{where}: x-key names {name!r}, which is no single value"
 
 

@@ -24,13 +24,13 @@ class Problem:
 
 def line_of(file: Path, text: str) -> int:
     """The first line of ``file`` that has ``text``."""
-    lines = file.read_text(encoding="utf-8").splitlines()
+    lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
     return next((number for number, line in enumerate(lines, 1) if text in line), 0)
 
 
 def line_of_constant(file: Path, *constants: object) -> int:
     """The first line of a Python file where the first of these constants stands that stands there at all."""
-    tree = ast.parse(file.read_text(encoding="utf-8"))
+    tree = ast.parse(file.read_bytes())
     nodes = [node for node in ast.walk(tree) if isinstance(node, ast.Constant)]
     for constant in constants:
         lines = [node.lineno for node in nodes if node.value == constant and type(node.value) is type(constant)]

@@ -5,16 +5,16 @@ from collections.abc import Iterator
 
 from ingestion_layer.sources.names import source_files
 from tidemill.config.project import Project
-from tidemill.projects.checking.problems import Problem
+from tidemill.projects.checking.problems import Problem, of_exception
 
 
 def source_problems(project: Project) -> Iterator[Problem]:
     """What is wrong with the project's sources; they are read, not run."""
     for file in source_files(project):
         try:
-            tree = ast.parse(file.read_text(encoding="utf-8"))
-        except SyntaxError as error:
-            yield Problem(str(file), error.lineno or 0, f"SyntaxError: {error.msg}")
+            tree = ast.parse(file.read_bytes(), str(file))
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+            yield of_exception(file, error)
             continue
         names = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
         if "events" not in names:
