@@ -1,5 +1,6 @@
 """The query of a gold table, asked of Spark: what is wrong with it ends in one sentence that names its file."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import cast
@@ -31,6 +32,8 @@ OF_THE_QUERY = (
     SparkRuntimeException,
 )
 """What Spark raises for what a query says or finds in its rows."""
+OF_THE_QUERY_TOO = re.compile(r"\[[A-Z0-9_.]+\] .*SQLSTATE: (?:21|22|42)\w{3}")
+"""Where Spark raises no kind of its own, SQL's classes do: a subquery of several rows, a bad value, a bad query."""
 REPLACED_OTHERS = "DELTA_REPLACE_WHERE_MISMATCH"
 NO_VALUE = "DELTA_NOT_NULL_CONSTRAINT_VIOLATED"
 
@@ -92,6 +95,8 @@ def refusals(declared: GoldTable) -> Iterator[None]:
         text = str(error)
         if NO_VALUE in text or isinstance(error, OF_THE_QUERY):
             raise GoldTableError(f"{declared.file}: {_sentence(text)}") from error
+        if said := OF_THE_QUERY_TOO.search(text):
+            raise GoldTableError(f"{declared.file}: {_sentence(said[0])}") from error
         raise
 
 

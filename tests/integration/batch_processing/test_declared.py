@@ -187,6 +187,10 @@ WRONG = {
         "SELECT * EXCEPT (units_bought), units_bought div units_returned AS units_bought FROM ({query})",
         "Spark refuses the query: [DIVIDE_BY_ZERO] Division by zero",
     ),
+    "rows of a subquery": (
+        "SELECT * EXCEPT (units_bought), (SELECT * FROM VALUES (1L), (2L)) AS units_bought FROM ({query})",
+        "Spark refuses the query: [SCALAR_SUBQUERY_TOO_MANY_ROWS] More than one row returned by a subquery",
+    ),
 }
 
 
