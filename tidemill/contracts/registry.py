@@ -125,6 +125,7 @@ def read_schema(path: Path) -> dict[str, Any]:
     """
     try:
         schema: Any = json.loads(path.read_text(encoding="utf-8"), parse_float=_exact_float)
+        json.dumps(schema, ensure_ascii=False).encode()  # refuses half a character, such as \ud800
     except (ValueError, OSError, RecursionError) as error:
         raise ContractError(f"{path.name} cannot be read: {error}") from error
     wanted = {"$id": str, "x-topic": str, "x-table": str, "x-key": list, "properties": dict, "required": list}

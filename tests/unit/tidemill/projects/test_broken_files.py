@@ -16,7 +16,7 @@ TOPIC = "app.visit.v1"
 CONTRACT = f"contracts/{TOPIC}.json"
 PUBLISHED = f"contracts/published/{TOPIC}.json"
 SOURCE = "sources/visits.py"
-VALUES: tuple[Any, ...] = (None, 5, "x", [], {}, [[1]], [{}], True)
+VALUES: tuple[Any, ...] = (None, 5, "x", [], {}, [[1]], [{}], True, "\ud800")
 BYTES = {
     "empty": b"",
     "Latin-1": b'{"title": "caf\xe9"}',
