@@ -105,13 +105,13 @@ test: setup ## set up, Flink and Flume too, and pass the tests; matrices, attack
 	$(MAKE) --jobs=2 --output-sync=target test-e2e test-troubles test-airflow
 
 test-unit: setup ## tests without a JVM or a server
-	.venv/bin/pytest tests/unit --numprocesses=2 --dist=worksteal
+	.venv/bin/pytest tests/unit -m "not matrix" --numprocesses=2 --dist=worksteal
 
 test-integration: setup-flink setup-flume ## tests on the real Kafka, Spark, Flink, Redis, MLflow, Feast and Flume
 	.venv/bin/pytest tests/integration -m "not matrix and not attack" --numprocesses=2 --dist=loadfile
 
-test-matrices: setup ## the integration tests' matrices in full: CI tries some cases of each
-	.venv/bin/pytest tests/integration -m "matrix and not ingestion"
+test-matrices: setup ## the matrices in full: CI tries some cases of each
+	.venv/bin/pytest tests/unit tests/integration -m "matrix and not ingestion"
 
 test-loop: setup ## the closed loop under faults: kill -9 of each part at each state of a request, and what was seen
 	.venv/bin/pytest tests/integration -m loop --numprocesses=2 --dist=loadfile
