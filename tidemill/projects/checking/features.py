@@ -20,7 +20,7 @@ def service_problems(name: str, folder: Path, contracts: Mapping[str, Contract],
     module = f"use_cases.{name}.features"
     try:
         service = getattr(importlib.import_module(module), "SERVICE", None)
-    except Exception as error:  # noqa: BLE001 - whatever the user's module raises is what is wrong with it
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever the user's module raises is what is wrong with it
         yield of_exception(own_module(error, file), error)
         return
     if not isinstance(service, FeatureService):

@@ -23,7 +23,7 @@ def label_problems(name: str, folder: Path, contracts: Mapping[str, Contract], *
         return
     try:
         module = importlib.import_module(f"use_cases.{name}.labels")
-    except Exception as error:  # noqa: BLE001 - whatever the user's module raises is what is wrong with it
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever the user's module raises is what is wrong with it
         yield of_exception(own_module(error, file), error)
         return
     try:

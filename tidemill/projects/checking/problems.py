@@ -23,8 +23,11 @@ class Problem:
 
 
 def line_of(file: Path, text: str) -> int:
-    """The first line of ``file`` that has ``text``."""
-    lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
+    """The first line of ``file`` that has ``text``; 0 where none has, or nobody can read it."""
+    try:
+        lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return 0
     return next((number for number, line in enumerate(lines, 1) if text in line), 0)
 
 

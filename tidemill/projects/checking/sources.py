@@ -13,7 +13,7 @@ def source_problems(project: Project) -> Iterator[Problem]:
     for file in source_files(project):
         try:
             tree = ast.parse(file.read_bytes(), str(file))
-        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        except (OSError, SyntaxError, ValueError, RecursionError, MemoryError) as error:
             yield of_exception(file, error)
             continue
         names = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.unit.tidemill.projects.conftest import Run
 from tidemill.config.project import Project
 from tidemill.projects.checking.contracts import contract_problems
 from tidemill.projects.checking.sources import source_problems
@@ -53,6 +54,25 @@ def test_bytes_that_are_no_content_are_said_to_be_none(name: str, raw: bytes, pr
     mine = Project(project, "mine", builtin=False)
     problems = [*contract_problems(mine)[0], *source_problems(mine)]
     assert {problem.file for problem in problems} == {str(project / name)}
+
+
+@pytest.mark.parametrize("name", [CONTRACT, PUBLISHED, SOURCE])
+def test_a_folder_called_like_a_file_is_said_to_be_none(name: str, project: Path) -> None:
+    (project / name).unlink()
+    (project / name).mkdir()
+    mine = Project(project, "mine", builtin=False)
+    (problem,) = [*contract_problems(mine)[0], *source_problems(mine)]
+    assert problem.file == str(project / name)
+    assert "Is a directory" in problem.message
+
+
+@pytest.mark.parametrize("name", ["features", "labels"])
+def test_a_module_that_ends_python_does_not_end_the_check(name: str, run: Run, project: Path) -> None:
+    file = project / "use_cases" / "next_visits" / f"{name}.py"
+    file.write_text("import sys\n\nsys.exit(0)\n", encoding="utf-8")
+    done = run("check")
+    assert done.returncode == 1
+    assert f"{name}.py:3: SystemExit: 0" in done.stdout, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize(
