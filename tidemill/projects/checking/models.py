@@ -49,6 +49,8 @@ def model_problems(name: str, folder: Path) -> Iterator[Problem]:
         asked_of(name)
     except TidemillError as error:
         yield from _placed(error, folder)
+    except Exception as error:  # noqa: BLE001 - a value that nobody foresaw is still one of the file's
+        yield of_exception(model, error)
 
 
 def _placed(error: TidemillError, folder: Path) -> Iterator[Problem]:

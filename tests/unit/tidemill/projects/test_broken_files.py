@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.tidemill.projects.conftest import Run
+from tests.unit.tidemill.projects.conftest import Run, edit
 from tidemill.config.project import Project
 from tidemill.projects.checking.contracts import contract_problems
 from tidemill.projects.checking.sources import source_problems
@@ -73,6 +73,13 @@ def test_a_module_that_ends_python_does_not_end_the_check(name: str, run: Run, p
     done = run("check")
     assert done.returncode == 1
     assert f"{name}.py:3: SystemExit: 0" in done.stdout, done.stdout + done.stderr
+
+
+def test_a_number_beyond_floating_point_is_a_problem_of_its_model(run: Run, project: Path) -> None:
+    edit(project / "use_cases" / "next_visits" / "model.yaml", "high: 1000,", f"high: 1{'0' * 400},")
+    done = run("check")
+    assert done.returncode == 1
+    assert done.stdout.startswith("use_cases/next_visits/model.yaml: "), done.stdout + done.stderr
 
 
 @pytest.mark.parametrize(
