@@ -2,17 +2,22 @@
 
 import os
 import subprocess
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.cases.commands import Commands
 from tidemill.config.settings import REPO
 from tidemill.projects.new import new
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
-MAIN = "from tidemill.cli import main; main()"
+
+
+@pytest.fixture(scope="session")
+def commands() -> Iterator[Commands]:
+    with Commands() as started:
+        yield started
 
 
 @pytest.fixture
@@ -23,13 +28,12 @@ def project(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def run(project: Path) -> Run:
+def run(project: Path, commands: Commands) -> Run:
     """Run ``tidemill`` with these arguments in the project's folder."""
 
     def command(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
         environment = {"PATH": os.environ["PATH"], "HOME": str(project.parent), "PYTHONPATH": str(REPO)} | variables
-        line = [sys.executable, "-c", MAIN, *arguments]
-        return subprocess.run(line, cwd=project, env=environment, capture_output=True, text=True, check=False)
+        return commands.run(arguments, project, environment)
 
     return command
 
