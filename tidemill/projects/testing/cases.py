@@ -12,6 +12,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 
 from feature_store import catalog
 from feature_store.definitions import Feature
+from tidemill.config import strict_yaml
 from tidemill.config.errors import TidemillError, nearest
 from tidemill.contracts.checker import Reason
 from tidemill.projects.testing.definitions import Definitions, DisagreementError
@@ -90,8 +91,9 @@ class Placed:
 def read_cases(file: Path) -> tuple[list[Placed], list[Failure]]:
     """The cases of ``file``, and what cannot be one."""
     try:
-        node = yaml.compose(file.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+        content, node = strict_yaml.read_with_node(file)
+    except OSError as error:
+        return [], [Failure(file, 0, "", f"cannot be read: {error.strerror}")]
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         return [], [Failure(file, mark.line + 1 if mark else 0, "", f"not valid YAML: {error}")]
@@ -126,6 +128,8 @@ def run(placed: Placed, definitions: Definitions) -> Iterator[Failure]:
             found = [failed(*other) for other in _of_use_case(case, definitions)]
     except (TidemillError, DisagreementError) as error:
         found = [failed(str(error))]
+    except OverflowError as error:
+        found = [failed(f"a time or a number is beyond all bounds: {error}")]
     yield from found
 
 
