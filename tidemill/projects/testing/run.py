@@ -15,6 +15,9 @@ from tidemill.projects.testing.definitions import Definitions
 from tidemill.projects.testing.properties import Finding, findings
 
 FOLDER = "tests"
+CASES = ".yaml"
+YAML = (CASES, ".yml")
+NOT_RUN = "its cases are not run: a file that has some is called <name>.yaml"
 PYTEST_FOUND_NONE = 5
 
 
@@ -48,9 +51,10 @@ def run_tests(seed: int, pytest_output: TextIO) -> Results:
 
 
 def _cases(project: Project) -> tuple[int, list[Failure]]:
-    files = sorted(file for folder in project.own(FOLDER) for file in folder.rglob("*.yaml"))
-    definitions, count, failures = Definitions(), 0, list[Failure]()
-    for file in files:
+    there = sorted(file for folder in project.own(FOLDER) for file in folder.rglob("*"))
+    failures = [Failure(file, 0, "", NOT_RUN) for file in there if file.suffix.lower() in YAML and file.suffix != CASES]
+    definitions, count = Definitions(), 0
+    for file in (file for file in there if file.suffix == CASES):
         placed, unreadable = read_cases(file)
         count += len(placed)
         failures += unreadable
@@ -65,7 +69,7 @@ def _use_cases(project: Project) -> list[str]:
 
 
 def _pytest(project: Project, output: TextIO) -> int:
-    folders = [folder for folder in project.own(FOLDER) if any(folder.rglob("test_*.py"))]
+    folders = [folder for folder in project.own(FOLDER) if any(folder.rglob("*.py"))]
     if not folders:
         return 0
     root: Path = folders[0].parent

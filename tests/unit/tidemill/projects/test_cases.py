@@ -64,6 +64,12 @@ def test_what_is_wrong_with_a_case_is_said_with_its_line(run: Run, project: Path
   at: 2026-03-20T00:00:00Z
   entity: {user_id: u1}
   label: 1
+- name: before all time
+  use_case: next_visits
+  events: {app.visit.v1: [{time: '0001-01-01T00:00:00+14:00', data: {user_id: u1}}]}
+  at: 2026-03-20T10:00:00Z
+  entity: {user_id: u1}
+  features: {visits__count_7d: 0}
 - name: no cutoff
   use_case: next_visits
   at: 2026-03-20T01:00:00Z
@@ -80,6 +86,12 @@ def test_what_is_wrong_with_a_case_is_said_with_its_line(run: Run, project: Path
     (project / "tests" / "more.yaml").write_text(more.lstrip("\n"), encoding="utf-8")
     (project / "tests" / "broken.yaml").write_text("- name: [\n", encoding="utf-8")
     (project / "tests" / "map.yaml").write_text("name: a\n", encoding="utf-8")
+    twice = "- name: two of one key\n  use_case: next_visits\n  features: {a: 1}\n  features: {a: 2}\n"
+    (project / "tests" / "twice.yaml").write_text(twice, encoding="utf-8")
+    (project / "tests" / "day.yaml").write_text("- name: a\n  at: 2026-02-30\n", encoding="utf-8")
+    (project / "tests" / "latin.yaml").write_bytes(b"- name: caf\xe9\n")
+    (project / "tests" / "other.yml").write_text(twice, encoding="utf-8")
+    (project / "tests" / "folder.yaml").mkdir()
     said = failed(run, project)
     for part in (
         "tests/more.yaml:1: of nobody\n  at and entity are missing",
@@ -88,11 +100,17 @@ def test_what_is_wrong_with_a_case_is_said_with_its_line(run: Run, project: Path
         "next_visits needs the entity's user_id",
         "event 0 of app.visit.v1 breaks its contract: schema: /data/platform",
         "label: expected 1, and is 0.0",
+        "before all time\n  a time or a number is beyond all bounds: ",
         "is no cutoff: labels are of the starts of days",
         "expected to be accepted, and is rejected as schema: /data/seconds",
         "expected to be rejected as schema, and is accepted",
         "tests/broken.yaml:2: \n  not valid YAML",
         "tests/map.yaml:1: \n  is no list of cases",
+        "tests/twice.yaml:4: \n  not valid YAML: key 'features' is there twice",
+        "tests/day.yaml:2: \n  not valid YAML: '2026-02-30' is no value: day is out of range for month",
+        "tests/latin.yaml:0: \n  not valid YAML: ",
+        "tests/other.yml:0: \n  its cases are not run: a file that has some is called <name>.yaml",
+        "tests/folder.yaml:0: \n  cannot be read: Is a directory",
     ):
         assert part in said, said
 
@@ -172,8 +190,10 @@ def test_keys_of_generated_events_are_such_as_the_contract_takes(
     assert done.returncode == bool(failure), done.stdout + done.stderr
 
 
-def test_a_failing_pytest_fails_the_run(run: Run, project: Path) -> None:
-    edit(project / "tests" / "test_visits.py", "== 20.0", "== 21.0")
+@pytest.mark.parametrize("name", ["test_visits.py", "visits_test.py"])
+def test_a_failing_pytest_fails_the_run(name: str, run: Run, project: Path) -> None:
+    (project / "tests" / "test_visits.py").rename(project / "tests" / name)
+    edit(project / "tests" / name, "== 20.0", "== 21.0")
     done = run("test")
     assert done.returncode == 1
     assert "1 failed, 1 passed" in done.stdout
