@@ -15,6 +15,9 @@ SILVER_COLUMNS = frozenset(
 """What silver calls its own columns, beside those that begin with an underscore."""
 
 COLUMN_NAME = re.compile(r"[\w-]+")
+TABLE_NAME = re.compile(r"[a-z][a-z0-9_]*")
+TOPIC_NAME = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}")
+"""What Kafka takes (``org.apache.kafka.common.internals.Topic``)."""
 MAX_UNIQUE_ITEMS = 1_000
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 # A reference may lead back to itself: with alternatives at each step, the time doubles with each level of a message.
@@ -47,8 +50,13 @@ def check_keywords(where: str, schema: Mapping[str, Any]) -> None:
 
 
 def problems(where: str, schema: Mapping[str, Any]) -> Iterator[str]:
-    """A name that no column can have, a keyword without a bound in time, a pattern that would have to backtrack, a key
-    that is no field, or no valid JSON Schema; ``where`` begins each sentence."""
+    """A name that no topic, table or column can have, a keyword without a bound in time, a pattern that would have to
+    backtrack, a key that is no field, or no valid JSON Schema; ``where`` begins each sentence."""
+    topic, table = schema["x-topic"], schema["x-table"]
+    if TOPIC_NAME.fullmatch(topic) is None:
+        yield f"{where}: x-topic {topic!r} cannot name a topic: use up to 249 letters (a-z, A-Z), digits and ._-"
+    if TABLE_NAME.fullmatch(table) is None:
+        yield f"{where}: x-table {table!r} cannot name a table: use lower-case letters, digits and underscores"
     yield from _of_names(where, schema["properties"])
     yield from _of_key(where, schema)
     for path, keyword, value, parent in _keywords(schema, ""):

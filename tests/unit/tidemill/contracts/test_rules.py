@@ -1,6 +1,7 @@
 """A schema that cannot serve is refused when it is read, in a sentence that names the file and the place."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 
 from data_lake import tables
 from tidemill.contracts import ContractError, registry
-from tidemill.contracts.rules import SILVER_COLUMNS
+from tidemill.contracts.rules import SILVER_COLUMNS, problems
 
 TOPIC = "shop.review.v1"
 TEXT = {"type": "string"}
@@ -58,6 +59,18 @@ def test_a_name_that_silver_uses_or_no_column_can_have_is_refused(tmp_path: Path
         read(tmp_path, {name: TEXT})
     assert repr(name) in str(refused.value)
     assert f"{TOPIC}.json" in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "../orders", "Orders", "1st", "größen", "a b", "a-b"])
+def test_a_name_that_no_table_can_have_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ContractError, match=re.escape(f"{TOPIC}.json: x-table {name!r} cannot name a table")):
+        read(tmp_path, {}, **{"x-table": name})
+
+
+@pytest.mark.parametrize("name", ["..", "shop review", "größe.v1", "a" * 250])
+def test_a_name_that_no_topic_can_have_is_refused(name: str) -> None:
+    schema = dict(registry.contract("shop.click.v1").schema) | {"x-topic": name}
+    assert [problem.split(": ")[0] for problem in problems(f"x-topic {name!r}", schema)] == [f"x-topic {name!r}"]
 
 
 def test_names_that_differ_only_in_case_are_refused(tmp_path: Path) -> None:
