@@ -1,94 +1,16 @@
-"""The reconciliation equation against a naive version that goes through rows one by one."""
+"""What the reconciliation equation says of lakes with one fault each."""
 
-from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import duckdb
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from data_lake.reconciliation.aborted import find_aborted
 from data_lake.reconciliation.equation import BOUNDS
 from data_lake.reconciliation.gaps import explain_gaps
 from data_lake.reconciliation.index import SCHEMA
 from data_lake.reconciliation.reconcile import evaluate
-from data_lake.reconciliation.report import TopicReport
-
-TIME = 1_714_521_600_000_000
-Bronze = tuple[int, int, str | None, str | None]  # partition, offset, the reason when judged again, event id
-
-
-@dataclass(frozen=True)
-class Lake:
-    """A topic's broker offsets and the rows of its three tables."""
-
-    broker: dict[int, tuple[int, int]] = field(default_factory=lambda: {0: (0, 4), 1: (0, 2)})
-    bronze: tuple[Bronze, ...] = (
-        (0, 0, None, "a"),
-        (0, 1, None, "b"),
-        (0, 2, "schema", None),
-        (0, 3, None, "a"),
-        (1, 0, None, "c"),
-        (1, 1, "time_out_of_range", "late"),
-    )
-    quarantine: tuple[tuple[int, int, str], ...] = ((0, 2, "schema"), (1, 1, "time_out_of_range"))
-    silver: tuple[tuple[str, int, int], ...] = (("a", 0, 0), ("b", 0, 1), ("c", 1, 0))
-    no_messages: frozenset[tuple[int, int]] = frozenset()  # partition, offset: markers, aborted, compacted away
-    aborted: frozenset[tuple[int, int]] = frozenset()  # those of them that are aborted messages
-    accepted: tuple[tuple[int, int, int], ...] = ()  # partition, first, last
-    low_later: dict[int, int] = field(default_factory=dict)  # where the broker begins when the gaps were read
-    first: dict[int, int] = field(default_factory=dict)  # where the record says that bronze begins
-    other: frozenset[tuple[int, int]] = frozenset()  # partition, offset: of messages that say something else
-
-    def content(self, partition: int, offset: int) -> str:
-        return f"other at {partition}/{offset}" if (partition, offset) in self.other else "the same"
-
-    def kept(self, event_id: str | None) -> list[tuple[int, int]]:
-        """Where the events of that id in silver come from."""
-        return [(partition, offset) for found, partition, offset in self.silver if found == event_id]
-
-    def says_the_same(self, at: tuple[int, int], kept: tuple[int, int]) -> bool | None:
-        """Whether two messages have one content; None when bronze does not have the second."""
-        if all(row[:2] != kept for row in self.bronze):
-            return None
-        return self.content(*at) == self.content(*kept)
-
-    def read_every(self, partition: int, first: int, end: int) -> Iterator[int]:
-        """What a reader gets that takes aborted messages too."""
-        low, high = self.broker[partition]
-        assert low <= first < end <= high
-        return (number for number in range(first, end) if (partition, number) not in self.no_messages - self.aborted)
-
-    def read(self, partition: int, first: int, end: int) -> Iterator[int]:
-        """What a reader gets of the broker; it may not be asked for what the broker no longer has."""
-        low, high = self.broker[partition]
-        assert low <= first < end <= high
-        return (number for number in range(first, end) if (partition, number) not in self.no_messages)
-
-
-def report(lake: Lake) -> TopicReport:
-    connection = duckdb.connect()
-    connection.execute(SCHEMA)
-    filled: dict[str, list[tuple[object, ...]]] = {
-        "broker": [(1, partition, lake.first.get(partition), *of) for partition, of in lake.broker.items()],
-        "accepted": [(1, *lost) for lost in lake.accepted],
-        "bronze_all": [
-            (1, partition, offset, reason, event_id and "s", event_id, None if event_id is None else TIME, 0)
-            for partition, offset, reason, event_id in lake.bronze
-        ],
-        "quarantine_all": [(1, *row) for row in lake.quarantine],
-        "silver": [("s", event_id, TIME, 1, partition, offset, 0) for event_id, partition, offset in lake.silver],
-        "said": [(1, partition, offset, lake.content(partition, offset)) for partition, offset, _, _ in lake.bronze],
-    }
-    for table, rows in filled.items():
-        for row in rows:
-            connection.execute(f"INSERT INTO {table} VALUES ({', '.join('?' * len(row))})", row)  # noqa: S608
-    explain_gaps(connection, lake.read, lambda: lake.low_later)
-    find_aborted(connection, lake.read, lake.read_every)
-    return evaluate(connection, "shop.transaction.v1")
+from tests.unit.data_lake.lakes import Bronze, Lake, report, without
 
 
 def test_a_whole_lake_holds_and_is_counted() -> None:
@@ -110,12 +32,6 @@ def test_a_conflict_in_quarantine_holds_and_is_no_duplicate() -> None:
 
 def test_an_empty_topic_holds() -> None:
     assert report(Lake(broker={0: (0, 0)}, bronze=(), quarantine=(), silver=())).findings == ()
-
-
-def without(lake: Lake, table: str, index: int) -> Lake:
-    rows = getattr(lake, table)
-    changes: Any = {table: rows[:index] + rows[index + 1 :]}
-    return replace(lake, **changes)
 
 
 def twice(lake: Lake, table: str, index: int) -> Lake:
@@ -343,102 +259,3 @@ def test_what_was_replayed_may_stay_in_quarantine(change: str, problems: list[st
     connection.execute(change)
     found = evaluate(connection, "shop.transaction.v1")
     assert [str(finding) for finding in found.findings if "distinct valid keys" not in finding.problem] == problems
-
-
-def naively_holds(lake: Lake) -> bool:
-    return not any(_breaches(lake))
-
-
-def _breaches(lake: Lake) -> Iterator[bool]:
-    seen = Counter((partition, offset) for partition, offset, _, _ in lake.bronze)
-    wanted = {(partition, offset) for partition, (low, high) in lake.broker.items() for offset in range(low, high)}
-    wanted -= lake.no_messages
-    yield not wanted <= set(seen) or bool(set(seen) & lake.aborted) or any(count > 1 for count in seen.values())
-    quarantined = Counter((partition, offset) for partition, offset, _ in lake.quarantine)
-    yield any(count > 1 for count in quarantined.values())
-    yield not set(quarantined) <= set(seen)
-    keys = {event_id for event_id, _, _ in lake.silver}
-    yield len(keys) != len(lake.silver)
-    lineage = {(partition, offset): event_id for event_id, partition, offset in lake.silver}
-    reasons = {(partition, offset): reason for partition, offset, reason in lake.quarantine}
-    ours = {"unprocessable", "conflict"}
-    ids = {}
-    for partition, offset, reason, event_id in lake.bronze:
-        at = (partition, offset)
-        ids[at] = event_id
-        says = {lake.says_the_same(at, kept) for kept in lake.kept(event_id)}
-        if at in reasons:
-            yield at in lineage
-            yield reasons[at] != reason if reason else reasons[at] not in ours
-            yield reasons[at] == "conflict" and says <= {True}
-        else:
-            yield reason is not None or event_id not in keys
-            yield at not in lineage and says <= {False}
-            yield False in says
-        yield reason is not None and at in lineage
-    for event_id, partition, offset in lake.silver:
-        # Of what was before bronze begins, its retention may have taken the message.
-        begin = min((number for of, number, _, _ in lake.bronze if of == partition), default=offset + 1)
-        yield offset >= begin and ids.get((partition, offset)) != event_id
-    valid = {event_id for p, o, _, event_id in lake.bronze if (p, o) not in reasons}
-    yield len(valid) != len(keys & valid)
-
-
-event_ids = st.sampled_from("abc")
-verdicts = st.one_of(
-    event_ids.map(lambda one: (None, one)), st.just(("schema", None)), st.just(("time_out_of_range", "a"))
-)
-BROKER = {0: (0, 4), 1: (0, 2)}
-SENT = [(partition, offset) for partition, (low, high) in BROKER.items() for offset in range(low, high)]
-MARKER = (0, 2)
-positions = st.sampled_from(SENT)
-rows = {
-    "bronze": st.tuples(positions.filter(MARKER.__ne__), verdicts).map(lambda row: (*row[0], *row[1])),
-    "quarantine": st.tuples(positions, st.sampled_from(["schema", "time_out_of_range", "conflict"])).map(
-        lambda row: (*row[0], row[1])
-    ),
-    "silver": st.tuples(event_ids, positions).map(lambda row: (row[0], *row[1])),
-}
-
-
-@st.composite
-def lakes(draw: st.DrawFn) -> Lake:
-    """A lake as a right platform makes it of any messages, of which up to two rows are gone, changed or added."""
-    compacted, aborted = draw(st.sampled_from([(set(), set()), ({(0, 0)}, set()), ({(0, 0)}, {(0, 0)})]))
-    lake = Lake(
-        broker=BROKER,
-        no_messages=frozenset({MARKER} | compacted),
-        aborted=frozenset(aborted),
-        other=draw(st.sets(positions, max_size=2).map(frozenset)),
-    )
-    bronze, quarantine, silver = [], [], {}
-    for at in (at for at in SENT if at not in lake.no_messages):
-        reason, event_id = draw(verdicts)
-        bronze.append((*at, reason, event_id))
-        if reason is not None:
-            quarantine.append((*at, reason))
-        elif lake.content(*at) != lake.content(*silver.setdefault(event_id, at)):
-            quarantine.append((*at, "conflict"))
-    kept = tuple((event_id, *at) for event_id, at in silver.items())
-    lake = replace(lake, bronze=tuple(bronze), quarantine=tuple(quarantine), silver=kept)
-    for _ in range(draw(st.integers(0, 2))):
-        lake = draw(changed(lake))
-    return lake
-
-
-@st.composite
-def changed(draw: st.DrawFn, lake: Lake) -> Lake:
-    table = draw(st.sampled_from(list(rows)))
-    there = list(getattr(lake, table))
-    if there and draw(st.booleans()):
-        del there[draw(st.integers(0, len(there) - 1))]
-    if draw(st.booleans()):
-        there.append(draw(rows[table]))
-    changes: Any = {table: tuple(there)}
-    return replace(lake, **changes)
-
-
-@settings(max_examples=60)
-@given(lakes())
-def test_it_holds_exactly_when_the_naive_version_says_so(lake: Lake) -> None:
-    assert report(lake).holds == naively_holds(lake), [str(finding) for finding in report(lake).findings]

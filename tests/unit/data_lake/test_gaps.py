@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from tests.unit.data_lake.test_equation import Bronze, Lake, report, without
+from tests.unit.data_lake.lakes import Bronze, Lake, report, without
 
 
 def with_gaps(**changes: Any) -> Lake:
